@@ -1,0 +1,141 @@
+"""Every error that TickStock raises, on one screen.
+
+The class answers the only question a caller has to ask, "is it worth trying again?":
+`Transient` yes, later; `Terminal` no, not until somebody changes something.
+Foreign exceptions (psycopg, aiohttp, OSError) are translated at the one door where they enter.
+
+A message finishes its own sentence: what was received, what is wrong with it, what to do next.
+`exit_code` is what the command line ends with.
+"""
+
+from __future__ import annotations
+
+
+class TickStockError(Exception):
+    """Base of all. `what` happened and `hint`, what the reader can do about it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(f"{what} {hint}".strip())
+        self.what = what
+        self.hint = hint
+
+
+class Transient(TickStockError):
+    """The same call may succeed later without anybody changing anything."""
+
+
+class Terminal(TickStockError):
+    """Will fail the same way until input, state or permission changes."""
+
+
+# --- input and settings -------------------------------------------------------------------
+class BadInput(Terminal):
+    """A value from outside that cannot be what it should be: argument, setting, file, message."""
+
+    exit_code = 2
+
+
+class BadSymbol(BadInput): ...
+
+
+class BadKey(BadInput): ...
+
+
+class BadExpression(BadInput): ...
+
+
+class BadDates(BadInput): ...
+
+
+class BadSetting(BadInput): ...
+
+
+class BadFile(BadInput): ...
+
+
+# --- universes ----------------------------------------------------------------------------
+class UnknownUniverse(Terminal):
+    """No row of that type and key in this environment."""
+
+
+class MalformedUniverse(Terminal):
+    """A stored value that is none of the shapes a universe may have."""
+
+
+class EmptyUniverse(Terminal):
+    """An expression or a row that names no symbol at all."""
+
+
+class GuardRefused(Terminal):
+    """A change that loses more of a universe than the change guard lets through."""
+
+
+# --- plans and loads ----------------------------------------------------------------------
+class Conflict(Terminal):
+    """Somebody else changed the same thing in between."""
+
+    exit_code = 5
+
+
+class StalePlan(Conflict): ...
+
+
+class FenceLost(Conflict):
+    """A worker that lost its lease tried to commit."""
+
+
+class UnknownLoad(Terminal): ...
+
+
+class MixedOrigin(Terminal):
+    """Bars of another origin (say, synthetic ones) are held for this instrument."""
+
+
+# --- vendor -------------------------------------------------------------------------------
+class VendorUnavailable(Transient):
+    """No answer, or a 5xx one."""
+
+
+class VendorThrottled(Transient):
+    """429. `retry_after` seconds, when the vendor said so."""
+
+    def __init__(self, what: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, hint)
+        self.retry_after = retry_after
+
+
+class VendorUnreadable(Transient):
+    """An answer came, and it is not what the contract says. Never "no data"."""
+
+
+class VendorRefused(Terminal):
+    """The vendor says that the question is wrong (400, 404)."""
+
+
+class CredentialsRefused(Terminal):
+    """The key is missing or unknown."""
+
+    exit_code = 4
+
+
+class NotEntitled(Terminal):
+    """The key is good, the plan does not include this data."""
+
+    exit_code = 4
+
+
+# --- database -----------------------------------------------------------------------------
+class DatabaseUnavailable(Transient):
+    """PostgreSQL does not answer. Never shown as an empty list."""
+
+
+class DatabaseRefused(Terminal):
+    """PostgreSQL answers and says no: permission, disk full, read-only, a foreign schema."""
+
+
+class DatabaseForbidden(DatabaseRefused):
+    """Wrong password or missing privilege."""
+
+    exit_code = 4

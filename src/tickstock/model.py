@@ -1,0 +1,189 @@
+"""The nouns that every part shares: frozen, without I/O.
+
+Symbols are case-sensitive text in the vendor's spelling (`BRK.B`, `KIMpL`).
+A session is named by its New York date. Instants are timezone-aware and in UTC.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstock.spans import Span
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+UNIVERSE_TYPES = ("stock_universe", "etf_universe")
+"""The types that are written. `stock_etf_combo` is read too, and nothing else ever is."""
+READ_TYPES = (*UNIVERSE_TYPES, "stock_etf_combo")
+
+
+class Timeframe(enum.StrEnum):
+    """What one bar spans. WEEK and MONTH are derived from DAY and never fetched."""
+
+    MINUTE = "1min"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    @property
+    def stored(self) -> Timeframe:
+        """The timeframe whose bars must be held to answer this one."""
+        return Timeframe.DAY if self in (Timeframe.WEEK, Timeframe.MONTH) else self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UniverseRef:
+    """Names one universe: `etf_universe:core_etfs`."""
+
+    type: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """A universe as it is stored. `symbols` in stored order, without duplicates.
+
+    `expression` is the text of a stored expression; `symbols` is then what it gives now.
+    """
+
+    ref: UniverseRef
+    name: str
+    symbols: tuple[str, ...]
+    environment: str = "DEFAULT"
+    description: str = ""
+    source: str = ""
+    expression: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What stays the same when a ticker is renamed. `symbol` is today's (or its last) ticker."""
+
+    id: int
+    symbol: str
+    listed: date | None = None
+    delisted: date | None = None
+
+
+class CallKind(enum.StrEnum):
+    """How a vendor can be asked for bars."""
+
+    TICKER = "ticker"  # one ticker, a span of sessions
+    MARKET_DAY = "market_day"  # all tickers, one session, day bars only
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Call:
+    """One question to a vendor. `symbol` is empty for MARKET_DAY, whose span is one day."""
+
+    kind: CallKind
+    timeframe: Timeframe
+    span: Span
+    symbol: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.symbol or 'whole market'} {self.timeframe} {self.span}"
+
+
+@dataclass(frozen=True, slots=True)
+class BarTable:
+    """Bars in columns, one row a bar, for any number of tickers of one timeframe.
+
+    `owner[i]` indexes `tickers`. `at` is, for day bars, the session as days since 1970-01-01
+    (New York date); for minute and hour bars the start of the bar in seconds since the epoch, UTC.
+    Prices and volume are as the vendor gave them, unadjusted; `vwap` is NaN and `trades` -1
+    where the vendor sent none.
+    """
+
+    tickers: tuple[str, ...]
+    owner: Ints
+    at: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    vwap: Floats
+    trades: Ints
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def rows(self, pick: Ints | Flags) -> BarTable:
+        """The picked rows, by index or by flag, over the same tickers."""
+        return BarTable(self.tickers, *(getattr(self, c)[pick] for c in COLUMNS))
+
+    @classmethod
+    def empty(cls) -> BarTable:
+        i, f = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls((), i, i, f, f, f, f, f, f, i)
+
+
+COLUMNS = ("owner", "at", "open", "high", "low", "close", "volume", "vwap", "trades")
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor answered to one call, read and checked for form.
+
+    `origin` names where the bars come from (`massive`, `recorded`, `synthetic`); `origins` gives
+    the exceptions by ticker, for a whole-market answer that mixes them.
+    `dropped` counts rows left out, by reason (`duplicate`, `out_of_range`, `not_finite`).
+    `delayed`: the vendor says that recent bars may be missing.
+    """
+
+    call: Call
+    bars: BarTable
+    origin: str
+    origins: tuple[tuple[str, str], ...] = ()
+    pages: int = 1
+    bytes: int = 0
+    delayed: bool = False
+    dropped: tuple[tuple[str, int], ...] = ()
+
+
+class HoleCause(enum.StrEnum):
+    """Why an expected session is not held."""
+
+    NEVER_ASKED = "never_asked"
+    NOT_PUBLISHED = "not_published_yet"
+    NOT_LISTED = "not_listed"
+    VENDOR_EMPTY = "vendor_empty"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    NOT_ENTITLED = "not_entitled"
+
+
+class LoadState(enum.StrEnum):
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self not in (LoadState.SUBMITTED, LoadState.RUNNING)
+
+
+class CallState(enum.StrEnum):
+    WAITING = "waiting"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
