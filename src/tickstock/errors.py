@@ -56,12 +56,12 @@ class BadFile(BadInput): ...
 
 
 # --- universes ----------------------------------------------------------------------------
-class UnknownUniverse(Terminal):
-    """No row of that type and key in this environment."""
+class UnknownUniverse(Terminal, ValueError):
+    """No row of that type and key in this environment. A ValueError, as callers of old expect."""
 
 
-class MalformedUniverse(Terminal):
-    """A stored value that is none of the shapes a universe may have."""
+class MalformedUniverse(Terminal, ValueError):
+    """A stored value that is none of the shapes a universe may have. A ValueError, as above."""
 
 
 class EmptyUniverse(Terminal):

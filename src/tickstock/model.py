@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the planner has to know of a vendor.
+
+    `calls_per_minute` is 0 where no limit binds. `base_bars` is how many base bars (minutes for
+    intraday, days for day bars) one ticker call may read. `publication_lag` is the time after
+    a session's close from which its bars are final. `market_day` tells whether the whole market
+    can be had for one session in one call.
+    """
+
+    calls_per_minute: float = 0.0
+    base_bars: int = 50_000
+    publication_lag: timedelta = timedelta(hours=8)
+    market_day: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class BarTable:
     """Bars in columns, one row a bar, for any number of tickers of one timeframe.
 
@@ -130,6 +146,11 @@ class BarTable:
     def empty(cls) -> BarTable:
         i, f = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls((), i, i, f, f, f, f, f, f, i)
+
+
+def epoch_day(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - 719_163
 
 
 COLUMNS = ("owner", "at", "open", "high", "low", "close", "volume", "vwap", "trades")
@@ -166,6 +187,30 @@ class HoleCause(enum.StrEnum):
     FAILED = "failed"
     QUARANTINED = "quarantined"
     NOT_ENTITLED = "not_entitled"
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Why one instrument does not hold a span. `expires_at` None: until asked on purpose."""
+
+    instrument_id: int
+    span: Span
+    cause: HoleCause
+    detail: str = ""
+    seen_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What one answer adds for one instrument. `first` and `last` in seconds since 1970, UTC."""
+
+    instrument_id: int
+    origin: str
+    held: tuple[Span, ...]
+    bars: int
+    first: int
+    last: int
 
 
 class LoadState(enum.StrEnum):

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from tickstock.errors import BadDates
 
 ONE_DAY = timedelta(days=1)
+EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,6 +111,11 @@ def intersect(a: Iterable[Span], b: Iterable[Span]) -> tuple[Span, ...]:
         else:
             j += 1
     return tuple(out)
+
+
+def day_of(number: int) -> date:
+    """The date that is `number` days after 1970-01-01."""
+    return EPOCH + number * ONE_DAY
 
 
 def days_of(span: Span) -> Iterator[date]:

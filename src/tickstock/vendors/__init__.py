@@ -6,27 +6,10 @@ All of them pass the same contract tests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from tickstock.model import Answer, Call
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the planner has to know of a vendor.
-
-    `calls_per_minute` is 0 where no limit binds. `base_bars` is how many base bars (minutes for
-    intraday, days for day bars) one ticker call may read. `publication_lag` is the time after
-    a session's close from which its bars are final. `market_day` tells whether the whole market
-    can be had for one session in one call.
-    """
-
-    calls_per_minute: float = 0.0
-    base_bars: int = 50_000
-    publication_lag: timedelta = timedelta(hours=8)
-    market_day: bool = True
+from tickstock.model import Limits as Limits  # the planner below needs it too
 
 
 class Gate(Protocol):

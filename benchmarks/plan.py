@@ -1,0 +1,119 @@
+"""How long a plan takes: 10,000 symbols over 20 years of day bars, holes and calls.
+
+    python benchmarks/plan.py [--symbols N]
+
+The work is done in this process without a database: coverage comes as it is read from one,
+in flat columns. Each case runs three times, the middle one is shown; memory is the peak of
+a fourth run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from tickstock.loading.bits import Bits
+from tickstock.loading.grid import HeldSpans, build_grid
+from tickstock.loading.plan import Plan
+from tickstock.loading.planner import make_plan
+from tickstock.loading.request import LoadRequest
+from tickstock.model import CallKind, Flags, Instrument, Limits, Timeframe
+from tickstock.sessions import Calendar, shipped_calendar
+from tickstock.spans import Span, day_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SESSIONS = 5040
+BASIC = Limits(calls_per_minute=5)
+UNLIMITED = Limits()
+NOTHING = HeldSpans(*(np.empty(0, np.int64) for _ in range(3)))
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    timeframe: Timeframe
+    limits: Limits
+    span: Span
+    instruments: tuple[Instrument, ...]
+    held: HeldSpans
+
+
+def cases(calendar: Calendar, span: Span, symbols: int) -> Iterator[Case]:
+    rng = np.random.default_rng(2026)
+    first, stop = calendar.between(span)
+    always = tuple(Instrument(i, f"T{i:05}") for i in range(symbols))
+    # About three fifths of all cells, as in a market where names come and go.
+    listed = calendar.days[first + (rng.beta(0.6, 1.0, symbols) * (stop - first)).astype(int)]
+    dated = tuple(Instrument(i, f"T{i:05}", day_of(int(d))) for i, d in enumerate(listed))
+    holes = np.zeros((symbols, stop - first), np.bool_)
+    holes.ravel()[rng.integers(0, holes.size, holes.size * 64 // 1000)] = True
+    tails = np.arange(stop - first) >= (stop - first - rng.pareto(1.0, symbols) * 20)[:, None]
+    scattered, stale = held_of(~holes, calendar, first), held_of(~tails, calendar, first)
+    for name, limits in (("5 a minute", BASIC), ("no limit", UNLIMITED)):
+        yield Case(f"fresh, listing dates, {name}", Timeframe.DAY, limits, span, dated, NOTHING)
+        yield Case(f"scattered holes, {name}", Timeframe.DAY, limits, span, always, scattered)
+        yield Case(f"stale tails, {name}", Timeframe.DAY, limits, span, always, stale)
+    year = Span(calendar.day(stop - 252), span.end)
+    for name, limits in (("5 a minute", BASIC), ("no limit", UNLIMITED)):
+        label = f"scattered, minutes of a year, {name}"
+        yield Case(label, Timeframe.MINUTE, limits, year, always, scattered)
+
+
+def held_of(flags: Flags, calendar: Calendar, first: int) -> HeldSpans:
+    row, start, end = Bits.pack(flags).runs()
+    return HeldSpans(row, calendar.days[first + start], calendar.days[first + end - 1] + 1)
+
+
+def plan(case: Case, calendar: Calendar) -> tuple[float, float, int, Plan]:
+    """Seconds for the holes, seconds for the calls, number of missing cells, and the plan."""
+    published = calendar.published(NOW, timedelta(hours=8))
+    symbols = tuple(i.symbol for i in case.instruments)
+    request = LoadRequest("benchmark", symbols, (case.timeframe,), case.span)
+    started = time.perf_counter()
+    grid = build_grid(case.timeframe, case.instruments, case.span, calendar, published, case.held)
+    between = time.perf_counter()
+    made = make_plan(request, [grid], case.limits)
+    return between - started, time.perf_counter() - between, grid.missing.count(), made
+
+
+def peak_memory(case: Case, calendar: Calendar) -> float:
+    """Megabytes that holes and plan took at their height, above what the case itself holds."""
+    tracemalloc.start()
+    plan(case, calendar)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--symbols", type=int, default=10_000)
+    symbols = parser.parse_args().symbols
+    calendar = shipped_calendar()
+    last = calendar.index(date(2026, 11, 19))
+    span = Span.inclusive(calendar.day(last + 1 - SESSIONS), calendar.day(last))
+    print(f"{symbols} symbols x {SESSIONS} sessions ({span})")
+    head = ("case", "missing", "holes s", "plan s", "all s", "days", "ticker", "exact", "MB")
+    print("{:40}{:>12}{:>9}{:>8}{:>8}{:>7}{:>9}{:>7}{:>6}".format(*head))
+    for case in cases(calendar, span, symbols):
+        runs = [plan(case, calendar) for _ in range(3)]
+        holes = statistics.median(run[0] for run in runs)
+        calls = statistics.median(run[1] for run in runs)
+        missing, made = runs[0][2:]
+        kinds = made.calls_by_kind
+        print(
+            f"{case.name:40}{missing:>12,}{holes:>9.2f}{calls:>8.2f}{holes + calls:>8.2f}"
+            f"{kinds.get(CallKind.MARKET_DAY, 0):>7,}{kinds.get(CallKind.TICKER, 0):>9,}"
+            f"{'yes' if made.exact else 'no':>7}{peak_memory(case, calendar):>6,.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

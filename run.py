@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Sets up a checkout and runs it: `python3 run.py demo`, `python3 run.py test`.
+
+Needs Python 3.11 or newer with pip, and nothing else: it makes the virtual environment `.venv`
+beside this file, installs the locked dependencies into it (again only when the lock changed),
+and goes on inside. Everything after the first word is handed to `tickstock` or to pytest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+USAGE = """usage: python3 run.py demo            the whole thing, on a machine with nothing
+       python3 run.py test [...]     lint, types, layers and all tests
+       python3 run.py tickstock ...  any other command, for example: universe list
+"""
+
+
+def pip(*arguments: str) -> None:
+    """This Python's pip, installing into the environment. (An environment's own pip needs
+    ensurepip, which some systems package apart.)"""
+    command = [sys.executable, "-m", "pip", "--python", str(PYTHON), *arguments]
+    done = subprocess.run([*command, "--quiet", "--disable-pip-version-check"], check=False)
+    if done.returncode:
+        sys.exit(f"pip ended with {done.returncode}; its message is above.")
+
+
+def set_up(lock: str) -> None:
+    """Bring `.venv` to the state of requirements/`lock`.txt."""
+    if not PYTHON.exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        venv.create(VENV, with_pip=False)
+    files = [ROOT / "requirements" / f"{lock}.txt", ROOT / "pyproject.toml"]
+    wanted = hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+    stamp = VENV / f"{lock}.sha256"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"Installing the locked dependencies ({lock}) into .venv ...", file=sys.stderr, flush=True)
+    pip("install", "--require-hashes", "-r", str(files[0]))
+    pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    stamp.write_text(wanted)
+
+
+def inside(*command: str | Path) -> int:
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
+    return subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | {"PATH": path},
+                          check=False).returncode
+
+
+def test(arguments: list[str]) -> int:
+    set_up("test")
+    checks = [] if arguments else [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy",),
+        ("lint-imports",),
+    ]
+    failed = [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
+    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2"]))
+    if failed:
+        print("failed: " + ", ".join(failed), file=sys.stderr)
+    return result or len(failed)
+
+
+def main(arguments: list[str]) -> int:
+    if sys.version_info < (3, 11):
+        sys.exit(f"TickStock needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    match arguments:
+        case ["test", *rest]:
+            return test(rest)
+        case ["demo", *rest]:
+            set_up("run")
+            return inside(BIN / "tickstock", "demo", *rest)
+        case ["tickstock", *rest]:
+            set_up("run")
+            return inside(BIN / "tickstock", *rest)
+        case _:
+            print(USAGE, end="")
+            return 0 if arguments in (["-h"], ["--help"]) else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""Make the dated index and sector definitions of the shipped catalog from two packages.
+
+    uv run --no-project --with index-constitution==1.0.1 --with pytickersymbols==1.17.10 \
+        scripts/build_catalog.py [FOLDER]
+
+Neither package is a dependency of TickStock: this runs on a developer's machine when a newer
+release of them is wanted. What it writes is reviewed as a diff and shipped.
+
+pytickersymbols does not say of which day its lists are. The day is found by comparing its
+S&P 500 with the dated one of index-constitution: the first day of the span in which they differ
+least. Tickers that changed since then are written in their present form.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import index_constitution
+from pytickersymbols.indices_data import INDICES
+
+CATALOG = Path(__file__).parents[1] / "src" / "tickstock" / "data" / "catalog"
+
+DATED = {"index_sp500": "sp500", "index_nasdaq100": "nasdaq100", "index_dow30": "dow30"}
+NAMES = {
+    "index_sp500": ("S&P 500", "S&P 500 index components"),
+    "index_nasdaq100": ("NASDAQ 100", "NASDAQ 100 index components"),
+    "index_dow30": ("Dow Jones 30", "Dow Jones Industrial Average components"),
+    "index_sp100": ("S&P 100", "S&P 100 index components"),
+    "index_sp600": ("S&P SmallCap 600", "S&P SmallCap 600 index components"),
+}
+SNAPSHOTS = {"index_sp100": "S&P 100", "index_sp600": "S&P 600"}
+
+SECTORS = (
+    "Real Estate",
+    "Health Care",
+    "Utilities",
+    "Financials",
+    "Consumer Discretionary",
+    "Industrials",
+    "Energy",
+    "Communication Services",
+    "Consumer Staples",
+    "Information Technology",
+    "Materials",
+)
+"""The eleven GICS sectors. Where the package tags one name with two of them, the one that stands
+first here holds. The package mixes GICS with an older scheme that puts REITs under Financials,
+power companies under Energy and data firms under Industrials; this order undoes that."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One universe to write: `members` is symbol → company name."""
+
+    key: str
+    name: str
+    description: str
+    members: Mapping[str, str]
+    source: str
+    as_of: date
+
+
+def dated_indexes() -> list[Listing]:
+    """The members that index-constitution gives last, as of the last change it knows of."""
+    source = f"index-constitution {version('index-constitution')} (MIT)"
+    as_of = max(last_change(index) for index in DATED.values())
+    return [Listing(key, *NAMES[key], latest(index), source, as_of) for key, index in DATED.items()]
+
+
+def latest(index: str) -> dict[str, str]:
+    return {row["symbol"]: row["name"] for _, row in index_constitution.latest(index).iterrows()}
+
+
+def last_change(index: str) -> date:
+    history = index_constitution.history(index)
+    days = [*history["opt-in"].dropna(), *history["opt-out"].dropna()]
+    day: date = max(days).date()
+    return day
+
+
+def snapshot_indexes(as_of: date, rename: Callable[[str], str]) -> list[Listing]:
+    return [
+        Listing(key, *NAMES[key], snapshot(index, rename), snapshot_source(), as_of)
+        for key, index in SNAPSHOTS.items()
+    ]
+
+
+def snapshot(index: str, rename: Callable[[str], str] = str) -> dict[str, str]:
+    return {rename(c["symbol"]): c["name"] for c in INDICES[index]["companies"]}
+
+
+def snapshot_source() -> str:
+    return f"pytickersymbols {version('pytickersymbols')} (MIT)"
+
+
+def sectors(as_of: date, rename: Callable[[str], str]) -> list[Listing]:
+    """The S&P 500 split by GICS sector; every member in exactly one."""
+    members: dict[str, dict[str, str]] = {sector: {} for sector in sorted(SECTORS)}
+    for company in INDICES["S&P 500"]["companies"]:
+        tags = [s for s in SECTORS if s in company["industries"]]
+        if len(tags) > 1:
+            print(f"{company['symbol']}: {' and '.join(tags)}, taken as {tags[0]}")
+        members[tags[0]][rename(company["symbol"])] = company["name"]
+    return [
+        Listing(
+            f"sector_gics_{sector.lower().replace(' ', '_')}",
+            f"{sector} (GICS, S&P 500)",
+            f"S&P 500 members of the GICS sector {sector}",
+            found,
+            snapshot_source(),
+            as_of,
+        )
+        for sector, found in members.items()
+    ]
+
+
+def snapshot_day() -> date:
+    """The first day of the span in which the dated S&P 500 differs least from the undated one."""
+    end = last_change("sp500")
+    days = [end - timedelta(days=n) for n in range(730, -1, -1)]
+    renames = renames_since(days[0])
+    undated = {renames.get(s, s) for s in snapshot("S&P 500")}
+
+    def difference(day: date) -> int:
+        return len(undated ^ set(index_constitution.constituents_at("sp500", day)["symbol"]))
+
+    return min(days, key=difference)
+
+
+def renames_since(day: date) -> dict[str, str]:
+    """Old ticker → new ticker, for changes after `day`."""
+    events = index_constitution.events(region="us")
+    changes = events[events["event_type"] == "ticker_change"]
+    return {
+        row["old_symbol"]: row["new_symbol"]
+        for _, row in changes.iterrows()
+        if row["event_date"].date() > day
+    }
+
+
+def write(folder: Path, file: str, listings: Iterable[Listing]) -> None:
+    lines = [
+        "# Written by scripts/build_catalog.py from the packages named in each entry; notices in",
+        "# NOTICES.md. Do not edit by hand: copy an entry to a folder of your own instead.",
+    ]
+    for listing in listings:
+        members = f"members/{listing.key}.csv"
+        lines += [
+            "",
+            f"[stock_universe.{listing.key}]",
+            f'name = "{listing.name}"',
+            f'description = "{listing.description}"',
+            f'members = "{members}"',
+            f'source = "{listing.source}"',
+            f"as_of = {listing.as_of}",
+        ]
+        with (folder / members).open("w", encoding="utf-8", newline="") as out:
+            rows = csv.writer(out, lineterminator="\n")
+            rows.writerow(["symbol", "name"])
+            rows.writerows(sorted(listing.members.items()))
+        print(f"{listing.key}: {len(listing.members)} members as of {listing.as_of}")
+    (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CATALOG
+    (folder / "members").mkdir(parents=True, exist_ok=True)
+    day = snapshot_day()
+    renames = renames_since(day)
+
+    def rename(symbol: str) -> str:
+        return renames.get(symbol, symbol)
+
+    write(folder, "stock_indexes.toml", [*dated_indexes(), *snapshot_indexes(day, rename)])
+    write(folder, "stock_gics_sectors.toml", sectors(day, rename))
+
+
+if __name__ == "__main__":
+    main()

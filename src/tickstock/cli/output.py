@@ -1,0 +1,77 @@
+"""How results and errors leave the command line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.errors import TickStockError
+
+SCHEMA = "tickstock/1"
+"""Version of every `--json` output. Fields may be added under one version, never changed."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Options of every command."""
+
+    json: Annotated[bool, Parameter(negative="", help="Print one JSON document.")] = False
+    home: Annotated[
+        Path | None, Parameter(help="Folder of the embedded database, settings and logs.")
+    ] = None
+    verbose: Annotated[
+        bool, Parameter(alias="-v", negative="", help="Show the log on stderr too.")
+    ] = False
+
+
+def print_json(command: str, data: Any) -> None:
+    """One JSON document on stdout."""
+    import msgspec
+
+    body = {"schema": SCHEMA, "command": command, "data": data}
+    text = msgspec.json.format(msgspec.json.encode(body, enc_hook=str), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def talk(text: str) -> None:
+    """Something for a person, on stderr: results alone are on stdout."""
+    print(text, file=sys.stderr)
+
+
+def console(*, stderr: bool = False) -> Any:
+    """A rich console that honours NO_COLOR and plain pipes."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def report_error(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong and answer the exit code."""
+    if not isinstance(error, TickStockError):
+        return _internal(error)
+    if as_json:
+        import msgspec
+
+        body = {"error": type(error).__name__, "what": error.what, "hint": error.hint}
+        sys.stderr.write(msgspec.json.encode({"schema": SCHEMA, **body}).decode() + "\n")
+    else:
+        print(f"error: {error.what}", file=sys.stderr)
+        if error.hint:
+            print(f"       {error.hint}", file=sys.stderr)
+    logging.getLogger("tickstock.cli").error("%s: %s", type(error).__name__, error)
+    return error.exit_code
+
+
+def _internal(error: Exception) -> int:
+    logging.getLogger("tickstock.cli").error("internal error", exc_info=error)
+    files = [h.baseFilename for h in logging.getLogger().handlers if hasattr(h, "baseFilename")]
+    where = f"The log has the details: {files[0]}" if files else f"{error}"
+    print(f"error: an error inside TickStock ({type(error).__name__}).", file=sys.stderr)
+    print(f"       {where}", file=sys.stderr)
+    return 1

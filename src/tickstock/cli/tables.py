@@ -1,0 +1,74 @@
+"""Bars as CSV, JSON, or a table for the eye. Every number is written so that reading it back
+gives the same double."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from tickstock.model import BarTable, Timeframe
+from tickstock.spans import day_of
+
+NUMBERS = ("open", "high", "low", "close", "volume", "vwap", "trades")
+INTRADAY = (Timeframe.MINUTE, Timeframe.HOUR)
+
+
+def write_csv(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
+    """A header and one line a bar: `symbol,date` (New York) or `symbol,timestamp` (UTC)."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["symbol", _time_name(timeframe), *NUMBERS])
+    writer.writerows(_rows(bars, timeframe))
+
+
+def write_json(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
+    import msgspec
+
+    names = ("symbol", _time_name(timeframe), *NUMBERS)
+    data = [dict(zip(names, row, strict=True)) for row in _rows(bars, timeframe)]
+    body = {"schema": "tickstock/1", "command": "bars", "data": data}
+    out.write(msgspec.json.encode(body).decode() + "\n")
+
+
+def write_table(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
+    del out  # rich finds stdout itself
+    from rich.table import Table
+
+    from tickstock.cli.output import console
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("symbol")
+    table.add_column(_time_name(timeframe))
+    for name in NUMBERS:
+        table.add_column(name, justify="right")
+    for symbol, at, *numbers in _rows(bars, timeframe):
+        table.add_row(symbol, at, *(_short(n) for n in numbers))
+    console().print(table)
+
+
+def _rows(bars: BarTable, timeframe: Timeframe) -> Iterator[list[Any]]:
+    columns = [getattr(bars, name).tolist() for name in NUMBERS]
+    for owner, at, *numbers in zip(bars.owner.tolist(), bars.at.tolist(), *columns, strict=True):
+        vwap, trades = numbers[5], numbers[6]
+        numbers[4] = int(numbers[4]) if numbers[4].is_integer() else numbers[4]
+        numbers[5] = None if math.isnan(vwap) else vwap
+        numbers[6] = None if trades < 0 else trades
+        yield [bars.tickers[owner], _time(at, timeframe), *numbers]
+
+
+def _time(at: int, timeframe: Timeframe) -> str:
+    if timeframe in INTRADAY:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return day_of(at).isoformat()
+
+
+def _time_name(timeframe: Timeframe) -> str:
+    return "timestamp" if timeframe in INTRADAY else "date"
+
+
+def _short(number: float | int | None) -> str:
+    if number is None:
+        return "-"
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.4f}".rstrip("0").rstrip(".")

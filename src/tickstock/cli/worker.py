@@ -1,0 +1,27 @@
+"""`tickstock worker`."""
+
+from __future__ import annotations
+
+from tickstock.cli.output import Common, talk
+from tickstock.cli.session import open_tick
+
+
+def worker(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Drain loads until told to stop (Ctrl-C or SIGTERM); any number may run, on any machine."""
+    import asyncio
+
+    from tickstock.worker.run import Worker, configured_source, stop_on_signals
+
+    with open_tick(common) as tick:
+        configured_source(tick, ())
+
+        async def serve() -> None:
+            running = Worker(tick)
+            stop_on_signals(running.stop)
+            talk(
+                f"Worker {running.name} waits for loads of {tick.settings.vendor}. Ctrl-C ends it."
+            )
+            await running.run()
+
+        asyncio.run(serve())
+    return 0

@@ -1,0 +1,187 @@
+"""The cheapest rows and columns that together hold every missing cell.
+
+A missing cell is an edge between its row (asked by a ticker call) and its column (asked by a
+whole-market call). Choosing calls is a minimum-weight vertex cover of that bipartite graph, which
+a minimum cut solves exactly (König, Egerváry). Thirty million edges need not go into the cut:
+
+1. A row left out forces the columns of all its cells; where those cost more than a cover that is
+   known already, the row is in every cheapest cover. The same for columns. This alone solves
+   most plans.
+2. The rest is cut on a sample of the edges. The result is a lower bound, as fewer edges never
+   need more; where it covers the other edges too, it is the minimum. Otherwise the edges it
+   leaves uncovered are sampled in turn, and the cut is taken again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tickstock.loading.bits import Bits
+from tickstock.model import Flags, Floats, Ints
+
+SAMPLE = 200_000
+"""Edges per sample: below this many, all are taken. A cut of them takes about 20 ms."""
+LEAST_PER_ROW = 16
+"""With about this many random edges per row, hardly ever is an edge left uncovered."""
+FORCING_ROUNDS = 12
+CUTTING_ROUNDS = 40
+INFINITE = 2**31 - 1
+"""Capacities of scipy's flows are 32-bit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """The chosen rows and columns and what they cost; no cover costs less than `bound`."""
+
+    rows: Flags
+    columns: Flags
+    cost: int
+    bound: int
+
+    @property
+    def exact(self) -> bool:
+        return self.cost == self.bound
+
+
+def minimum_cover(missing: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
+    """Rows and columns of least total cost such that each missing cell is in one of them.
+
+    Costs are whole numbers, 0 or more, one per row and column. Never dearer than all rows with
+    missing cells, or all columns. The same input gives the same choice everywhere.
+    """
+    rows, columns = _forced(missing, row_cost, column_cost)
+    paid = int(row_cost[rows].sum() + column_cost[columns].sum())
+    left = missing.without(rows, columns)
+    if not left:
+        return Cover(rows, columns, paid, paid)
+    rest = _cut_by_samples(left, row_cost, column_cost)
+    return Cover(rows | rest.rows, columns | rest.columns, paid + rest.cost, paid + rest.bound)
+
+
+def _forced(missing: Bits, row_cost: Ints, column_cost: Ints) -> tuple[Flags, Flags]:
+    """Rows and columns that are in every cheapest cover, as far as counting tells."""
+    rows, columns = np.zeros(len(missing), np.bool_), np.zeros(missing.columns, np.bool_)
+    left = missing
+    for _ in range(FORCING_ROUNDS):
+        more_columns = _too_full(left.column_counts(), column_cost, row_cost[left.any_in_row()])
+        columns |= more_columns
+        left = left.without(rows, columns)
+        more_rows = _too_full(left.row_counts(), row_cost, column_cost[left.any_in_column()])
+        rows |= more_rows
+        left = left.without(rows, columns)
+        if not left or not (more_rows.any() or more_columns.any()):
+            break
+    return rows, columns
+
+
+def _too_full(counts: Ints, cost: Ints, across: Ints) -> Flags:
+    """Lines whose cells, taken one by one across, cost more than a known cover of everything.
+
+    `counts` are the cells of each line and `cost` is what it costs; `across` are the costs of the
+    lines across that have cells. Taking a line leaves the counts of its like as they are, and
+    makes the known cover of the rest cheaper: so one pass after another may force more.
+    """
+    forced = np.zeros(len(counts), np.bool_)
+    if not len(across):
+        return forced
+    all_across, cheapest = int(across.sum()), int(across.min())
+    while True:
+        live = (counts > 0) & ~forced
+        more = live & (counts * cheapest > min(all_across, int(cost[live].sum())))
+        if not more.any():
+            return forced
+        forced |= more
+
+
+def _cut_by_samples(left: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
+    """Cut, look for uncovered cells, add some of them, and again; the best cover found."""
+    nothing = Cover(np.zeros(len(left), np.bool_), np.zeros(left.columns, np.bool_), 0, 0)
+    best = _completed(nothing, left, row_cost, column_cost)
+    edges = _sample(left)
+    for _ in range(CUTTING_ROUNDS):
+        cut = _minimum_cut(edges, row_cost, column_cost)
+        uncovered = left.without(cut.rows, cut.columns)
+        whole = _completed(cut, uncovered, row_cost, column_cost)
+        cheaper = whole if whole.cost < best.cost else best
+        best = replace(cheaper, bound=max(best.bound, cut.bound))
+        if best.exact or not uncovered:
+            break
+        # None of these is among the earlier ones, which are covered: no edge comes twice.
+        edges = np.concatenate([edges, _sample(uncovered)])
+    return best
+
+
+def _completed(part: Cover, uncovered: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
+    """`part`, and all rows with uncovered cells, or all such columns, whichever is cheaper."""
+    rows, columns = uncovered.any_in_row(), uncovered.any_in_column()
+    by_row, by_column = int(row_cost[rows].sum()), int(column_cost[columns].sum())
+    if by_row <= by_column:
+        return replace(part, rows=part.rows | rows, cost=part.cost + by_row)
+    return replace(part, columns=part.columns | columns, cost=part.cost + by_column)
+
+
+def _sample(cells: Bits) -> Ints:
+    """Numbers (row times columns, plus column) of some set cells: up to a quota in each row."""
+    counts = cells.row_counts()
+    if counts.sum() <= SAMPLE:
+        quota = cells.columns
+    else:
+        quota = max(LEAST_PER_ROW, SAMPLE // int(np.count_nonzero(counts)))
+    parts = [np.empty(0, np.int64)]
+    for first, flags in cells.blocks():
+        found = np.flatnonzero(flags)
+        ranks = _ranks(counts[first : first + len(flags)], quota, first)
+        parts.append(found[ranks] + first * cells.columns)
+    return np.concatenate(parts)
+
+
+def _ranks(counts: Ints, quota: int, seed: int) -> Ints:
+    """Which of the cells of a block to take: in each row one from each of `quota` equal parts."""
+    taken = np.minimum(counts, quota)
+    line = np.repeat(np.arange(len(counts)), taken)
+    turn = np.arange(len(line)) - (np.cumsum(taken) - taken)[line]
+    low, high = (edge * counts[line] // taken[line] for edge in (turn, turn + 1))
+    begins = np.cumsum(counts) - counts
+    picked: Ints = (
+        begins[line] + low + (_scatter(line + seed, turn) * (high - low)).astype(np.int64)
+    )
+    return picked
+
+
+def _scatter(line: Ints, turn: Ints) -> Floats:
+    """Numbers in [0, 1) that look random and are the same on every machine and version."""
+    mixed = (line * 2_654_435_761 + turn).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return (mixed >> np.uint64(40)) / 2**24
+
+
+def _minimum_cut(edges: Ints, row_cost: Ints, column_cost: Ints) -> Cover:
+    """The minimum cover of `edges` alone; `bound` is the value of the flow that proves it."""
+    # Imported here: scipy's graphs take 0.2 s to import, and most plans do not need them.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+    count, columns = len(row_cost), len(column_cost)
+    source, sink = count + columns, count + columns + 1
+    scale = int(max(row_cost.max(), column_cost.max())) // INFINITE + 1
+    capacity = np.concatenate([row_cost, column_cost]) // scale
+    # A capacity of 0 written into a sparse matrix is taken for an edge: leave it out.
+    used = np.flatnonzero(capacity)
+    from_source = used < count
+    tail = np.concatenate([np.where(from_source, source, used), edges // columns])
+    head = np.concatenate([np.where(from_source, used, sink), count + edges % columns])
+    weight = np.concatenate([capacity[used], np.full(len(edges), INFINITE)]).astype(np.int32)
+    graph = csr_array((weight, (tail, head)), shape=(sink + 1, sink + 1))
+    flow = maximum_flow(graph, source, sink)
+    residual = graph - flow.flow
+    residual.eliminate_zeros()
+    reached = np.zeros(sink + 1, np.bool_)
+    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
+    has_edge = np.zeros(count, np.bool_)
+    has_edge[edges // columns] = True
+    rows, chosen = has_edge & ~reached[:count], reached[count:source]
+    cost = int(row_cost[rows].sum() + column_cost[chosen].sum())
+    return Cover(rows, chosen, cost, int(flow.flow_value) * scale)

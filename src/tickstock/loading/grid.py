@@ -1,0 +1,169 @@
+"""What should be held, what is held, and why the rest is not: instruments by sessions.
+
+Expected = sessions of the span ∩ the instrument's listed lifetime ∩ already published.
+Every cell of the span that is not held has exactly one cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from tickstock.loading.bits import Bits
+from tickstock.model import Hole, HoleCause, Instrument, Ints, Timeframe, epoch_day
+from tickstock.sessions import Calendar
+from tickstock.spans import Span, day_of
+
+SETTLED = (HoleCause.NOT_ENTITLED, HoleCause.VENDOR_EMPTY, HoleCause.QUARANTINED)
+"""Answers that stand until they expire: asking again sooner would give the same."""
+STANDING = (*SETTLED, HoleCause.FAILED)
+"""Causes that are remembered, the strongest first where two are known of one cell."""
+FAR_PAST, FAR_FUTURE = epoch_day(date.min), epoch_day(date.max)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldSpans:
+    """Spans of days held, flat: the instrument's id, first day and end (half-open) of each.
+
+    Days as days since 1970-01-01; three columns of the same length, in any order.
+    """
+
+    instrument: Ints
+    start: Ints
+    end: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The cells of one timeframe: a row per instrument, a column per session of the span.
+
+    `days[j]` is the date of column `j` as days since 1970-01-01. `missing` is what has to be
+    asked for: not held and not answered for the time being, or, to refresh, all that is expected.
+    `holes` gives for each cause the cells that are not held because of it.
+    """
+
+    timeframe: Timeframe
+    instruments: tuple[Instrument, ...]
+    days: Ints
+    expected: Bits
+    held: Bits
+    missing: Bits
+    holes: Mapping[HoleCause, Bits]
+
+    def counts(self) -> dict[HoleCause, int]:
+        """Cells not held, by cause; causes without any are left out."""
+        counted = {cause: cells.count() for cause, cells in self.holes.items()}
+        return {cause: count for cause, count in counted.items() if count}
+
+    def examples(self, cause: HoleCause, most: int = 3) -> tuple[tuple[str, Span], ...]:
+        """The first run of cells with `cause` of each of the first instruments that have some."""
+        cells = self.holes[cause]
+        rows = np.flatnonzero(cells.packed.any(axis=1))[:most]
+        row, start, end = Bits(cells.packed[rows], cells.columns).runs()
+        _, firsts = np.unique(row, return_index=True)
+        return tuple(
+            (self.instruments[rows[row[i]]].symbol, self.span(int(start[i]), int(end[i])))
+            for i in firsts
+        )
+
+    def span(self, start: int, end: int) -> Span:
+        """The days from column `start` to the last one before `end`."""
+        return Span.inclusive(day_of(int(self.days[start])), day_of(int(self.days[end - 1])))
+
+
+def build_grid(
+    timeframe: Timeframe,
+    instruments: Sequence[Instrument],
+    span: Span,
+    calendar: Calendar,
+    published: int,
+    held: HeldSpans,
+    standing: Iterable[Hole] = (),
+    *,
+    refresh: bool = False,
+) -> Grid:
+    """The grid of `instruments` over the sessions of `span`.
+
+    `published` is how many of the calendar's sessions are final for the vendor. `standing` are
+    holes whose answer has not expired yet. An instrument is listed on both of its bounds; an
+    unknown bound counts as always. Spans and holes of other instruments are ignored.
+    """
+    first, stop = calendar.between(span)
+    columns = stop - first
+    listed, expected = _lifetimes(instruments, calendar, first, columns, published)
+    rows = _Rows(instruments, calendar, first, columns)
+    have = rows.bits(held.instrument, held.start, held.end) & expected
+    holes = {HoleCause.NOT_LISTED: rows.all() - listed, HoleCause.NOT_PUBLISHED: listed - expected}
+    open_ = expected - have
+    missing = expected if refresh else open_
+    for cause, cells in _standing(rows, standing).items():
+        holes[cause] = cells & open_
+        open_ = open_ - cells
+        if cause in SETTLED and not refresh:
+            missing = missing - cells
+    holes[HoleCause.NEVER_ASKED] = open_
+    days = calendar.days[first:stop]
+    return Grid(timeframe, tuple(instruments), days, expected, have, missing, holes)
+
+
+class _Rows:
+    """Turns spans of days by instrument id into cells of the grid."""
+
+    def __init__(
+        self, instruments: Sequence[Instrument], calendar: Calendar, first: int, columns: int
+    ) -> None:
+        ids = np.array([i.id for i in instruments], np.int64)
+        self._order = np.argsort(ids, kind="stable")
+        self._sorted_ids = ids[self._order]
+        self._calendar, self._first, self._columns = calendar, first, columns
+
+    def all(self) -> Bits:
+        return Bits.pack(np.ones((len(self._order), self._columns), np.bool_))
+
+    def bits(self, ids: Ints, start: Ints, end: Ints) -> Bits:
+        rows, columns = len(self._order), self._columns
+        if not rows:
+            return Bits.empty(rows, columns)
+        place = np.minimum(np.searchsorted(self._sorted_ids, ids), rows - 1)
+        known = self._sorted_ids[place] == ids
+        if not known.all():
+            place, start, end = place[known], start[known], end[known]
+        low = self._calendar.before(start) - self._first
+        high = self._calendar.before(end) - self._first
+        return Bits.from_ranges(rows, columns, self._order[place], low, high)
+
+
+def _lifetimes(
+    instruments: Sequence[Instrument],
+    calendar: Calendar,
+    first: int,
+    columns: int,
+    published: int,
+) -> tuple[Bits, Bits]:
+    """The cells on which each instrument is listed, and those of them that are published."""
+    since = [FAR_PAST if i.listed is None else epoch_day(i.listed) for i in instruments]
+    until = [FAR_FUTURE if i.delisted is None else epoch_day(i.delisted) for i in instruments]
+    start = calendar.before(np.array(since, np.int64)) - first
+    end = calendar.before(np.array(until, np.int64) + 1) - first
+    count, row = len(instruments), np.arange(len(instruments))
+    listed = Bits.from_ranges(count, columns, row, start, end)
+    final = Bits.from_ranges(count, columns, row, start, np.minimum(end, published - first))
+    return listed, final
+
+
+def _standing(rows: _Rows, holes: Iterable[Hole]) -> dict[HoleCause, Bits]:
+    """Cells by remembered cause, the strongest cause first."""
+    by_cause: dict[HoleCause, list[Hole]] = {cause: [] for cause in STANDING}
+    for hole in holes:
+        if hole.cause in by_cause:
+            by_cause[hole.cause].append(hole)
+    return {cause: _cells(rows, found) for cause, found in by_cause.items() if found}
+
+
+def _cells(rows: _Rows, holes: Sequence[Hole]) -> Bits:
+    flat = [(h.instrument_id, epoch_day(h.span.start), epoch_day(h.span.end)) for h in holes]
+    ids, start, end = np.array(flat, np.int64).T
+    return rows.bits(ids, start, end)

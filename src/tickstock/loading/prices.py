@@ -1,0 +1,72 @@
+"""What a call costs, as a whole number that can be added up and compared without rounding.
+
+Where a limit on calls binds, the number of calls decides, and bytes only between plans with
+equally many. Where none binds, calls and bytes both take time, and time decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tickstock.model import Ints, Limits, Timeframe
+
+LATENCY = 0.15
+"""Seconds from a question to the first byte of its answer."""
+BYTES_PER_SECOND = 4_000_000
+"""What a plain line brings."""
+MARKET_DAY_BYTES = 400_000
+"""A whole-market answer: about 12,000 bars, compressed."""
+BAR_BYTES = 60
+"""One bar of a ticker's answer, compressed."""
+BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 390}
+"""Estimates: hours from 4:00 to 20:00, minutes of the regular session; a quiet ticker has fewer."""
+BASE_BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 960, Timeframe.MINUTE: 960}
+"""What a vendor reads to answer: hours are made of minutes, and there are 960 of them from 4:00
+to 20:00, on half days too."""
+KILOBYTE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices in kilobytes: of bytes, and of a call before its first byte.
+
+    `seconds_per_call` is what one call takes of a binding limit, 0 where none binds.
+    """
+
+    per_call: int
+    seconds_per_call: float
+
+    def of(self, size: Ints) -> Ints:
+        """The price of one call each, for answers of `size` bytes."""
+        return self.per_call + size // KILOBYTE
+
+    def seconds(self, price: int) -> float:
+        """How long calls of that price in total take."""
+        if self.seconds_per_call:
+            return price // self.per_call * self.seconds_per_call
+        return price * KILOBYTE / BYTES_PER_SECOND
+
+    def worthwhile_gap(self, timeframe: Timeframe, sessions: int) -> int:
+        """The longest run of held sessions that is cheaper to fetch again than to call twice."""
+        if self.seconds_per_call:
+            return sessions
+        return self.per_call * KILOBYTE // session_bytes(timeframe)
+
+
+def prices_for(limits: Limits, most_bytes: int) -> Prices:
+    """The prices at a vendor, for plans of up to `most_bytes` in total."""
+    paced = 60 / limits.calls_per_minute if limits.calls_per_minute else 0.0
+    if paced > LATENCY:
+        # One call more outweighs all the bytes that a plan could save.
+        return Prices(most_bytes // KILOBYTE + 1, paced)
+    return Prices(round(LATENCY * BYTES_PER_SECOND / KILOBYTE), 0.0)
+
+
+def width_of(timeframe: Timeframe, limits: Limits) -> int:
+    """How many sessions one ticker call may span without a second page."""
+    return max(1, limits.base_bars // BASE_BARS_PER_SESSION[timeframe])
+
+
+def session_bytes(timeframe: Timeframe) -> int:
+    """The estimated size of one session in a ticker's answer."""
+    return BAR_BYTES * BARS_PER_SESSION[timeframe]

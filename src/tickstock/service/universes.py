@@ -1,0 +1,129 @@
+"""Universes, as a person asks for them: members of anything that names symbols, lists, plans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from tickstock.config import Settings
+from tickstock.errors import BadFile, EmptyUniverse
+from tickstock.model import READ_TYPES, Universe
+from tickstock.store import universes as store
+from tickstock.store.database import Database
+from tickstock.store.universes import Listed, StoreLookup
+from tickstock.universes.catalog import Catalog, catalog
+from tickstock.universes.csvfile import MAX_BYTES, symbols_of_csv
+from tickstock.universes.expression import Evaluation, evaluate, parse
+from tickstock.universes.key import parse_ref
+from tickstock.universes.plan import Mode, OrganizePlan
+
+log = logging.getLogger("tickstock.universes")
+
+
+class Universes:
+    """Lists, members, definitions."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._environment = settings.environment
+        self._folder = settings.universes
+        self._csv_dir = settings.csv_dir
+
+    def list(self) -> list[Listed]:
+        """Every universe of this environment, with counts."""
+        with self._database.transaction() as connection:
+            return store.list_universes(connection, self._environment)
+
+    def get(self, text: str) -> Universe:
+        """One universe by its name `type:key`."""
+        with self._database.transaction() as connection:
+            return store.get(connection, parse_ref(text), self._environment)
+
+    def evaluate(self, expression: str) -> Evaluation:
+        """The symbols of a universe or an expression, and which part let each of them in.
+
+        Raises BadExpression, UnknownUniverse, EmptyUniverse, MalformedUniverse.
+        """
+        with self._database.transaction() as connection:
+            return evaluate(parse(expression), StoreLookup(connection, self._environment))
+
+    def members(self, expression: str) -> tuple[str, ...]:
+        """The symbols to load for a universe: in stored order for a single one, else sorted."""
+        log.info("Loading from cache: %s", expression)
+        if _is_plain_ref(expression):
+            symbols = self.get(expression).symbols
+        else:
+            symbols = self.evaluate(expression).symbols
+        if not symbols:
+            raise EmptyUniverse(f"{expression} holds no symbol.", "Add some, or load another one.")
+        log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
+        return symbols
+
+    def csv_symbols(self, name: str) -> tuple[str, ...]:
+        """The symbols of a file in the configured folder, and nowhere else.
+
+        Raises BadFile, also for a name that leads out of the folder; the message does not tell
+        whether such a file exists.
+        """
+        log.info("Loading from file: %s", name)
+        found = symbols_of_csv(name, read_confined(self._csv_dir, name))
+        for note in found.notes:
+            log.info("%s", note)
+        log.info("Loaded %d symbols from file: %s", len(found.symbols), name)
+        return found.symbols
+
+    def csv_files(self) -> tuple[str, ...]:
+        """The CSV files that may be loaded from."""
+        try:
+            found = [p.name for p in self._csv_dir.iterdir() if p.suffix.lower() == ".csv"]
+        except OSError:
+            return ()
+        return tuple(sorted(found))
+
+    # -- definitions -------------------------------------------------------------------------
+    def definitions(self) -> Catalog:
+        """The shipped definitions and the user's own."""
+        return catalog(self._folder)
+
+    def plan_organize(self, mode: Mode = Mode.REPLACE) -> OrganizePlan:
+        """What bringing the stored universes to their definitions would do."""
+        definitions = self.definitions().definitions
+        with self._database.transaction() as connection:
+            return store.plan_organize(connection, definitions, mode, self._environment)
+
+    def apply(self, plan: OrganizePlan, *, reason: str, allow: Collection[str] = ()) -> None:
+        """Do exactly what the plan says, or refuse and change nothing.
+
+        Raises StalePlan when the state has moved, GuardRefused when a change loses too much.
+        """
+        with self._database.transaction() as connection:
+            store.apply(connection, plan, allow=allow, reason=reason)
+
+
+def _is_plain_ref(text: str) -> bool:
+    kind, colon, key = text.strip().partition(":")
+    return bool(colon) and kind in READ_TYPES and key.replace("_", "").isalnum()
+
+
+def read_confined(folder: Path, name: str) -> bytes:
+    """A file by its bare name inside `folder`; symbolic links may not lead out of it."""
+    refused = BadFile(
+        f"{name[:200]!r} is not the name of a CSV file in the folder for universes.",
+        f"Give the bare name of a .csv file in {folder}.",
+    )
+    if not name or name != Path(name).name or any(c in name for c in "/\\:\x00"):
+        raise refused
+    if name.startswith(".") or not name.lower().endswith(".csv"):
+        raise refused
+    try:
+        root = folder.resolve(strict=True)
+        file = (root / name).resolve(strict=True)
+        if file.parent != root or not file.is_file():
+            raise refused
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise refused from None
+    except OSError as e:
+        raise BadFile(f"The file {name} cannot be read: {e.strerror}.", "Check it.") from e

@@ -1,0 +1,88 @@
+-- name: lock_instruments
+-- Two writers of the same instrument take turns. 512 buckets, because a whole-market day names
+-- more instruments than the server's lock table holds; sorted, so that no two can deadlock.
+SELECT pg_advisory_xact_lock(%(space)s, bucket)
+FROM (SELECT DISTINCT id %% 512 AS bucket FROM unnest(%(ids)s::int[]) AS id ORDER BY 1) AS b
+
+-- name: read_day
+-- Stored day bars of each instrument inside its own range, one row of arrays an instrument.
+SELECT w.id, b.*
+FROM unnest(%(ids)s::int[], %(lo)s::int[], %(hi)s::int[]) AS w(id, lo, hi),
+LATERAL (
+    SELECT array_agg((s.at - DATE '1970-01-01')::bigint) AS at, array_agg(s.open), array_agg(s.high),
+           array_agg(s.low), array_agg(s.close), array_agg(s.volume),
+           array_agg(coalesce(s.vwap, 'NaN')), array_agg(coalesce(s.trades, -1)::bigint)
+    FROM (SELECT * FROM tickstock.bars_day
+          WHERE instrument_id = w.id AND at BETWEEN DATE '1970-01-01' + w.lo AND DATE '1970-01-01' + w.hi
+          ORDER BY at) AS s
+) AS b
+WHERE b.at IS NOT NULL
+
+-- name: read_intraday
+-- The same for hour and minute bars; ranges and times in seconds since 1970, UTC.
+SELECT w.id, b.*
+FROM unnest(%(ids)s::int[], %(lo)s::bigint[], %(hi)s::bigint[]) AS w(id, lo, hi),
+LATERAL (
+    SELECT array_agg(extract(epoch FROM s.at)::bigint) AS at, array_agg(s.open), array_agg(s.high),
+           array_agg(s.low), array_agg(s.close), array_agg(s.volume),
+           array_agg(coalesce(s.vwap, 'NaN')), array_agg(coalesce(s.trades, -1)::bigint)
+    FROM (SELECT * FROM {table}
+          WHERE instrument_id = w.id AND at BETWEEN to_timestamp(w.lo) AND to_timestamp(w.hi)
+          ORDER BY at) AS s
+) AS b
+WHERE b.at IS NOT NULL
+
+-- name: copy
+-- New bars, binary.
+COPY {table} (instrument_id, at, open, high, low, close, volume, vwap, trades)
+FROM STDIN (FORMAT binary)
+
+-- name: replace_day
+-- Changed day bars: the old row becomes a revision, the new values take its place.
+WITH news AS (
+    SELECT id, DATE '1970-01-01' + at::int AS at, open, high, low, close, volume,
+           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades
+    FROM unnest(%(id)s::int[], %(at)s::bigint[], %(open)s::float8[], %(high)s::float8[],
+                %(low)s::float8[], %(close)s::float8[], %(volume)s::float8[], %(vwap)s::float8[],
+                %(trades)s::bigint[])
+         AS n(id, at, open, high, low, close, volume, vwap, trades)
+), kept AS (
+    INSERT INTO tickstock.bar_revisions
+        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades)
+    SELECT b.instrument_id, %(timeframe)s, b.at::timestamp AT TIME ZONE 'UTC',
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
+    FROM tickstock.bars_day AS b JOIN news ON b.instrument_id = news.id AND b.at = news.at
+)
+UPDATE tickstock.bars_day AS b
+SET open = n.open, high = n.high, low = n.low, close = n.close, volume = n.volume,
+    vwap = n.vwap, trades = n.trades
+FROM news AS n WHERE b.instrument_id = n.id AND b.at = n.at
+
+-- name: replace_intraday
+-- The same for hour and minute bars.
+WITH news AS (
+    SELECT id, to_timestamp(at) AS at, open, high, low, close, volume,
+           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades
+    FROM unnest(%(id)s::int[], %(at)s::bigint[], %(open)s::float8[], %(high)s::float8[],
+                %(low)s::float8[], %(close)s::float8[], %(volume)s::float8[], %(vwap)s::float8[],
+                %(trades)s::bigint[])
+         AS n(id, at, open, high, low, close, volume, vwap, trades)
+), kept AS (
+    INSERT INTO tickstock.bar_revisions
+        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades)
+    SELECT b.instrument_id, %(timeframe)s, b.at,
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
+    FROM {table} AS b JOIN news ON b.instrument_id = news.id AND b.at = news.at
+)
+UPDATE {table} AS b
+SET open = n.open, high = n.high, low = n.low, close = n.close, volume = n.volume,
+    vwap = n.vwap, trades = n.trades
+FROM news AS n WHERE b.instrument_id = n.id AND b.at = n.at
+
+-- name: quarantine
+-- Bars that cannot be true, with what was received.
+INSERT INTO tickstock.quarantine (instrument_id, timeframe, at, reason, bar, call_id)
+SELECT id, %(timeframe)s, to_timestamp(at), reason, bar, call_id
+FROM unnest(%(id)s::int[], %(at)s::bigint[], %(reason)s::text[], %(bar)s::jsonb[], %(call)s::bigint[])
+     AS q(id, at, reason, bar, call_id)
+ON CONFLICT DO NOTHING

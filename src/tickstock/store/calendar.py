@@ -1,0 +1,44 @@
+"""Sessions in the database: the shipped calendar as a table, and closures entered by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from tickstock.sessions import Calendar, shipped_calendar
+from tickstock.store.queries import load
+
+QUERIES = load("calendar.sql")
+Connection = psycopg.Connection[Any]
+
+
+def read_calendar(connection: Connection) -> Calendar:
+    """The shipped sessions without the days that were closed by hand."""
+    closed = [row[0] for row in connection.execute(QUERIES["closures"]).fetchall()]
+    return shipped_calendar().with_closures(closed) if closed else shipped_calendar()
+
+
+def add_closure(connection: Connection, day: date, reason: str) -> None:
+    """Close a day at short notice, as on 9 January 2025."""
+    connection.execute(QUERIES["add_closure"], {"day": day, "reason": reason})
+    fill_sessions(connection)
+
+
+def fill_sessions(connection: Connection) -> None:
+    """Bring the table of sessions to the calendar; nothing when it is there already."""
+    calendar = read_calendar(connection)
+    found = connection.execute(QUERIES["count"]).fetchone()
+    edges = (calendar.day(0), calendar.day(len(calendar) - 1))
+    if found == (len(calendar), *edges, int(calendar.closes.sum())):
+        return
+    connection.execute(QUERIES["clear"])
+    connection.execute(
+        QUERIES["fill"],
+        {
+            "days": calendar.days.tolist(),
+            "opens": calendar.opens.tolist(),
+            "closes": calendar.closes.tolist(),
+        },
+    )

@@ -1,0 +1,145 @@
+"""What is held, and why the rest is not: per instrument, timeframe and session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from tickstock.errors import MixedOrigin
+from tickstock.loading.grid import HeldSpans
+from tickstock.model import Gain, Hole, HoleCause, Timeframe
+from tickstock.spans import Span
+from tickstock.store.pgbinary import columns_cursor
+from tickstock.store.queries import load
+
+QUERIES = load("coverage.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept about one instrument's bars, so that nobody scans for it."""
+
+    instrument_id: int
+    origin: str
+    bars: int
+    first_at: datetime | None
+    last_at: datetime | None
+    updated_at: datetime
+
+
+def held_spans(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, instruments: Sequence[int]
+) -> HeldSpans:
+    cursor = columns_cursor(connection)
+    params = {"timeframe": timeframe, "ids": list(instruments)}
+    rows = cursor.execute(QUERIES["held"], params).fetchall()
+    if not rows:
+        none = np.empty(0, np.int64)
+        return HeldSpans(none, none, none)
+    ids = np.repeat(np.array([r[0] for r in rows], np.int64), [len(r[1]) for r in rows])
+    return HeldSpans(
+        ids, np.concatenate([r[1] for r in rows]), np.concatenate([r[2] for r in rows])
+    )
+
+
+def standing_holes(
+    connection: psycopg.Connection[Any],
+    timeframe: Timeframe,
+    instruments: Sequence[int],
+    now: datetime,
+) -> list[Hole]:
+    """Why spans are not held, as far as that answer has not expired at `now`."""
+    params = {"timeframe": timeframe, "ids": list(instruments), "now": now}
+    rows = connection.execute(QUERIES["standing_holes"], params).fetchall()
+    return [Hole(i, Span(a, b), HoleCause(c), d, seen, exp) for i, a, b, c, d, seen, exp in rows]
+
+
+def summaries(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, instruments: Sequence[int]
+) -> dict[int, Summary]:
+    params = {"timeframe": timeframe, "ids": list(instruments)}
+    rows = connection.execute(QUERIES["summaries"], params).fetchall()
+    return {row[0]: Summary(*row) for row in rows}
+
+
+def refuse_mixed_origins(
+    connection: psycopg.Connection[Any], origins: Iterable[tuple[int, str]]
+) -> None:
+    """Raise MixedOrigin when real bars would join synthetic ones, or the other way round."""
+    pairs = list(origins)
+    params = {"ids": [i for i, _ in pairs], "origins": [o for _, o in pairs]}
+    rows = connection.execute(QUERIES["foreign_origins"], params).fetchall()
+    if rows:
+        names = ", ".join(symbol for symbol, _ in rows[:5])
+        raise MixedOrigin(
+            f"{len(rows)} symbols ({names}) hold {rows[0][1]} bars, and this vendor's are of "
+            "another kind; real and synthetic bars are never mixed.",
+            "Load into another database (TICKSTOCK_HOME or DATABASE_URI).",
+        )
+
+
+def add_coverage(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, gains: Sequence[Gain]
+) -> None:
+    """Add what answers brought; a gain that is held already touches nothing."""
+    if not gains:
+        return
+    connection.execute(
+        QUERIES["add"],
+        {
+            "timeframe": timeframe,
+            "ids": [g.instrument_id for g in gains],
+            "origins": [g.origin for g in gains],
+            "held": [_multirange(g.held) for g in gains],
+            "bars": [g.bars for g in gains],
+            "first": [g.first for g in gains],
+            "last": [g.last for g in gains],
+        },
+    )
+
+
+def replace_holes(
+    connection: psycopg.Connection[Any],
+    timeframe: Timeframe,
+    asked: Sequence[tuple[int, Span]],
+    holes: Sequence[Hole],
+) -> None:
+    """Forget what was said about the asked spans, then say what holds now."""
+    params = {
+        "timeframe": timeframe,
+        "ids": [i for i, _ in asked],
+        "starts": [s.start for _, s in asked],
+        "ends": [s.end for _, s in asked],
+    }
+    rest = connection.execute(QUERIES["clear_holes"], params).fetchall()
+    kept = [Hole(i, Span(a, b), HoleCause(c), d, seen, exp) for i, c, d, seen, exp, a, b in rest]
+    _add_holes(connection, timeframe, [*kept, *holes])
+
+
+def _add_holes(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, holes: Sequence[Hole]
+) -> None:
+    if not holes:
+        return
+    connection.execute(
+        QUERIES["add_holes"],
+        {
+            "timeframe": timeframe,
+            "ids": [h.instrument_id for h in holes],
+            "starts": [h.span.start for h in holes],
+            "ends": [h.span.end for h in holes],
+            "causes": [h.cause for h in holes],
+            "details": [h.detail for h in holes],
+            "seen": [h.seen_at for h in holes],
+            "expires": [h.expires_at for h in holes],
+        },
+    )
+
+
+def _multirange(spans: Iterable[Span]) -> str:
+    return "{" + ",".join(f"[{s.start},{s.end})" for s in spans) + "}"

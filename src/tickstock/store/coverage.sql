@@ -1,0 +1,66 @@
+-- name: held
+-- Held spans of instruments in one timeframe, flattened: one row a span, days since 1970.
+SELECT c.instrument_id, array_agg((lower(r) - DATE '1970-01-01')::bigint ORDER BY r) AS starts,
+       array_agg((upper(r) - DATE '1970-01-01')::bigint ORDER BY r) AS ends
+FROM tickstock.coverage AS c, unnest(c.held) AS r
+WHERE c.timeframe = %(timeframe)s AND c.instrument_id = ANY (%(ids)s)
+GROUP BY c.instrument_id
+
+-- name: summaries
+-- What is kept about each instrument's bars in one timeframe.
+SELECT instrument_id, origin, bars, first_at, last_at, updated_at
+FROM tickstock.coverage
+WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
+
+-- name: standing_holes
+-- Answers that still stand about sessions that are not held.
+SELECT instrument_id, lower(span) AS start, upper(span) AS "end", cause, detail, seen_at, expires_at
+FROM tickstock.holes
+WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
+  AND (expires_at IS NULL OR expires_at > %(now)s)
+ORDER BY instrument_id, span
+
+-- name: foreign_origins
+-- Instruments that already hold bars of another origin: real and synthetic are never mixed.
+SELECT i.symbol, c.origin
+FROM unnest(%(ids)s::int[], %(origins)s::text[]) AS n(id, origin)
+JOIN tickstock.coverage AS c ON c.instrument_id = n.id AND c.bars > 0
+JOIN tickstock.instruments AS i ON i.id = n.id
+WHERE (c.origin = 'synthetic') <> (n.origin = 'synthetic')
+ORDER BY i.symbol
+
+-- name: add
+-- Add held spans and counts; an answer that brought nothing new touches nothing.
+INSERT INTO tickstock.coverage AS c
+    (instrument_id, timeframe, origin, held, bars, first_at, last_at)
+SELECT id, %(timeframe)s, origin, held::datemultirange, bars, to_timestamp(first), to_timestamp(last)
+FROM unnest(%(ids)s::int[], %(origins)s::text[], %(held)s::text[], %(bars)s::bigint[],
+            %(first)s::bigint[], %(last)s::bigint[]) AS n(id, origin, held, bars, first, last)
+ON CONFLICT (instrument_id, timeframe) DO UPDATE
+SET held = c.held + EXCLUDED.held, bars = c.bars + EXCLUDED.bars, origin = EXCLUDED.origin,
+    first_at = least(c.first_at, EXCLUDED.first_at), last_at = greatest(c.last_at, EXCLUDED.last_at),
+    updated_at = clock_timestamp()
+WHERE EXCLUDED.bars > 0 OR NOT c.held @> EXCLUDED.held OR c.origin <> EXCLUDED.origin
+
+-- name: clear_holes
+-- Take out what was said about the spans just asked for; what lies outside them stays said.
+WITH asked AS (
+    SELECT id, daterange(start, "end") AS span
+    FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[]) AS a(id, start, "end")
+), gone AS (
+    DELETE FROM tickstock.holes AS h USING asked
+    WHERE h.instrument_id = asked.id AND h.timeframe = %(timeframe)s AND h.span && asked.span
+    RETURNING h.*, asked.span AS cut
+)
+SELECT instrument_id, cause, detail, seen_at, expires_at, lower(rest) AS start, upper(rest) AS "end"
+FROM gone, unnest(datemultirange(gone.span) - datemultirange(gone.cut)) AS rest
+
+-- name: add_holes
+-- Say why spans are not held.
+INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause, detail, seen_at, expires_at)
+SELECT id, %(timeframe)s, daterange(start, "end"), cause, detail, coalesce(seen, clock_timestamp()), expires
+FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[], %(causes)s::text[],
+            %(details)s::text[], %(seen)s::timestamptz[], %(expires)s::timestamptz[])
+     AS n(id, start, "end", cause, detail, seen, expires)
+ON CONFLICT (instrument_id, timeframe, span, cause) DO UPDATE
+SET detail = EXCLUDED.detail, seen_at = EXCLUDED.seen_at, expires_at = EXCLUDED.expires_at

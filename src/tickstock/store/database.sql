@@ -1,0 +1,11 @@
+-- name: use_utc
+-- Times are shown, and days cut, in UTC.
+SET TIME ZONE 'UTC'
+
+-- name: has_database
+-- Whether the embedded server has the database.
+SELECT 1 FROM pg_catalog.pg_database WHERE datname = %(name)s
+
+-- name: create_database
+-- The database of a new embedded server.
+CREATE DATABASE {name}

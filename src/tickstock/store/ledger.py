@@ -1,0 +1,361 @@
+"""The load ledger: what was asked for, in which calls, and who is at work on which.
+
+Every call is a row with a state, a lease and a fence. Claiming raises the fence; a commit is
+taken only while the fence is still the claimer's, in the transaction that writes the bars.
+The clock of all leases is the database's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from tickstock.errors import UnknownLoad
+from tickstock.loading.judge import Target
+from tickstock.loading.plan import Plan
+from tickstock.model import Call, CallKind, CallState, LoadState, Timeframe
+from tickstock.spans import Span
+from tickstock.store.queries import load
+
+QUERIES = load("ledger.sql")
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One load as the ledger knows it."""
+
+    id: uuid.UUID
+    client_id: str | None
+    title: str
+    requested_by: str
+    request: dict[str, Any]
+    summary: dict[str, Any]
+    vendor: str
+    priority: int
+    state: LoadState
+    message: str
+    report: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claimed call: ours to finish as long as its fence stands."""
+
+    id: int
+    fence: int
+    attempt: int
+    call: Call
+    cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finished call brought."""
+
+    id: int
+    held: int
+    rows_new: int
+    rows_changed: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Calls of one load in one state."""
+
+    state: CallState
+    calls: int
+    cells: int
+    held: int
+    rows_new: int
+    rows_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """What went wrong in calls of one load, by cause. `failed`: for good."""
+
+    kind: str
+    calls: int
+    example: str
+    symbol: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One instrument in one timeframe of a load, as it was when the load was submitted."""
+
+    instrument_id: int
+    symbol: str
+    timeframe: Timeframe
+    span: Span
+    expected: int
+    held_before: int
+
+    @property
+    def target(self) -> Target:
+        return Target(self.instrument_id, self.symbol, self.span)
+
+
+def submit(
+    connection: Connection,
+    plan: Plan,
+    *,
+    title: str,
+    vendor: str,
+    summary: dict[str, Any],
+    request: dict[str, Any],
+    requested_by: str = "",
+    client_id: str | None = None,
+    priority: int = 0,
+    load_id: uuid.UUID | None = None,
+) -> tuple[uuid.UUID, bool]:
+    """Make a plan durable. Answers the load's id, and False when `client_id` had it already."""
+    new = {
+        "id": load_id or uuid.uuid4(),
+        "client_id": client_id,
+        "title": title,
+        "requested_by": requested_by,
+        "request": Jsonb(request),
+        "summary": Jsonb(summary),
+        "vendor": vendor,
+        "priority": priority,
+        "parent_id": None,
+    }
+    row = connection.execute(QUERIES["add_load"], new).fetchone()
+    if row is None:
+        return find(connection, client_id or ""), False
+    _add_items(connection, row[0], plan)
+    _add_calls(connection, row[0], plan)
+    announce(connection, row[0])
+    return row[0], True
+
+
+def announce(connection: Connection, load_id: uuid.UUID) -> None:
+    connection.execute(QUERIES["announce"], {"load_id": str(load_id)})
+
+
+def claim(
+    connection: Connection, load_id: uuid.UUID, worker: str, most: int, lease: timedelta
+) -> list[Lease]:
+    """Lease up to `most` calls, in the order of the plan."""
+    params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
+    rows = connection.execute(QUERIES["claim"], params).fetchall()
+    if rows:
+        connection.execute(QUERIES["begin_load"], {"load_id": load_id})
+    return [Lease(r[0], r[1], r[2], _call(r[3:8]), r[8]) for r in sorted(rows)]
+
+
+def renew(connection: Connection, leases: Sequence[Lease], lease: timedelta) -> set[int]:
+    """Hold on to the leases; answers the ids that are still ours."""
+    rows = connection.execute(QUERIES["renew"], _mine(leases) | {"lease": lease}).fetchall()
+    return {row[0] for row in rows}
+
+
+def hand_back(connection: Connection, leases: Sequence[Lease]) -> None:
+    """Graceful stop: what is not finished waits for somebody else, at once."""
+    connection.execute(QUERIES["hand_back"], _mine(leases))
+
+
+def fence_check(connection: Connection, leases: Sequence[Lease]) -> set[int]:
+    """Lock those calls of `leases` that are still ours until the transaction ends."""
+    rows = connection.execute(QUERIES["fence_check"], _mine(leases)).fetchall()
+    return {row[0] for row in rows}
+
+
+def finish_calls(connection: Connection, done: Sequence[Finished]) -> None:
+    connection.execute(
+        QUERIES["finish_calls"],
+        {
+            "ids": [d.id for d in done],
+            "held": [d.held for d in done],
+            "rows_new": [d.rows_new for d in done],
+            "rows_changed": [d.rows_changed for d in done],
+            "pages": [d.pages for d in done],
+        },
+    )
+
+
+def postpone(
+    connection: Connection, lease: Lease, delay: timedelta, error: Exception, *, refund: bool
+) -> None:
+    """Try the call again after `delay`; with `refund` this attempt does not count."""
+    params = _error(lease, error) | {"delay": delay, "refund": int(refund)}
+    connection.execute(QUERIES["postpone"], params)
+
+
+def fail(connection: Connection, lease: Lease, error: Exception) -> bool:
+    """Give the call up. False when the lease was lost."""
+    return connection.execute(QUERIES["fail"], _error(lease, error)).fetchone() is not None
+
+
+def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> list[Call]:
+    """Give up every call that still waits, for an error that would meet each of them."""
+    params = {"load_id": load_id, "error": str(error), "error_class": type(error).__name__}
+    rows = connection.execute(QUERIES["fail_rest"], params).fetchall()
+    return [_call(r[1:6]) for r in rows]
+
+
+def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
+    """How many calls are not at an end, and the seconds until one more may be claimed."""
+    row = connection.execute(QUERIES["open_calls"], {"load_id": load_id}).fetchone()
+    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    return row[0], max(row[1], 0.0)
+
+
+def finish(
+    connection: Connection,
+    load_id: uuid.UUID,
+    state: LoadState,
+    message: str,
+    report: dict[str, Any],
+) -> bool:
+    """Write the verdict. False when calls are open or somebody else has written it."""
+    params = {"load_id": load_id, "state": state, "message": message, "report": Jsonb(report)}
+    done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
+    if done:
+        announce(connection, load_id)
+    return done
+
+
+def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
+    """End a load now; what is done stays done. False when it had ended."""
+    params = {"load_id": load_id, "message": message}
+    if connection.execute(QUERIES["cancel_load"], params).fetchone() is None:
+        return False
+    connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
+    announce(connection, load_id)
+    return True
+
+
+def reopen(connection: Connection, load_id: uuid.UUID) -> int:
+    """Let what failed or was cancelled be asked again; answers how many calls that is."""
+    count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
+    if count and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
+        announce(connection, load_id)
+    return count
+
+
+def read(connection: Connection, load_id: uuid.UUID) -> Load:
+    row = connection.execute(QUERIES["load"], {"load_id": load_id}).fetchone()
+    if row is None:
+        raise UnknownLoad(f"No load has the id {load_id}.", "`tickstock jobs list` shows them.")
+    return _load(row)
+
+
+def find(connection: Connection, text: str) -> uuid.UUID:
+    """The id of the load that `text` names: an id, the start of one, or a client's own id."""
+    prefix = "".join(c for c in text.lower() if c in "0123456789abcdef-") if text else "-"
+    params = {"prefix": (prefix if prefix == text.lower() else "-") + "%", "text": text}
+    rows = connection.execute(QUERIES["find"], params).fetchall()
+    if not rows:
+        raise UnknownLoad(f"No load is named {text!r}.", "`tickstock jobs list` shows them.")
+    if len(rows) > 1:
+        raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
+    return rows[0][0]  # type: ignore[no-any-return]
+
+
+def newest(connection: Connection, most: int, state: LoadState | None = None) -> list[Load]:
+    rows = connection.execute(QUERIES["loads"], {"most": most, "state": state}).fetchall()
+    return [_load(row) for row in rows]
+
+
+def workable(connection: Connection, vendors: Sequence[str]) -> list[uuid.UUID]:
+    """Open loads of these vendors in which something can be done now, most urgent first."""
+    rows = connection.execute(QUERIES["workable"], {"vendors": list(vendors)}).fetchall()
+    return [row[0] for row in rows]
+
+
+def tallies(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
+    """Calls of each load by state."""
+    found: dict[uuid.UUID, list[Tally]] = {i: [] for i in ids}
+    for row in connection.execute(QUERIES["tally"], {"ids": list(ids)}).fetchall():
+        found[row[0]].append(Tally(CallState(row[1]), *(int(n) for n in row[2:])))
+    return found
+
+
+def current(connection: Connection, load_id: uuid.UUID) -> Call | None:
+    """What is being asked right now."""
+    row = connection.execute(QUERIES["current"], {"load_id": load_id}).fetchone()
+    return None if row is None else _call(row)
+
+
+def errors(connection: Connection, load_id: uuid.UUID) -> list[CallError]:
+    rows = connection.execute(QUERIES["call_errors"], {"load_id": load_id}).fetchall()
+    return [CallError(*row) for row in rows]
+
+
+def items(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:
+    rows = connection.execute(QUERIES["items"], {"load_id": load_id}).fetchall()
+    return [ItemRow(i, s, Timeframe(t), Span(a, b), e, h) for i, s, t, a, b, e, h in rows]
+
+
+def _add_items(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
+    if not plan.items:
+        return
+    connection.execute(
+        QUERIES["add_items"],
+        {
+            "load_id": load_id,
+            "ids": [i.instrument_id for i in plan.items],
+            "timeframes": [i.timeframe for i in plan.items],
+            "symbols": [i.symbol for i in plan.items],
+            "starts": [i.span.start for i in plan.items],
+            "ends": [i.span.end for i in plan.items],
+            "expected": [i.expected for i in plan.items],
+            "held": [i.held for i in plan.items],
+        },
+    )
+
+
+def _add_calls(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
+    if not plan.calls:
+        return
+    calls = [p.call for p in plan.calls]
+    connection.execute(
+        QUERIES["add_calls"],
+        {
+            "load_id": load_id,
+            "positions": list(range(len(calls))),
+            "kinds": [c.kind for c in calls],
+            "timeframes": [c.timeframe for c in calls],
+            "symbols": [c.symbol for c in calls],
+            "starts": [c.span.start for c in calls],
+            "ends": [c.span.end for c in calls],
+            "cells": [p.cells for p in plan.calls],
+        },
+    )
+
+
+def _call(row: Sequence[Any]) -> Call:
+    kind, timeframe, symbol, start, end = row
+    return Call(CallKind(kind), Timeframe(timeframe), Span(start, end), symbol)
+
+
+def _load(row: Sequence[Any]) -> Load:
+    fields = dict(zip(Load.__match_args__, row, strict=True))
+    return Load(**fields | {"state": LoadState(fields["state"])})
+
+
+def _mine(leases: Sequence[Lease]) -> dict[str, Any]:
+    return {"ids": [x.id for x in leases], "fences": [x.fence for x in leases]}
+
+
+def _error(lease: Lease, error: Exception) -> dict[str, Any]:
+    return {
+        "id": lease.id,
+        "fence": lease.fence,
+        "error": str(error)[:2000],
+        "error_class": type(error).__name__,
+    }

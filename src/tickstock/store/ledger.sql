@@ -1,0 +1,205 @@
+-- name: add_load
+-- A submitted load; a client's id that is known already adds nothing.
+INSERT INTO tickstock.loads
+    (id, client_id, title, requested_by, request, summary, vendor, priority, parent_id)
+VALUES (%(id)s, %(client_id)s, %(title)s, %(requested_by)s, %(request)s, %(summary)s, %(vendor)s,
+        %(priority)s, %(parent_id)s)
+ON CONFLICT (client_id) DO NOTHING
+RETURNING id
+
+-- name: add_items
+-- What the load was asked to hold.
+INSERT INTO tickstock.load_items
+    (load_id, instrument_id, timeframe, symbol, span, expected, held_before)
+SELECT %(load_id)s, id, timeframe, symbol, daterange(start, "end"), expected, held
+FROM unnest(%(ids)s::int[], %(timeframes)s::text[], %(symbols)s::text[], %(starts)s::date[],
+            %(ends)s::date[], %(expected)s::int[], %(held)s::int[])
+     AS n(id, timeframe, symbol, start, "end", expected, held)
+
+-- name: add_calls
+-- The questions to the vendor, in the order in which they are asked.
+INSERT INTO tickstock.calls (load_id, position, kind, timeframe, symbol, span, cells)
+SELECT %(load_id)s, position, kind, timeframe, symbol, daterange(start, "end"), cells
+FROM unnest(%(positions)s::int[], %(kinds)s::text[], %(timeframes)s::text[], %(symbols)s::text[],
+            %(starts)s::date[], %(ends)s::date[], %(cells)s::int[])
+     AS n(position, kind, timeframe, symbol, start, "end", cells)
+
+-- name: announce
+-- Wake those who listen: one notification per submit and per cancel, never per call.
+SELECT pg_notify('tickstock_load', %(load_id)s)
+
+-- name: claim
+-- Lease calls that wait, or whose lease ran out. The clock is the database's.
+UPDATE tickstock.calls AS c
+SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(worker)s,
+    lease_until = clock_timestamp() + %(lease)s
+FROM (
+    SELECT id FROM tickstock.calls
+    WHERE load_id = %(load_id)s
+      AND (state = 'waiting' AND (not_before IS NULL OR not_before <= clock_timestamp())
+           OR state = 'leased' AND lease_until < clock_timestamp())
+    ORDER BY position LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+) AS free
+WHERE c.id = free.id
+RETURNING c.id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells
+
+-- name: begin_load
+-- The first claim starts the load.
+UPDATE tickstock.loads SET state = 'running', started_at = coalesce(started_at, clock_timestamp())
+WHERE id = %(load_id)s AND state = 'submitted'
+
+-- name: renew
+-- Go on holding the leases that are still ours; those not returned are lost.
+UPDATE tickstock.calls AS c SET lease_until = clock_timestamp() + %(lease)s
+FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
+WHERE c.id = mine.id AND c.fence = mine.fence AND c.state = 'leased'
+RETURNING c.id
+
+-- name: hand_back
+-- Give up leases unfinished: the calls wait again, the attempt does not count.
+UPDATE tickstock.calls AS c
+SET state = 'waiting', attempt = greatest(c.attempt - 1, 0), worker = NULL, lease_until = NULL
+FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
+WHERE c.id = mine.id AND c.fence = mine.fence AND c.state = 'leased'
+
+-- name: fence_check
+-- Lock the calls whose lease is still ours; a late worker gets none of them back.
+SELECT c.id
+FROM tickstock.calls AS c
+JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
+  ON c.id = mine.id AND c.fence = mine.fence
+WHERE c.state = 'leased'
+ORDER BY c.id FOR UPDATE OF c
+
+-- name: finish_calls
+-- Done, in the transaction that wrote the bars.
+UPDATE tickstock.calls AS c
+SET state = 'done', done_at = clock_timestamp(), lease_until = NULL, held = n.held,
+    rows_new = n.rows_new, rows_changed = n.rows_changed, pages = n.pages,
+    error = NULL, error_class = NULL
+FROM unnest(%(ids)s::bigint[], %(held)s::int[], %(rows_new)s::int[], %(rows_changed)s::int[],
+            %(pages)s::int[]) AS n(id, held, rows_new, rows_changed, pages)
+WHERE c.id = n.id
+
+-- name: postpone
+-- Try again later. A call that the vendor throttled does not spend an attempt.
+UPDATE tickstock.calls
+SET state = 'waiting', not_before = clock_timestamp() + %(delay)s, worker = NULL, lease_until = NULL,
+    attempt = attempt - %(refund)s, error = %(error)s, error_class = %(error_class)s
+WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
+
+-- name: fail
+-- Not to be tried again by itself.
+UPDATE tickstock.calls
+SET state = 'failed', done_at = clock_timestamp(), lease_until = NULL, error = %(error)s,
+    error_class = %(error_class)s
+WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
+RETURNING id
+
+-- name: fail_rest
+-- An error that meets every call alike (a refused key) ends all that still wait.
+UPDATE tickstock.calls
+SET state = 'failed', done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s
+WHERE load_id = %(load_id)s AND state = 'waiting'
+RETURNING id, kind, timeframe, symbol, lower(span), upper(span), cells
+
+-- name: open_calls
+-- How many calls are not at an end, and how long until the next may be claimed.
+SELECT count(*), coalesce(extract(epoch FROM min(
+           CASE state WHEN 'leased' THEN lease_until ELSE coalesce(not_before, clock_timestamp()) END)
+       - clock_timestamp()), 0)::float8
+FROM tickstock.calls WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+
+-- name: finish_load
+-- The verdict, once.
+UPDATE tickstock.loads
+SET state = %(state)s, message = %(message)s, report = %(report)s, finished_at = clock_timestamp(),
+    started_at = coalesce(started_at, clock_timestamp())
+WHERE id = %(load_id)s AND finished_at IS NULL
+  AND NOT EXISTS (SELECT FROM tickstock.calls
+                  WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased'))
+RETURNING id
+
+-- name: cancel_load
+-- Ends a load that has not ended; what is done stays done.
+UPDATE tickstock.loads
+SET state = 'cancelled', cancel_at = clock_timestamp(), finished_at = clock_timestamp(),
+    message = %(message)s
+WHERE id = %(load_id)s AND finished_at IS NULL
+RETURNING id
+
+-- name: cancel_calls
+-- The raised fence refuses whoever is still at work on one of them.
+UPDATE tickstock.calls
+SET state = 'cancelled', fence = fence + 1, lease_until = NULL, done_at = clock_timestamp()
+WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+
+-- name: reopen_calls
+-- Retry: only what failed or was cancelled.
+UPDATE tickstock.calls
+SET state = 'waiting', attempt = 0, not_before = NULL, lease_until = NULL, done_at = NULL,
+    error = NULL, error_class = NULL
+WHERE load_id = %(load_id)s AND state IN ('failed', 'cancelled')
+
+-- name: reopen_load
+-- A finished load with calls to repeat goes back to the start.
+UPDATE tickstock.loads
+SET state = 'submitted', finished_at = NULL, cancel_at = NULL, message = '', report = NULL
+WHERE id = %(load_id)s AND finished_at IS NOT NULL
+RETURNING id
+
+-- name: load
+-- One load by its id.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at
+FROM tickstock.loads WHERE id = %(load_id)s
+
+-- name: find
+-- Loads whose id starts so, or whose client named them so.
+SELECT id FROM tickstock.loads
+WHERE id::text LIKE %(prefix)s OR client_id = %(text)s
+ORDER BY created_at DESC LIMIT 3
+
+-- name: loads
+-- The newest loads, optionally of one state.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at
+FROM tickstock.loads
+WHERE %(state)s::text IS NULL OR state = %(state)s
+ORDER BY created_at DESC, id LIMIT %(most)s
+
+-- name: workable
+-- Open loads with a call that can be claimed now: for a worker that wakes up.
+SELECT l.id FROM tickstock.loads AS l
+WHERE l.finished_at IS NULL AND l.vendor = ANY (%(vendors)s) AND EXISTS (
+    SELECT FROM tickstock.calls AS c
+    WHERE c.load_id = l.id
+      AND (c.state = 'waiting' AND (c.not_before IS NULL OR c.not_before <= clock_timestamp())
+           OR c.state = 'leased' AND c.lease_until < clock_timestamp()))
+   OR l.finished_at IS NULL AND NOT EXISTS (
+    SELECT FROM tickstock.calls AS c WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased'))
+ORDER BY l.priority DESC, l.created_at
+
+-- name: tally
+-- Calls by state: the progress of loads is a query, never a counter that every call bumps.
+SELECT load_id, state, count(*), sum(cells), coalesce(sum(held), 0), coalesce(sum(rows_new), 0),
+       coalesce(sum(rows_changed), 0)
+FROM tickstock.calls WHERE load_id = ANY (%(ids)s) GROUP BY load_id, state
+
+-- name: current
+-- What is being asked right now.
+SELECT kind, timeframe, symbol, lower(span), upper(span) FROM tickstock.calls
+WHERE load_id = %(load_id)s AND state = 'leased' ORDER BY position LIMIT 1
+
+-- name: call_errors
+-- What went wrong, grouped by cause, with an example of each.
+SELECT error_class, count(*), min(error), min(symbol), count(*) FILTER (WHERE state = 'failed')
+FROM tickstock.calls
+WHERE load_id = %(load_id)s AND error_class IS NOT NULL
+GROUP BY error_class ORDER BY 2 DESC
+
+-- name: items
+-- What the load was asked to hold.
+SELECT instrument_id, symbol, timeframe, lower(span), upper(span), expected, held_before
+FROM tickstock.load_items WHERE load_id = %(load_id)s ORDER BY timeframe, symbol

@@ -1,0 +1,48 @@
+-- name: take_turn
+-- Begins the transaction of a step. Nothing may cut the wait short, and what was committed while
+-- we waited must be seen. The number is TickStock's own: the bytes of "ticks".
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCAL lock_timeout = 0;
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL search_path = public;
+SELECT pg_advisory_xact_lock(500186049395);
+
+-- name: create_record
+-- The record of steps: ours, and those of the job engine procrastinate.
+CREATE SCHEMA IF NOT EXISTS tickstock;
+CREATE TABLE IF NOT EXISTS tickstock.migrations (
+    part       text NOT NULL,
+    version    text NOT NULL,
+    name       text NOT NULL,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (part, version)
+);
+
+-- name: has_record
+-- Whether any step was ever applied here.
+SELECT to_regclass('tickstock.migrations') IS NOT NULL
+
+-- name: applied
+-- Every step applied, oldest first.
+SELECT part, version, name, checksum, applied_at FROM tickstock.migrations
+ORDER BY applied_at, part DESC, version
+
+-- name: record
+-- One step was applied in this transaction.
+INSERT INTO tickstock.migrations (part, version, name, checksum)
+VALUES (%(part)s, %(version)s, %(name)s, %(checksum)s)
+
+-- name: has_engine
+-- Whether a procrastinate schema is there, by whomever.
+SELECT to_regclass('public.procrastinate_jobs') IS NOT NULL
+
+-- name: engine_lacks
+-- Functions that our release of procrastinate calls and this database does not have.
+SELECT needed FROM unnest(%(functions)s::text[]) AS needed
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_proc
+    WHERE proname = needed AND pronamespace = 'public'::regnamespace
+)
+ORDER BY needed

@@ -1,0 +1,207 @@
+-- name: fetch
+-- Rows of universes with what is kept beside them; `refs` NULL for all of the environment. The
+-- expression is in force while the value is the one that was written with it. A version is text,
+-- because a timestamp that another program wrote need not fit what Python calls one.
+SELECT c.type, c.key, c.name, c.value::text,
+       c.id || ' ' || extract(epoch FROM c.updated_at) AS version,
+       coalesce(extract(epoch FROM f.written_at)::text, '') AS facts_version,
+       CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
+            THEN f.expression END AS expression
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+  AND (%(refs)s::text[] IS NULL OR c.type || ':' || c.key = ANY (%(refs)s))
+
+-- name: fetch_one
+-- `fetch` for one universe, by its unique key.
+SELECT c.name, c.value::text,
+       CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
+            THEN f.expression END,
+       coalesce(f.description, ''), coalesce(f.source, ''),
+       CASE WHEN isfinite(c.created_at) THEN c.created_at END,
+       CASE WHEN isfinite(c.updated_at) THEN c.updated_at END
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+WHERE c.environment = %(environment)s AND c.type = %(type)s AND c.key = %(key)s
+
+-- name: fetch_facts
+-- What is kept beside rows, also beside deleted ones; `refs` NULL for all of the environment.
+SELECT f.type, f.key, f.description, f.source,
+       CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
+            THEN f.expression END,
+       f.base::text, f.base_name, f.base_expression
+FROM tickstock.universe_facts AS f
+LEFT JOIN public.cache_entries AS c USING (environment, type, key)
+WHERE f.environment = %(environment)s
+  AND (%(refs)s::text[] IS NULL OR f.type || ':' || f.key = ANY (%(refs)s))
+
+-- name: versions
+-- The versions of the rows that a plan was made from, to see whether they have moved.
+SELECT c.type, c.key, c.id || ' ' || extract(epoch FROM c.updated_at),
+       coalesce(extract(epoch FROM f.written_at)::text, '')
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+  AND (%(refs)s::text[] IS NULL OR c.type || ':' || c.key = ANY (%(refs)s))
+
+-- name: exists
+-- Whether there is such a row.
+SELECT EXISTS (
+    SELECT FROM public.cache_entries
+    WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+)
+
+-- name: keys
+-- The names of all universes, and the expressions in force.
+SELECT c.type, c.key,
+       CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
+            THEN f.expression END
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+
+-- name: elsewhere
+-- Other environments that have such a row.
+SELECT DISTINCT environment FROM public.cache_entries
+WHERE type = %(type)s AND key = %(key)s ORDER BY environment
+
+-- name: list
+-- All universes with their kept counts. `counted` is false where the row is newer than its count;
+-- values are not touched for the others, which is what makes this quick.
+SELECT c.id, c.type, c.key, c.name, n.symbols, n.entry_id IS NOT NULL AS counted,
+       CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
+            THEN f.expression END,
+       coalesce(f.description, ''), coalesce(f.source, ''),
+       CASE WHEN isfinite(c.updated_at) THEN c.updated_at END
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+LEFT JOIN tickstock.universe_counts AS n ON n.entry_id = c.id AND n.updated_at = c.updated_at
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+ORDER BY c.type, c.name, c.key
+
+-- name: values_to_count
+-- Values, and the versions they are of.
+SELECT id, updated_at::text, type, key, value::text FROM public.cache_entries WHERE id = ANY (%(ids)s)
+
+-- name: keep_counts
+-- Counts of these versions of rows; an older transaction cannot spoil a newer row's count, since
+-- a count is good for one version only.
+INSERT INTO tickstock.universe_counts (entry_id, updated_at, symbols)
+SELECT * FROM unnest(%(ids)s::bigint[], %(versions)s::timestamptz[], %(counts)s::int[])
+ON CONFLICT (entry_id) DO UPDATE SET updated_at = EXCLUDED.updated_at, symbols = EXCLUDED.symbols
+
+-- name: lock
+-- Writers of universes take turns, until the end of their transactions.
+SELECT pg_advisory_xact_lock(%(space)s, hashtext(%(environment)s))
+
+-- name: say_why
+-- What the trigger writes into the history of every row that this transaction changes.
+SELECT set_config('tickstock.source', %(source)s, true),
+       set_config('tickstock.reason', %(reason)s, true)
+
+-- name: insert_rows
+-- New rows; one that somebody else has made meanwhile is left out of the answer.
+WITH wanted AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        AS w(type text, key text, name text, value jsonb, symbols int, version text)
+), made AS (
+    INSERT INTO public.cache_entries (type, key, name, value, environment)
+    SELECT type, key, name, value, %(environment)s FROM wanted
+    ON CONFLICT (type, key, environment) DO NOTHING
+    RETURNING id, type, key, updated_at
+), counted AS (
+    INSERT INTO tickstock.universe_counts (entry_id, updated_at, symbols)
+    SELECT m.id, m.updated_at, w.symbols FROM made AS m JOIN wanted AS w USING (type, key)
+    ON CONFLICT (entry_id)
+    DO UPDATE SET updated_at = EXCLUDED.updated_at, symbols = EXCLUDED.symbols
+)
+SELECT count(*) FROM made
+
+-- name: update_rows
+-- Rows that are still the versions the plan was made from.
+WITH wanted AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        AS w(type text, key text, name text, value jsonb, symbols int, version text)
+), made AS (
+    UPDATE public.cache_entries AS c SET name = w.name, value = w.value
+    FROM wanted AS w
+    WHERE c.environment = %(environment)s AND c.type = w.type AND c.key = w.key
+      AND c.id || ' ' || extract(epoch FROM c.updated_at) = w.version
+    RETURNING c.id, c.updated_at, w.symbols
+), counted AS (
+    INSERT INTO tickstock.universe_counts (entry_id, updated_at, symbols)
+    SELECT id, updated_at, symbols FROM made
+    ON CONFLICT (entry_id)
+    DO UPDATE SET updated_at = EXCLUDED.updated_at, symbols = EXCLUDED.symbols
+)
+SELECT count(*) FROM made
+
+-- name: delete_rows
+-- Rows that are still the versions the plan was made from.
+WITH gone AS (
+    DELETE FROM public.cache_entries AS c
+    USING json_to_recordset(%(rows)s::json) AS w(type text, key text, version text)
+    WHERE c.environment = %(environment)s AND c.type = w.type AND c.key = w.key
+      AND c.id || ' ' || extract(epoch FROM c.updated_at) = w.version
+    RETURNING c.id
+), uncounted AS (
+    DELETE FROM tickstock.universe_counts USING gone WHERE entry_id = gone.id
+)
+SELECT count(*) FROM gone
+
+-- name: write_facts
+-- What is kept beside rows; after the rows, because the expression is tied to the value written.
+-- A deleted row's expression stays tied to its last value, so that bringing that back revives it.
+INSERT INTO tickstock.universe_facts AS f
+    (environment, type, key, description, source, expression, expression_md5,
+     base, base_name, base_expression)
+SELECT %(environment)s, w.type, w.key, w.description, w.source, w.expression,
+       CASE WHEN w.expression IS NOT NULL THEN md5(c.value::text) END,
+       CASE WHEN jsonb_typeof(w.base) = 'array' THEN w.base END, w.base_name, w.base_expression
+FROM json_to_recordset(%(rows)s::json)
+    AS w(type text, key text, description text, source text, expression text,
+         base jsonb, base_name text, base_expression text)
+LEFT JOIN public.cache_entries AS c
+    ON c.environment = %(environment)s AND c.type = w.type AND c.key = w.key
+ON CONFLICT (environment, type, key) DO UPDATE SET
+    description = EXCLUDED.description, source = EXCLUDED.source,
+    expression = EXCLUDED.expression,
+    expression_md5 = coalesce(EXCLUDED.expression_md5, f.expression_md5),
+    base = EXCLUDED.base, base_name = EXCLUDED.base_name,
+    base_expression = EXCLUDED.base_expression, written_at = clock_timestamp()
+
+-- name: history
+-- The changes of one universe, the latest first.
+SELECT id, at, action, by_role, application, source, reason,
+       old_name, new_name, old_value::text, new_value::text
+FROM tickstock.universe_revisions
+WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+ORDER BY id DESC
+LIMIT %(limit)s
+
+-- name: value_at
+-- The value that the last change up to an instant left (NULL: it was deleted); where the history
+-- begins later, the value that its first change found; no row where nothing is known.
+(SELECT new_value::text, 1 AS rank FROM tickstock.universe_revisions
+ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s AND at < %(until)s
+ ORDER BY id DESC LIMIT 1)
+UNION ALL
+(SELECT old_value::text, 2 FROM tickstock.universe_revisions
+ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+ ORDER BY id LIMIT 1)
+UNION ALL
+(SELECT value::text, 3 FROM public.cache_entries
+ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+   AND updated_at < %(until)s)
+ORDER BY rank
+LIMIT 1
+
+-- name: change_days
+-- The New York dates on which a universe's value changed, within a half-open span.
+SELECT DISTINCT (at AT TIME ZONE 'America/New_York')::date AS day
+FROM tickstock.universe_revisions
+WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+  AND old_value IS DISTINCT FROM new_value
+  AND (at AT TIME ZONE 'America/New_York')::date >= %(start)s
+  AND (at AT TIME ZONE 'America/New_York')::date < %(end)s
+ORDER BY day

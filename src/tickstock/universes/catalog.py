@@ -1,0 +1,299 @@
+"""Definitions of universes: the shipped ones and a folder of the user's own, in one form.
+
+A definition is a TOML table `[type.key]` with `name`, `description` and one of `symbols` (a list),
+`members` (a CSV file beside it with a `symbol` column) or `expression`; `source` and `as_of` say
+where the members come from and of which day they are. All mistakes of all files come at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from tickstock.errors import BadFile, BadInput
+from tickstock.model import UNIVERSE_TYPES, UniverseRef
+from tickstock.universes.expression import parse
+from tickstock.universes.key import check_key, check_name
+from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.symbol import read_symbols
+
+MAX_BYTES = 10_000_000
+"""A definition file or member list that is larger is something else."""
+MAX_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a universe should be: `symbols` in the given order, or an `expression` over others.
+
+    `source` and `as_of` tell where the members come from and of which day they are; empty and
+    None where the definition itself is the source.
+    """
+
+    ref: UniverseRef
+    name: str
+    description: str = ""
+    symbols: tuple[str, ...] = ()
+    expression: str | None = None
+    source: str = ""
+    as_of: date | None = None
+
+    @property
+    def provenance(self) -> str:
+        """Source and day in one line, as they are kept beside the stored row."""
+        return f"{self.source}, as of {self.as_of}".strip(", ") if self.as_of else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about a place in a file; `line` counts from 1 and is None where not known."""
+
+    file: str
+    line: int | None
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Definitions in the order of their files, and remarks: respelled and repeated symbols."""
+
+    definitions: tuple[Definition, ...]
+    remarks: tuple[Remark, ...] = ()
+
+
+def shipped() -> Catalog:
+    """The definitions that come with TickStock."""
+    return _Reader(resources.files("tickstock") / "data" / "catalog").read()
+
+
+def read_folder(folder: Path) -> Catalog:
+    """The definitions in the `*.toml` files of `folder`.
+
+    Raises BadFile when the folder cannot be read or holds none, and, naming every mistake with
+    its file and line, when any of them is wrong.
+    """
+    if not folder.is_dir():
+        raise BadFile(
+            f"The folder of universe definitions {folder} does not exist.",
+            "Make it or change TICKSTOCK_UNIVERSES.",
+        )
+    return _Reader(folder).read()
+
+
+def catalog(folder: Path | None = None) -> Catalog:
+    """The shipped definitions and those in `folder`, whose definition of the same ref wins."""
+    ours = shipped()
+    if folder is None:
+        return ours
+    own = read_folder(folder)
+    by_ref = {d.ref: d for d in (*ours.definitions, *own.definitions)}
+    return Catalog(tuple(by_ref.values()), own.remarks)
+
+
+# --- reading ------------------------------------------------------------------------------
+class _Mistake(Exception):
+    """Something wrong in a definition; `field` names the field it is in."""
+
+    def __init__(self, what: str, field: str = "") -> None:
+        super().__init__(what)
+        self.field = field
+
+
+class _Entry(BaseModel):
+    """One table as it stands in the file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    description: str = ""
+    symbols: list[str] | None = None
+    members: str | None = None
+    expression: str | None = None
+    source: str = ""
+    as_of: date | None = None
+
+    @model_validator(mode="after")
+    def _one_content(self) -> _Entry:
+        given = [f for f in ("symbols", "members", "expression") if getattr(self, f) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"needs one of symbols, members and expression, and has {found}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The text of a definition file, and where in it things stand."""
+
+    name: str
+    text: str
+
+    def line_of(self, ref: UniverseRef, field: str = "") -> int | None:
+        """The line of a field, else of its table; None where it is written another way."""
+        key = rf"[\"']?{re.escape(ref.key)}[\"']?"
+        table = re.search(rf"^[ \t]*\[\s*{ref.type}\s*\.\s*{key}\s*\]", self.text, re.MULTILINE)
+        if table is None:
+            return None
+        body = re.split(r"^[ \t]*\[", self.text[table.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+        at = re.search(rf"^[ \t]*{re.escape(field)}\s*=", body, re.MULTILINE) if field else None
+        return self.text.count("\n", 0, table.end() + at.start() if at else table.start()) + 1
+
+
+class _Reader:
+    """Reads a folder and gathers what is to say about it."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folder = folder
+        self._found: dict[UniverseRef, Definition] = {}
+        self._places: dict[UniverseRef, Remark] = {}
+        self._remarks: list[Remark] = []
+        self._mistakes: list[Remark] = []
+
+    def read(self) -> Catalog:
+        names = sorted(f.name for f in self._folder.iterdir() if f.name.endswith(".toml"))
+        for name in names:
+            self._read_file(name)
+        if self._mistakes:
+            raise _all(self._mistakes)
+        if not self._found:
+            raise BadFile(f"{self._folder} holds no universe definitions.", "Add a *.toml file.")
+        return Catalog(tuple(self._found.values()), tuple(self._remarks))
+
+    def _read_file(self, name: str) -> None:
+        try:
+            file = _File(name, _decoded(self._folder / name))
+            tables = tomllib.loads(file.text)
+        except _Mistake as e:
+            self._mistakes.append(Remark(name, None, str(e)))
+        except (tomllib.TOMLDecodeError, RecursionError) as e:
+            at = re.search(r"at line (\d+)", str(e))
+            self._mistakes.append(Remark(name, int(at[1]) if at else None, f"is not TOML: {e}"))
+        else:
+            for kind, entries in tables.items():
+                self._read_type(file, kind, entries)
+
+    def _read_type(self, file: _File, kind: str, entries: object) -> None:
+        if kind not in UNIVERSE_TYPES or not isinstance(entries, dict):
+            guess = did_you_mean(kind, UNIVERSE_TYPES) or f"Types are {', '.join(UNIVERSE_TYPES)}."
+            what = f"{shown(kind)} is no type of universe that can be defined. {guess}"
+            self._mistakes.append(Remark(file.name, None, what))
+            return
+        for key, entry in entries.items():
+            self._read_entry(file, UniverseRef(kind, key), entry)
+
+    def _read_entry(self, file: _File, ref: UniverseRef, entry: object) -> None:
+        def remark(what: str, field: str = "") -> Remark:
+            return Remark(file.name, file.line_of(ref, field), f"{ref}: {what}")
+
+        try:
+            definition, notes = self._definition(ref, _Entry.model_validate(entry))
+        except ValidationError as e:
+            for fault in e.errors(include_url=False, include_input=False):
+                path = ".".join(map(str, fault["loc"]))
+                what = f"{path}: {fault['msg']}" if path else fault["msg"]
+                self._mistakes.append(remark(what, path.partition(".")[0]))
+            return
+        except _Mistake as e:
+            self._mistakes.append(remark(str(e), e.field))
+            return
+        if ref in self._places:
+            first = self._places[ref]
+            self._mistakes.append(remark(f"is defined before, in {first.file}:{first.line}"))
+        self._found[ref], self._places[ref] = definition, remark("is defined here")
+        self._remarks += [remark(note) for note in notes]
+
+    def _definition(self, ref: UniverseRef, entry: _Entry) -> tuple[Definition, tuple[str, ...]]:
+        """The definition, and notes on how its symbols were read."""
+        with _in_field(""):
+            check_key(ref.key)
+        with _in_field("name"):
+            name = check_name(entry.name)
+        with _in_field("expression"):
+            if entry.expression is not None:
+                parse(entry.expression)
+        symbols, notes = self._symbols(entry)
+        definition = Definition(
+            ref, name, entry.description, symbols, entry.expression, entry.source, entry.as_of
+        )
+        return definition, notes
+
+    def _symbols(self, entry: _Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if entry.expression is not None:
+            return (), ()
+        field = "symbols" if entry.members is None else "members"
+        given = entry.symbols if entry.members is None else self._members(entry.members)
+        with _in_field(field):
+            read = read_symbols(given or ())
+        if not read.symbols:
+            raise _Mistake(f"{field} names no symbol", field)
+        repeats = [f"{symbol} is repeated and counted once." for symbol in read.duplicates]
+        return read.symbols, (*read.notes, *repeats)
+
+    def _members(self, path: str) -> list[str]:
+        """The `symbol` column of a CSV file that lies inside the folder."""
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path:
+            raise _Mistake(f"members {shown(path)} does not lie in the folder", "members")
+        file = self._folder.joinpath(*parts)
+        if isinstance(file, Path) and isinstance(self._folder, Path):
+            _stay_inside(self._folder, file)
+        try:
+            rows = csv.DictReader(io.StringIO(_decoded(file)), strict=True)
+            columns = {name.strip().lower(): name for name in rows.fieldnames or () if name}
+            if "symbol" not in columns:
+                raise _Mistake("has no column symbol")
+            return [row[columns["symbol"]] or "" for row in rows]
+        except csv.Error as e:
+            raise _Mistake(f"{path}: is not CSV: {e}", "members") from None
+        except _Mistake as e:
+            raise _Mistake(f"{path}: {e}", "members") from None
+
+
+def _stay_inside(folder: Path, file: Path) -> None:
+    """A link that leads out of the folder is refused like a path that does."""
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise _Mistake(f"members {shown(file.name)} leads out of the folder", "members")
+
+
+@contextmanager
+def _in_field(field: str) -> Iterator[None]:
+    """Turn the refusal of a value into a mistake of that field."""
+    try:
+        yield
+    except BadInput as e:
+        raise _Mistake(str(e), field) from None
+
+
+def _decoded(file: Traversable) -> str:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as e:
+        raise _Mistake(f"cannot be read: {e.strerror or e}") from None
+    if len(data) > MAX_BYTES:
+        raise _Mistake(f"is larger than {MAX_BYTES:,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise _Mistake(f"is not UTF-8 text (byte {e.start})") from None
+
+
+def _all(mistakes: list[Remark]) -> BadFile:
+    listed = "\n  ".join(map(str, mistakes[:MAX_SHOWN]))
+    more = f"\n  and {len(mistakes) - MAX_SHOWN} more" if len(mistakes) > MAX_SHOWN else ""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return BadFile(f"{count} in universe definitions:\n  {listed}{more}\n", "Nothing was read.")

@@ -1,0 +1,353 @@
+"""Evaluate a universe expression against what is stored: which symbols, and what let them in."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Protocol
+
+from tickstock.errors import BadExpression, EmptyUniverse, UnknownUniverse
+from tickstock.model import UniverseRef
+from tickstock.spans import Span
+from tickstock.universes.nodes import (
+    AsOf,
+    Bare,
+    Both,
+    Chain,
+    Glob,
+    Node,
+    Ref,
+    Symbols,
+    format_expression,
+    format_when,
+    references,
+)
+from tickstock.universes.parsing import parse
+from tickstock.universes.suggest import did_you_mean, shown
+
+MAX_STEPS = 50
+"""Stored expressions that lead from one to the next; more is a mistake, not a universe."""
+
+
+class Lookup(Protocol):
+    """What evaluation asks of the store; all of one environment."""
+
+    def refs(self) -> Iterable[UniverseRef]:
+        """Every universe there is. A set is used as it is, anything else is copied."""
+
+    def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        """The symbols of a list now, or on a day; asked only for a ref of `refs` that is no
+        stored expression."""
+
+    def expression(self, ref: UniverseRef) -> str | None:
+        """The text of a stored expression, None for a list."""
+
+    def change_days(self, ref: UniverseRef, span: Span) -> Iterable[date]:
+        """The days in `span` on which the members of a list differ from the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The symbols sorted, and for each the operands that let it in, as the expression names them.
+
+    A date that an operand stands under is part of its name (`stock_universe:x @ 2020-01-02`).
+    """
+
+    symbols: tuple[str, ...]
+    lineage: Mapping[str, tuple[str, ...]]
+
+
+def evaluate(node: Node, lookup: Lookup) -> Evaluation:
+    """The symbols that `node` stands for.
+
+    On a day, every list is read as it was on that day; stored expressions are taken as they are
+    written now. Over a span, a symbol is in the answer when the expression holds it on any day
+    of the span. A universe that is a stored expression alone is answered part by part.
+    A glob inside a stored expression leaves out the universes that are built on that expression,
+    so that a master can be `stock_universe:*` without containing itself.
+
+    Raises UnknownUniverse for a part that does not exist, EmptyUniverse when no symbol is left,
+    BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read.
+    """
+    return _Evaluator(lookup).whole(node)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Under which date a node stands (`label` as written), in whose stored expression."""
+
+    day: date | None = None
+    label: str = ""
+    owner: UniverseRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a node stands for. Credit for a symbol goes to `name`, or on to the parts that hold
+    it, each without the symbols that were taken away after it."""
+
+    symbols: frozenset[str]
+    name: str = ""
+    parts: tuple[tuple[_Value, frozenset[str]], ...] = ()
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class _Evaluator:
+    """One evaluation: remembers what it has read, so that shared parts are read once."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.path: list[UniverseRef] = []
+        self.trees: dict[UniverseRef, Node | None] = {}
+        self.read: dict[tuple[UniverseRef, date | None], frozenset[str]] = {}
+        self.changes: dict[UniverseRef, tuple[Span, list[date]]] = {}
+        self.expanded: dict[Glob, frozenset[UniverseRef]] = {}
+        self.built: dict[UniverseRef, frozenset[UniverseRef]] = {}
+
+    def whole(self, node: Node) -> Evaluation:
+        value = self._opened(node)
+        if not value.symbols:
+            raise EmptyUniverse(
+                f"{shown(format_expression(node), 200)} names no symbol.",
+                "Check the parts one by one with `tickstock universe show`.",
+            )
+        credited: dict[str, list[str]] = {symbol: [] for symbol in sorted(value.symbols)}
+        _credit(value, value.symbols, credited)
+        return Evaluation(
+            tuple(credited), {symbol: tuple(dict.fromkeys(c)) for symbol, c in credited.items()}
+        )
+
+    def _opened(self, node: Node) -> _Value:
+        """The value of `node`; a lone stored expression, dated or not, is answered by its parts."""
+        inner = node.node if isinstance(node, AsOf) else node
+        if not isinstance(inner, Ref | Bare):
+            return self._value(node, _Scope())
+        ref = self._resolve(inner)
+        tree = self._tree(ref)
+        if tree is None:
+            return self._value(node, _Scope())
+        self.path.append(ref)
+        dated = replace(node, node=tree) if isinstance(node, AsOf) else tree
+        return self._value(dated, _Scope(owner=ref))
+
+    # ------------------------------------------------------------------ nodes
+    def _value(self, node: Node, scope: _Scope) -> _Value:
+        match node:
+            case Symbols(symbols):
+                return _Value(frozenset(symbols), format_expression(node))
+            case Ref() | Bare():
+                return self._universe(self._resolve(node), scope)
+            case Glob():
+                return _joined(self._universe(ref, scope) for ref in self._matches(node, scope))
+            case Both(parts):
+                values = [self._value(part, scope) for part in parts]
+                common = frozenset.intersection(*(value.symbols for value in values))
+                return _Value(common, parts=tuple((value, _NOTHING) for value in values))
+            case Chain():
+                return self._chain(node, scope)
+            case AsOf(inner, when):
+                return self._dated(inner, when, scope)
+
+    def _chain(self, node: Chain, scope: _Scope) -> _Value:
+        steps = [("|", self._value(node.first, scope))]
+        steps += [(sign, self._value(part, scope)) for sign, part in node.rest]
+        held: set[str] = set()
+        for sign, value in steps:
+            if sign == "|":
+                held |= value.symbols
+            else:
+                held -= value.symbols
+        taken_later = _NOTHING
+        parts = []
+        for sign, value in reversed(steps):
+            if sign == "|":
+                parts.append((value, taken_later))
+            else:
+                taken_later |= value.symbols
+        return _Value(frozenset(held), parts=tuple(reversed(parts)))
+
+    def _dated(self, inner: Node, when: date | Span, scope: _Scope) -> _Value:
+        dated = replace(scope, label=format_when(when))
+        if isinstance(when, date):
+            return self._value(inner, replace(dated, day=when))
+        days = {when.start}
+        for ref in self._lists_under(inner, scope.owner):
+            changes = sorted(day for day in self.lookup.change_days(ref, when) if day in when)
+            self.changes[ref] = (when, changes)
+            days.update(changes)
+        return _joined(self._value(inner, replace(dated, day=day)) for day in sorted(days))
+
+    def _universe(self, ref: UniverseRef, scope: _Scope) -> _Value:
+        name = f"{ref} @ {scope.label}" if scope.label else str(ref)
+        return _Value(self._members(ref, scope.day), name)
+
+    def _members(self, ref: UniverseRef, day: date | None) -> frozenset[str]:
+        tree = self._tree(ref)
+        key = (ref, self._last_change(ref, day) if tree is None else day)
+        if key not in self.read:
+            if tree is None:
+                self.read[key] = frozenset(self.lookup.members(*key))
+            else:
+                self.read[key] = self._stored(ref, tree, day)
+        return self.read[key]
+
+    def _stored(self, ref: UniverseRef, tree: Node, day: date | None) -> frozenset[str]:
+        if ref in self.path:
+            circle = [*self.path[self.path.index(ref) :], ref]
+            raise BadExpression(
+                f"{ref} is built on itself: {' -> '.join(map(str, circle))}.",
+                "Take one of these steps out of the circle.",
+            )
+        if len(self.path) >= MAX_STEPS:
+            raise BadExpression(
+                f"{self.path[0]} leads through more than {MAX_STEPS} stored expressions.",
+                "Name the lists at the end of the row directly.",
+            )
+        self.path.append(ref)
+        symbols = self._value(tree, _Scope(day=day, owner=ref)).symbols
+        self.path.pop()
+        return symbols
+
+    # ------------------------------------------------------------------ names
+    @cached_property
+    def known(self) -> Set[UniverseRef]:
+        refs = self.lookup.refs()
+        return refs if isinstance(refs, Set) else frozenset(refs)
+
+    @cached_property
+    def by_key(self) -> dict[str, list[UniverseRef]]:
+        found: dict[str, list[UniverseRef]] = {}
+        for ref in sorted(self.known):
+            found.setdefault(ref.key, []).append(ref)
+        return found
+
+    def _resolve(self, node: Ref | Bare) -> UniverseRef:
+        if isinstance(node, Ref):
+            if node.ref not in self.known:
+                guess = did_you_mean(str(node.ref), map(str, self.known))
+                raise self._unknown(str(node.ref), guess)
+            return node.ref
+        refs = self.by_key.get(node.key, [])
+        if not refs:
+            raise self._unknown(node.key, did_you_mean(node.key, self.by_key))
+        if len(refs) > 1:
+            raise BadExpression(
+                f"{node.key} is the key of {len(refs)} universes{self._inside()}.",
+                f"Write {' or '.join(map(str, refs))}.",
+            )
+        return refs[0]
+
+    def _matches(self, glob: Glob, scope: _Scope) -> list[UniverseRef]:
+        refs = self._expand(glob)
+        if not refs and glob != Glob("*"):
+            raise self._unknown(format_expression(glob), "Nothing matches the pattern.")
+        left_out = self._built_on(scope.owner) if scope.owner else frozenset()
+        return sorted(refs - left_out)
+
+    def _unknown(self, name: str, hint: str) -> UnknownUniverse:
+        return UnknownUniverse(
+            f"There is no universe {shown(name, 120)}{self._inside()}.",
+            hint or "`tickstock universe list` shows what there is.",
+        )
+
+    def _inside(self) -> str:
+        return f" (named in the expression of {self.path[-1]})" if self.path else ""
+
+    def _expand(self, glob: Glob) -> frozenset[UniverseRef]:
+        if glob not in self.expanded:
+            matches = re.compile(fnmatch.translate(glob.pattern)).match
+            self.expanded[glob] = frozenset(
+                ref for ref in self.known if glob.type in (None, ref.type) and matches(ref.key)
+            )
+        return self.expanded[glob]
+
+    # ------------------------------------------------------------------ stored expressions
+    def _tree(self, ref: UniverseRef) -> Node | None:
+        if ref not in self.trees:
+            text = self.lookup.expression(ref)
+            try:
+                self.trees[ref] = None if text is None else parse(text)
+            except BadExpression as error:
+                raise BadExpression(
+                    f"The stored expression of {ref} cannot be read: {error.what}", error.hint
+                ) from None
+        return self.trees[ref]
+
+    def _built_on(self, owner: UniverseRef) -> frozenset[UniverseRef]:
+        """`owner` and every stored expression that leads to it, by name or by glob."""
+        if owner not in self.built:
+            found = {owner}
+            waiting = {ref: self._uses(ref) for ref in self.known if ref != owner}
+            waiting = {ref: uses for ref, uses in waiting.items() if uses}
+            grown = True
+            while grown:
+                new = {r for r, u in waiting.items() if any(not found.isdisjoint(s) for s in u)}
+                for ref in new:
+                    del waiting[ref]
+                found |= new
+                grown = bool(new)
+            self.built[owner] = frozenset(found)
+        return self.built[owner]
+
+    def _uses(self, ref: UniverseRef) -> list[frozenset[UniverseRef]]:
+        """What a stored expression names, set by set; a faulty one leads nowhere."""
+        try:
+            tree = self._tree(ref)
+            return [] if tree is None else [self._named(part) for part in references(tree)]
+        except BadExpression:
+            return []
+
+    def _named(self, part: Ref | Bare | Glob) -> frozenset[UniverseRef]:
+        match part:
+            case Ref(ref):
+                return frozenset((ref,))
+            case Bare(key):
+                return frozenset(self.by_key.get(key, ()))
+            case Glob():
+                return self._expand(part)
+
+    # ------------------------------------------------------------------ days
+    def _lists_under(self, node: Node, owner: UniverseRef | None) -> set[UniverseRef]:
+        """The lists that `node` reads, through stored expressions too."""
+        lists: set[UniverseRef] = set()
+        seen: set[UniverseRef] = {owner} if owner else set()
+        waiting = [node]
+        while waiting:
+            for part in references(waiting.pop()):
+                for ref in self._named(part) - seen:
+                    seen.add(ref)
+                    tree = self._tree(ref) if ref in self.known else None
+                    if tree is not None:
+                        waiting.append(tree)
+                    elif ref in self.known:
+                        lists.add(ref)
+        return lists
+
+    def _last_change(self, ref: UniverseRef, day: date | None) -> date | None:
+        """The earliest known day with the same members, so that few days have to be read."""
+        span, changes = self.changes.get(ref, (None, []))
+        if day is None or span is None or day not in span:
+            return day
+        before = bisect_right(changes, day)
+        return changes[before - 1] if before else span.start
+
+
+def _joined(values: Iterable[_Value]) -> _Value:
+    parts = tuple((value, _NOTHING) for value in values)
+    return _Value(frozenset().union(*(value.symbols for value, _ in parts)), parts=parts)
+
+
+def _credit(value: _Value, wanted: frozenset[str], credited: dict[str, list[str]]) -> None:
+    mine = wanted & value.symbols
+    if value.name:
+        for symbol in mine:
+            credited[symbol].append(value.name)
+    for part, taken_later in value.parts:
+        _credit(part, mine - taken_later if taken_later else mine, credited)

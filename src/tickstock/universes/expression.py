@@ -1,0 +1,58 @@
+"""The language in which a universe is written from others.
+
+    (stock_universe:index_sp500 | stock_universe:index_nasdaq100)
+        & stock_universe:sector_technology - {TSLA, NVDA} @ 2020-01-02
+
+Grammar:
+
+    expression = chain [ "@" when ]
+    chain      = meet { ( "|" | "+" | "-" ) meet }      from left to right
+    meet       = operand { "&" operand }                binds tighter than | and -
+    operand    = atom [ "@" when ]
+    atom       = "(" expression ")" | set | universe
+    set        = "{" symbol { "," symbol } "}"
+    universe   = [ type ":" ] key, the key with * or ? for any that matches; * alone is all of them
+    when       = date [ ".." date ]                     YYYY-MM-DD, both days inside
+
+- A date binds the operand before it; where it ends the expression or a parenthesis, it binds all
+  of that. So `a | b @ D` is `(a | b) @ D`, and `a | (b @ D)` dates b alone. Of two dates, the
+  inner one holds.
+- A key without a type stands for the one universe that has it. Symbols stand in braces only.
+- A range answers with everything that the expression holds on any day of it.
+- A glob inside a stored expression leaves out whatever is built on that expression.
+"""
+
+from tickstock.universes.evaluate import Evaluation, Lookup, evaluate
+from tickstock.universes.nodes import (
+    AsOf,
+    Bare,
+    Both,
+    Chain,
+    Glob,
+    Node,
+    Ref,
+    Symbols,
+    format_expression,
+    references,
+    respellings,
+)
+from tickstock.universes.parsing import parse, parse_client_universe
+
+__all__ = [
+    "AsOf",
+    "Bare",
+    "Both",
+    "Chain",
+    "Evaluation",
+    "Glob",
+    "Lookup",
+    "Node",
+    "Ref",
+    "Symbols",
+    "evaluate",
+    "format_expression",
+    "parse",
+    "parse_client_universe",
+    "references",
+    "respellings",
+]

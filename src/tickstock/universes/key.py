@@ -1,0 +1,79 @@
+"""Names of universes: `type:key` for programs, a name for people."""
+
+from __future__ import annotations
+
+import re
+
+from tickstock.errors import BadKey
+from tickstock.model import READ_TYPES, UniverseRef
+from tickstock.universes.suggest import did_you_mean, shown
+
+KEY = re.compile(r"[a-z][a-z0-9_]*")
+PREFIXES = ("master_", "index_", "sector_", "theme_")
+MAX_KEY = 100
+MAX_NAME = 200
+
+
+def parse_ref(text: str) -> UniverseRef:
+    """The universe that `type:key` names.
+
+    The type must be one that is read. The key may break the convention that `check_key` holds
+    new keys to: rows that other programs wrote must be nameable, or nobody could mend them.
+    Raises BadKey, with the nearest known type where the type is unknown.
+    """
+    kind, colon, key = text.strip().partition(":")
+    if not colon:
+        raise BadKey(
+            f"{shown(text)} names no universe: the type before the colon is missing.",
+            f"Write it like etf_universe:core_etfs; types are {', '.join(READ_TYPES)}.",
+        )
+    if kind not in READ_TYPES:
+        guess = did_you_mean(kind, READ_TYPES)
+        raise BadKey(
+            f"{shown(kind)} in {shown(text, 80)} is no type of universe.",
+            guess or f"Types are {', '.join(READ_TYPES)}.",
+        )
+    if not key or len(key) > MAX_KEY or not key.isprintable() or re.search(r"[\s:]", key):
+        raise BadKey(
+            f"{shown(key)} in {shown(text, 80)} cannot be a key.",
+            f"A key has 1 to {MAX_KEY} visible characters without blanks and colons.",
+        )
+    return UniverseRef(kind, key)
+
+
+def check_key(key: str) -> str | None:
+    """Hold a key that is about to be written to the convention.
+
+    Returns a warning for a key that is allowed and has none of the known prefixes.
+    Raises BadKey for a key that is not `[a-z][a-z0-9_]*` or is longer than 100 characters.
+    """
+    if not KEY.fullmatch(key) or len(key) > MAX_KEY:
+        raise BadKey(
+            f"{shown(key)} cannot be the key of a universe.",
+            f"Use small letters, digits and underscores, first a letter, at most {MAX_KEY}"
+            f"{_key_guess(key)}.",
+        )
+    if key.startswith(PREFIXES):
+        return None
+    return f"The key {key} has none of the prefixes {', '.join(PREFIXES)}."
+
+
+def check_name(name: str) -> str:
+    """The name for people without blanks around it.
+
+    Raises BadKey when it is blank, longer than 200 characters or holds a control character.
+    """
+    bare = name.strip()
+    if not bare:
+        raise BadKey("The name of a universe is blank.", "Write a few words, such as Core ETFs.")
+    if len(bare) > MAX_NAME or not bare.isprintable():
+        raise BadKey(
+            f"{shown(bare)} cannot be the name of a universe.",
+            f"Use at most {MAX_NAME} characters on one line.",
+        )
+    return bare
+
+
+def _key_guess(key: str) -> str:
+    guess = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
+    return f", such as {guess}" if KEY.fullmatch(guess) and len(guess) <= MAX_KEY else ""

@@ -1,0 +1,413 @@
+"""What is wrong with stored universes: pure checks over rows, and what to do about each finding.
+
+Checks that need instrument history (delisted, renamed, unknown symbols) are made elsewhere and
+give findings of the same kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from tickstock.errors import BadKey, BadSymbol, MalformedUniverse, TickStockError
+from tickstock.model import UNIVERSE_TYPES, UniverseRef
+from tickstock.universes.findings import Check, Finding, Severity, exit_code, order, render
+from tickstock.universes.key import check_key, check_name
+from tickstock.universes.similar import near_duplicates
+from tickstock.universes.suggest import shown, visible
+from tickstock.universes.symbol import read_symbol
+from tickstock.universes.value import DOUBLE_ENCODED, ValueReport, read_value_report
+
+__all__ = [
+    "Check",
+    "Context",
+    "Finding",
+    "Severity",
+    "StoredUniverse",
+    "exit_code",
+    "render",
+    "safe_symbols",
+    "validate",
+]
+
+MASTERS = frozenset(
+    {
+        UniverseRef("stock_universe", "master_all_stocks"),
+        UniverseRef("etf_universe", "master_all_etfs"),
+    }
+)
+SIZES: Mapping[UniverseRef, tuple[int, int]] = {
+    UniverseRef("stock_universe", "index_dow30"): (30, 30),
+    UniverseRef("stock_universe", "index_nasdaq100"): (95, 110),
+    UniverseRef("stock_universe", "index_sp500"): (495, 510),
+    UniverseRef("stock_universe", "index_russell3000"): (2500, 3200),
+}
+"""How many symbols an index may have, both ends included: companies with two share classes and
+changes under way make the number differ from the name."""
+SECTOR_SCHEMES = ("gics", "icb", "sic", "naics", "trbc")
+"""`sector_gics_energy` belongs to the scheme gics; `sector_energy` to the one without a name."""
+NEAR_DUPLICATE = 0.95
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+_NAMES_MATTER = "People choose universes by their names."
+_BY_FIX = "`tickstock universe validate --fix` does it."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUniverse:
+    """A row as it is stored; `value` is JSON as Python holds it. `source_date` is the day for
+    which the source of the members is good, where it is known."""
+
+    ref: UniverseRef
+    environment: str
+    name: str
+    value: object
+    updated_at: datetime | None = None
+    description: str = ""
+    source: str = ""
+    expression: str | None = None
+    source_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the checks have to know besides the rows.
+
+    `evaluated` gives, by environment and universe, what each stored expression gives now: its
+    symbols, or the error; expressions without an entry are not checked.
+    """
+
+    now: datetime
+    max_source_age: timedelta = timedelta(days=365)
+    masters: Collection[UniverseRef] = MASTERS
+    sizes: Mapping[UniverseRef, tuple[int, int]] = field(default_factory=lambda: SIZES)
+    evaluated: Mapping[tuple[str, UniverseRef], tuple[str, ...] | TickStockError] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A row whose value could be read; `symbols` are what readers get, live for expressions."""
+
+    row: StoredUniverse
+    report: ValueReport
+    symbols: tuple[str, ...]
+    members: frozenset[str]
+
+
+def validate(rows: Iterable[StoredUniverse], context: Context) -> list[Finding]:
+    """Everything that is wrong with the rows, errors first, then by environment and universe.
+
+    Universes are compared with each other inside one environment only. Reads nothing but its
+    arguments and never raises on what a row holds.
+    """
+    findings: list[Finding] = []
+    spelling = _Spelling()
+    by_environment: dict[str, list[StoredUniverse]] = {}
+    for row in rows:
+        by_environment.setdefault(row.environment, []).append(row)
+    for group in by_environment.values():
+        read: list[_Read] = []
+        for row in group:
+            findings += _row_findings(row, context)
+            findings += _read_into(read, row, context)
+        for one in read:
+            findings += spelling.findings(one)
+        for check in _TOGETHER:
+            findings += check(read, context)
+    return sorted(findings, key=order)
+
+
+def safe_symbols(row: StoredUniverse) -> tuple[str, ...] | None:
+    """The row's symbols with everything mended that is safe to mend, None when nothing is.
+
+    Safe are: dropping repeats, respelling into the vendor's spelling, and turning a list that is
+    encoded twice into a plain one. Values that hold more than symbols are left to a person.
+    """
+    try:
+        report = read_value_report(row.ref, row.environment, row.value)
+    except MalformedUniverse:
+        return None
+    if row.expression is not None or _holds_more(row.value):
+        return None
+    mended = tuple(dict.fromkeys(_respelled(symbol) for symbol in report.symbols))
+    unchanged = mended == report.symbols and not report.duplicates
+    return None if unchanged and report.shape != DOUBLE_ENCODED else mended
+
+
+def _respelled(symbol: str) -> str:
+    try:
+        return read_symbol(symbol)[0]
+    except BadSymbol:
+        return symbol
+
+
+def _holds_more(value: object) -> bool:
+    """Whether an element is an object, whose other fields a plain list would lose."""
+    lists = [value] if isinstance(value, list) else []
+    if isinstance(value, dict):
+        lists = [items for items in value.values() if isinstance(items, list)]
+    return any(isinstance(item, dict) for items in lists for item in items)
+
+
+# ---------------------------------------------------------------------- one row
+def _found(
+    check: Check, row: StoredUniverse, what: str, why: str, mend: str, symbol: str = ""
+) -> Finding:
+    return Finding(check.severity, row.ref, row.environment, symbol, what, why, mend, check)
+
+
+def _row_findings(row: StoredUniverse, context: Context) -> Iterator[Finding]:
+    """What can be said without the value of the row."""
+    yield from _naming(row)
+    yield from _times(row, context)
+    if row.ref.type not in UNIVERSE_TYPES:
+        yield _found(
+            Check.COMBO,
+            row,
+            f"The type {visible(row.ref.type)} is no longer written.",
+            "It is still read; programs that list stock and ETF universes do not see it.",
+            "Store the union of both parts as an expression and delete this row.",
+        )
+    outcome = context.evaluated.get((row.environment, row.ref))
+    if isinstance(outcome, TickStockError):
+        yield _broken_expression(row, outcome)
+
+
+def _naming(row: StoredUniverse) -> Iterator[Finding]:
+    try:
+        warning = check_key(row.ref.key)
+    except BadKey as error:
+        why = "Expressions and other programs may not be able to name it."
+        yield _found(Check.KEY, row, error.what, why, f"Rename it. {error.hint}")
+    else:
+        if warning:
+            why = "The prefix tells lists of the market, indexes, sectors and themes apart."
+            yield _found(Check.PREFIX, row, warning, why, "Rename it, or leave it as it is.")
+    try:
+        has_blanks = check_name(row.name) != row.name
+    except BadKey as error:
+        yield _found(Check.NAME, row, error.what, _NAMES_MATTER, error.hint)
+    else:
+        if has_blanks:
+            what = f"The name {shown(row.name)} has blanks around it."
+            yield _found(Check.NAME, row, what, _NAMES_MATTER, "Remove them.")
+
+
+def _times(row: StoredUniverse, context: Context) -> Iterator[Finding]:
+    why = "Nobody can tell how old the universe is."
+    if row.updated_at is None:
+        what = "updated_at is not set."
+        yield _found(Check.UPDATED, row, what, why, "Write the row again; the database sets it.")
+    elif row.updated_at > context.now + CLOCK_SKEW:
+        what = f"updated_at lies in the future ({row.updated_at:%Y-%m-%d %H:%M %Z})."
+        yield _found(Check.UPDATED, row, what, why, "Write the row again; check who sets it.")
+    if row.source_date and context.now.date() - row.source_date > context.max_source_age:
+        yield _found(
+            Check.SOURCE_AGE,
+            row,
+            f"The members are those of {row.source_date}.",
+            f"That is more than {context.max_source_age.days} days ago; members have changed.",
+            f"Import a newer list{f' from {visible(row.source)}' if row.source else ''}.",
+        )
+
+
+def _broken_expression(row: StoredUniverse, error: TickStockError) -> Finding:
+    return _found(
+        Check.EXPRESSION,
+        row,
+        f"The expression {shown(row.expression or '', 120)} no longer resolves: {error.what}",
+        "Whoever asks for this universe gets an error.",
+        error.hint or "Correct the expression, or the universes that it names.",
+    )
+
+
+def _read_into(read: list[_Read], row: StoredUniverse, context: Context) -> Iterator[Finding]:
+    """Read the value of a row; what can be read goes to the checks that compare rows."""
+    try:
+        report = read_value_report(row.ref, row.environment, row.value)
+    except MalformedUniverse as error:
+        why = "No program can read the universe."
+        yield _found(Check.SHAPE, row, error.what, why, error.hint)
+        return
+    live = context.evaluated.get((row.environment, row.ref), report.symbols)
+    symbols = live if isinstance(live, tuple) else report.symbols
+    read.append(_Read(row, report, symbols, frozenset(symbols)))
+    yield from _of_report(row, report)
+    if row.expression is not None and set(symbols) != set(report.symbols):
+        yield _out_of_date(row, set(report.symbols), set(symbols))
+
+
+def _of_report(row: StoredUniverse, report: ValueReport) -> Iterator[Finding]:
+    if not report.symbols:
+        yield _found(
+            Check.EMPTY,
+            row,
+            "The universe names no symbol.",
+            "A load of it would do nothing.",
+            "Add symbols, or delete the universe.",
+        )
+    for symbol in report.duplicates:
+        what = f"{visible(symbol)} is listed more than once."
+        why = "Programs that count the list get a wrong number."
+        yield _found(Check.DUPLICATE, row, what, why, _BY_FIX, symbol)
+    if report.shape == DOUBLE_ENCODED:
+        what = "The list is stored as text inside JSON."
+        why = "Most programs that read the table take it for no list at all."
+        yield _found(Check.ENCODING, row, what, why, _BY_FIX)
+    for note in report.count_notes:
+        why = "Somebody changed the list and not the number, or the list was cut."
+        yield _found(Check.COUNT, row, note, why, "Compare the list with its source.")
+
+
+def _out_of_date(row: StoredUniverse, stored: set[str], live: set[str]) -> Finding:
+    return _found(
+        Check.OUT_OF_DATE,
+        row,
+        f"The stored list lacks {len(live - stored)} symbols that its expression gives now and"
+        f" holds {len(stored - live)} that it no longer gives.",
+        "Programs that read the table by SQL see the old list.",
+        "Run `tickstock universe organize`, or set the expression again.",
+    )
+
+
+class _Spelling:
+    """Judges every distinct symbol once, however many universes hold it."""
+
+    def __init__(self) -> None:
+        self.good: set[str] = set()
+
+    def findings(self, read: _Read) -> Iterator[Finding]:
+        for symbol in sorted(set(read.report.symbols) - self.good):
+            try:
+                spelled, _ = read_symbol(symbol)
+            except BadSymbol as error:
+                why = "No vendor knows it; every load of the universe will miss it."
+                yield _found(Check.SYMBOL, read.row, error.what, why, error.hint, symbol)
+                continue
+            if spelled == symbol:
+                self.good.add(symbol)
+                continue
+            what = f"{shown(symbol)} is not the vendor's spelling, which is {spelled}."
+            why = "Symbols are compared letter by letter; the vendor does not know this one."
+            yield _found(Check.SPELLING, read.row, what, why, _BY_FIX, symbol)
+
+
+# ---------------------------------------------------------------------- rows of one environment
+def _masters(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
+    for master in read:
+        if master.row.ref not in context.masters:
+            continue
+        if isinstance(context.evaluated.get((master.row.environment, master.row.ref)), Exception):
+            continue  # its stored list says nothing about what it should be now
+        holders: dict[str, list[UniverseRef]] = {}
+        for one in read:
+            if one.row.ref.type == master.row.ref.type:
+                for symbol in one.members - master.members:
+                    holders.setdefault(symbol, []).append(one.row.ref)
+        for symbol, refs in holders.items():
+            more = f" and {len(refs) - 1} more" if len(refs) > 1 else ""
+            yield _found(
+                Check.MASTER,
+                master.row,
+                f"{visible(symbol)} is in {min(refs)}{more}, and not in the master list.",
+                "A master holds every symbol of its type.",
+                f"Store the master as the expression {master.row.ref.type}:*.",
+                symbol,
+            )
+
+
+def _index_sizes(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
+    for one in read:
+        least, most = context.sizes.get(one.row.ref, (0, len(one.members)))
+        if not least <= len(one.members) <= most:
+            expected = str(least) if least == most else f"{least} to {most}"
+            yield _found(
+                Check.SIZE,
+                one.row,
+                f"The index has {len(one.members)} symbols, expected are {expected}.",
+                "A list was cut short, or holds rows that are not members.",
+                "Import the members again from a dated source.",
+            )
+
+
+def _sectors(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
+    schemes: dict[str, dict[str, list[_Read]]] = {}
+    for one in read:
+        scheme = _scheme(one.row.ref)
+        if scheme is not None:
+            sectors_of = schemes.setdefault(scheme, {})
+            for symbol in one.members:
+                sectors_of.setdefault(symbol, []).append(one)
+    for sectors_of in schemes.values():
+        for symbol, sectors in sectors_of.items():
+            if len(sectors) > 1:
+                keys = " and ".join(sorted(one.row.ref.key for one in sectors))
+                yield _found(
+                    Check.SECTORS,
+                    sectors[0].row,
+                    f"{visible(symbol)} is in {len(sectors)} sectors of one scheme: {keys}.",
+                    "Sums over sectors count it more than once.",
+                    "Keep it in the sector that the source of the scheme names.",
+                    symbol,
+                )
+
+
+def _scheme(ref: UniverseRef) -> str | None:
+    """The classification that a sector belongs to, None where it is no sector of stocks."""
+    if ref.type != "stock_universe" or not ref.key.startswith("sector_"):
+        return None
+    named = ref.key.split("_")[1]
+    return named if named in SECTOR_SCHEMES else ""
+
+
+def _same_names(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
+    first: dict[tuple[str, str], _Read] = {}
+    for one in read:
+        earlier = first.setdefault((one.row.ref.type, one.row.name), one)
+        if earlier is not one:
+            what = f"{earlier.row.ref} has the same name, {shown(one.row.name)}."
+            why = "People cannot tell them apart in a list."
+            yield _found(Check.NAME, one.row, what, why, "Rename one of them.")
+
+
+def _lookalikes(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
+    """Symbols that differ in case and points alone; some are right (BCPC and BCpC are)."""
+    folded: dict[str, list[str]] = {}
+    for symbol in sorted(frozenset[str]().union(*(one.members for one in read))):
+        folded.setdefault(symbol.replace(".", "").lower(), []).append(symbol)
+    alike = {symbol: group for group in folded.values() if group[1:] for symbol in group}
+    for one in read:
+        for symbol in sorted(alike.keys() & one.members):
+            others = ", ".join(visible(other) for other in alike[symbol] if other != symbol)
+            what = f"{visible(symbol)} is also written {others} in this environment."
+            why = "One may be a misspelling: BRKB for BRK.B, KIMPL for KIMpL."
+            mend = "Look both up; replace the wrong one."
+            yield _found(Check.LOOKALIKE, one.row, what, why, mend, symbol)
+
+
+def _near_duplicates(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
+    lists = [one for one in read if one.row.expression is None]
+    for twin in near_duplicates([one.members for one in lists], NEAR_DUPLICATE):
+        one, other = lists[twin.index].row, lists[twin.other].row
+        share = "the same list as" if twin.share == 1 else f"{twin.share:.1%} the same as"
+        yield _found(
+            Check.NEAR_DUPLICATE,
+            one,
+            f"It is {share} {other.ref}.",
+            "Two copies of one list drift apart.",
+            f"Delete one, or store this one as an expression over {other.ref}.",
+        )
+
+
+_TOGETHER: tuple[Callable[[Sequence[_Read], Context], Iterator[Finding]], ...] = (
+    _masters,
+    _index_sizes,
+    _sectors,
+    _same_names,
+    _lookalikes,
+    _near_duplicates,
+)

@@ -1,0 +1,218 @@
+"""What the replay vendor answers: pure, from a request to a page in the vendor's form."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import parse_qsl, quote
+
+import numpy as np
+
+from tickstock.model import BarTable, Ints, Timeframe, epoch_day
+from tickstock.sessions import Calendar
+from tickstock.spans import ONE_DAY, Span, day_of
+from tickstock.vendors.faults import Sending, refusal
+from tickstock.vendors.newyork import dates_of, instants_of
+from tickstock.vendors.origin import RECORDED, SYNTHETIC, Origin
+from tickstock.vendors.recorded import RecordedBars
+from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.wire import BASE_BARS, TIMESPANS, Bar, Envelope
+
+_TIMEFRAMES = {timespan: timeframe for timeframe, timespan in TIMESPANS.items()}
+_BASE = {Timeframe.MINUTE: 1, Timeframe.HOUR: 60, Timeframe.DAY: 1}
+_SESSION_END = 16  # o'clock: the stamp of whole-market bars, half days included
+_GROUPED = ("v2", "aggs", "grouped", "locale", "us", "market", "stocks")
+
+
+class Refused(Exception):
+    """The request is answered with `sending` instead of bars."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.sending: Sending = refusal(status, words)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The bars on offer: recorded ones, and synthetic ones of the other symbols in `listing`.
+
+    A recorded ticker has recorded bars alone, also outside the recorded range.
+    """
+
+    recorded: RecordedBars
+    listing: frozenset[str]
+    calendar: Calendar
+    now: Callable[[], float]
+
+    def of(self, symbol: str, timeframe: Timeframe, span: Span) -> tuple[BarTable, Origin]:
+        """The bars of one symbol."""
+        if symbol in self.recorded or symbol not in self.listing:
+            held = timeframe is Timeframe.DAY
+            bars = self.recorded.of(symbol, span) if held else BarTable.empty()
+            return bars, Origin(RECORDED)
+        bars = synthetic_bars([symbol], timeframe, span, self.calendar, self.now())
+        return bars, Origin(SYNTHETIC)
+
+    def on(self, day: date) -> tuple[list[BarTable], Origin]:
+        """The day bars of all symbols on one session."""
+        if not self.listing:
+            return [self.recorded.on(day)], Origin(RECORDED)
+        span = Span(day, day + ONE_DAY)
+        others = sorted(self.listing.difference(self.recorded.tickers))
+        invented = synthetic_bars(others, Timeframe.DAY, span, self.calendar, self.now())
+        origin = Origin(SYNTHETIC, RECORDED, frozenset(self.recorded.tickers))
+        return [self.recorded.on(day), invented], origin
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for custom bars. From `start` up to, without, `end`, in epoch seconds."""
+
+    ticker: str
+    timeframe: Timeframe
+    start: int
+    end: int
+    until: str  # the end as it stands in the path
+    adjusted: bool
+    limit: int
+
+
+def answer(
+    segments: tuple[str, ...], query: Mapping[str, str], inventory: Inventory, url: str, most: int
+) -> tuple[Envelope, Origin]:
+    """The page for a request: decoded path `segments`, its `query`; at most `most` bars a page.
+
+    Raises:
+        Refused: the vendor would refuse this, too.
+    """
+    if segments[:3] == ("v2", "aggs", "ticker") and len(segments) == 9:
+        return _custom_bars(read_asked(segments, query), inventory, url, most)
+    if segments[:-1] == _GROUPED:
+        return _grouped(segments[-1], query, inventory)
+    raise Refused(404, "Not found.")
+
+
+def _custom_bars(
+    asked: Asked, inventory: Inventory, url: str, most: int
+) -> tuple[Envelope, Origin]:
+    first, last = dates_of(np.array([asked.start, asked.end - 1]))
+    span = Span.inclusive(day_of(int(first)), day_of(int(last)))
+    table, origin = inventory.of(asked.ticker, asked.timeframe, span)
+    starts = _starts(table, asked.timeframe)
+    table = table.rows((starts >= asked.start) & (starts < asked.end))
+    page = min(asked.limit // _BASE[asked.timeframe], most)
+    bars = _wire(table.rows(np.arange(min(page, len(table)))), asked.timeframe)
+    envelope = _envelope(bars, asked.adjusted, asked.ticker, _BASE[asked.timeframe])
+    if len(table) > page:
+        moment = int(_starts(table, asked.timeframe)[page]) * 1000
+        envelope.next_url = f"{url}{_next_target(asked, moment)}"
+    return envelope, origin
+
+
+def _next_target(asked: Asked, moment: int) -> str:
+    """The next page's address. As at the vendor, its cursor holds limit and sort alone."""
+    cursor = base64.urlsafe_b64encode(f"limit={asked.limit}&sort=asc".encode()).decode().rstrip("=")
+    ticker, timespan = quote(asked.ticker, safe=""), TIMESPANS[asked.timeframe]
+    path = f"/v2/aggs/ticker/{ticker}/range/1/{timespan}/{moment}/{asked.until}"
+    return f"{path}?cursor={cursor}"
+
+
+def _grouped(text: str, query: Mapping[str, str], inventory: Inventory) -> tuple[Envelope, Origin]:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, "Could not parse the time parameter: 'date'.") from None
+    tables, origin = inventory.on(day)
+    bars = [b for t in tables for b in _wire(t, Timeframe.DAY, named=True, hour=_SESSION_END)]
+    return _envelope(bars, _is_adjusted(query), None, 1), origin
+
+
+def _envelope(bars: list[Bar], adjusted: bool, ticker: str | None, base: int) -> Envelope:
+    """An answer; one without bars has no `results` at all, as at the vendor."""
+    return Envelope(
+        status="OK",
+        adjusted=adjusted,
+        results_count=len(bars),
+        query_count=len(bars) * base,
+        ticker=ticker,
+        results=bars or None,
+        request_id="replay",
+    )
+
+
+def _wire(
+    table: BarTable, timeframe: Timeframe, *, named: bool = False, hour: int = 0
+) -> list[Bar]:
+    names = [table.tickers[i] for i in table.owner.tolist()] if named else [""] * len(table)
+    stamps = _starts(table, timeframe, hour) * 1000
+    columns = (table.open, table.high, table.low, table.close, table.volume, stamps)
+    vwap = [None if math.isnan(v) else v for v in table.vwap.tolist()]
+    trades = [None if n < 0 else n for n in table.trades.tolist()]
+    rows = zip(*(c.tolist() for c in columns), vwap, trades, names, strict=True)
+    return [Bar(*row) for row in rows]
+
+
+def _starts(table: BarTable, timeframe: Timeframe, hour: int = 0) -> Ints:
+    return instants_of(table.at, hour) if timeframe is Timeframe.DAY else table.at
+
+
+# --- reading a request -------------------------------------------------------------------
+def read_asked(segments: tuple[str, ...], query: Mapping[str, str]) -> Asked:
+    """A request for custom bars; the cursor's parameters, if there is one, come first.
+
+    Raises:
+        Refused: a parameter that the vendor, or this stand-in for it, does not take.
+    """
+    ticker, _, multiplier, timespan, start, until = segments[3:]
+    timeframe = _TIMEFRAMES.get(timespan)
+    if segments[4] != "range" or multiplier != "1" or timeframe is None:
+        raise Refused(400, "This replay knows range/1 of minute, hour and day alone.")
+    settings = {**query, **_cursor(query.get("cursor", ""))}
+    begins, ends = _moment(start, "from"), _moment(until, "to", after=True)
+    if ends <= begins:
+        raise Refused(400, "The parameter 'to' cannot be a time that occurs before 'from'")
+    if settings.get("sort", "asc") != "asc":
+        raise Refused(400, "This replay sorts ascending alone.")
+    limit = settings.get("limit", "5000")
+    if not re.fullmatch(r"\d{1,6}", limit) or not 0 < int(limit) <= BASE_BARS:
+        raise Refused(400, f"The parameter 'limit' must be from 1 to {BASE_BARS}.")
+    return Asked(ticker, timeframe, begins, ends, until, _is_adjusted(query), int(limit))
+
+
+def begins_on(segments: tuple[str, ...]) -> date | None:
+    """The first day of a request's range or its one day, if it is readable."""
+    try:
+        if segments[:-1] == _GROUPED:
+            return date.fromisoformat(segments[-1])
+        return day_of(int(dates_of(np.array([_moment(segments[-2], "from")]))[0]))
+    except (ValueError, IndexError, Refused):
+        return None
+
+
+def _is_adjusted(query: Mapping[str, str]) -> bool:
+    return query.get("adjusted", "true").lower() != "false"
+
+
+def _cursor(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()))
+    except ValueError:
+        raise Refused(400, "The cursor cannot be read.") from None
+
+
+def _moment(text: str, name: str, *, after: bool = False) -> int:
+    """Epoch seconds of a date's or a millisecond's begin, or of what comes `after` it."""
+    if re.fullmatch(r"\d{1,14}", text):
+        return int(text) // 1000 + 1 if after else -(-int(text) // 1000)
+    try:
+        number = epoch_day(date.fromisoformat(text)) + after
+    except ValueError:
+        words = (
+            f"Could not parse the time parameter: '{name}'. Use YYYY-MM-DD or Unix MS Timestamps"
+        )
+        raise Refused(400, words) from None
+    return int(instants_of(np.array([number]))[0])

@@ -1,0 +1,341 @@
+"""The vendor's wire format: how a call becomes a request, and an answer becomes bars.
+
+Pure. Everything in an answer is untrusted: whatever is not as the vendor documents it becomes an
+error that says what was received, never "no data". Sources of the rules: the vendor's OpenAPI and
+its REST documentation for custom bars and the daily market summary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+import msgspec
+import numpy as np
+
+from tickstock.errors import BadInput, NotEntitled, VendorUnreadable
+from tickstock.model import (
+    COLUMNS,
+    BarTable,
+    Call,
+    CallKind,
+    Flags,
+    Ints,
+    Timeframe,
+    epoch_day,
+)
+from tickstock.vendors.newyork import LATEST, dates_of
+
+TIMESPANS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour", Timeframe.DAY: "day"}
+BASE_BARS = 50_000
+"""The most base bars (minutes, or days) that one page may read: the vendor's own limit."""
+
+ASK_AGAIN = "Nothing of it is kept; the call can be asked again."
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,14}")
+_LONGEST_NEXT = 8_192
+_LONGEST_TICKER = 32
+_MOST_TRADES = 2**31 - 1
+
+
+class Bar(msgspec.Struct, gc=False, omit_defaults=True):
+    """One bar as it is written on the wire. `t` is the window's start in Unix milliseconds."""
+
+    o: float
+    h: float
+    l: float  # noqa: E741 -- the vendor's name
+    c: float
+    v: float
+    t: int
+    vw: float | None = None
+    n: int | None = None
+    ticker: str = msgspec.field(default="", name="T")
+
+
+class Envelope(msgspec.Struct, gc=False, omit_defaults=True):
+    """What surrounds the bars. Everything may be missing; `read_page` says what must not."""
+
+    status: str = ""
+    adjusted: bool | None = None
+    results_count: int | None = msgspec.field(default=None, name="resultsCount")
+    query_count: int | None = msgspec.field(default=None, name="queryCount")
+    ticker: str | None = None
+    results: list[Bar] | None = None
+    next_url: str | None = None
+    request_id: Any = None  # documented as text, seen as a number and as an object
+    error: Any = None
+    message: Any = None
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_MALFORMED = (ValueError, RecursionError)
+"""What the decoder raises: its own errors and UnicodeDecodeError are both a ValueError."""
+
+
+def unreadable(call: Call, ends: str) -> VendorUnreadable:
+    """The error for an answer to `call` that is not as documented; `ends` ends the sentence."""
+    return VendorUnreadable(f"The vendor's answer for {call} {ends}.", ASK_AGAIN)
+
+
+# --- asking ------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request: decoded path segments and sorted query pairs. Equal requests are equal."""
+
+    segments: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+
+    @property
+    def target(self) -> str:
+        """Path and query, percent-encoded. A ticker cannot leave its segment: `/` and a lone
+        `.` or `..`, which a server may take for a step in the path, are encoded too."""
+        return "/" + "/".join(map(_escape, self.segments)) + "?" + urlencode(self.query)
+
+
+def _escape(segment: str) -> str:
+    return segment.replace(".", "%2E") if segment in (".", "..") else quote(segment, safe="")
+
+
+def checked(call: Call) -> Call:
+    """`call`, if a source of bars can be asked it.
+
+    Raises:
+        BadInput: no day, no symbol, derived bars, or a whole market that is not one day of days.
+    """
+    if not call.span:
+        raise BadInput(f"The call for {call} asks for no day at all.", "Give at least one day.")
+    if call.timeframe not in TIMESPANS:
+        raise BadInput(f"The call for {call} cannot be asked.", "Such bars are made from day bars.")
+    if call.kind is CallKind.MARKET_DAY and (
+        call.timeframe is not Timeframe.DAY or call.span.days != 1
+    ):
+        raise BadInput(f"The call for {call} is not one day of day bars.", "Ask day by day.")
+    if call.kind is CallKind.TICKER and not call.symbol:
+        raise BadInput(f"The call for {call} names no symbol.", "Name one.")
+    return call
+
+
+def first_question(call: Call) -> Question:
+    """The request that opens `call`.
+
+    Raises:
+        BadInput: see `checked`.
+    """
+    first, last = checked(call).span.start.isoformat(), call.span.last.isoformat()
+    if call.kind is CallKind.MARKET_DAY:
+        path = ("v2", "aggs", "grouped", "locale", "us", "market", "stocks", first)
+        return Question(path, (("adjusted", "false"),))
+    timespan = TIMESPANS[call.timeframe]
+    pairs = (("adjusted", "false"), ("limit", str(BASE_BARS)), ("sort", "asc"))
+    return Question(
+        ("v2", "aggs", "ticker", call.symbol, "range", "1", timespan, first, last), pairs
+    )
+
+
+def next_question(asked: Question, next_url: str, call: Call) -> Question:
+    """The request for the page that `next_url`, found in an answer for `call`, names.
+
+    Only its path and query count: host and scheme are ours, whatever it says. The path may
+    differ from the asked one in the two moments of a range alone. A key is taken out. `adjusted`
+    is put back, because cursors do not carry it.
+
+    Raises:
+        VendorUnreadable: it leads anywhere else.
+    """
+    try:
+        if len(next_url) > _LONGEST_NEXT:
+            raise ValueError
+        parts = urlsplit(next_url)
+        segments = tuple(unquote(s, errors="strict") for s in parts.path.split("/")[1:])
+        pairs = parse_qsl(parts.query, strict_parsing=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise unreadable(call, "gives a malformed address for the next page") from None
+    if not _same_endpoint(asked.segments, segments):
+        raise unreadable(call, "leads to a next page of something else")
+    kept = [(k, v) for k, v in pairs if k.lower() not in ("apikey", "adjusted")]
+    return Question(segments, tuple(sorted([*kept, ("adjusted", "false")])))
+
+
+def _same_endpoint(asked: tuple[str, ...], found: tuple[str, ...]) -> bool:
+    if asked[2] != "ticker":
+        return asked == found
+    return asked[:-2] == found[:-2] and all(map(_MOMENT.fullmatch, found[-2:]))
+
+
+# --- reading -----------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, read: bars as they came, and where the next page is ("" for the last)."""
+
+    bars: BarTable
+    next_url: str
+    delayed: bool
+
+
+def read_page(body: bytes, call: Call, hide: str = "") -> Page:
+    """The bars in one answer with HTTP status 200. `hide` is never repeated in an error.
+
+    Raises:
+        NotEntitled: a refusal inside a 200.
+        VendorUnreadable: not JSON, another form, another status, fewer bars than announced,
+            split-adjusted bars, bars of another ticker, impossible numbers.
+    """
+    found = _envelope(body, call)
+    if found.status == "NOT_AUTHORIZED":
+        raise not_entitled(call, _said(found, hide))
+    bars = found.results or []
+    if complaint := _complaint(found, bars, call, hide):
+        raise unreadable(call, complaint)
+    table = _table(bars, call)
+    return Page(table, found.next_url or "", found.status == "DELAYED")
+
+
+def _envelope(body: bytes, call: Call) -> Envelope:
+    try:
+        return _ENVELOPE.decode(body)
+    except _MALFORMED as error:
+        kind = "is a web page" if body.lstrip()[:1] == b"<" else f"cannot be read: {error}"
+    raise unreadable(call, kind)
+
+
+def _complaint(found: Envelope, bars: list[Bar], call: Call, hide: str) -> str:
+    """What is wrong with the answer as a whole, as the end of a sentence; empty if nothing."""
+    if found.status not in ("OK", "DELAYED"):
+        return (
+            f"has the status {clean(found.status, hide)!r} ({_said(found, hide) or 'unexplained'})"
+        )
+    if found.adjusted is not False:
+        return "is not marked as unadjusted (adjusted must be false)"
+    if found.results_count != len(bars):
+        return f"announces {found.results_count} bars and holds {len(bars)}"
+    if call.kind is CallKind.TICKER and found.ticker not in (None, call.symbol):
+        return f"is about {clean(str(found.ticker), hide)!r}"
+    return ""
+
+
+def _said(found: Envelope, hide: str) -> str:
+    """The vendor's words: under `error` or `message`, depending on the kind of refusal."""
+    words = found.message if isinstance(found.message, str) else found.error
+    return clean(words, hide) if isinstance(words, str) else ""
+
+
+def said(body: bytes, hide: str = "") -> str | None:
+    """The vendor's words in the body of a refusal; None if it is not the vendor's form."""
+    try:
+        return _said(_ENVELOPE.decode(body), hide)
+    except _MALFORMED:
+        return None
+
+
+def clean(text: str, hide: str = "", longest: int = 200) -> str:
+    """Foreign `text` made fit for a message: printable, short, without the secret `hide`."""
+    shown = text.replace(hide, "***") if hide else text
+    shown = "".join(c if c.isprintable() else " " for c in shown[: 4 * longest])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def not_entitled(call: Call, words: str) -> NotEntitled:
+    return NotEntitled(
+        f"The vendor account is not entitled to {call}: {words or 'no reason given'}",
+        "Ask for a span that the plan includes, or change the plan.",
+    )
+
+
+def _table(bars: list[Bar], call: Call) -> BarTable:
+    if not bars:
+        return BarTable.empty()
+    tickers, owner = _owners(bars, call)
+    seconds = _stamps(bars, call)
+    at = dates_of(seconds) if call.timeframe is Timeframe.DAY else seconds
+    numbers: list[list[float]] = [
+        [b.o for b in bars],
+        [b.h for b in bars],
+        [b.l for b in bars],
+        [b.c for b in bars],
+        [b.v for b in bars],
+        [np.nan if b.vw is None else b.vw for b in bars],
+    ]
+    columns: list[Any] = [np.array(column, np.float64) for column in numbers]
+    return BarTable(tickers, owner, at, *columns, _trades(bars, call))
+
+
+def _owners(bars: list[Bar], call: Call) -> tuple[tuple[str, ...], Ints]:
+    if call.kind is CallKind.TICKER:
+        return (call.symbol,), np.zeros(len(bars), np.int64)
+    names = [b.ticker for b in bars]
+    tickers = tuple(sorted(set(names)))
+    joined = "".join(tickers)
+    printable = joined.isascii() and joined.isprintable() and " " not in joined
+    if not printable or not all(0 < len(t) <= _LONGEST_TICKER for t in tickers):
+        raise unreadable(call, "has bars without a ticker or with an impossible one")
+    place = {t: i for i, t in enumerate(tickers)}
+    return tickers, np.fromiter((place[n] for n in names), np.int64, len(names))
+
+
+def _stamps(bars: list[Bar], call: Call) -> Ints:
+    """Epoch seconds. A stamp outside 1970 to 2100 is in another unit, or nonsense."""
+    stamps = [b.t for b in bars]
+    if min(stamps) < 0 or max(stamps) >= LATEST * 1000:
+        raise unreadable(call, "has a time that is not in Unix milliseconds")
+    return np.array(stamps, np.int64) // 1000
+
+
+def _trades(bars: list[Bar], call: Call) -> Ints:
+    counts = [-1 if b.n is None else b.n for b in bars]
+    if min(counts) < -1 or max(counts) > _MOST_TRADES:
+        raise unreadable(call, "has an impossible number of trades")
+    return np.array(counts, np.int64)
+
+
+# --- putting pages together ----------------------------------------------------------------
+def tidy(pages: Sequence[BarTable], call: Call) -> tuple[BarTable, tuple[tuple[str, int], ...]]:
+    """All bars of an answer: in the asked span, sorted by ticker and time, each once.
+
+    Of bars with the same ticker and time the last one is kept, as a correction follows what it
+    corrects. Also returns how many were left out, by reason.
+
+    Raises:
+        VendorUnreadable: there are bars, and none of them lies in the asked span.
+    """
+    bars = _joined([p for p in pages if len(p)])
+    inside = _inside(bars, call)
+    kept = bars.rows(inside) if not inside.all() else bars
+    if len(bars) and not len(kept):
+        raise unreadable(call, f"holds {len(bars)} bars of other days only")
+    once = _sorted_once(kept)
+    counts = (("duplicate", len(kept) - len(once)), ("out_of_range", len(bars) - len(kept)))
+    return once, tuple((reason, n) for reason, n in counts if n)
+
+
+def _joined(tables: list[BarTable]) -> BarTable:
+    if len(tables) < 2:
+        return tables[0] if tables else BarTable.empty()
+    tickers = tuple(sorted({t for table in tables for t in table.tickers}))
+    place = {t: i for i, t in enumerate(tickers)}
+    owners = [np.array([place[t] for t in table.tickers])[table.owner] for table in tables]
+    rest = (_column(tables, name) for name in COLUMNS[1:])
+    return BarTable(tickers, np.concatenate(owners), *rest)
+
+
+def _column(tables: Iterable[BarTable], name: str) -> Any:
+    return np.concatenate([getattr(table, name) for table in tables])
+
+
+def _inside(bars: BarTable, call: Call) -> Flags:
+    days = bars.at if call.timeframe is Timeframe.DAY else dates_of(bars.at)
+    flags: Flags = (days >= epoch_day(call.span.start)) & (days < epoch_day(call.span.end))
+    return flags
+
+
+def _sorted_once(bars: BarTable) -> BarTable:
+    step = np.diff(bars.owner)
+    if bool(np.all((step > 0) | ((step == 0) & (np.diff(bars.at) > 0)))):
+        return bars
+    order = np.lexsort((bars.at, bars.owner))  # stable: equal bars stay in the order they came
+    owner, at = bars.owner[order], bars.at[order]
+    last = np.append((np.diff(owner) != 0) | (np.diff(at) != 0), True)
+    return bars.rows(order[last])

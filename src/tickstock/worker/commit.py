@@ -1,0 +1,126 @@
+"""Writes judged answers: bars, coverage, holes and the ledger in one fenced transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import psycopg
+
+from tickstock.loading.judge import Targets, Verdict, judge
+from tickstock.model import Answer, Flags, Gain, Ints, Timeframe
+from tickstock.sessions import Calendar
+from tickstock.spans import union
+from tickstock.store import bars, coverage, ledger
+from tickstock.store.database import Database
+from tickstock.store.ledger import Finished, Lease
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A call that is ours, its answer, and what the load wants of it."""
+
+    lease: Lease
+    answer: Answer
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did. `refused`: calls whose lease had been lost; nothing of them is kept."""
+
+    rows_new: int
+    rows_changed: int
+    refused: tuple[int, ...]
+
+
+def commit(
+    database: Database, batch: Sequence[Fetched], calendar: Calendar, now: datetime
+) -> Committed:
+    """Write a batch in one transaction; calls that are no longer ours are left out."""
+    judged = [(f, judge(f.answer, f.targets, calendar, now)) for f in batch]
+    with database.transaction() as connection:
+        mine = ledger.fence_check(connection, [f.lease for f in batch])
+        ours = [(f, v) for f, v in judged if f.lease.id in mine]
+        done: list[Finished] = []
+        for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
+            part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
+            done += _write(connection, timeframe, part)
+        if done:
+            ledger.finish_calls(connection, done)
+    refused = tuple(f.lease.id for f in batch if f.lease.id not in mine)
+    return Committed(sum(d.rows_new for d in done), sum(d.rows_changed for d in done), refused)
+
+
+def _write(
+    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, Verdict]]
+) -> list[Finished]:
+    asked = [pair for _, verdict in part for pair in verdict.asked]
+    bars.lock_instruments(connection, sorted({instrument for instrument, _ in asked}))
+    gains = [gain for _, verdict in part for gain in verdict.gains]
+    coverage.refuse_mixed_origins(connection, {(g.instrument_id, g.origin) for g in gains})
+    rows, owner = _rows(part)
+    written = bars.write_rows(connection, timeframe, rows)
+    _set_aside(connection, timeframe, part)
+    coverage.add_coverage(connection, timeframe, _merged(gains, rows.instrument, written.new))
+    holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
+    coverage.replace_holes(connection, timeframe, asked, [holes[k] for k in sorted(holes)])
+    new = np.bincount(owner[written.new], minlength=len(part)).tolist()
+    changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
+    return [
+        Finished(f.lease.id, v.cells, new[i], changed[i], f.answer.pages)
+        for i, (f, v) in enumerate(part)
+    ]
+
+
+def _rows(part: Sequence[tuple[Fetched, Verdict]]) -> tuple[bars.Rows, Ints]:
+    """All wanted bars of the batch by key, and which answer each came with.
+
+    Two answers of one batch may hold the same bar (a whole-market day and a ticker's range); the
+    later one counts.
+    """
+    pieces = [_wanted(f.answer, v.instrument, v.order) for f, v in part]
+    rows = bars.Rows.join(pieces)
+    owner = np.repeat(np.arange(len(part)), [len(p) for p in pieces])
+    key = rows.key()
+    order = np.argsort(key, kind="stable")
+    last = np.append(np.diff(key[order]) != 0, True) if len(key) else np.zeros(0, bool)
+    keep = order[last]
+    return rows.pick(keep), owner[keep]
+
+
+def _wanted(answer: Answer, instrument: Ints, rows: Ints) -> bars.Rows:
+    b = answer.bars
+    every = bars.Rows(
+        instrument, b.at, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
+    )
+    return every.pick(rows)
+
+
+def _set_aside(
+    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, Verdict]]
+) -> None:
+    for fetched, verdict in part:
+        if len(verdict.quarantined):
+            rows = _wanted(fetched.answer, verdict.instrument, verdict.quarantined)
+            bars.keep_quarantined(connection, timeframe, rows, verdict.reasons, fetched.lease.id)
+
+
+def _merged(gains: Sequence[Gain], instrument: Ints, new: Flags) -> list[Gain]:
+    """One gain an instrument, counting the bars that were new."""
+    ids, counts = np.unique(instrument[new], return_counts=True)
+    fresh = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+    merged: dict[int, Gain] = {}
+    for gain in gains:
+        old = merged.get(gain.instrument_id)
+        merged[gain.instrument_id] = gain if old is None else _joined(old, gain)
+    return [replace(g, bars=fresh.get(i, 0)) for i, g in sorted(merged.items())]
+
+
+def _joined(a: Gain, b: Gain) -> Gain:
+    held = union([*a.held, *b.held])
+    return replace(b, held=held, first=min(a.first, b.first), last=max(a.last, b.last))

@@ -1,0 +1,90 @@
+"""The call budget that all workers of one vendor account share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+from tickstock.store import budget
+from tickstock.store.database import Database
+
+MARGIN = 1.05
+"""Grants are paced this much slower than the limit: the vendor's clock is not ours."""
+BATCH_SECONDS = 0.1
+"""Fast limits reserve this much at once, so that the database is not asked per call."""
+LATE_SHARE = 0.25
+LATE_SECONDS = 0.03
+"""A grant used later than this after its time could meet the next ones: it is given up."""
+WINDOW = 60.0
+"""Seconds over which the vendor counts: how long a 429 without Retry-After holds us back."""
+
+
+class SharedGate:
+    """Evenly paced grants out of one database row; a 429 pushes everybody back.
+
+    Args:
+        calls_per_minute: the account's limit; 0 where none binds.
+        window: seconds to hold back after a 429 that names no time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vendor: str,
+        calls_per_minute: float,
+        window: float = WINDOW,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._vendor = vendor
+        self._spacing = 60.0 / calls_per_minute * MARGIN if calls_per_minute else 0.0
+        self._window = window if calls_per_minute else 1.0
+        self._clock = clock
+        self._grants: deque[float] = deque()
+        self._reserving = asyncio.Lock()
+        self._generation = 0
+        self._held_until = 0.0
+
+    async def enter(self) -> None:
+        while True:
+            generation = self._generation
+            due = await self._next_grant() if self._spacing else self._held_until
+            delay = due - self._clock()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            if generation == self._generation and not self._too_late(due):
+                return
+
+    async def push_back(self, seconds: float | None) -> None:
+        delay = self._window if seconds is None else seconds
+        self._generation += 1
+        self._grants.clear()
+        self._held_until = self._clock() + delay
+        if self._spacing:
+            await asyncio.to_thread(self._push_back, timedelta(seconds=delay))
+
+    def _too_late(self, due: float) -> bool:
+        if not self._spacing:
+            return False
+        return self._clock() - due > max(LATE_SHARE * self._spacing, LATE_SECONDS)
+
+    async def _next_grant(self) -> float:
+        async with self._reserving:
+            if not self._grants:
+                n = max(1, int(BATCH_SECONDS / self._spacing))
+                wait = await asyncio.to_thread(self._take, n)
+                start = self._clock() + wait
+                self._grants.extend(start + i * self._spacing for i in range(n))
+            return self._grants.popleft()
+
+    def _take(self, n: int) -> float:
+        with self._database.transaction() as connection:
+            spacing = timedelta(seconds=self._spacing)
+            return budget.take(connection, self._vendor, n, spacing)
+
+    def _push_back(self, delay: timedelta) -> None:
+        with self._database.transaction() as connection:
+            budget.push_back(connection, self._vendor, delay)

@@ -1,0 +1,74 @@
+"""Keeps the leases of calls in flight, from a thread that a busy event loop cannot starve."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from tickstock.errors import TickStockError
+from tickstock.store import ledger
+from tickstock.store.database import Database
+from tickstock.store.ledger import Lease
+
+log = structlog.get_logger("tickstock.worker")
+
+
+class Heartbeat:
+    """Renews every third of the lease time; tells the loop which leases are lost.
+
+    Used as a context manager around the work. `hold` and `drop` may be called from any thread.
+    """
+
+    def __init__(
+        self, database: Database, lease: timedelta, lost: Callable[[set[int]], None]
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._lost = lost
+        self._held: dict[int, Lease] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def hold(self, lease: Lease) -> None:
+        with self._lock:
+            self._held[lease.id] = lease
+
+    def drop(self, lease: Lease) -> None:
+        with self._lock:
+            self._held.pop(lease.id, None)
+
+    def held(self) -> list[Lease]:
+        with self._lock:
+            return list(self._held.values())
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._lease.total_seconds() / 3):
+            leases = self.held()
+            if leases:
+                self._renew(leases)
+
+    def _renew(self, leases: list[Lease]) -> None:
+        try:
+            with self._database.transaction() as connection:
+                ours = ledger.renew(connection, leases, self._lease)
+        except TickStockError as e:
+            # Not renewed is not yet lost: the fence decides at the commit.
+            log.warning("leases not renewed", error=str(e))
+            return
+        gone = {lease.id for lease in leases} - ours
+        if gone:
+            self._loop.call_soon_threadsafe(self._lost, gone)

@@ -1,0 +1,73 @@
+"""Packed tables against the matrices that they stand for."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tickstock.loading import bits
+from tickstock.loading.bits import Bits
+from tickstock.model import Flags
+
+SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=20)
+MATRICES = hnp.arrays(np.bool_, SHAPES)
+
+
+@given(MATRICES)
+def test_packing_keeps_every_cell_and_counts_them(flags: Flags) -> None:
+    table = Bits.pack(flags)
+    assert np.array_equal(table.unpack(), flags)
+    assert table.count() == flags.sum()
+    assert table.row_counts().tolist() == flags.sum(axis=1).tolist()
+    assert table.column_counts().tolist() == flags.sum(axis=0).tolist()
+    assert table.any_in_row().tolist() == flags.any(axis=1).tolist()
+    assert table.any_in_column().tolist() == flags.any(axis=0).tolist()
+    assert bool(table) == flags.any()
+
+
+@given(st.data(), SHAPES)
+def test_operations_are_those_of_matrices(data: st.DataObject, shape: tuple[int, int]) -> None:
+    a, b = (data.draw(hnp.arrays(np.bool_, shape)) for _ in range(2))
+    rows, columns = (data.draw(hnp.arrays(np.bool_, n)) for n in shape)
+    one, other = Bits.pack(a), Bits.pack(b)
+    assert np.array_equal((one & other).unpack(), a & b)
+    assert np.array_equal((one | other).unpack(), a | b)
+    assert np.array_equal((one - other).unpack(), a & ~b)
+    left = a & ~rows[:, None] & ~columns[None]
+    assert np.array_equal(one.without(rows, columns).unpack(), left)
+    assert np.array_equal(one.unpack(), a)
+
+
+@given(st.data(), SHAPES)
+def test_ranges_in_any_order_paint_their_cells(data: st.DataObject, shape: tuple[int, int]) -> None:
+    rows, columns = shape
+    row = st.integers(0, rows - 1) if rows else st.nothing()
+    edge = st.integers(-3, columns + 3)
+    ranges = data.draw(st.lists(st.tuples(row, edge, edge), max_size=12 if rows else 0))
+    expected = np.zeros(shape, np.bool_)
+    for r, start, end in ranges:
+        expected[r, max(0, start) : max(0, end)] = True
+    flat = np.array(ranges, np.int64).reshape(-1, 3)
+    table = Bits.from_ranges(rows, columns, *flat.T)
+    assert np.array_equal(table.unpack(), expected)
+
+
+@given(MATRICES)
+def test_runs_paint_the_same_table_again(flags: Flags) -> None:
+    table = Bits.pack(flags)
+    row, start, end = table.runs()
+    assert (start < end).all()
+    assert ((row[1:] > row[:-1]) | (start[1:] > end[:-1])).all()
+    again = Bits.from_ranges(*flags.shape, row, start, end)
+    assert np.array_equal(again.unpack(), flags)
+
+
+def test_tables_of_many_blocks_are_no_different() -> None:
+    flags = np.random.default_rng(1).random((3 * bits.BLOCK + 5, 77)) < 0.4
+    flags[bits.BLOCK - 2 : bits.BLOCK + 2] = True
+    table = Bits.pack(flags)
+    again = Bits.from_ranges(*flags.shape, *table.runs())
+    assert np.array_equal(again.unpack(), flags)
+    assert table.column_counts().tolist() == flags.sum(axis=0).tolist()
+    full = Bits.pack(np.ones_like(flags))
+    assert full.column_counts().tolist() == [len(flags)] * 77

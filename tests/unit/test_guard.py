@@ -1,0 +1,71 @@
+"""The change guard."""
+
+from __future__ import annotations
+
+import pytest
+
+from tickstock.errors import GuardRefused
+from tickstock.model import UniverseRef
+from tickstock.universes.guard import check_guard
+from tickstock.universes.plan import NO_FACTS, Action, Before, Change
+
+REF = UniverseRef("stock_universe", "index_x")
+
+
+def change(held: int, kept: int, action: Action = Action.CHANGE, new: int = 0) -> Change:
+    before = tuple(f"S{n}" for n in range(held))
+    after = before[:kept] + tuple(f"N{n}" for n in range(new))
+    return Change(action, REF, "X", after, NO_FACTS, NO_FACTS, Before("X", before, "1"))
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"), [(100, 79), (503, 400), (7, 1), (6, 0), (1, 0), (30, 23)]
+)
+def test_a_great_loss_is_refused(held: int, kept: int) -> None:
+    with pytest.raises(GuardRefused, match="--allow index_x"):
+        check_guard([change(held, kept)])
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"), [(100, 80), (503, 403), (6, 1), (5, 1), (30, 24), (9, 9)]
+)
+def test_a_small_loss_passes(held: int, kept: int) -> None:
+    check_guard([change(held, kept)])
+
+
+def test_what_joins_does_not_make_up_for_what_leaves() -> None:
+    with pytest.raises(GuardRefused, match="lose 50 of 100"):
+        check_guard([change(100, 50, new=50)])
+
+
+@pytest.mark.parametrize("allow", [["index_x"], ["stock_universe:index_x"]])
+def test_allowed_by_key_or_ref(allow: list[str]) -> None:
+    check_guard([change(100, 0)], allow)
+
+
+def test_all_refusals_come_at_once() -> None:
+    other = UniverseRef("etf_universe", "theme_y")
+    emptied = Change(
+        Action.CHANGE, other, "Y", (), NO_FACTS, NO_FACTS, Before("Y", ("A", "B"), "1")
+    )
+    with pytest.raises(GuardRefused) as refused:
+        check_guard([change(100, 10), emptied])
+    assert "90 of 100" in str(refused.value)
+    assert "etf_universe:theme_y would lose all of its 2 symbols" in str(refused.value)
+
+
+@pytest.mark.parametrize("action", [Action.REMOVE, Action.ADD, Action.SAME])
+def test_only_changes_are_held(action: Action) -> None:
+    """A removal is asked about by name instead."""
+    check_guard([change(100, 0, action)])
+
+
+def test_a_row_that_could_not_be_read_has_nothing_to_lose() -> None:
+    unreadable = Change(Action.CHANGE, REF, "X", ("A",), NO_FACTS, NO_FACTS, Before("X", None, "1"))
+    check_guard([unreadable])
+
+
+def test_limits_can_be_set() -> None:
+    check_guard([change(100, 50)], max_share=0.5)
+    with pytest.raises(GuardRefused):
+        check_guard([change(100, 94)], max_share=0.05)
