@@ -45,7 +45,9 @@ def set_up(lock: str) -> None:
     stamp = VENV / f"{lock}.sha256"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"Installing the locked dependencies ({lock}) into .venv ...", file=sys.stderr, flush=True)
+    print(
+        f"Installing the locked dependencies ({lock}) into .venv ...", file=sys.stderr, flush=True
+    )
     pip("install", "--require-hashes", "-r", str(files[0]))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
@@ -53,20 +55,35 @@ def set_up(lock: str) -> None:
 
 def inside(*command: str | Path) -> int:
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
-    return subprocess.run([str(c) for c in command], cwd=ROOT, env=os.environ | {"PATH": path},
-                          check=False).returncode
+    return subprocess.run(
+        [str(c) for c in command], cwd=ROOT, env=os.environ | {"PATH": path}, check=False
+    ).returncode
+
+
+def browser() -> None:
+    """A Chromium for the tests of the page: the system's, or one that can be had here."""
+    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        return
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("Installing Chromium for the tests of the page ...", file=sys.stderr, flush=True)
+        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium"]):
+            subprocess.run(command, env=environ, check=False, capture_output=True)
+    else:
+        inside(PYTHON, "-m", "playwright", "install", "chromium")
 
 
 def test(arguments: list[str]) -> int:
     set_up("test")
-    checks = [] if arguments else [
+    browser()
+    checks = [
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy",),
-        ("lint-imports",),
+        ("lint-imports", "--no-logo"),
     ]
-    failed = [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
-    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2"]))
+    failed = [] if arguments else [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
+    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadgroup"]))
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
     return result or len(failed)
@@ -75,18 +92,20 @@ def test(arguments: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         sys.exit(f"TickStock needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
-    match arguments:
-        case ["test", *rest]:
-            return test(rest)
-        case ["demo", *rest]:
-            set_up("run")
-            return inside(BIN / "tickstock", "demo", *rest)
-        case ["tickstock", *rest]:
-            set_up("run")
-            return inside(BIN / "tickstock", *rest)
-        case _:
-            print(USAGE, end="")
-            return 0 if arguments in (["-h"], ["--help"]) else 2
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if command == "test":
+        return test(rest)
+    if command == "demo":
+        set_up("run")
+        result = inside(BIN / "tickstock", "demo", *rest)
+        print(f"The command `tickstock` is in {BIN}; put it on the PATH with:")
+        print(f"  . {BIN / 'activate'}")
+        return result
+    if command == "tickstock":
+        set_up("run")
+        return inside(BIN / "tickstock", *rest)
+    print(USAGE, end="")
+    return 0 if command in ("-h", "--help") else 2
 
 
 if __name__ == "__main__":

@@ -126,6 +126,21 @@ class NotEntitled(Terminal):
     exit_code = 4
 
 
+# --- the page -----------------------------------------------------------------------------
+class SignInRefused(Terminal):
+    """Name and password do not fit, or a link that is used up or too old."""
+
+    exit_code = 4
+
+
+class TooManyAttempts(Transient):
+    """Too many wrong passwords of late. `retry_after` seconds."""
+
+    def __init__(self, what: str, hint: str, retry_after: float) -> None:
+        super().__init__(what, hint)
+        self.retry_after = retry_after
+
+
 # --- database -----------------------------------------------------------------------------
 class DatabaseUnavailable(Transient):
     """PostgreSQL does not answer. Never shown as an empty list."""

@@ -188,6 +188,19 @@ def test_pages_are_asked_with_the_key_in_the_header_and_unadjusted() -> None:
     asyncio.run(run())
 
 
+def test_answers_are_packed_on_the_way() -> None:
+    """A bar is about 75 bytes of JSON."""
+    decade = Call(CallKind.TICKER, Timeframe.DAY, Span(date(2001, 1, 1), date(2011, 1, 1)), "IBM")
+
+    async def run() -> Answer:
+        async with facing(page_bars=50_000) as (source, _):
+            return await source.fetch(decade, OpenGate())
+
+    answer = asyncio.run(run())
+    assert answer.pages == 1
+    assert len(answer.bars) * 5 < answer.bytes < len(answer.bars) * 50
+
+
 def test_a_foreign_host_in_next_url_gets_nothing() -> None:
     """The fault names vendor.invalid and plants a key; all pages come from our own host."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import statistics
@@ -33,6 +34,15 @@ def one(database: Database, query: str, before: str = "") -> object:
         row = conn.execute(query).fetchone()
     assert row is not None
     return row[0]
+
+
+def patiently(database: Database, query: str) -> object:
+    """The answer, also while processes of a killed server still answer a little."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            return one(database, query)
+    raise AssertionError("it did not come back")
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +82,10 @@ def test_threads_share_it(database: Database) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(add, range(200)))
     assert one(database, "SELECT n FROM t") == 200
-    kept = one(database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-    assert isinstance(kept, int)
-    assert kept <= databases.KEPT
+    count = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()"
+    end = time.monotonic() + 10
+    while int(str(one(database, count))) > databases.KEPT:
+        assert time.monotonic() < end, "more are kept than should be"
 
 
 def test_a_closed_database_says_so(database: Database) -> None:
@@ -117,8 +128,7 @@ def test_an_embedded_server_that_was_killed_is_started_again(own: Path) -> None:
     with Database.open(None, own) as database:
         pid = str(one(database, "SELECT pg_read_file('postmaster.pid')")).split()[0]
         os.kill(int(pid), signal.SIGKILL)
-        assert one(database, "SELECT count(*) FROM public.cache_entries") == 0
-        assert database.server is not None
+        assert patiently(database, "SELECT count(*) FROM public.cache_entries") == 0
 
 
 def test_a_connection_lost_in_a_transaction_is_an_outage_and_the_next_one_works(

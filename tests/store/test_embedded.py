@@ -166,6 +166,29 @@ def test_stop_stops_it_for_everybody_and_users_can_revive_it(house: Path) -> Non
     assert not runs(house)
 
 
+def test_a_forked_process_takes_nothing_away_and_keeps_nothing_up(house: Path) -> None:
+    server = EmbeddedServer.join(house)
+    wait, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(wait, 1)
+        server.leave()
+        os._exit(0 if runs(house) else 1)
+    with EmbeddedServer.join(house):
+        os.write(go, b"x")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert runs(house), "its own share is still there"
+    sleeper = os.fork()
+    if sleeper == 0:
+        signal.pause()
+    server.leave()
+    assert not runs(house)
+    os.kill(sleeper, signal.SIGKILL)
+    os.waitpid(sleeper, 0)
+    os.close(wait)
+    os.close(go)
+
+
 # --- whoever is killed --------------------------------------------------------------------------
 def test_when_the_owner_is_killed_the_server_goes_on_for_the_others(
     house: Path, spawn: Callable[..., subprocess.Popen[str]]
@@ -268,7 +291,11 @@ def test_a_stale_pid_file_says_nothing(house: Path, whose: str) -> None:
 def test_a_start_that_is_killed_anywhere_leaves_nothing_that_harms(
     bare: Path, spawn: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    for delay in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
+    first = spawn(bare)
+    while not (bare / "postgres" / "data.new").exists():
+        assert first.poll() is None
+    os.kill(first.pid, signal.SIGKILL)  # its initdb goes on
+    for delay in (0.0, 0.2, 0.3, 0.4, 0.5, 0.6):
         process = spawn(bare)
         time.sleep(delay)  # not a wait for something: the moment of the kill is the input
         os.kill(process.pid, signal.SIGKILL)
@@ -276,6 +303,7 @@ def test_a_start_that_is_killed_anywhere_leaves_nothing_that_harms(
     with EmbeddedServer.join(bare) as server:
         assert ask(server, "SELECT 1") == "1"
     assert not runs(bare)
+    assert not (bare / "postgres" / "data.new").exists()
 
 
 # --- the place ----------------------------------------------------------------------------------
@@ -403,17 +431,17 @@ def test_root_runs_it_as_nobody_and_gives_away_its_own_folders_only(house: Path)
 
 
 @needs_root
-def test_root_keeps_what_belongs_to_the_owner_of_the_home(bare: Path) -> None:
+def test_root_and_the_owner_of_the_home_share_it(bare: Path) -> None:
     os.chown(bare, 65534, 65534)
-    with EmbeddedServer.join(bare):
-        pass
-    assert {p.stat().st_uid for p in (bare / "postgres").iterdir()} == {65534}
 
-    def again() -> str:
+    def whose() -> str:
         with EmbeddedServer.join(bare) as server:
-            return ask(server, "SELECT 'works'")
+            return f"{Path(f'/proc/{postmaster(server)}').stat().st_uid}"
 
-    assert as_nobody(again) == "works"
+    assert as_nobody(whose) == "65534"
+    assert whose() == "65534"
+    assert {p.stat().st_uid for p in (bare / "postgres").iterdir()} == {65534}
+    assert as_nobody(whose) == "65534"
 
 
 @needs_root

@@ -12,7 +12,7 @@ import pytest
 
 from tickstock.errors import BadFile
 from tickstock.model import UniverseRef
-from tickstock.universes.catalog import Definition, catalog, read_folder, shipped
+from tickstock.universes.catalog import Definition, catalog, read_folder, shipped, source_day
 
 GUIDE = {
     "etf_universe:index_broad_market": (
@@ -106,6 +106,12 @@ def test_indexes_say_where_they_come_from(index: str, size: int) -> None:
     assert found.as_of is not None
     assert found.as_of >= date(2026, 2, 9)
     assert found.provenance == f"{found.source}, as of {found.as_of}"
+    assert source_day(found.provenance) == found.as_of
+
+
+@pytest.mark.parametrize("source", ["", "a vendor", "as of 2026-13-01", "as of 2026-01-01 or so"])
+def test_a_source_without_a_day(source: str) -> None:
+    assert source_day(source) is None
 
 
 def test_symbols_are_in_the_vendors_spelling() -> None:

@@ -14,8 +14,23 @@ from tickstock.universes.symbol import MAX_LENGTH, SYMBOL, read_symbol, read_sym
 
 @pytest.mark.parametrize(
     "symbol",
-    ["A", "AAPL", "BRK.B", "KIMpL", "BACpL", "TYp", "ACHR.WS", "NE.WS.A", "AACT.U", "JACSr"]
-    + ["NXGrw", "MRTpA.CL", "CSSEN", "BCPC", "BCpC"],
+    [
+        "A",
+        "AAPL",
+        "BRK.B",
+        "KIMpL",
+        "BACpL",
+        "TYp",
+        "ACHR.WS",
+        "NE.WS.A",
+        "AACT.U",
+        "JACSr",
+        "NXGrw",
+        "MRTpA.CL",
+        "CSSEN",
+        "BCPC",
+        "BCpC",
+    ],
 )
 def test_the_vendors_spelling_is_kept(symbol: str) -> None:
     assert read_symbol(symbol) == (symbol, None)

@@ -106,8 +106,8 @@ JSON_VALUES = st.recursive(
 def test_no_json_value_gets_past_the_contract(value: object) -> None:
     try:
         report = read_value_report(REF, "DEFAULT", value)
-    except MalformedUniverse as error:
-        assert error.what.isprintable()
+    except MalformedUniverse:
+        assert shape_of(value).isprintable()
         assert shape_of(value).startswith("malformed: ")
         return
     assert shape_of(value) == report.shape

@@ -477,6 +477,16 @@ def test_an_origin_survives_its_header(default: str, tickers: frozenset[str]) ->
     assert read_origin(lines) == origin
 
 
+def test_an_origin_tells_the_exceptions() -> None:
+    origin = read_origin(["synthetic; recorded=AAPL,FB"])
+    assert [origin.of(t) for t in ("AAPL", "FB", "SPY", "aapl")] == [
+        "recorded",
+        "recorded",
+        "synthetic",
+        "synthetic",
+    ]
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -108,6 +110,25 @@ def organize(
         tick.universes.apply(plan, reason=REASON, allow=allow or ())
         talk("Done: " + ", ".join(f"{n} {word}" for word, n in plan.counts.items()) + ".")
     return 0
+
+
+def validate(
+    *,
+    strict: Annotated[bool, Parameter(negative="", help="Exit 3 when there are warnings.")] = False,
+    format_: Annotated[
+        Literal["text", "json", "markdown"], Parameter(name="--format", help="How to print.")
+    ] = "text",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Check every stored universe. Exit 0 clean, 1 errors, 3 warnings with --strict."""
+    from tickstock.universes.validate import Severity, exit_code, render
+
+    with open_tick(common) as tick:
+        findings = tick.universes.validate(datetime.now(UTC))
+    print(render(findings, "json" if common.json else format_))
+    counts = Counter(f.severity for f in findings)
+    talk(", ".join(f"{counts[s]} {s.value}s" for s in Severity))
+    return exit_code(findings, strict)
 
 
 def _agreed(plan: Any) -> bool:

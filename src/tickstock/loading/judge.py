@@ -25,7 +25,7 @@ from tickstock.model import (
     epoch_day,
 )
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, runs
+from tickstock.spans import ONE_DAY, Span, runs
 
 RECENT = timedelta(days=7)
 RECENT_EMPTY_STANDS = timedelta(days=1)
@@ -33,7 +33,6 @@ OLD_EMPTY_STANDS = timedelta(days=30)
 NOT_ENTITLED_STANDS = timedelta(days=30)
 QUARANTINE_STANDS = timedelta(days=7)
 DAY_SECONDS = 86_400
-EPOCH = date(1970, 1, 1).toordinal()
 NO_ROWS: Ints = np.empty(0, np.int64)
 
 
@@ -56,7 +55,8 @@ class Verdict:
 
     `instrument[i]` is whose bar row `i` of the answer is, and -1 where the row is not wanted;
     `order` lists the rows to write, by instrument and time. `quarantined` rows come with one
-    reason each. `cells` counts the sessions that the answer holds.
+    reason each. `cells` counts the sessions that the answer holds, `off_session` the bars of
+    wanted tickers on days that are no session.
     """
 
     instrument: Ints
@@ -188,9 +188,14 @@ def _session_spans(indices: Ints, calendar: Calendar) -> Iterator[Span]:
 
 def _day(calendar: Calendar, index: int) -> date:
     """The day of a session; past the calendar's end, the day after its last session."""
-    days = calendar.days
-    number = int(days[index]) if index < len(days) else int(days[-1]) + 1
-    return date.fromordinal(number + EPOCH)
+    last = len(calendar) - 1
+    return calendar.day(index) if index <= last else calendar.day(last) + ONE_DAY
+
+
+def _from_to(calendar: Calendar, start: int, end: int) -> Span:
+    """The days from session `start` to the last one before `end`, and not a weekend more: a hole
+    never says anything about days that were not asked for."""
+    return Span.inclusive(calendar.day(start), calendar.day(end - 1))
 
 
 def _holes(
@@ -206,7 +211,7 @@ def _holes(
     yield from _empty_holes(target, (state == 0) & ~fresh, lo, calendar, now, OLD_EMPTY_STANDS)
     yield from _empty_holes(target, (state == 0) & fresh, lo, calendar, now, RECENT_EMPTY_STANDS)
     for a, b in runs((state == 2).tolist()):
-        part = Span(_day(calendar, lo + a), _day(calendar, lo + b))
+        part = _from_to(calendar, lo + a, lo + b)
         detail = "The vendor's bar cannot be true."
         yield Hole(
             target.instrument_id, part, HoleCause.QUARANTINED, detail, now, now + QUARANTINE_STANDS
@@ -218,5 +223,5 @@ def _empty_holes(
 ) -> Iterator[Hole]:
     detail = f"The vendor's answer of {now.astimezone(UTC):%Y-%m-%d} holds no bar."
     for a, b in runs(flags.tolist()):
-        part = Span(_day(calendar, lo + a), _day(calendar, lo + b))
+        part = _from_to(calendar, lo + a, lo + b)
         yield Hole(target.instrument_id, part, HoleCause.VENDOR_EMPTY, detail, now, now + stands)

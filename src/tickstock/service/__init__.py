@@ -12,6 +12,7 @@ from typing import Self
 
 from tickstock.config import Settings
 from tickstock.service.holdings import Holdings
+from tickstock.service.jobs import Jobs
 from tickstock.service.loads import Loads
 from tickstock.service.universes import Universes
 from tickstock.store.calendar import fill_sessions
@@ -23,7 +24,10 @@ def utc_now() -> datetime:
 
 
 class TickStock:
-    """One open installation: `universes`, `loads`, `holdings`. Safe to share between threads."""
+    """One open installation: `universes`, `loads`, `jobs`, `holdings`.
+
+    Safe to share between threads.
+    """
 
     def __init__(
         self, settings: Settings, database: Database, clock: Callable[[], datetime] = utc_now
@@ -32,6 +36,7 @@ class TickStock:
         self.database = database
         self.universes = Universes(database, settings)
         self.loads = Loads(database, settings, self.universes, clock)
+        self.jobs = Jobs(database, self.loads)
         self.holdings = Holdings(database, self.loads)
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from tickstock.loading.grid import Grid, build_grid
 from tickstock.loading.plan import Plan
 from tickstock.loading.planner import make_plan
 from tickstock.loading.report import ItemResult, Report, item_results, make_report
-from tickstock.loading.request import LoadRequest, duration_span, parse_timeframes
+from tickstock.loading.request import Duration, LoadRequest, duration_span, parse_timeframes
 from tickstock.model import Call, CallState, Instrument, LoadState, Timeframe
 from tickstock.service.universes import Universes
 from tickstock.sessions import Calendar
@@ -83,7 +83,7 @@ class Loads:
 
     def span(
         self,
-        duration: str | None = None,
+        duration: str | Duration | None = None,
         first: date | None = None,
         last: date | None = None,
     ) -> Span:
@@ -107,7 +107,7 @@ class Loads:
         *,
         symbols: Sequence[str] = (),
         csv: str | None = None,
-        duration: str | None = None,
+        duration: str | Duration | None = None,
         first: date | None = None,
         last: date | None = None,
         timeframes: str = "day",
@@ -170,9 +170,12 @@ class Loads:
         client_id: str | None = None,
         priority: int = 0,
         digest: str | None = None,
+        job: Mapping[str, Any] | None = None,
     ) -> Load:
         """Make the plan durable and wake the workers, in one transaction.
 
+        A `client_id` that is known already adds nothing: the answer is the load that has it.
+        `job` is what a client's message said besides, kept with the request.
         With `digest` the plan is made again first, and refused when the state has moved.
         """
         from tickstock.service.queue import defer_drain
@@ -186,7 +189,7 @@ class Loads:
                 title=title or plan.request.universe,
                 vendor=self._settings.vendor,
                 summary=summary_of(plan),
-                request=request_as_dict(plan.request),
+                request=request_as_dict(plan.request) | ({"job": dict(job)} if job else {}),
                 requested_by=requested_by,
                 client_id=client_id,
                 priority=priority,
@@ -257,12 +260,39 @@ class Loads:
         with self._database.transaction() as connection:
             return ledger.find(connection, text)
 
-    def newest(self, most: int = 20, state: LoadState | None = None) -> list[Progress]:
-        """The newest loads with their progress."""
+    def newest(
+        self,
+        most: int = 20,
+        state: LoadState | None = None,
+        *,
+        text: str = "",
+        before: datetime | None = None,
+    ) -> list[Progress]:
+        """The newest loads with their progress: of `state`, with `text` in title or requester,
+        made before `before`."""
         with self._database.transaction() as connection:
-            loads = ledger.newest(connection, most, state)
+            loads = ledger.newest(connection, most, state, text, before)
             counts = ledger.tallies(connection, [x.id for x in loads])
         return [self._progress(x, counts[x.id], None, ()) for x in loads]
+
+    def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
+        """Progress of those of the loads that exist, oldest first."""
+        with self._database.transaction() as connection:
+            loads = ledger.read_many(connection, ids)
+            counts = ledger.tallies(connection, ids)
+            at_work = {
+                x.id: ledger.current(connection, x.id)
+                for x in loads
+                if x.state is LoadState.RUNNING
+            }
+            faulty = {
+                x.id: ledger.errors(connection, x.id)
+                for x in loads
+                if any(t.state is CallState.FAILED for t in counts[x.id])
+            }
+        return [
+            self._progress(x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ())) for x in loads
+        ]
 
     def progress(self, load_id: uuid.UUID) -> Progress:
         with self._database.transaction() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 from tickstock.config import Settings
@@ -15,8 +16,10 @@ from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.csvfile import MAX_BYTES, symbols_of_csv
 from tickstock.universes.expression import Evaluation, evaluate, parse
-from tickstock.universes.key import parse_ref
+from tickstock.universes.key import PREFIXES, parse_ref
+from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan
+from tickstock.universes.validate import Context, Finding, validate
 
 log = logging.getLogger("tickstock.universes")
 
@@ -60,6 +63,23 @@ class Universes:
         log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
         return symbols
 
+    def client_members(self, text: str) -> tuple[str, ...]:
+        """The symbols of what existing clients write: `type:key`, a key, a union `SPY:nasdaq100`.
+
+        A part that is no key is taken for the one key that it is without the prefix:
+        `nasdaq100` is `index_nasdaq100` where nothing else ends so.
+        """
+        if _is_plain_ref(text):
+            return self.members(text)
+        log.info("Loading from cache: %s", text)
+        with self._database.transaction() as connection:
+            lookup = StoreLookup(connection, self._environment)
+            known = {ref.key for ref in lookup.refs()}
+            whole = ":".join(_with_prefix(word.strip(), known) for word in text.split(":"))
+            symbols = evaluate(parse_client_universe(whole, known), lookup).symbols
+        log.info("Loaded %d symbols from cache: %s", len(symbols), text)
+        return symbols
+
     def csv_symbols(self, name: str) -> tuple[str, ...]:
         """The symbols of a file in the configured folder, and nowhere else.
 
@@ -80,6 +100,14 @@ class Universes:
         except OSError:
             return ()
         return tuple(sorted(found))
+
+    def validate(self, now: datetime) -> list[Finding]:
+        """Everything that is wrong with the stored universes of this environment."""
+        with self._database.transaction() as connection:
+            rows = store.stored(connection, self._environment)
+            live = store.evaluated(connection, self._environment)
+        known = {(self._environment, ref): symbols for ref, symbols in live.items()}
+        return validate(rows, Context(now, evaluated=known))
 
     # -- definitions -------------------------------------------------------------------------
     def definitions(self) -> Catalog:
@@ -104,6 +132,13 @@ class Universes:
 def _is_plain_ref(text: str) -> bool:
     kind, colon, key = text.strip().partition(":")
     return bool(colon) and kind in READ_TYPES and key.replace("_", "").isalnum()
+
+
+def _with_prefix(word: str, known: Collection[str]) -> str:
+    if word in known:
+        return word
+    found = [prefix + word for prefix in PREFIXES if prefix + word in known]
+    return found[0] if len(found) == 1 else word
 
 
 def read_confined(folder: Path, name: str) -> bytes:

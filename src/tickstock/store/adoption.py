@@ -21,7 +21,6 @@ from tickstock.store.queries import load
 
 QUERIES = load("adoption.sql")
 KEY = ["environment", "key", "type"]
-OLD_KEY = ["environment", "key", "name", "type"]
 TEXTS = ("type", "name", "key", "environment")
 TIMES = ("created_at", "updated_at")
 _ALLOWED = (
@@ -91,7 +90,7 @@ def _conform(conn: Connection, zone: str) -> None:
     for column in _columns(conn).values():
         if column.name in _ALLOWED and not column.not_null and not _has_null(conn, column.name):
             conn.execute(_about("refuse_null", column.name))
-    _replace_key(conn)
+    _add_key(conn)
 
 
 def _columns(conn: Connection) -> dict[str, _Column]:
@@ -165,10 +164,11 @@ def what_jsonb_loses(text: str) -> str:
         twice.extend(sorted({name for name in names if names.count(name) > 1}))
         return pairs
 
-    value = json.loads(text, object_pairs_hook=note, parse_int=str, parse_float=str)
+    json.loads(text, object_pairs_hook=note, parse_int=str, parse_float=str)
     if twice:
         return f"the name {twice[0]!r} is there twice"
-    return r"it holds the character \u0000" if "\\u0000" in json.dumps(value) else ""
+    unescaped = text.replace(r"\\", "")  # what is left of a backslash begins an escape
+    return r"it holds the character \u0000" if r"\u0000" in unescaped else ""
 
 
 # --- what is made so --------------------------------------------------------------------------
@@ -206,15 +206,8 @@ def _convert_time(conn: Connection, column: _Column, zone: str) -> None:
         conn.execute(_about("default_now", column.name))
 
 
-def _replace_key(conn: Connection) -> None:
-    uniques = conn.execute(QUERIES["uniques"]).fetchall()
-    if KEY not in [columns for _, _, columns in uniques]:
+def _add_key(conn: Connection) -> None:
+    """Add the key that we rely on. An older one on (type, name, key, environment) stays: other
+    programs' `ON CONFLICT` may name it."""
+    if KEY not in [row[0] for row in conn.execute(QUERIES["uniques"])]:
         conn.execute(QUERIES["add_key"])
-    for index, constraint, columns in uniques:
-        if columns != OLD_KEY:
-            continue
-        if constraint:
-            query = SQL(QUERIES["drop_constraint"])
-            conn.execute(query.format(constraint=Identifier(constraint)))
-        else:
-            conn.execute(SQL(QUERIES["drop_index"]).format(index=SQL(index)))

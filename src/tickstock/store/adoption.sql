@@ -14,13 +14,11 @@ WHERE attrelid = 'public.cache_entries'::regclass AND attnum > 0 AND NOT attisdr
 ORDER BY attnum
 
 -- name: uniques
--- Its unique keys that ON CONFLICT could use: index, constraint (if it is one), sorted columns.
-SELECT i.indexrelid::regclass::text, c.conname,
-       (SELECT array_agg(attname::text ORDER BY attname)
+-- Its unique keys that ON CONFLICT could use: the sorted columns of each.
+SELECT (SELECT array_agg(attname::text ORDER BY attname)
         FROM pg_catalog.pg_attribute
         WHERE attrelid = i.indrelid AND attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))
 FROM pg_catalog.pg_index AS i
-LEFT JOIN pg_catalog.pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype = 'u'
 WHERE i.indrelid = 'public.cache_entries'::regclass AND i.indisunique AND NOT i.indisprimary
   AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
 
@@ -94,11 +92,3 @@ ALTER TABLE public.cache_entries ALTER COLUMN {column} SET NOT NULL
 -- The published key.
 ALTER TABLE public.cache_entries
     ADD CONSTRAINT cache_entries_type_key_environment_key UNIQUE (type, key, environment)
-
--- name: drop_constraint
--- The older key, which the published one makes idle.
-ALTER TABLE public.cache_entries DROP CONSTRAINT {constraint}
-
--- name: drop_index
--- The same, where it is an index only; its name comes quoted and qualified from the catalog.
-DROP INDEX {index}

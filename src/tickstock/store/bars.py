@@ -139,11 +139,14 @@ def keep_quarantined(
 
 
 def _as_json(rows: Rows, i: int) -> str:
-    """The bar as received; a number that is none (NaN, infinite) becomes its name."""
+    """The bar as received: null where the vendor sent none, and a number that is none (NaN,
+    infinite) by its name."""
     names = ("open", "high", "low", "close", "volume", "vwap", "trades")
     bar = {name: getattr(rows, name)[i].item() for name in names}
-    finite = {k: v if np.isfinite(v) else str(v) for k, v in bar.items()}
-    return msgspec.json.encode(finite).decode()
+    said = {k: v if np.isfinite(v) else str(v) for k, v in bar.items()}
+    said["vwap"] = None if np.isnan(bar["vwap"]) else said["vwap"]
+    said["trades"] = None if bar["trades"] < 0 else said["trades"]
+    return msgspec.json.encode(said).decode()
 
 
 def _query(name: str, timeframe: Timeframe) -> sql.Composed:

@@ -11,22 +11,32 @@ from tickstock.store.queries import load
 
 QUERIES = load("budget.sql")
 Connection = psycopg.Connection[Any]
+SOON = 0.001
+"""Seconds to wait when the next grant has just become due."""
 
 
 def open_budget(connection: Connection, vendor: str) -> None:
     connection.execute(QUERIES["open"], {"vendor": vendor})
 
 
-def take(connection: Connection, vendor: str, n: int, spacing: timedelta) -> float:
-    """Reserve `n` grants, `spacing` apart; answers the seconds until the first one."""
-    params = {"vendor": vendor, "n": n, "spacing": spacing}
-    row = connection.execute(QUERIES["take"], params).fetchone()
-    if row is None:
-        open_budget(connection, vendor)
-        return take(connection, vendor, n, spacing)
-    return max(float(row[0]), 0.0)
+def take(
+    connection: Connection, vendor: str, n: int, spacing: timedelta, tolerance: timedelta
+) -> float:
+    """Take `n` grants, `spacing` apart, if the first of them is due.
+
+    Answers the seconds since it was due, at most `tolerance`, as a number not above 0; or else,
+    above 0, the seconds after which to ask again.
+    """
+    params = {"vendor": vendor, "n": n, "spacing": spacing, "tolerance": tolerance}
+    if row := connection.execute(QUERIES["take"], params).fetchone():
+        return min(float(row[0]), 0.0)
+    if row := connection.execute(QUERIES["wait"], {"vendor": vendor}).fetchone():
+        return max(float(row[0]), SOON)
+    open_budget(connection, vendor)
+    return SOON
 
 
 def push_back(connection: Connection, vendor: str, delay: timedelta) -> None:
     """Nobody asks before `delay` is over."""
+    open_budget(connection, vendor)  # a budget may be pushed back before anybody has taken from it
     connection.execute(QUERIES["push_back"], {"vendor": vendor, "delay": delay})

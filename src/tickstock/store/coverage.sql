@@ -21,13 +21,19 @@ WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
 ORDER BY instrument_id, span
 
 -- name: foreign_origins
--- Instruments that already hold bars of another origin: real and synthetic are never mixed.
-SELECT i.symbol, c.origin
-FROM unnest(%(ids)s::int[], %(origins)s::text[]) AS n(id, origin)
-JOIN tickstock.coverage AS c ON c.instrument_id = n.id AND c.bars > 0
-JOIN tickstock.instruments AS i ON i.id = n.id
-WHERE (c.origin = 'synthetic') <> (n.origin = 'synthetic')
-ORDER BY i.symbol
+-- Instruments that hold bars of another origin, or would get bars of two: real and synthetic are
+-- never mixed.
+WITH news AS (
+    SELECT * FROM unnest(%(ids)s::int[], %(origins)s::text[]) AS n(id, origin)
+), held AS (
+    SELECT c.instrument_id AS id, c.origin FROM tickstock.coverage AS c
+    WHERE c.bars > 0 AND c.instrument_id = ANY (%(ids)s)
+    UNION ALL SELECT id, origin FROM news
+)
+SELECT i.symbol, min(held.origin)
+FROM news JOIN held USING (id) JOIN tickstock.instruments AS i ON i.id = news.id
+WHERE (held.origin = 'synthetic') <> (news.origin = 'synthetic')
+GROUP BY i.symbol ORDER BY i.symbol
 
 -- name: add
 -- Add held spans and counts; an answer that brought nothing new touches nothing.
@@ -45,15 +51,16 @@ WHERE EXCLUDED.bars > 0 OR NOT c.held @> EXCLUDED.held OR c.origin <> EXCLUDED.o
 -- name: clear_holes
 -- Take out what was said about the spans just asked for; what lies outside them stays said.
 WITH asked AS (
-    SELECT id, daterange(start, "end") AS span
+    SELECT id, range_agg(daterange(start, "end")) AS spans
     FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[]) AS a(id, start, "end")
+    GROUP BY id
 ), gone AS (
     DELETE FROM tickstock.holes AS h USING asked
-    WHERE h.instrument_id = asked.id AND h.timeframe = %(timeframe)s AND h.span && asked.span
-    RETURNING h.*, asked.span AS cut
+    WHERE h.instrument_id = asked.id AND h.timeframe = %(timeframe)s AND h.span && asked.spans
+    RETURNING h.*, asked.spans AS cut
 )
 SELECT instrument_id, cause, detail, seen_at, expires_at, lower(rest) AS start, upper(rest) AS "end"
-FROM gone, unnest(datemultirange(gone.span) - datemultirange(gone.cut)) AS rest
+FROM gone, unnest(datemultirange(gone.span) - gone.cut) AS rest
 
 -- name: add_holes
 -- Say why spans are not held.

@@ -96,7 +96,7 @@ class EmbeddedServer:
 
     def __init__(self, place: Place, users: int) -> None:
         self._place = place
-        self._leave = weakref.finalize(self, _leave, place, users)
+        self._leave = weakref.finalize(self, _leave, place, users, os.getpid())
 
     @classmethod
     def join(cls, home: Path) -> EmbeddedServer:
@@ -113,7 +113,7 @@ class EmbeddedServer:
                 with _turn(place):
                     _ensure_running(place)
             except BaseException:
-                _leave(place, users)
+                _leave(place, users, os.getpid())
                 raise
             return cls(place, users)
 
@@ -172,7 +172,7 @@ def _open(path: Path, flags: int) -> int:
 
 
 def _try_lock(path: Path, kind: int) -> int | None:
-    """The handle of the lock, or None when somebody else holds it. Closing the handle frees it."""
+    """The handle of the lock, or None when somebody else holds it."""
     handle = _open(path, os.O_RDWR)
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -183,6 +183,12 @@ def _try_lock(path: Path, kind: int) -> int | None:
         os.close(handle)
         raise
     return handle
+
+
+def _release(handle: int) -> None:
+    """Free a lock, also where a process forked meanwhile has a copy of its handle."""
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
 
 
 def _lock(path: Path, kind: int, seconds: float) -> int:
@@ -204,7 +210,7 @@ def _turn(place: Place) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(handle)
+        _release(handle)
 
 
 # --- is it there? -----------------------------------------------------------------------------
@@ -230,9 +236,10 @@ def _ping(place: Place) -> _Answer:
 def _all_gone(place: Place) -> bool:
     """Whether no process of a server on this data is left."""
     handle = _try_lock(place.folder / "server.lock", fcntl.LOCK_EX)
-    if handle is not None:
-        os.close(handle)
-    return handle is not None
+    if handle is None:
+        return False
+    _release(handle)
+    return True
 
 
 def _ensure_running(place: Place) -> None:
@@ -260,13 +267,21 @@ def _start(place: Place, lock: int) -> None:
     try:
         programs = places.binaries(place)
         if not place.data.exists():
-            _initialize(place, programs)
+            _initialize(place, programs, lock)
         _check_version(place)
         places.make_sockets(place)
         _clear_remains(place)
         said = _launch(place, programs, lock)
     finally:
-        os.close(lock)
+        os.close(lock)  # not freed: the server has it now
+    try:
+        _await_ready(place, said)
+    except BaseException:
+        _stop(place)
+        raise
+
+
+def _await_ready(place: Place, said: int) -> None:
     end = time.monotonic() + START_SECONDS
     while _ping(place) is not _Answer.READY:
         if _all_gone(place):
@@ -279,8 +294,11 @@ def _start(place: Place, lock: int) -> None:
         time.sleep(_PAUSE)
 
 
-def _initialize(place: Place, programs: Path) -> None:
-    """Make the cluster under another name first: one that is half made is never used."""
+def _initialize(place: Place, programs: Path, lock: int) -> None:
+    """Make the cluster under another name first: one that is half made is never used.
+
+    initdb holds `lock` too: it goes on when we are killed, and nobody may start in its midst.
+    """
     fresh = place.root / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -289,7 +307,7 @@ def _initialize(place: Place, programs: Path) -> None:
     command += [f"--set={name}={value}" for name, value in _SETTINGS.items()]
     made = subprocess.run(  # noqa: S603 -- our own program and arguments
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", check=False, **_as_user(place),
+        text=True, errors="replace", check=False, pass_fds=(lock,), **_as_user(place),
     )  # fmt: skip
     if made.returncode:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -362,26 +380,35 @@ def _explain(place: Place, what: str, said: str) -> TickStockError:
 
 
 # --- stop -------------------------------------------------------------------------------------
-def _leave(place: Place, users: int) -> None:
+def _leave(place: Place, users: int, pid: int) -> None:
     """Give our share back, and stop the server when it was the last one.
 
     Never fails: what was done with the database is done. Who comes next repairs what is left.
+    A process that was forked from `pid`, which joined, has no share to give back.
     """
+    if os.getpid() != pid:
+        os.close(users)
+        return
     try:
         with _turn(place):
-            os.close(users)
-            users = -1
-            unused = _try_lock(place.folder / "users.lock", fcntl.LOCK_EX)
-            if unused is not None:
-                stopped = _stop(place)
-                os.close(unused)
-                if not stopped:
-                    _log.warning("The PostgreSQL server of %s does not stop.", place.data)
+            fcntl.flock(users, fcntl.LOCK_UN)
+            _stop_unused(place)
     except (OSError, TickStockError) as exc:
         _log.warning("Leaving the PostgreSQL server of %s: %s", place.data, exc)
     finally:
-        if users >= 0:
-            os.close(users)
+        os.close(users)
+
+
+def _stop_unused(place: Place) -> None:
+    unused = _try_lock(place.folder / "users.lock", fcntl.LOCK_EX)
+    if unused is None:
+        return
+    try:
+        # One that does not answer is frozen or was killed; to wait for it would help nobody.
+        if _ping(place) is not _Answer.NONE and not _stop(place):
+            _log.warning("The PostgreSQL server of %s does not stop.", place.data)
+    finally:
+        _release(unused)
 
 
 def _stop(place: Place) -> bool:

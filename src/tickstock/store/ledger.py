@@ -135,7 +135,11 @@ def submit(
     }
     row = connection.execute(QUERIES["add_load"], new).fetchone()
     if row is None:
-        return find(connection, client_id or ""), False
+        # Not `find`: a client's id may read like the start of another load's.
+        known = find_client(connection, client_id or "")
+        if known is None:
+            raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
+        return known, False
     _add_items(connection, row[0], plan)
     _add_calls(connection, row[0], plan)
     announce(connection, row[0])
@@ -241,6 +245,7 @@ def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
 
 def reopen(connection: Connection, load_id: uuid.UUID) -> int:
     """Let what failed or was cancelled be asked again; answers how many calls that is."""
+    connection.execute(QUERIES["lock_load"], {"load_id": load_id})
     count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
     if count and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
         announce(connection, load_id)
@@ -261,13 +266,38 @@ def find(connection: Connection, text: str) -> uuid.UUID:
     rows = connection.execute(QUERIES["find"], params).fetchall()
     if not rows:
         raise UnknownLoad(f"No load is named {text!r}.", "`tickstock jobs list` shows them.")
-    if len(rows) > 1:
+    if len(rows) > 1 and not rows[0][1]:
         raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
     return rows[0][0]  # type: ignore[no-any-return]
 
 
-def newest(connection: Connection, most: int, state: LoadState | None = None) -> list[Load]:
-    rows = connection.execute(QUERIES["loads"], {"most": most, "state": state}).fetchall()
+def find_client(connection: Connection, client_id: str) -> uuid.UUID | None:
+    """The load that a client has named exactly so."""
+    return find_clients(connection, [client_id]).get(client_id)
+
+
+def find_clients(connection: Connection, client_ids: Sequence[str]) -> dict[str, uuid.UUID]:
+    """The loads that clients have named exactly so, by that name."""
+    params = {"client_ids": list(client_ids)}
+    return dict(connection.execute(QUERIES["loads_of_clients"], params).fetchall())
+
+
+def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
+    """Those of the loads that exist, oldest first."""
+    rows = connection.execute(QUERIES["loads_by_id"], {"ids": list(ids)}).fetchall()
+    return [_load(row) for row in rows]
+
+
+def newest(
+    connection: Connection,
+    most: int,
+    state: LoadState | None = None,
+    text: str = "",
+    before: datetime | None = None,
+) -> list[Load]:
+    """The newest loads of `state`, with `text` in title or requester, made before `before`."""
+    params = {"most": most, "state": state, "text": text, "before": before}
+    rows = connection.execute(QUERIES["loads"], params).fetchall()
     return [_load(row) for row in rows]
 
 
@@ -294,6 +324,12 @@ def current(connection: Connection, load_id: uuid.UUID) -> Call | None:
 def errors(connection: Connection, load_id: uuid.UUID) -> list[CallError]:
     rows = connection.execute(QUERIES["call_errors"], {"load_id": load_id}).fetchall()
     return [CallError(*row) for row in rows]
+
+
+def failed_symbols(connection: Connection, load_id: uuid.UUID) -> set[tuple[Timeframe, str]]:
+    """Whose calls failed; the symbol is empty for a whole-market call."""
+    rows = connection.execute(QUERIES["failed_symbols"], {"load_id": load_id}).fetchall()
+    return {(Timeframe(timeframe), symbol) for timeframe, symbol in rows}
 
 
 def items(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:

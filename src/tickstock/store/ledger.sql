@@ -29,42 +29,65 @@ FROM unnest(%(positions)s::int[], %(kinds)s::text[], %(timeframes)s::text[], %(s
 SELECT pg_notify('tickstock_load', %(load_id)s)
 
 -- name: claim
--- Lease calls that wait, or whose lease ran out. The clock is the database's.
-UPDATE tickstock.calls AS c
-SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(worker)s,
-    lease_until = clock_timestamp() + %(lease)s
-FROM (
+-- Lease calls that wait, or whose lease ran out. The clock is the database's. Materialized: a plan
+-- that looked into the subquery twice would lease more than were asked for.
+WITH free AS MATERIALIZED (
     SELECT id FROM tickstock.calls
     WHERE load_id = %(load_id)s
       AND (state = 'waiting' AND (not_before IS NULL OR not_before <= clock_timestamp())
            OR state = 'leased' AND lease_until < clock_timestamp())
     ORDER BY position LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
-) AS free
+)
+UPDATE tickstock.calls AS c
+SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(worker)s,
+    lease_until = clock_timestamp() + %(lease)s
+FROM free
 WHERE c.id = free.id
 RETURNING c.id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells
 
 -- name: begin_load
--- The first claim starts the load.
+-- The first claim starts the load. A row that is locked is being cancelled, by somebody who next
+-- waits for the calls that we have just locked: waiting for it would be a deadlock.
 UPDATE tickstock.loads SET state = 'running', started_at = coalesce(started_at, clock_timestamp())
-WHERE id = %(load_id)s AND state = 'submitted'
+WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND state = 'submitted'
+            FOR UPDATE SKIP LOCKED)
 
 -- name: renew
--- Go on holding the leases that are still ours; those not returned are lost.
-UPDATE tickstock.calls AS c SET lease_until = clock_timestamp() + %(lease)s
-FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
-WHERE c.id = mine.id AND c.fence = mine.fence AND c.state = 'leased'
-RETURNING c.id
+-- Go on holding the leases that are still ours; those not returned are lost. A call that is locked
+-- is in a commit of ours that takes long: waiting for it would let the other leases run out.
+WITH mine AS (
+    SELECT c.id
+    FROM tickstock.calls AS c
+    JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS m(id, fence)
+      ON c.id = m.id AND c.fence = m.fence
+    WHERE c.state = 'leased'
+), free AS (
+    SELECT id FROM tickstock.calls WHERE id IN (SELECT id FROM mine) FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE tickstock.calls AS c SET lease_until = clock_timestamp() + %(lease)s
+    FROM free JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS m(id, fence) USING (id)
+    WHERE c.id = free.id AND c.fence = m.fence AND c.state = 'leased'
+)
+SELECT id FROM mine
 
 -- name: hand_back
 -- Give up leases unfinished: the calls wait again, the attempt does not count.
+WITH mine AS (
+    SELECT c.id
+    FROM tickstock.calls AS c
+    JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS m(id, fence)
+      ON c.id = m.id AND c.fence = m.fence
+    WHERE c.state = 'leased'
+    ORDER BY c.id FOR UPDATE OF c
+)
 UPDATE tickstock.calls AS c
 SET state = 'waiting', attempt = greatest(c.attempt - 1, 0), worker = NULL, lease_until = NULL
-FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
-WHERE c.id = mine.id AND c.fence = mine.fence AND c.state = 'leased'
+FROM mine WHERE c.id = mine.id
 
 -- name: fence_check
--- Lock the calls whose lease is still ours; a late worker gets none of them back.
+-- Lock the calls whose lease is still ours; a late worker gets none of them back. Whoever locks
+-- several calls does so by id, so that no two of them can deadlock.
 SELECT c.id
 FROM tickstock.calls AS c
 JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS mine(id, fence)
@@ -99,10 +122,14 @@ RETURNING id
 
 -- name: fail_rest
 -- An error that meets every call alike (a refused key) ends all that still wait.
-UPDATE tickstock.calls
+WITH rest AS (
+    SELECT id FROM tickstock.calls WHERE load_id = %(load_id)s AND state = 'waiting'
+    ORDER BY id FOR UPDATE
+)
+UPDATE tickstock.calls AS c
 SET state = 'failed', done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s
-WHERE load_id = %(load_id)s AND state = 'waiting'
-RETURNING id, kind, timeframe, symbol, lower(span), upper(span), cells
+FROM rest WHERE c.id = rest.id
+RETURNING c.id, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells
 
 -- name: open_calls
 -- How many calls are not at an end, and how long until the next may be claimed.
@@ -131,9 +158,17 @@ RETURNING id
 
 -- name: cancel_calls
 -- The raised fence refuses whoever is still at work on one of them.
-UPDATE tickstock.calls
-SET state = 'cancelled', fence = fence + 1, lease_until = NULL, done_at = clock_timestamp()
-WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+WITH rest AS (
+    SELECT id FROM tickstock.calls WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+    ORDER BY id FOR UPDATE
+)
+UPDATE tickstock.calls AS c
+SET state = 'cancelled', fence = c.fence + 1, lease_until = NULL, done_at = clock_timestamp()
+FROM rest WHERE c.id = rest.id
+
+-- name: lock_load
+-- Whoever changes a load and its calls locks the load first.
+SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE
 
 -- name: reopen_calls
 -- Retry: only what failed or was cancelled.
@@ -155,35 +190,51 @@ SELECT id, client_id, title, requested_by, request, summary, vendor, priority, s
        report, created_at, started_at, finished_at
 FROM tickstock.loads WHERE id = %(load_id)s
 
+-- name: loads_of_clients
+-- The loads that clients have named exactly so.
+SELECT client_id, id FROM tickstock.loads WHERE client_id = ANY (%(client_ids)s)
+
+-- name: loads_by_id
+-- Several loads, oldest first.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at
+FROM tickstock.loads WHERE id = ANY (%(ids)s) ORDER BY created_at
+
 -- name: find
--- Loads whose id starts so, or whose client named them so.
-SELECT id FROM tickstock.loads
+-- The load whose client named it so, before those whose id starts so.
+SELECT id, client_id IS NOT DISTINCT FROM %(text)s AS named FROM tickstock.loads
 WHERE id::text LIKE %(prefix)s OR client_id = %(text)s
-ORDER BY created_at DESC LIMIT 3
+ORDER BY named DESC, created_at DESC LIMIT 2
 
 -- name: loads
--- The newest loads, optionally of one state.
+-- The newest loads; optionally of one state, with a text in title or requester, older than a time.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
        report, created_at, started_at, finished_at
 FROM tickstock.loads
-WHERE %(state)s::text IS NULL OR state = %(state)s
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
+  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
 ORDER BY created_at DESC, id LIMIT %(most)s
 
 -- name: workable
--- Open loads with a call that can be claimed now: for a worker that wakes up.
+-- Open loads of these vendors with a call that can be claimed now, or that only lack their verdict.
 SELECT l.id FROM tickstock.loads AS l
-WHERE l.finished_at IS NULL AND l.vendor = ANY (%(vendors)s) AND EXISTS (
-    SELECT FROM tickstock.calls AS c
-    WHERE c.load_id = l.id
-      AND (c.state = 'waiting' AND (c.not_before IS NULL OR c.not_before <= clock_timestamp())
-           OR c.state = 'leased' AND c.lease_until < clock_timestamp()))
-   OR l.finished_at IS NULL AND NOT EXISTS (
-    SELECT FROM tickstock.calls AS c WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased'))
+WHERE l.finished_at IS NULL AND l.vendor = ANY (%(vendors)s) AND (
+    EXISTS (
+        SELECT FROM tickstock.calls AS c
+        WHERE c.load_id = l.id
+          AND (c.state = 'waiting' AND (c.not_before IS NULL OR c.not_before <= clock_timestamp())
+               OR c.state = 'leased' AND c.lease_until < clock_timestamp()))
+    OR NOT EXISTS (
+        SELECT FROM tickstock.calls AS c
+        WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased')))
 ORDER BY l.priority DESC, l.created_at
 
 -- name: tally
--- Calls by state: the progress of loads is a query, never a counter that every call bumps.
-SELECT load_id, state, count(*), sum(cells), coalesce(sum(held), 0), coalesce(sum(rows_new), 0),
+-- Calls by state: the progress of loads is a query, never a counter that every call bumps. An
+-- answer may bring sessions that were held before; they do not count as progress.
+SELECT load_id, state, count(*), sum(cells), coalesce(sum(least(held, cells)), 0),
+       coalesce(sum(rows_new), 0),
        coalesce(sum(rows_changed), 0)
 FROM tickstock.calls WHERE load_id = ANY (%(ids)s) GROUP BY load_id, state
 
@@ -198,6 +249,11 @@ SELECT error_class, count(*), min(error), min(symbol), count(*) FILTER (WHERE st
 FROM tickstock.calls
 WHERE load_id = %(load_id)s AND error_class IS NOT NULL
 GROUP BY error_class ORDER BY 2 DESC
+
+-- name: failed_symbols
+-- Whose calls failed; the symbol of a whole-market call is empty.
+SELECT DISTINCT timeframe, symbol FROM tickstock.calls
+WHERE load_id = %(load_id)s AND state = 'failed'
 
 -- name: items
 -- What the load was asked to hold.

@@ -289,6 +289,7 @@ CREATE TABLE tickstock.loads (
 );
 CREATE INDEX loads_by_age ON tickstock.loads (created_at DESC);
 CREATE INDEX loads_open ON tickstock.loads (created_at) WHERE finished_at IS NULL;
+CREATE INDEX loads_of_clients ON tickstock.loads (finished_at) WHERE client_id IS NOT NULL;
 
 -- What the load was asked to hold: one row per instrument and timeframe.
 CREATE TABLE tickstock.load_items (
@@ -347,3 +348,55 @@ CREATE TABLE tickstock.workers (
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- ---------------------------------------------------------------------- the page
+-- The people who use the page, their sessions, one-time links, failed attempts, and the log of
+-- what was done by whom. Of every token only the SHA-256 is kept: whoever reads this database
+-- cannot sign in with what is in it.
+CREATE TABLE tickstock.users (
+    id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name          text NOT NULL,
+    role          text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    password_hash text NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX users_by_name ON tickstock.users (lower(name));
+
+-- `user_id` is NULL for somebody who came by a one-time link.
+CREATE TABLE tickstock.web_sessions (
+    token_hash bytea PRIMARY KEY,
+    user_id    integer REFERENCES tickstock.users ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX web_sessions_of_user ON tickstock.web_sessions (user_id);
+
+CREATE TABLE tickstock.sign_in_links (
+    token_hash bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+
+CREATE TABLE tickstock.sign_in_failures (
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    name    text NOT NULL,
+    address text NOT NULL
+);
+CREATE INDEX sign_in_failures_by_age ON tickstock.sign_in_failures (at);
+
+CREATE TABLE tickstock.audit_log (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who     text NOT NULL,
+    action  text NOT NULL,
+    subject text NOT NULL DEFAULT ''
+);
+
+-- ---------------------------------------------------------------------- the bridge
+-- Jobs of clients that were refused, so that they are answered after a restart too.
+CREATE TABLE tickstock.job_refusals (
+    client_id  text PRIMARY KEY,
+    job_type   text NOT NULL,
+    reason     text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX job_refusals_by_age ON tickstock.job_refusals (created_at);

@@ -18,11 +18,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import psycopg
 
-from tickstock.errors import BadKey, MalformedUniverse, StalePlan, UnknownUniverse
+from tickstock.errors import (
+    BadKey,
+    MalformedUniverse,
+    StalePlan,
+    TickStockError,
+    UnknownUniverse,
+)
 from tickstock.model import READ_TYPES, UNIVERSE_TYPES, Universe, UniverseRef
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.queries import load
-from tickstock.universes.catalog import Definition
+from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
 from tickstock.universes.guard import check_guard
@@ -39,6 +45,7 @@ from tickstock.universes.plan import (
     without,
 )
 from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.validate import StoredUniverse
 from tickstock.universes.value import read_value
 
 QUERIES = load("universes.sql")
@@ -166,6 +173,41 @@ def _keep(conn: Connection, counts: Mapping[str, object]) -> None:
         return
 
 
+def stored(conn: Connection, environment: str = "DEFAULT") -> list[StoredUniverse]:
+    """Every row as it is, readable or not, for `validate` to judge."""
+    return [
+        StoredUniverse(
+            UniverseRef(kind, key),
+            environment,
+            name,
+            _decoded(value),
+            updated_at,
+            description,
+            source,
+            expression,
+            source_day(source),
+        )
+        for kind, key, name, value, _, _, expression, description, source, updated_at in (
+            conn.execute(QUERIES["fetch"], _scope(environment, None))
+        )
+    ]
+
+
+def evaluated(
+    conn: Connection, environment: str = "DEFAULT"
+) -> dict[UniverseRef, tuple[str, ...] | TickStockError]:
+    """What each stored expression gives now, or why it gives nothing; for `validate` too."""
+    lookup = StoreLookup(conn, environment)
+    found: dict[UniverseRef, tuple[str, ...] | TickStockError] = {}
+    for ref, expression in lookup.all_keys.items():
+        if expression is not None:
+            try:
+                found[ref] = evaluate(Ref(ref), lookup).symbols
+            except TickStockError as e:
+                found[ref] = e
+    return found
+
+
 def history(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
 ) -> list[Revision]:
@@ -241,12 +283,20 @@ class StoreLookup:
     """Answers an evaluation from one connection, reading only what is asked for, and once.
 
     Membership on a day is what this database held at the end of that day in New York, by the
-    history that it keeps of every change.
+    history that it keeps of every change. `proposed` are expressions to be taken for stored ones.
     """
 
-    def __init__(self, conn: Connection, environment: str = "DEFAULT") -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        environment: str = "DEFAULT",
+        proposed: Mapping[UniverseRef, str] | None = None,
+    ) -> None:
         self._conn, self._environment = conn, environment
-        self._rows: dict[UniverseRef, tuple[str, str | None] | None] = {}
+        self._proposed = dict(proposed or {})
+        self._rows: dict[UniverseRef, tuple[str, str | None] | None] = {
+            ref: ("[]", text) for ref, text in self._proposed.items()
+        }
 
     def refs(self) -> AbstractSet[UniverseRef]:
         return _Refs(self)
@@ -286,7 +336,7 @@ class StoreLookup:
         for kind, key, _, value, _, _, expression, *_ in self._conn.execute(
             QUERIES["fetch"], _scope(self._environment, None)
         ):
-            self._rows[UniverseRef(kind, key)] = (value, expression)
+            self._rows.setdefault(UniverseRef(kind, key), (value, expression))
 
     @property
     def _knows_all(self) -> bool:
@@ -298,7 +348,8 @@ class StoreLookup:
         """Every universe with its expression, if it is one."""
         params = {"environment": self._environment, "types": list(READ_TYPES)}
         rows = self._conn.execute(QUERIES["keys"], params)
-        return {UniverseRef(kind, key): expression for kind, key, expression in rows}
+        found = {UniverseRef(kind, key): expression for kind, key, expression in rows}
+        return found | self._proposed
 
     def _members_on(self, ref: UniverseRef, day: date) -> tuple[str, ...]:
         until = datetime.combine(day + ONE_DAY, time(), NEW_YORK)
@@ -326,6 +377,10 @@ class _Refs(AbstractSet[UniverseRef]):
 
     def __len__(self) -> int:
         return len(self._lookup.all_keys)
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> AbstractSet[Any]:
+        return frozenset(it)
 
 
 # --- plans --------------------------------------------------------------------------------
@@ -408,7 +463,7 @@ def plan_set(
         expression = facts[ref].expression if ref in facts else None
     elif expression is not None:
         expression = format_expression(parse(expression))
-        lookup = _Proposed(StoreLookup(conn, environment), ref, expression)
+        lookup = StoreLookup(conn, environment, {ref: expression})
         symbols = evaluate(Ref(ref), lookup).symbols
     shown_name = held.name if held else ref.key.replace("_", " ").capitalize()
     wanted = Wanted(
@@ -465,20 +520,6 @@ def plan_rename(
         kept.source,
     )
     return edit_plan({ref: None, new: wanted}, rows, facts, environment)
-
-
-class _Proposed:
-    """The stored universes, with one that is about to become an expression."""
-
-    def __init__(self, lookup: StoreLookup, ref: UniverseRef, expression: str) -> None:
-        self._lookup, self._ref, self._expression = lookup, ref, expression
-        self.members, self.change_days = lookup.members, lookup.change_days
-
-    def refs(self) -> AbstractSet[UniverseRef]:
-        return self._lookup.refs() | {self._ref}
-
-    def expression(self, ref: UniverseRef) -> str | None:
-        return self._expression if ref == self._ref else self._lookup.expression(ref)
 
 
 def _check_write(ref: UniverseRef) -> None:

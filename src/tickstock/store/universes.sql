@@ -6,7 +6,9 @@ SELECT c.type, c.key, c.name, c.value::text,
        c.id || ' ' || extract(epoch FROM c.updated_at) AS version,
        coalesce(extract(epoch FROM f.written_at)::text, '') AS facts_version,
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
-            THEN f.expression END AS expression
+            THEN f.expression END AS expression,
+       coalesce(f.description, ''), coalesce(f.source, ''),
+       CASE WHEN c.updated_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.updated_at END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
 WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
@@ -18,8 +20,8 @@ SELECT c.name, c.value::text,
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
             THEN f.expression END,
        coalesce(f.description, ''), coalesce(f.source, ''),
-       CASE WHEN isfinite(c.created_at) THEN c.created_at END,
-       CASE WHEN isfinite(c.updated_at) THEN c.updated_at END
+       CASE WHEN c.created_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.created_at END,
+       CASE WHEN c.updated_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.updated_at END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
 WHERE c.environment = %(environment)s AND c.type = %(type)s AND c.key = %(key)s
@@ -72,7 +74,7 @@ SELECT c.id, c.type, c.key, c.name, n.symbols, n.entry_id IS NOT NULL AS counted
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
             THEN f.expression END,
        coalesce(f.description, ''), coalesce(f.source, ''),
-       CASE WHEN isfinite(c.updated_at) THEN c.updated_at END
+       CASE WHEN c.updated_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.updated_at END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
 LEFT JOIN tickstock.universe_counts AS n ON n.entry_id = c.id AND n.updated_at = c.updated_at
@@ -81,7 +83,9 @@ ORDER BY c.type, c.name, c.key
 
 -- name: values_to_count
 -- Values, and the versions they are of.
-SELECT id, updated_at::text, type, key, value::text FROM public.cache_entries WHERE id = ANY (%(ids)s)
+SELECT id, updated_at::text, type, key, value::text
+FROM public.cache_entries
+WHERE id = ANY (%(ids)s)
 
 -- name: keep_counts
 -- Counts of these versions of rows; an older transaction cannot spoil a newer row's count, since

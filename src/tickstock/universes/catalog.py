@@ -55,6 +55,15 @@ class Definition:
         return f"{self.source}, as of {self.as_of}".strip(", ") if self.as_of else self.source
 
 
+def source_day(provenance: str) -> date | None:
+    """The day in a `Definition.provenance`; None where it names none."""
+    found = re.search(r"as of (\d{4}-\d{2}-\d{2})$", provenance)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Something about a place in a file; `line` counts from 1 and is None where not known."""

@@ -74,7 +74,13 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
     Raises UnknownUniverse for a part that does not exist, EmptyUniverse when no symbol is left,
     BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read.
     """
-    return _Evaluator(lookup).whole(node)
+    try:
+        return _Evaluator(lookup).whole(node)
+    except RecursionError:
+        raise BadExpression(
+            "The expression and the stored ones that it names are nested too deeply.",
+            "Name lists in place of expressions that are built on expressions.",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +230,7 @@ class _Evaluator:
     @cached_property
     def by_key(self) -> dict[str, list[UniverseRef]]:
         found: dict[str, list[UniverseRef]] = {}
-        for ref in sorted(self.known):
+        for ref in self.known:
             found.setdefault(ref.key, []).append(ref)
         return found
 
@@ -234,7 +240,7 @@ class _Evaluator:
                 guess = did_you_mean(str(node.ref), map(str, self.known))
                 raise self._unknown(str(node.ref), guess)
             return node.ref
-        refs = self.by_key.get(node.key, [])
+        refs = sorted(self.by_key.get(node.key, []))
         if not refs:
             raise self._unknown(node.key, did_you_mean(node.key, self.by_key))
         if len(refs) > 1:
@@ -249,7 +255,7 @@ class _Evaluator:
         if not refs and glob != Glob("*"):
             raise self._unknown(format_expression(glob), "Nothing matches the pattern.")
         left_out = self._built_on(scope.owner) if scope.owner else frozenset()
-        return sorted(refs - left_out)
+        return sorted(refs - left_out, key=str)
 
     def _unknown(self, name: str, hint: str) -> UnknownUniverse:
         return UnknownUniverse(

@@ -82,7 +82,13 @@ def organize_plan(
 
 
 def read_row(row: StoredRow, environment: str, facts: Facts) -> Held:
-    """The row with its symbols, or with what is wrong with them."""
+    """The row with its symbols, or with what is wrong with them.
+
+    A row that is what organize wrote is not checked element by element again: of 10,000 universes
+    of 500 symbols that takes as long as all the rest of a plan.
+    """
+    if facts.base is not None and row.value == list(facts.base):
+        return Held(row, facts.base, facts)
     try:
         return Held(row, read_value(row.ref, environment, row.value), facts)
     except MalformedUniverse as e:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from tickstock.model import Ints
+from tickstock.sessions import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 DAY = 86_400
 LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 """Instants from here on are not of this program's time."""

@@ -260,7 +260,8 @@ def _table(bars: list[Bar], call: Call) -> BarTable:
         [np.nan if b.vw is None else b.vw for b in bars],
     ]
     columns: list[Any] = [np.array(column, np.float64) for column in numbers]
-    return BarTable(tickers, owner, at, *columns, _trades(bars, call))
+    columns.append(_trades(bars, call))
+    return BarTable(tickers, owner, at, *columns)
 
 
 def _owners(bars: list[Bar], call: Call) -> tuple[tuple[str, ...], Ints]:

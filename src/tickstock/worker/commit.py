@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 import psycopg
+import structlog
 
 from tickstock.loading.judge import Targets, Verdict, judge
 from tickstock.model import Answer, Flags, Gain, Ints, Timeframe
@@ -18,6 +19,7 @@ from tickstock.store.database import Database
 from tickstock.store.ledger import Finished, Lease
 
 Connection = psycopg.Connection[tuple[object, ...]]
+log = structlog.get_logger("tickstock.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +48,31 @@ def commit(
     with database.transaction() as connection:
         mine = ledger.fence_check(connection, [f.lease for f in batch])
         ours = [(f, v) for f, v in judged if f.lease.id in mine]
+        # Of all timeframes at once: locks taken in two rounds could deadlock with another worker's.
+        bars.lock_instruments(connection, sorted({i for _, v in ours for i, _ in v.asked}))
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
             done += _write(connection, timeframe, part)
         if done:
             ledger.finish_calls(connection, done)
+    for fetched, verdict in ours:
+        _tell_strays(fetched, verdict)
     refused = tuple(f.lease.id for f in batch if f.lease.id not in mine)
     return Committed(sum(d.rows_new for d in done), sum(d.rows_changed for d in done), refused)
+
+
+def _tell_strays(fetched: Fetched, verdict: Verdict) -> None:
+    """Bars on days without a session are not kept: perhaps the calendar is wrong, not the bars."""
+    if verdict.off_session:
+        call = str(fetched.lease.call)
+        log.warning("bars on days without a session", call=call, bars=verdict.off_session)
 
 
 def _write(
     connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, Verdict]]
 ) -> list[Finished]:
     asked = [pair for _, verdict in part for pair in verdict.asked]
-    bars.lock_instruments(connection, sorted({instrument for instrument, _ in asked}))
     gains = [gain for _, verdict in part for gain in verdict.gains]
     coverage.refuse_mixed_origins(connection, {(g.instrument_id, g.origin) for g in gains})
     rows, owner = _rows(part)

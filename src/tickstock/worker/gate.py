@@ -14,9 +14,9 @@ from tickstock.store.database import Database
 MARGIN = 1.05
 """Grants are paced this much slower than the limit: the vendor's clock is not ours."""
 BATCH_SECONDS = 0.1
-"""Fast limits reserve this much at once, so that the database is not asked per call."""
-LATE_SHARE = 0.25
-LATE_SECONDS = 0.03
+"""Fast limits take this much at once, so that the database is not asked per call."""
+LATE_SHARE = 0.05
+LATE_SECONDS = 0.02
 """A grant used later than this after its time could meet the next ones: it is given up."""
 WINDOW = 60.0
 """Seconds over which the vendor counts: how long a 429 without Retry-After holds us back."""
@@ -41,49 +41,54 @@ class SharedGate:
         self._database = database
         self._vendor = vendor
         self._spacing = 60.0 / calls_per_minute * MARGIN if calls_per_minute else 0.0
+        self._late = max(LATE_SHARE * self._spacing, LATE_SECONDS)
         self._window = window if calls_per_minute else 1.0
         self._clock = clock
         self._grants: deque[float] = deque()
-        self._reserving = asyncio.Lock()
-        self._generation = 0
+        self._turn = asyncio.Lock()
         self._held_until = 0.0
 
     async def enter(self) -> None:
-        while True:
-            generation = self._generation
-            due = await self._next_grant() if self._spacing else self._held_until
-            delay = due - self._clock()
-            if delay > 0:
-                await asyncio.sleep(delay)
-            if generation == self._generation and not self._too_late(due):
-                return
+        """Wait until one request may be sent; who came first goes first."""
+        async with self._turn:
+            while not await self._granted():
+                pass
 
     async def push_back(self, seconds: float | None) -> None:
+        """Nobody, here or elsewhere, asks before `seconds` are over."""
         delay = self._window if seconds is None else seconds
-        self._generation += 1
         self._grants.clear()
-        self._held_until = self._clock() + delay
+        self._held_until = max(self._held_until, self._clock() + delay)
         if self._spacing:
             await asyncio.to_thread(self._push_back, timedelta(seconds=delay))
 
-    def _too_late(self, due: float) -> bool:
-        if not self._spacing:
+    async def _granted(self) -> bool:
+        """Wait for the next grant; False when it was missed, or taken back meanwhile."""
+        due = await self._next_grant()
+        held = self._held_until
+        await asyncio.sleep(max(due, held) - self._clock())
+        if self._held_until != held:
             return False
-        return self._clock() - due > max(LATE_SHARE * self._spacing, LATE_SECONDS)
+        return not self._spacing or self._clock() - due <= self._late
 
     async def _next_grant(self) -> float:
-        async with self._reserving:
-            if not self._grants:
-                n = max(1, int(BATCH_SECONDS / self._spacing))
-                wait = await asyncio.to_thread(self._take, n)
-                start = self._clock() + wait
-                self._grants.extend(start + i * self._spacing for i in range(n))
-            return self._grants.popleft()
+        """When the next request may be sent, by our clock."""
+        if not self._spacing:
+            return self._clock()
+        while not self._grants:
+            n = max(1, int(BATCH_SECONDS / self._spacing))
+            wait = await asyncio.to_thread(self._take, n)
+            if wait > 0:
+                await asyncio.sleep(wait)
+                continue
+            start = self._clock() + wait
+            self._grants.extend(start + i * self._spacing for i in range(n))
+        return self._grants.popleft()
 
     def _take(self, n: int) -> float:
+        spacing, late = timedelta(seconds=self._spacing), timedelta(seconds=self._late)
         with self._database.transaction() as connection:
-            spacing = timedelta(seconds=self._spacing)
-            return budget.take(connection, self._vendor, n, spacing)
+            return budget.take(connection, self._vendor, n, spacing, late)
 
     def _push_back(self, delay: timedelta) -> None:
         with self._database.transaction() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -20,11 +20,12 @@ log = structlog.get_logger("tickstock.worker")
 class Heartbeat:
     """Renews every third of the lease time; tells the loop which leases are lost.
 
-    Used as a context manager around the work. `hold` and `drop` may be called from any thread.
+    Used as an async context manager around the work. `hold` and `drop` may be called from any
+    thread; what is lost is dropped.
     """
 
     def __init__(
-        self, database: Database, lease: timedelta, lost: Callable[[set[int]], None]
+        self, database: Database, lease: timedelta, lost: Callable[[Sequence[Lease]], None]
     ) -> None:
         self._database = database
         self._lease = lease
@@ -39,21 +40,25 @@ class Heartbeat:
         with self._lock:
             self._held[lease.id] = lease
 
-    def drop(self, lease: Lease) -> None:
+    def drop(self, *leases: Lease) -> None:
+        """Stop renewing these, and only these: the same call may be held again by a newer lease."""
         with self._lock:
-            self._held.pop(lease.id, None)
+            for lease in leases:
+                if self._held.get(lease.id) == lease:
+                    del self._held[lease.id]
 
     def held(self) -> list[Lease]:
         with self._lock:
             return list(self._held.values())
 
-    def __enter__(self) -> Heartbeat:
+    async def __aenter__(self) -> Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        # It may be waiting for a database that is away; the event loop does not wait with it.
+        await asyncio.to_thread(self._thread.join)
 
     def _beat(self) -> None:
         while not self._stop.wait(self._lease.total_seconds() / 3):
@@ -69,6 +74,7 @@ class Heartbeat:
             # Not renewed is not yet lost: the fence decides at the commit.
             log.warning("leases not renewed", error=str(e))
             return
-        gone = {lease.id for lease in leases} - ours
+        gone = [lease for lease in leases if lease.id not in ours]
         if gone:
+            self.drop(*gone)
             self._loop.call_soon_threadsafe(self._lost, gone)

@@ -1,0 +1,59 @@
+"""From a job to a durable load: which symbols, which days, one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from tickstock.bridge.messages import Job
+from tickstock.loading.plan import Plan, digest_of
+from tickstock.loading.request import LoadRequest
+from tickstock.service import TickStock
+
+
+def accept(tick: TickStock, job: Job) -> uuid.UUID:
+    """The durable load of this job: a new one, or the one that it became before.
+
+    Raises what resolving the symbols and planning raise, and what the database raises.
+    """
+    known = tick.jobs.find(job.job_id)
+    if known is not None:
+        return known
+    request = _request(tick, job)
+    plan = tick.loads.plan(request) if job.bars else nothing_asked(request)
+    load = tick.loads.submit(
+        plan,
+        title=job.source,
+        requested_by=job.requested_by,
+        client_id=job.job_id,
+        job=told(job),
+    )
+    return load.id
+
+
+def _request(tick: TickStock, job: Job) -> LoadRequest:
+    symbols = job.symbols
+    if job.universe:
+        symbols = tick.universes.client_members(job.universe)
+    return tick.loads.request(
+        job.expression or job.source,
+        symbols=symbols,
+        csv=job.csv_file or None,
+        duration=job.duration,
+        timeframes=",".join(job.timeframes),
+        refresh=job.refresh,
+    )
+
+
+def nothing_asked(request: LoadRequest) -> Plan:
+    """The plan of a job that wants no bars: no item, no call, completed when submitted."""
+    digest = digest_of(request, (), (), ())
+    return Plan(request, (), (), (), 0, 0, 0.0, 0.0, exact=True, digest=digest)
+
+
+def told(job: Job) -> Mapping[str, Any]:
+    """What is kept of the message with the load, for the status and for people."""
+    return {"type": job.job_type, "timeframes": list(job.timeframes), "bars": job.bars} | dict(
+        job.kept
+    )

@@ -1,0 +1,74 @@
+"""Clients for Redis that notice when the other side is gone, and the names that are used there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from tickstock.errors import BadSetting
+
+JOBS = "tickstock.jobs.data_load"
+"""The channel on which jobs are published, and the stream to which they may be added instead."""
+CONTROL = "tickstock.jobs.control"
+STATUS = "tickstock.jobs.status"
+UNIVERSES = "tickstock.universe.updated"
+SECONDS = 5.0
+"""A command that is not answered within this time has failed: the connection may be half open."""
+_WHERE = ("host", "port", "path", "db", "username", "password", "credential_provider")
+
+
+def status_keys(job_id: str) -> tuple[str, str]:
+    """The key of a job's status, and the older one."""
+    return f"tickstock.jobs.status:{job_id}", f"job:status:{job_id}"
+
+
+def open_redis(url: str) -> Redis:
+    """A client for `redis://`, `rediss://` or `unix://`; connects when it is first used.
+
+    Raises BadSetting for anything else, without showing it: there may be a password inside.
+    """
+    try:
+        client = Redis.from_url(url)
+    except (ValueError, TypeError):
+        raise BadSetting(
+            "REDIS_URL is not an address that Redis can be found at.",
+            "Write it as redis://USER:PASSWORD@HOST:PORT/0, with %40 for an @ in a password.",
+        ) from None
+    client.connection_pool.connection_kwargs.update(_options())
+    return client
+
+
+def open_like(client: Any) -> Redis:
+    """A client of ours for the server of another client, sync or async."""
+    pool = client.connection_pool
+    given = pool.connection_kwargs
+    where = {k: v for k, v in given.items() if k in _WHERE or (k.startswith("ssl_") and v)}
+    kind = _kind(pool.connection_class.__name__)
+    return Redis.from_pool(ConnectionPool(connection_class=kind, **where, **_options()))
+
+
+def _kind(name: str) -> type[AbstractConnection]:
+    if "Unix" in name:
+        return UnixDomainSocketConnection
+    return SSLConnection if "SSL" in name else Connection
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_timeout": SECONDS,
+        "socket_connect_timeout": SECONDS,
+        "retry": Retry(NoBackoff(), 1),  # one more try: a kept connection may be a dead one
+        "protocol": 2,  # servers before 6 know no other, and nothing here needs another
+        "decode_responses": False,
+        "client_name": "tickstock-bridge",
+    }

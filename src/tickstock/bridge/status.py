@@ -1,0 +1,131 @@
+"""The status that clients read, out of what the ledger says. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any
+
+from tickstock.model import LoadState
+from tickstock.service.jobs import JobDetail
+from tickstock.service.loads import Progress
+from tickstock.store.jobs import Refused
+from tickstock.store.ledger import CallError
+
+SHOWN_ERRORS = 3
+NO_BARS = "No bars were asked for (include_ohlcv is false), so none were loaded."
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One status, in the fields, types and order of the contract.
+
+    Texts are empty and the two times null where there is nothing to say. All times are naive
+    local ISO 8601. `updated_at` is when anything else changed, `timestamp` when it was written.
+    """
+
+    status: str
+    progress: int
+    message: str
+    description: str
+    total_symbols: int = 0
+    processed_symbols: int = 0
+    successful_symbols: tuple[str, ...] = ()
+    failed_symbols: tuple[str, ...] = ()
+    current_symbol: str = ""
+    symbols_loaded: int = 0
+    symbols_failed: int = 0
+    ohlcv_records_loaded: int = 0
+    error_message: str = ""
+    started_at: str | None = None
+    completed_at: str | None = None
+    updated_at: str = ""
+    timestamp: str = ""
+
+    def stamped(self, changed: str, now: str) -> JobStatus:
+        """The same with the times of the last change and of this writing."""
+        return replace(self, updated_at=changed, timestamp=now)
+
+
+def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
+    """The status of a load, without the times that `stamped` adds. `zone` None: the machine's."""
+    progress, load = detail.progress, detail.progress.load
+    good, bad = detail.symbols.good, detail.symbols.failed
+    return JobStatus(
+        status=load.state.value,
+        progress=progress.percent,
+        message=_message(progress),
+        description=_description(progress),
+        total_symbols=len(load.request["symbols"]),
+        processed_symbols=len(good) + len(bad),
+        successful_symbols=good,
+        failed_symbols=bad,
+        current_symbol=progress.current.symbol if progress.current else "",
+        symbols_loaded=len(good),
+        symbols_failed=len(bad),
+        ohlcv_records_loaded=progress.rows_new + progress.rows_changed,
+        error_message=_error_message(progress),
+        started_at=local(load.started_at, zone),
+        completed_at=local(load.finished_at, zone),
+    )
+
+
+def refusal_status(refused: Refused, zone: tzinfo | None = None) -> JobStatus:
+    """The status of a job that became no load."""
+    at = local(refused.at, zone)
+    return JobStatus(
+        status=LoadState.FAILED.value,
+        progress=0,
+        message="Rejected: nothing was loaded.",
+        description=f"{refused.job_type or 'job'}, rejected",
+        error_message=refused.reason,
+        started_at=at,
+        completed_at=at,
+    )
+
+
+def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
+    """An instant as clients compare it with their own clock: local, without a zone."""
+    if at is None:
+        return None
+    return at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _message(progress: Progress) -> str:
+    load = progress.load
+    if load.state is LoadState.COMPLETED and not _job(progress).get("bars", True):
+        return NO_BARS
+    if load.state.finished:
+        return load.message
+    held = f"{progress.held} of {progress.expected} sessions held"
+    if load.state is LoadState.SUBMITTED:
+        return f"Waiting for a worker; {held}"
+    return f"{held}, {progress.calls} of {progress.calls_planned} calls done"
+
+
+def _description(progress: Progress) -> str:
+    request = progress.load.request
+    job = _job(progress)
+    frames = ", ".join(job.get("timeframes", request["timeframes"]))
+    many = f"{len(request['symbols'])} symbols"
+    return f"{progress.load.title}: {many}, {frames}, {request['from']} to {request['to']}"
+
+
+def _error_message(progress: Progress) -> str:
+    """What failed for good, the most frequent cause first; nothing for a load without failures."""
+    state = progress.load.state
+    if state not in (LoadState.FAILED, LoadState.WITH_ERRORS):
+        return ""
+    told = [_told(error) for error in progress.errors if error.failed][:SHOWN_ERRORS]
+    return " ".join(told) or progress.load.message
+
+
+def _told(error: CallError) -> str:
+    times = "" if error.failed == 1 else f" ({error.failed} times)"
+    where = f"{error.symbol}: " if error.symbol else ""
+    return f"{where}{error.example}{times}"
+
+
+def _job(progress: Progress) -> dict[str, Any]:
+    found = progress.load.request.get("job")
+    return found if isinstance(found, dict) else {}

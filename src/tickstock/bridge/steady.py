@@ -1,0 +1,70 @@
+"""Going on whatever happens: with growing pauses, and at most one line a second in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import structlog
+from redis.exceptions import RedisError
+
+from tickstock.errors import TickStockError
+
+log = structlog.get_logger("tickstock.bridge")
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+STEADY_SECONDS = 10.0
+"""What has run this long starts again with the first pause."""
+EXPECTED = (RedisError, TickStockError, psycopg.Error, OSError)
+"""Outages and refusals. Anything else is a fault of ours and is logged with its traceback."""
+
+
+class Complaints:
+    """Tells of failures, one line a second; the others are counted in the next line."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = float("-inf")
+        self._unsaid = 0
+
+    def __call__(self, part: str, error: Exception) -> None:
+        if self._clock() - self._last < 1.0:
+            self._unsaid += 1
+            return
+        self._last = self._clock()
+        unsaid, self._unsaid = self._unsaid, 0
+        trace = None if isinstance(error, EXPECTED) else error
+        log.warning("bridge: %s: %s" % (part, error or type(error).__name__), unsaid=unsaid, exc_info=trace)
+
+
+class Pauses:
+    """How long to wait before the next attempt: doubling, with jitter, in seconds."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE
+
+    def reset(self) -> None:
+        self._next = FIRST_PAUSE
+
+    async def wait(self) -> None:
+        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+
+async def keep_going(
+    part: str, session: Callable[[], Awaitable[None]], complain: Complaints
+) -> None:
+    """Run `session` again and again, until cancelled."""
+    pauses = Pauses()
+    while True:
+        began = time.monotonic()
+        try:
+            await session()
+        except Exception as error:
+            complain(part, error)
+        if time.monotonic() - began > STEADY_SECONDS:
+            pauses.reset()
+        await pauses.wait()

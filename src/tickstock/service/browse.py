@@ -1,0 +1,45 @@
+"""What the page shows besides what a command asks for: a plan with its failures, a history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tickstock.loading.plan import Plan
+from tickstock.loading.request import LoadRequest
+from tickstock.model import HoleCause
+from tickstock.service import TickStock
+from tickstock.store import universes as store
+from tickstock.store.universes import Revision
+from tickstock.universes.key import parse_ref
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan, and how many of the sessions it asks for failed when they were asked for before."""
+
+    plan: Plan
+    failed: int
+
+    @property
+    def expected(self) -> int:
+        return sum(item.expected for item in self.plan.items)
+
+    @property
+    def held(self) -> int:
+        return sum(item.held for item in self.plan.items)
+
+
+def preview(tick: TickStock, request: LoadRequest) -> Preview:
+    """The plan as `Loads.plan` makes it, with the failures of before."""
+    plan = tick.loads.plan(request)
+    failed = 0
+    for timeframe in request.timeframes:
+        view = tick.holdings.coverage(request.symbols, timeframe, request.span)
+        failed += view.grid.counts().get(HoleCause.FAILED, 0)
+    return Preview(plan, failed)
+
+
+def history(tick: TickStock, name: str, most: int = 50) -> list[Revision]:
+    """The last changes of the universe `type:key`, by whomever, the latest first."""
+    with tick.database.transaction() as connection:
+        return store.history(connection, parse_ref(name), tick.settings.environment, most)

@@ -1,0 +1,74 @@
+"""Jobs: loads as the programs know them that sent them under an id of their own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tickstock.service.loads import Loads, Progress
+from tickstock.store import jobs, ledger
+from tickstock.store.database import Database
+from tickstock.store.jobs import Head, Refused, SymbolsSoFar
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """How far a job is, and which of its symbols are done with."""
+
+    progress: Progress
+    symbols: SymbolsSoFar
+
+
+class Jobs:
+    """Looks at, refuses and cancels what clients sent."""
+
+    def __init__(self, database: Database, loads: Loads) -> None:
+        self._database = database
+        self._loads = loads
+
+    def find(self, client_id: str) -> uuid.UUID | None:
+        """The load of the client's id."""
+        with self._database.transaction() as connection:
+            return ledger.find_client(connection, client_id)
+
+    def heads(self, window: timedelta) -> tuple[list[Head], list[Refused]]:
+        """Jobs that are open or ended within `window`, and those refused within it."""
+        with self._database.transaction() as connection:
+            return jobs.heads(connection, window), jobs.refusals(connection, window)
+
+    def details(self, ids: Sequence[uuid.UUID]) -> list[JobDetail]:
+        """All there is to say of these loads, oldest first."""
+        found = self._loads.progress_of(ids)
+        unjudged = [p.load.id for p in found if p.load.report is None]
+        with self._database.transaction() as connection:
+            so_far = jobs.symbols_so_far(connection, unjudged) if unjudged else {}
+        return [JobDetail(p, _symbols(p, so_far)) for p in found]
+
+    def refuse(self, client_id: str, job_type: str, reason: str) -> None:
+        """Keep, for the client to read, why its job becomes no load."""
+        with self._database.transaction() as connection:
+            jobs.refuse(connection, client_id, job_type, reason)
+
+    def cancel(self, reasons: Mapping[str, str]) -> set[str]:
+        """End the loads of these client ids, each for its reason; answers the ids that have a
+        load. A load that has ended stays as it is."""
+        with self._database.transaction() as connection:
+            found = ledger.find_clients(connection, list(reasons))
+            for client_id, load_id in found.items():
+                ledger.cancel(connection, load_id, reasons[client_id])
+        return set(found)
+
+    def cancel_all(self, reason: str) -> int:
+        """End every open load that came from a client; how many those were."""
+        with self._database.transaction() as connection:
+            found = jobs.open_loads(connection)
+            return sum(ledger.cancel(connection, load_id, reason) for load_id in found)
+
+
+def _symbols(progress: Progress, so_far: dict[uuid.UUID, SymbolsSoFar]) -> SymbolsSoFar:
+    report = progress.load.report
+    if report is None:
+        return so_far.get(progress.load.id, SymbolsSoFar())
+    return SymbolsSoFar(tuple(report["good_symbols"]), tuple(report["failed_symbols"]))

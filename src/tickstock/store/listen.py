@@ -1,0 +1,31 @@
+"""Notifications of the database. They only nudge: what has changed is read again, by a query."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from psycopg import AsyncConnection, sql
+
+from tickstock.store.queries import load
+
+QUERIES = load("listen.sql")
+UNIVERSE = "tickstock_universe"
+"""Something changed in a universe, by whomever; the payload names it, or is empty for all."""
+LOAD = "tickstock_load"
+"""A load was submitted, cancelled, opened again, or has ended; the payload is its id."""
+
+
+async def notifications(conninfo: str, channels: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
+    """Channel and payload of every notification from now on, over a connection of its own.
+
+    First comes `("", "")` when the connection stands: something may have been missed before.
+    Raises psycopg.OperationalError when the connection cannot be made, or breaks.
+    """
+    connection = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+    async with connection:
+        for channel in channels:
+            query = sql.SQL(QUERIES["listen"]).format(channel=sql.Identifier(channel))
+            await connection.execute(query)
+        yield "", ""
+        async for found in connection.notifies():
+            yield found.channel, found.payload

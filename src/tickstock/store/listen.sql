@@ -1,0 +1,3 @@
+-- name: listen
+-- Wait for notifications of one channel.
+LISTEN {channel}

@@ -1,0 +1,156 @@
+"""Users, sessions, one-time links and the audit log. All times are the database's.
+
+Tokens come in as their SHA-256, passwords as their argon2id hash; neither is ever stored itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from tickstock.store.queries import load
+
+QUERIES = load("sign_in.sql")
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """Somebody who may sign in with a password; `role` as stored."""
+
+    name: str
+    role: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """What a given password is checked against."""
+
+    id: int
+    name: str
+    role: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """Who a session belongs to; `name` and `role` are None for one that began with a link."""
+
+    name: str | None
+    role: str | None
+    long_ago: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what, when, to which subject."""
+
+    at: datetime
+    who: str
+    action: str
+    subject: str
+
+
+# --- users --------------------------------------------------------------------------------
+def add_user(connection: Connection, name: str, role: str, password_hash: str) -> bool:
+    """False when the name is taken."""
+    row = {"name": name, "role": role, "password_hash": password_hash}
+    return connection.execute(QUERIES["add_user"], row).fetchone() is not None
+
+
+def users(connection: Connection) -> list[UserRow]:
+    return [UserRow(*row) for row in connection.execute(QUERIES["users"])]
+
+
+def has_users(connection: Connection) -> bool:
+    row = connection.execute(QUERIES["has_users"]).fetchone()
+    return bool(row and row[0])
+
+
+def user(connection: Connection, name: str) -> SecretRow | None:
+    row = connection.execute(QUERIES["user"], {"name": name}).fetchone()
+    return None if row is None else SecretRow(*row)
+
+
+def remove_user(connection: Connection, name: str) -> bool:
+    """False when there is nobody of that name."""
+    return connection.execute(QUERIES["remove_user"], {"name": name}).fetchone() is not None
+
+
+def set_password(connection: Connection, name: str, password_hash: str) -> bool:
+    """Also signs the user out everywhere. False when there is nobody of that name."""
+    params = {"name": name, "password_hash": password_hash}
+    row = connection.execute(QUERIES["set_password"], params).fetchone()
+    if row is None:
+        return False
+    connection.execute(QUERIES["end_sessions_of"], {"user_id": row[0]})
+    return True
+
+
+# --- sessions and links -------------------------------------------------------------------
+def add_session(connection: Connection, token_hash: bytes, user_id: int | None) -> None:
+    params = {"token_hash": token_hash, "user_id": user_id}
+    connection.execute(QUERIES["add_session"], params)
+
+
+def session(
+    connection: Connection, token_hash: bytes, longest: timedelta, idle: timedelta
+) -> SessionRow | None:
+    """The session, if it still stands: `longest` after its start, `idle` after its last use."""
+    params = {"token_hash": token_hash, "longest": longest, "idle": idle}
+    row = connection.execute(QUERIES["session"], params).fetchone()
+    if row is None:
+        return None
+    found = SessionRow(*row)
+    if found.long_ago:
+        connection.execute(QUERIES["touch_session"], {"token_hash": token_hash})
+    return found
+
+
+def end_session(connection: Connection, token_hash: bytes) -> None:
+    connection.execute(QUERIES["end_session"], {"token_hash": token_hash})
+
+
+def add_link(connection: Connection, token_hash: bytes, life: timedelta) -> None:
+    connection.execute(QUERIES["add_link"], {"token_hash": token_hash, "life": life})
+
+
+def spend_link(connection: Connection, token_hash: bytes) -> bool:
+    """Use a link up; False when it was used before, never existed, or is too old."""
+    row = connection.execute(QUERIES["spend_link"], {"token_hash": token_hash}).fetchone()
+    return bool(row and row[0])
+
+
+def sweep(connection: Connection, longest: timedelta, idle: timedelta, window: timedelta) -> None:
+    """Drop sessions, links and failures that have no meaning any more."""
+    connection.execute(QUERIES["sweep"], {"longest": longest, "idle": idle, "window": window})
+
+
+# --- failed attempts ----------------------------------------------------------------------
+def add_failure(connection: Connection, name: str, address: str) -> None:
+    connection.execute(QUERIES["add_failure"], {"name": name, "address": address})
+
+
+def failures(connection: Connection, name: str, address: str, window: timedelta) -> tuple[int, int]:
+    """Failures of late from this address: for this name, and for any."""
+    params = {"name": name, "address": address, "window": window}
+    row = connection.execute(QUERIES["failures"], params).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def forget_failures(connection: Connection, name: str, address: str) -> None:
+    connection.execute(QUERIES["forget_failures"], {"name": name, "address": address})
+
+
+# --- the audit log ------------------------------------------------------------------------
+def add_audit(connection: Connection, who: str, action: str, subject: str) -> None:
+    params = {"who": who, "action": action, "subject": subject}
+    connection.execute(QUERIES["add_audit"], params)
+
+
+def audit(connection: Connection, most: int) -> list[AuditRow]:
+    return [AuditRow(*row) for row in connection.execute(QUERIES["audit"], {"most": most})]

@@ -1,0 +1,103 @@
+"""Answers that any route may give instead of its own: errors, and "sign in first".
+
+Each comes as the route's kind of answer: a page, a part of one, or JSON. None shows a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from tickstock.errors import (
+    BadInput,
+    Conflict,
+    CredentialsRefused,
+    DatabaseRefused,
+    EmptyUniverse,
+    GuardRefused,
+    MalformedUniverse,
+    SignInRefused,
+    TickStockError,
+    TooManyAttempts,
+    Transient,
+    UnknownLoad,
+    UnknownUniverse,
+)
+from tickstock.web.render import render
+
+if TYPE_CHECKING:
+    from tickstock.web.visit import Visit
+
+STATUS: tuple[tuple[type[TickStockError], int], ...] = (
+    (UnknownUniverse, 404),
+    (UnknownLoad, 404),
+    (Conflict, 409),
+    (GuardRefused, 409),
+    (SignInRefused, 401),
+    (TooManyAttempts, 429),
+    (BadInput, 422),
+    (EmptyUniverse, 422),
+    (MalformedUniverse, 422),
+    (CredentialsRefused, 502),
+    (DatabaseRefused, 503),
+    (Transient, 503),
+)
+"""HTTP status by class, the first that fits; 500 for the rest."""
+
+
+def status_of(error: TickStockError) -> int:
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def of_error(visit: Visit, error: TickStockError) -> Response:
+    status = status_of(error)
+    answer = _say(visit, status, type(error).__name__, error.what, error.hint)
+    if isinstance(error, TooManyAttempts):
+        answer.headers["retry-after"] = f"{error.retry_after:.0f}"
+    elif status == 503:
+        answer.headers["retry-after"] = "5"
+    return answer
+
+
+def of_fault(visit: Visit) -> Response:
+    """A fault of ours. The log has it in full; the reader is told so, and nothing of it."""
+    return _say(
+        visit, 500, "InternalError", "An error inside TickStock.", "The log has the details."
+    )
+
+
+def of_status(visit: Visit, status: int, what: str) -> Response:
+    """An answer of the router: no such page, wrong method, body too large."""
+    return _say(visit, status, "Refused", what, "")
+
+
+def not_allowed(visit: Visit, role: str) -> Response:
+    who = visit.who.role if visit.who else "nobody"
+    return _say(
+        visit, 403, "NotAllowed", f"This needs the role {role}; you are {who}.",
+        "Ask an admin for it.",
+    )  # fmt: skip
+
+
+def sign_in_first(visit: Visit, back: str) -> Response:
+    """401: JSON for JSON, a note for a part of a page, and the sign-in page for a person."""
+    if visit.kind == "page":
+        answer: Response = visit.page("sign_in.html", 401, back=back, error=None, name="")
+    elif visit.kind == "part":
+        link = f"/sign-in?{urlencode({'next': back})}"
+        answer = HTMLResponse(render("signed_out.html", link=link), 401)
+    else:
+        answer = _say(visit, 401, "SignInNeeded", "Nobody is signed in.", "POST /sign-in first.")
+    answer.headers["www-authenticate"] = 'Session realm="tickstock"'
+    return answer
+
+
+def _say(visit: Visit, status: int, kind: str, what: str, hint: str) -> Response:
+    if visit.kind == "json":
+        body = {"error": kind, "what": what, "hint": hint, "message": f"{what} {hint}".strip()}
+        return JSONResponse(body, status)
+    template = "note.html" if visit.kind == "part" else "error.html"
+    context = {"visit": visit, "status": status, "what": what, "hint": hint}
+    return HTMLResponse(render(template, **context), status)

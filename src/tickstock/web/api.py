@@ -1,0 +1,316 @@
+"""The JSON API: everything that the page does, by the same service."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from tickstock.errors import BadDates, BadInput, StalePlan
+from tickstock.loading.plan import Plan
+from tickstock.loading.report import item_results
+from tickstock.loading.request import LoadRequest
+from tickstock.model import Timeframe
+from tickstock.service.browse import history
+from tickstock.service.loads import Progress, request_as_dict, summary_of
+from tickstock.service.system import look
+from tickstock.store.universes import Listed
+from tickstock.universes.plan import Mode, as_dict
+from tickstock.web.jobs import Filter
+from tickstock.web.visit import Visit
+
+MOST_JOBS = 200
+
+
+# --- universes ----------------------------------------------------------------------------
+def universes(visit: Visit) -> Response:
+    """Every universe."""
+    return JSONResponse({"universes": [_listed(row) for row in visit.tick.universes.list()]})
+
+
+def _listed(row: Listed) -> dict[str, Any]:
+    return {
+        "ref": str(row.ref),
+        "type": row.ref.type,
+        "key": row.ref.key,
+        "name": row.name,
+        "symbols": row.symbols,
+        "expression": row.expression,
+        "description": row.description,
+        "source": row.source,
+        "updated_at": _iso(row.updated_at),
+    }
+
+
+def universe(visit: Visit) -> Response:
+    """One universe with its members."""
+    found = visit.tick.universes.get(visit.path("ref"))
+    return JSONResponse(
+        {
+            "ref": str(found.ref),
+            "name": found.name,
+            "symbols": list(found.symbols),
+            "expression": found.expression,
+            "description": found.description,
+            "source": found.source,
+            "updated_at": _iso(found.updated_at),
+        }
+    )
+
+
+def universe_history(visit: Visit) -> Response:
+    """Every recorded change of a universe, the latest first."""
+    changes = [
+        {
+            "at": r.at.isoformat(),
+            "action": r.action,
+            "by": r.by_role,
+            "application": r.application,
+            "source": r.source,
+            "reason": r.reason,
+            "old_name": r.old_name,
+            "new_name": r.new_name,
+            "joined": None if r.joined is None else list(r.joined),
+            "left": None if r.left is None else list(r.left),
+        }
+        for r in history(visit.tick, visit.path("ref"))
+    ]
+    return JSONResponse({"ref": visit.path("ref"), "changes": changes})
+
+
+def members(visit: Visit) -> Response:
+    """The symbols of an expression, and which part let each in."""
+    found = visit.tick.universes.evaluate(visit.query("expression"))
+    lineage = {symbol: list(parts) for symbol, parts in found.lineage.items()}
+    return JSONResponse({"symbols": list(found.symbols), "lineage": lineage})
+
+
+def organize_plan(visit: Visit) -> Response:
+    """What organizing would do."""
+    return JSONResponse(as_dict(visit.tick.universes.plan_organize(_mode(visit.query("mode")))))
+
+
+def organize(visit: Visit) -> Response:
+    """Do the plan with this digest, or nothing."""
+    plan = visit.tick.universes.plan_organize(_mode(visit.field("mode")))
+    if plan.digest != visit.field("digest"):
+        raise StalePlan("This is not the digest of the plan as it is now.", "Ask for it again.")
+    allow = visit.body.get("allow") or []
+    if not isinstance(allow, list):
+        raise BadInput("`allow` is no list.", "Send a list of keys.")
+    who = visit.who.name if visit.who else ""
+    allowed = [str(key) for key in allow]
+    visit.tick.universes.apply(plan, reason=f"organize by the API by {who}", allow=allowed)
+    visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
+    return JSONResponse(as_dict(plan) | {"applied": True})
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text or "replace")
+    except ValueError:
+        raise BadInput(f"{text[:40]!r} is not a mode.", "Use replace or preserve.") from None
+
+
+# --- loads --------------------------------------------------------------------------------
+def csv_files(visit: Visit) -> Response:
+    """The CSV files that may be loaded from."""
+    return JSONResponse({"files": list(visit.tick.universes.csv_files())})
+
+
+def plan(visit: Visit) -> Response:
+    """What a load would do: the same plan as `tickstock plan`."""
+    return JSONResponse(plan_as_dict(visit.tick.loads.plan(_request(visit))))
+
+
+def submit(visit: Visit) -> Response:
+    """Make a load durable. With a `digest`, exactly the plan that had it."""
+    loads = visit.tick.loads
+    load = loads.submit(
+        loads.plan(_request(visit)),
+        requested_by=visit.who.name if visit.who else "",
+        client_id=visit.field("job_id") or None,
+        digest=visit.field("digest") or None,
+    )
+    visit.note("load", f"{load.id} {load.title}")
+    return JSONResponse(progress_as_dict(loads.progress(load.id)), 201)
+
+
+def _request(visit: Visit) -> LoadRequest:
+    symbols = visit.body.get("symbols") or []
+    if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
+        raise BadInput("`symbols` is no list of texts.", 'Send, say, ["SPY", "QQQ"].')
+    csv, universe = visit.field("csv") or None, visit.field("universe")
+    if sum(map(bool, (csv, universe, symbols))) != 1:
+        raise BadInput("Give one of universe, csv and symbols.", "Say etf_universe:core_etfs.")
+    return visit.tick.loads.request(
+        universe,
+        symbols=symbols,
+        csv=csv,
+        duration=visit.field("for") or None,
+        first=_day(visit.field("from")),
+        last=_day(visit.field("to")),
+        timeframes=_words(visit.body.get("timeframes")),
+        refresh=visit.body.get("refresh") is True,
+    )
+
+
+def loads(visit: Visit) -> Response:
+    """The newest loads, by `state`, `q` and `before`."""
+    found = Filter.read(visit).newest(visit, MOST_JOBS)
+    return JSONResponse({"loads": [progress_as_dict(p) for p in found]})
+
+
+def load(visit: Visit) -> Response:
+    """One load: how far it is, what it came to, what went wrong."""
+    return JSONResponse(progress_as_dict(_progress(visit)))
+
+
+def cancel(visit: Visit) -> Response:
+    """End a load; what is done stays done."""
+    load = _progress(visit).load
+    who = visit.who.name if visit.who else ""
+    if visit.tick.loads.cancel(load.id, f"Cancelled by {who}."):
+        visit.note("cancel", f"{load.id} {load.title}")
+    return JSONResponse(progress_as_dict(_progress(visit)))
+
+
+def retry(visit: Visit) -> Response:
+    """Ask again for what failed or was cancelled."""
+    load = _progress(visit).load
+    if visit.tick.loads.retry(load.id):
+        visit.note("retry", f"{load.id} {load.title}")
+    return JSONResponse(progress_as_dict(_progress(visit)))
+
+
+def _progress(visit: Visit) -> Progress:
+    tick = visit.tick
+    return tick.loads.progress(tick.loads.find(visit.path("id")))
+
+
+def plan_as_dict(made: Plan) -> dict[str, Any]:
+    return {
+        "request": request_as_dict(made.request),
+        "summary": summary_of(made),
+        "calls": [
+            {
+                "kind": p.call.kind,
+                "timeframe": p.call.timeframe,
+                "symbol": p.call.symbol,
+                "from": p.call.span.start.isoformat(),
+                "to": p.call.span.last.isoformat(),
+                "cells": p.cells,
+            }
+            for p in made.calls
+        ],
+        "skips": [
+            {"timeframe": s.timeframe, "cause": s.cause, "cells": s.cells} for s in made.skips
+        ],
+    }
+
+
+def progress_as_dict(progress: Progress) -> dict[str, Any]:
+    load = progress.load
+    return {
+        "id": str(load.id),
+        "job_id": load.client_id,
+        "title": load.title,
+        "state": load.state.value,
+        "message": load.message,
+        "requested_by": load.requested_by,
+        "request": load.request,
+        "percent": progress.percent,
+        "held": progress.held,
+        "expected": progress.expected,
+        "calls": progress.calls,
+        "calls_planned": progress.calls_planned,
+        "calls_failed": progress.calls_failed,
+        "bars_new": progress.rows_new,
+        "bars_changed": progress.rows_changed,
+        "seconds_left": progress.seconds_left,
+        "current": str(progress.current) if progress.current else None,
+        "errors": [
+            {
+                "kind": e.kind,
+                "calls": e.calls,
+                "failed": e.failed,
+                "symbol": e.symbol,
+                "example": e.example,
+            }
+            for e in progress.errors
+        ],
+        "report": load.report,
+        "created_at": _iso(load.created_at),
+        "started_at": _iso(load.started_at),
+        "finished_at": _iso(load.finished_at),
+    }
+
+
+# --- coverage and system ------------------------------------------------------------------
+def coverage(visit: Visit) -> Response:
+    """Sessions expected and held of every symbol of a universe, and why the rest is not."""
+    tick = visit.tick
+    symbols = tick.universes.members(visit.query("universe"))
+    words = _words([visit.query("timeframe", "day")])
+    first, last, duration = visit.query("from"), visit.query("to"), visit.query("for")
+    given = first or last or duration
+    span = tick.loads.span(duration or None, _day(first), _day(last)) if given else None
+    view = tick.holdings.coverage(symbols, _timeframe(words), span)
+    items = [
+        {
+            "symbol": i.symbol,
+            "expected": i.expected,
+            "held": i.held,
+            "causes": {cause.value: n for cause, n in i.causes},
+        }
+        for i in item_results(view.grid)
+    ]
+    return JSONResponse({"items": items, "never_heard_of": list(view.unknown)})
+
+
+def system(visit: Visit) -> Response:
+    """How the installation is doing."""
+    found = look(visit.tick.database, visit.tick.settings)
+    return JSONResponse(
+        {
+            "workers_alive": found.alive,
+            "leases": [{"worker": x.worker, "calls": x.calls} for x in found.leases],
+            "budgets": [
+                {"vendor": b.vendor, "granted": b.granted, "throttled": b.throttled}
+                for b in found.budgets
+            ],
+            "database": found.address,
+            "server": found.server,
+            "schema": list(found.steps),
+            "vendor": found.vendor,
+            "environment": found.environment,
+            "bytes": found.sizes.bytes,
+            "bars": found.sizes.bars,
+            "open_loads": found.sizes.open_loads,
+        }
+    )
+
+
+def _timeframe(text: str) -> Timeframe:
+    try:
+        return Timeframe(text)
+    except ValueError:
+        raise BadInput(f"{text[:40]!r} is not a timeframe.", "Use day, hour or 1min.") from None
+
+
+def _words(given: object) -> str:
+    if isinstance(given, list):
+        return ",".join(str(word) for word in given) or "day"
+    return str(given) if given else "day"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,87 @@
+"""Puts the page together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tickstock.service import TickStock
+from tickstock.service.access import Access
+from tickstock.web import answers
+from tickstock.web.door import Door
+from tickstock.web.live import Live
+from tickstock.web.routes import RULES
+from tickstock.web.site import Site
+from tickstock.web.static import serve_file
+from tickstock.web.visit import Desk, Kind, Visit, endpoint
+
+log = logging.getLogger("tickstock.web")
+LARGEST_BODY = 256 * 1024
+QUICK = 5
+"""Level of compression: most of the gain, at a third of the time of the highest."""
+
+
+def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
+    """The page of an open installation, as an ASGI application."""
+    live = Live(tick.database.conninfo)
+    routes = [Route(r.path, endpoint(r), methods=[r.method]) for r in RULES]
+    routes.append(Route("/static/{name:path}", serve_file, methods=["GET"]))
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(Door, site=site),
+            Middleware(GZipMiddleware, compresslevel=QUICK),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY),
+        ],
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+        lifespan=_listening(live),
+    )
+    app.state.desk = Desk(tick, access, site, live)
+    return app
+
+
+def _listening(live: Live) -> object:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(live.run())
+        try:
+            yield
+        finally:
+            live.close()
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    return lifespan
+
+
+def _visit(request: Request) -> Visit:
+    wants_json = request.url.path.startswith("/api") or "html" not in request.headers.get(
+        "accept", ""
+    )
+    kind = Kind.JSON if wants_json else Kind.PAGE
+    return Visit(request.app.state.desk, request, kind, FormData(), {})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    texts = {404: "There is no such page.", 405: "This address does not take that method."}
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    return answers.of_status(_visit(request), status, texts.get(status, f"{detail}."))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("%s failed", request.url.path, exc_info=error)
+    return answers.of_fault(_visit(request))

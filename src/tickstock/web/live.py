@@ -1,0 +1,93 @@
+"""Tells open pages that something has changed, so that they ask again.
+
+One connection per process listens to the database; each open page holds one stream of server-sent
+events. A nudge carries no data: the database is the only memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import psycopg
+import structlog
+
+from tickstock.store.listen import LOAD, UNIVERSE, notifications
+
+log = structlog.get_logger("tickstock.web")
+EVENTS = {UNIVERSE: "universes", LOAD: "loads"}
+KEEP_ALIVE = 15.0
+"""Seconds after which a silent stream says something, so that nobody between takes it for dead."""
+LONGEST_STREAM = 600.0
+"""A stream ends after this time; the browser opens another one, which checks the session again."""
+LONGEST_WAIT = 15.0
+
+
+class Live:
+    """`run` listens until cancelled; `stream` is what one page reads; `close` ends all streams."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._pages: set[Page] = set()
+        self._closed = False
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        wait = 0.5
+        while True:
+            try:
+                async for channel, _ in notifications(self._conninfo, list(EVENTS)):
+                    wait = 0.5
+                    self.listening.set()
+                    # A fresh connection may have missed something of any kind.
+                    self._nudge([EVENTS[channel]] if channel else list(EVENTS.values()))
+            except psycopg.OperationalError as e:
+                log.warning("not listening to the database", error=str(e))
+            self.listening.clear()
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _nudge(self, events: list[str]) -> None:
+        for page in self._pages:
+            page.nudge(events)
+
+    def close(self) -> None:
+        """End every stream, and begin no other."""
+        self._closed = True
+        for page in self._pages:
+            page.nudge([])
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Server-sent events for one page."""
+        page = Page()
+        self._pages.add(page)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST_STREAM
+        try:
+            yield "retry: 1000\nevent: hello\ndata:\n\n"
+            while not self._closed and loop.time() < end:
+                events = await page.next()
+                yield "".join(f"event: {e}\ndata:\n\n" for e in events) or ":\n\n"
+        finally:
+            self._pages.discard(page)
+
+
+class Page:
+    """What one open page has not been told yet: kinds of events, each at most once."""
+
+    def __init__(self) -> None:
+        self._pending: set[str] = set()
+        self._changed = asyncio.Event()
+
+    def nudge(self, events: list[str]) -> None:
+        self._pending.update(events)
+        self._changed.set()
+
+    async def next(self) -> list[str]:
+        """What has happened, after some time also nothing."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE)
+        self._changed.clear()
+        events, self._pending = sorted(self._pending), set()
+        return events

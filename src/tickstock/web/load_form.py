@@ -1,0 +1,166 @@
+"""The form of the Historical Data page: what it says, and the same as a command line.
+
+Its state is an address, so that a form can be kept, linked to, and shown again after signing in.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from tickstock.errors import BadDates, BadInput
+from tickstock.loading.request import LoadRequest
+from tickstock.service import TickStock
+
+DURATIONS = (
+    ("1d", "1 Day"),
+    ("2d", "2 Days"),
+    ("1w", "1 Week"),
+    ("1mo", "1 Month"),
+    ("3mo", "3 Months"),
+    ("6mo", "6 Months"),
+    ("1y", "1 Year"),
+    ("2y", "2 Years"),
+    ("5y", "5 Years"),
+    ("dates", "Dates …"),
+)
+TIMEFRAMES = (
+    ("day", "Day", "also week and month"),
+    ("hour", "Hour", ""),
+    ("1min", "Minute", ""),
+)
+UNIVERSE, CSV = "universe", "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadForm:
+    """The fields as typed. `first` and `last` count only where `duration` is `dates`; an
+    `expression` comes before a picked `universe`."""
+
+    source: str = UNIVERSE
+    universe: str = ""
+    expression: str = ""
+    csv: str = ""
+    timeframes: tuple[str, ...] = ("day",)
+    duration: str = "1y"
+    first: str = ""
+    last: str = ""
+    missing_only: bool = True
+    search: str = ""
+
+    @classmethod
+    def read(cls, pairs: Iterable[tuple[str, Any]]) -> LoadForm:
+        """From the fields of an address or a posted form; unknown ones are ignored.
+
+        A box that is not ticked is not sent: `form` tells that there was a form at all.
+        """
+        fields: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if isinstance(value, str):
+                fields.setdefault(name, []).append(value.strip())
+        one = {name: values[-1] for name, values in fields.items()}
+        typed = "form" in one
+        return cls(
+            source=CSV if one.get("source") == CSV else UNIVERSE,
+            universe=one.get("universe", ""),
+            expression=one.get("expression", ""),
+            csv=one.get("csv", ""),
+            timeframes=tuple(fields.get("timeframes", [] if typed else ["day"])),
+            duration=one.get("duration", "1y"),
+            first=one.get("from", ""),
+            last=one.get("to", ""),
+            missing_only="missing_only" in one or not typed,
+            search=one.get("q", ""),
+        )
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it says yet what to load."""
+        return bool(self.csv if self.source == CSV else self.expression or self.universe)
+
+    @property
+    def by_dates(self) -> bool:
+        return self.duration == "dates"
+
+    def request(self, tick: TickStock) -> LoadRequest:
+        """What it asks for. Raises what `Loads.request` raises, and BadDates for other dates."""
+        if not self.chosen:
+            raise BadInput("No universe was chosen.", "Pick one, or write an expression.")
+        csv = self.csv if self.source == CSV else None
+        first, last = (_day(self.first), _day(self.last)) if self.by_dates else (None, None)
+        if self.by_dates and first is None:
+            raise BadDates("No first date was given.", "Give one, or choose a duration.")
+        return tick.loads.request(
+            "" if csv else self.expression or self.universe,
+            csv=csv,
+            duration=None if self.by_dates else self.duration,
+            first=first,
+            last=last,
+            timeframes=",".join(self.timeframes),
+            refresh=not self.missing_only,
+        )
+
+    def command(self) -> str:
+        """The command line that does the same."""
+        words = ["tickstock", "load"]
+        words += ["--csv", self.csv] if self.source == CSV else [self.expression or self.universe]
+        if self.by_dates:
+            words += ["--from", self.first] + (["--to", self.last] if self.last else [])
+        else:
+            words += ["--for", self.duration]
+        if self.timeframes != ("day",):
+            words += ["--timeframes", ",".join(self.timeframes)]
+        return shlex.join(words + (["--refresh"] if not self.missing_only else []))
+
+    def address(self) -> str:
+        """The page with this form."""
+        pairs = [("form", "1"), ("source", self.source), ("duration", self.duration)]
+        named = {"universe": self.universe, "expression": self.expression, "csv": self.csv}
+        named |= {"from": self.first, "to": self.last}
+        pairs += [(name, value) for name, value in named.items() if value]
+        pairs += [("timeframes", t) for t in self.timeframes]
+        pairs += [("missing_only", "1")] if self.missing_only else []
+        return f"/admin/historical-data?{urlencode(pairs)}"
+
+
+def form_of_load(request: dict[str, Any]) -> LoadForm:
+    """The form that asks for what a load was asked for."""
+    name = str(request.get("universe", ""))
+    csv = name.removeprefix("csv:") if name.startswith("csv:") else ""
+    return LoadForm(
+        source=CSV if csv else UNIVERSE,
+        universe=name if not csv and is_name(name) else "",
+        expression="" if csv or is_name(name) else name,
+        csv=csv,
+        timeframes=tuple(request.get("timeframes", ["day"])),
+        duration="dates",
+        first=str(request.get("from", "")),
+        last=str(request.get("to", "")),
+        missing_only=not request.get("refresh", False),
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether this is one universe (`type:key`) rather than an expression."""
+    return re.fullmatch(r"\w+:\w+", text) is not None
+
+
+def matches(search: str, *texts: str) -> bool:
+    """Whether every word of the search begins or is in one of the texts, whatever capitals."""
+    hay = " ".join(texts).lower()
+    return all(word in hay for word in search.lower().split())
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
+

@@ -1,0 +1,144 @@
+"""The OpenAPI document, made from the table of routes. What the table does not say, query fields
+and bodies, is said here; a test holds both together."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+import tickstock
+from tickstock.web.visit import Kind, Rule, Visit
+
+TEXT: dict[str, Any] = {"type": "string"}
+DATE: dict[str, Any] = {"type": "string", "format": "date"}
+TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
+MODE: dict[str, Any] = {"enum": ["replace", "preserve"]}
+
+LOAD_BODY: dict[str, Any] = {
+    "type": "object",
+    "description": "One of universe, csv and symbols; `for`, or `from` with or without `to`.",
+    "properties": {
+        "universe": TEXT | {"description": "type:key, or an expression over universes"},
+        "csv": TEXT | {"description": "bare name of a file in the configured folder"},
+        "symbols": TEXTS,
+        "for": TEXT | {"description": "1d, 2d, 1w, 1mo, 3mo, 6mo, 1y, 2y, 5y, all"},
+        "from": DATE,
+        "to": DATE,
+        "timeframes": {"type": "array", "items": {"enum": ["day", "hour", "1min"]}},
+        "refresh": {"type": "boolean", "description": "ask again for what is held"},
+        "digest": TEXT | {"description": "submit exactly the plan with this digest"},
+        "job_id": TEXT | {"description": "your own id; the same id is the same load"},
+    },
+}
+TRIGGER_BODY: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "universe_key": TEXT,
+        "csv_file": TEXT,
+        "years": {"type": "number", "exclusiveMinimum": 0, "maximum": 50},
+        "duration": TEXT,
+        "timeframes": TEXTS,
+        "job_id": TEXT,
+    },
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/plan": LOAD_BODY,
+    "/api/loads": LOAD_BODY,
+    "/api/organize": {
+        "type": "object",
+        "required": ["digest"],
+        "properties": {"mode": MODE, "digest": TEXT, "allow": TEXTS},
+    },
+    "/admin/historical-data/trigger-universe-load": TRIGGER_BODY,
+}
+QUERIES: dict[str, dict[str, Any]] = {
+    "/api/members": {"expression": TEXT},
+    "/api/organize": {"mode": MODE},
+    "/api/loads": {"state": TEXT, "q": TEXT, "before": TEXT | {"format": "date-time"}},
+    "/api/coverage": {"universe": TEXT, "timeframe": TEXT, "for": TEXT, "from": DATE, "to": DATE},
+}
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "message"],
+    "properties": {"error": TEXT, "what": TEXT, "hint": TEXT, "message": TEXT},
+}
+REASONS = {
+    "401": "nobody is signed in",
+    "403": "the role is too low, or the request comes from elsewhere",
+    "404": "no such universe or load",
+    "409": "the state has moved since, or somebody else was first",
+    "422": "the input cannot be what it should be",
+    "503": "the database does not answer",
+}
+ABOUT = """Sign in with `POST /sign-in` (`{"name": ..., "password": ...}`) and keep the cookie.
+Requests that write carry `Origin` with the address of this page."""
+
+
+def show(visit: Visit) -> Response:
+    """This document."""
+    del visit
+    return JSONResponse(document())
+
+
+@cache
+def document() -> dict[str, Any]:
+    from tickstock.web.routes import RULES
+
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in RULES:
+        if documented(rule):
+            paths.setdefault(rule.path, {})[rule.method.lower()] = _operation(rule)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "TickStock", "version": tickstock.__version__, "description": ABOUT},
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": ERROR},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "tickstock"},
+            },
+        },
+        "security": [{"session": []}],
+    }
+
+
+def documented(rule: Rule) -> bool:
+    """Routes for programs: JSON, and not the stream that only the page reads."""
+    return rule.kind is Kind.JSON and rule.role is not None and rule.path != "/live"
+
+
+def _operation(rule: Rule) -> dict[str, Any]:
+    text = (rule.handler.__doc__ or "").strip()
+    success = "410" if rule.path.endswith("/rebuild-cache") else "200"
+    if (rule.method, rule.path) == ("POST", "/api/loads"):
+        success = "201"
+    reasons = {status: _failure(reason) for status, reason in REASONS.items()}
+    operation: dict[str, Any] = {
+        "summary": text,
+        "operationId": f"{rule.handler.__module__.rpartition('.')[2]}_{rule.handler.__name__}_"
+        f"{rule.method.lower()}",
+        "description": f"Role: {rule.role}.",
+        "parameters": _parameters(rule),
+        "responses": {success: {"description": text}} | reasons,
+    }
+    if rule.method == "POST" and rule.path in BODIES:
+        content = {"application/json": {"schema": BODIES[rule.path]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _failure(reason: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": reason, "content": {"application/json": {"schema": schema}}}
+
+
+def _parameters(rule: Rule) -> list[dict[str, Any]]:
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": TEXT}
+        for name in re.findall(r"{(\w+)}", rule.path)
+    ]
+    queries = QUERIES.get(rule.path, {}) if rule.method == "GET" else {}
+    return in_path + [{"name": n, "in": "query", "schema": s} for n, s in queries.items()]

@@ -1,0 +1,91 @@
+"""Templates, and how numbers, times and words are written for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from tickstock.web.static import address
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Our templates; whatever is put into them is escaped."""
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("tickstock.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    env.globals["static"] = address
+    env.filters.update(
+        n=number, ago=ago, time=time_text, lasts=duration_text, words=words, size=size_text,
+        plural=plural,
+    )  # fmt: skip
+    return env
+
+
+def render(template: str, **context: Any) -> str:
+    return templates().get_template(template).render(**context)
+
+
+def number(value: float | None) -> str:
+    """`12,345`; a dash where nothing is known."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 symbol`, `1,200 symbols`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def words(name: str) -> str:
+    """A name of ours for people: `completed_with_errors` → `completed with errors`."""
+    return str(name).replace("_", " ")
+
+
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in one unit: `just now`, `5 min ago`, `3 days ago`."""
+    if at is None:
+        return "–"
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    if seconds < MINUTE:
+        return "just now"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min ago"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h ago"
+    days = int(seconds // DAY)
+    return f"{days} day{'s' * (days > 1)} ago" if days < 100 else f"{at:%Y-%m-%d}"
+
+
+def time_text(at: datetime | None) -> str:
+    """A moment in UTC, to the second."""
+    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration_text(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `2.5 h`."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 90 * MINUTE else f"{seconds / HOUR:.1f} h"
+
+
+def size_text(count: float) -> str:
+    """Bytes: `1.2 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

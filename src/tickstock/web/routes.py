@@ -1,0 +1,76 @@
+"""Every route and who may use it. There is no other way in: the router is made from this table."""
+
+from __future__ import annotations
+
+from tickstock.service.access import Role
+from tickstock.web import (
+    api,
+    coverage,
+    historical,
+    jobs,
+    old_routes,
+    openapi,
+    sign_in,
+    system,
+    universes,
+)
+from tickstock.web.visit import Kind, Rule
+
+VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
+PART, JSON = Kind.PART, Kind.JSON
+HISTORICAL = "/admin/historical-data"
+
+RULES = (
+    Rule("GET", "/healthz", system.healthz, None, JSON),
+    # signing in
+    Rule("GET", "/sign-in", sign_in.show, None),
+    Rule("POST", "/sign-in", sign_in.enter, None, form_at="/sign-in"),
+    Rule("GET", "/sign-in/link/{token}", sign_in.follow_link, None),
+    Rule("POST", "/sign-out", sign_in.leave, None),
+    # pages, and their parts
+    Rule("GET", "/", system.home, VIEWER),
+    Rule("GET", "/live", system.live, VIEWER, JSON),
+    Rule("GET", HISTORICAL, historical.show, VIEWER),
+    Rule("GET", f"{HISTORICAL}/picker", historical.picker, VIEWER, PART),
+    Rule("GET", f"{HISTORICAL}/plan", historical.plan, OPERATOR, PART),
+    Rule("POST", f"{HISTORICAL}/load", historical.load, OPERATOR, form_at=HISTORICAL),
+    Rule("GET", "/jobs", jobs.list_all, VIEWER),
+    Rule("GET", "/jobs/rows", jobs.rows, VIEWER, PART),
+    Rule("GET", "/jobs/recent", jobs.recent, VIEWER, PART),
+    Rule("GET", "/jobs/{id}", jobs.show, VIEWER),
+    Rule("GET", "/jobs/{id}/progress", jobs.progress, VIEWER, PART),
+    Rule("POST", "/jobs/{id}/cancel", jobs.cancel, OPERATOR, form_at="/jobs"),
+    Rule("POST", "/jobs/{id}/retry", jobs.retry, OPERATOR, form_at="/jobs"),
+    Rule("GET", "/universes", universes.list_all, VIEWER),
+    Rule("GET", "/universes/rows", universes.rows, VIEWER, PART),
+    Rule("GET", "/universes/organize", universes.plan_organize, ADMIN),
+    Rule("POST", "/universes/organize", universes.organize, ADMIN, form_at="/universes/organize"),
+    Rule("GET", "/universes/{ref}", universes.show, VIEWER),
+    Rule("GET", "/coverage", coverage.show, VIEWER),
+    Rule("GET", "/system", system.show, VIEWER),
+    # what existing clients call
+    Rule("GET", f"{HISTORICAL}/universes", old_routes.universes, VIEWER, JSON),
+    Rule("POST", f"{HISTORICAL}/trigger-universe-load", old_routes.trigger, OPERATOR, JSON),
+    Rule("GET", f"{HISTORICAL}/jobs/status", old_routes.statuses, VIEWER, JSON),
+    Rule("GET", f"{HISTORICAL}/job/{{id}}/status", old_routes.status, VIEWER, JSON),
+    Rule("POST", f"{HISTORICAL}/job/{{id}}/cancel", old_routes.cancel, OPERATOR, JSON),
+    Rule("GET", f"{HISTORICAL}/rebuild-cache", old_routes.gone, VIEWER, JSON),
+    Rule("POST", f"{HISTORICAL}/rebuild-cache", old_routes.gone, VIEWER, JSON),
+    # the API
+    Rule("GET", "/api/openapi.json", openapi.show, VIEWER, JSON),
+    Rule("GET", "/api/universes", api.universes, VIEWER, JSON),
+    Rule("GET", "/api/universes/{ref}", api.universe, VIEWER, JSON),
+    Rule("GET", "/api/universes/{ref}/history", api.universe_history, VIEWER, JSON),
+    Rule("GET", "/api/members", api.members, VIEWER, JSON),
+    Rule("GET", "/api/organize", api.organize_plan, ADMIN, JSON),
+    Rule("POST", "/api/organize", api.organize, ADMIN, JSON),
+    Rule("GET", "/api/csv-files", api.csv_files, VIEWER, JSON),
+    Rule("POST", "/api/plan", api.plan, OPERATOR, JSON),
+    Rule("GET", "/api/loads", api.loads, VIEWER, JSON),
+    Rule("POST", "/api/loads", api.submit, OPERATOR, JSON),
+    Rule("GET", "/api/loads/{id}", api.load, VIEWER, JSON),
+    Rule("POST", "/api/loads/{id}/cancel", api.cancel, OPERATOR, JSON),
+    Rule("POST", "/api/loads/{id}/retry", api.retry, OPERATOR, JSON),
+    Rule("GET", "/api/coverage", api.coverage, VIEWER, JSON),
+    Rule("GET", "/api/system", api.system, VIEWER, JSON),
+)

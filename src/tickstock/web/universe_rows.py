@@ -1,0 +1,84 @@
+"""Universes as lines of a list: grouped by type, searched, with their health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tickstock.model import UNIVERSE_TYPES
+from tickstock.store.universes import Listed
+from tickstock.web.load_form import matches
+
+TYPE_NAMES = {
+    "etf_universe": "ETF universes",
+    "stock_universe": "Stock universes",
+    "stock_etf_combo": "Stocks and ETFs (old type, read only)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One universe. `health` is `ok`, `empty`, `unreadable` or `old type`."""
+
+    ref: str
+    type: str
+    key: str
+    name: str
+    symbols: int | None
+    expression: str | None
+    updated_at: datetime | None
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The universes of one type."""
+
+    type: str
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search shows: `total` match, those in `groups` are shown; `picked` comes on top when
+    it is not among them."""
+
+    groups: tuple[Group, ...]
+    total: int
+    shown: int
+    picked: Line | None
+
+
+def search(rows: Sequence[Listed], text: str, most: int, picked: str = "") -> Found:
+    """The universes whose name, key or type holds every word of `text`, the first `most`."""
+    hits = [r for r in rows if matches(text, r.name, r.ref.key, r.ref.type)]
+    shown = [line_of(r) for r in hits[:most]]
+    chosen: Line | None = None
+    if picked and all(line.ref != picked for line in shown):
+        chosen = next((line_of(r) for r in rows if str(r.ref) == picked), None)
+    return Found(_groups(shown), len(hits), len(shown), chosen)
+
+
+def line_of(row: Listed) -> Line:
+    ref = row.ref
+    return Line(
+        str(ref), ref.type, ref.key, row.name, row.symbols, row.expression, row.updated_at,
+        _health(row),
+    )  # fmt: skip
+
+
+def _health(row: Listed) -> str:
+    if row.symbols is None:
+        return "unreadable"
+    if not row.symbols:
+        return "empty"
+    return "ok" if row.ref.type in UNIVERSE_TYPES else "old type"
+
+
+def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
+    by_type: dict[str, list[Line]] = {}
+    for line in lines:
+        by_type.setdefault(line.type, []).append(line)
+    return tuple(Group(t, TYPE_NAMES.get(t, t), tuple(found)) for t, found in by_type.items())

@@ -1,0 +1,195 @@
+"""One request, as handlers see it, and how it gets to them: read, signed in, allowed.
+
+Handlers are plain functions that run in a thread, because the service waits for the database.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tickstock.errors import BadInput, TickStockError
+from tickstock.service import TickStock
+from tickstock.service.access import Access, Role, Visitor
+from tickstock.web import answers
+from tickstock.web.live import Live
+from tickstock.web.render import render
+from tickstock.web.site import Site
+
+log = logging.getLogger("tickstock.web")
+MOST_FIELDS = 200
+
+
+class Kind(enum.StrEnum):
+    """What a route answers: a whole page, a part of one, or JSON (also a stream of events)."""
+
+    PAGE = "page"
+    PART = "part"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every handler may use."""
+
+    tick: TickStock
+    access: Access
+    site: Site
+    live: Live
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: the address, the fields of a form or a JSON body, and who asks."""
+
+    desk: Desk
+    request: Request
+    kind: Kind
+    fields: FormData
+    body: Mapping[str, Any]
+    who: Visitor | None = None
+
+    @property
+    def tick(self) -> TickStock:
+        return self.desk.tick
+
+    @property
+    def address(self) -> str:
+        """Path and query."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+    @property
+    def client(self) -> str:
+        return self.request.client.host if self.request.client else ""
+
+    def path(self, name: str) -> str:
+        return str(self.request.path_params[name])
+
+    def query(self, name: str, otherwise: str = "") -> str:
+        return self.request.query_params.get(name, otherwise)
+
+    def field(self, name: str, otherwise: str = "") -> str:
+        """A field of the form or of the JSON body, as text."""
+        value = self.body.get(name) if self.body else self.fields.get(name)
+        return otherwise if value is None else str(value)
+
+    def may(self, role: str) -> bool:
+        """Whether the one who asks has the role, or a higher one."""
+        return self.who is not None and self.who.role.covers(Role(role))
+
+    def note(self, action: str, subject: str = "") -> None:
+        """Keep in the audit log that the one who asks did this."""
+        self.desk.access.note(self.who.name if self.who else "", action, subject)
+
+    def page(self, template: str, status: int = 200, **context: Any) -> Response:
+        return HTMLResponse(render(template, visit=self, **context), status)
+
+    def go(self, address: str) -> Response:
+        """Look there next, with GET."""
+        return RedirectResponse(address, 303)
+
+
+Handler = Callable[[Visit], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One route, and who may use it: `role` None is everybody, also without signing in.
+
+    `form_at` is the page on which the fields of this route's form are typed; there they are shown
+    again when the session ended in between.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None
+    kind: Kind = Kind.PAGE
+    form_at: str = ""
+
+
+def endpoint(rule: Rule) -> Callable[[Request], Any]:
+    """What the router calls for a rule."""
+
+    async def answer(request: Request) -> Response:
+        desk: Desk = request.app.state.desk
+        visit = Visit(desk, request, rule.kind, FormData(), {})
+        try:
+            visit = await _with_body(visit)
+        except TickStockError as e:
+            return answers.of_error(visit, e)
+        return await run_in_threadpool(_answer, rule, visit)
+
+    return answer
+
+
+def _answer(rule: Rule, visit: Visit) -> Response:
+    try:
+        visit = _with_visitor(visit)
+        if rule.role is not None:
+            if visit.who is None:
+                return answers.sign_in_first(visit, _back(rule, visit))
+            if not visit.may(rule.role):
+                return answers.not_allowed(visit, rule.role)
+        return rule.handler(visit)
+    except TickStockError as e:
+        log.info("%s %s: %s", rule.method, visit.request.url.path, e)
+        return answers.of_error(visit, e)
+    except Exception:
+        log.exception("%s %s failed", rule.method, visit.request.url.path)
+        return answers.of_fault(visit)
+
+
+def _with_visitor(visit: Visit) -> Visit:
+    token = visit.request.cookies.get(visit.desk.site.cookie)
+    who = visit.desk.access.visitor(token) if token else None
+    return Visit(visit.desk, visit.request, visit.kind, visit.fields, visit.body, who)
+
+
+async def _with_body(visit: Visit) -> Visit:
+    request = visit.request
+    if request.method in ("GET", "HEAD"):
+        return visit
+    if request.headers.get("content-type", "").startswith("application/json"):
+        body = _object(await request.body())
+        return Visit(visit.desk, request, visit.kind, visit.fields, body)
+    fields = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=65_536)
+    return Visit(visit.desk, request, visit.kind, fields, {})
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        body = msgspec.json.decode(data or b"{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise BadInput("The body is not JSON.", "Send one JSON object.") from None
+    if not isinstance(body, dict):
+        raise BadInput(f"The body is a JSON {type(body).__name__}.", "Send one JSON object.")
+    return body
+
+
+def _back(rule: Rule, visit: Visit) -> str:
+    """Where to go after signing in: the same page, or the one that shows the typed form again."""
+    if rule.kind is Kind.PART:
+        return local(urlsplit(visit.request.headers.get("hx-current-url", "")).path)
+    if rule.method == "GET":
+        return visit.address
+    typed = [(k, v) for k, v in visit.fields.multi_items() if isinstance(v, str) and k != "digest"]
+    return f"{rule.form_at or '/'}?{urlencode(typed)}" if typed else rule.form_at or "/"
+
+
+def local(address: str) -> str:
+    """The address if it is a path of this page, else the start."""
+    parts = urlsplit(address)
+    foreign = parts.scheme or parts.netloc or not address.startswith("/")
+    return "/" if foreign or address[1:2] in ("/", "\\") else address
