@@ -7,9 +7,12 @@ What people type is inclusive (`--from A --to B`): `Span.inclusive` is the one d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
 
 from tickstock.errors import BadDates
 
@@ -125,14 +128,8 @@ def days_of(span: Span) -> Iterator[date]:
         day += ONE_DAY
 
 
-def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Half-open index ranges of the consecutive true values in `flags`."""
-    start = -1
-    for i, flag in enumerate(flags):
-        if flag and start < 0:
-            start = i
-        elif not flag and start >= 0:
-            yield start, i
-            start = -1
-    if start >= 0:
-        yield start, len(flags)
+def runs(flags: npt.ArrayLike) -> Iterator[tuple[int, int]]:
+    """Half-open index ranges of the consecutive true values in `flags` (one dimension)."""
+    padded = np.concatenate(([False], np.asarray(flags, dtype=bool), [False]))
+    edges = np.flatnonzero(padded[1:] != padded[:-1]).tolist()
+    return zip(edges[::2], edges[1::2], strict=True)

@@ -210,7 +210,7 @@ def _holes(
     fresh = calendar.days[lo:hi] >= recent
     yield from _empty_holes(target, (state == 0) & ~fresh, lo, calendar, now, OLD_EMPTY_STANDS)
     yield from _empty_holes(target, (state == 0) & fresh, lo, calendar, now, RECENT_EMPTY_STANDS)
-    for a, b in runs((state == 2).tolist()):
+    for a, b in runs(state == 2):
         part = _from_to(calendar, lo + a, lo + b)
         detail = "The vendor's bar cannot be true."
         yield Hole(
@@ -222,6 +222,6 @@ def _empty_holes(
     target: Target, flags: Flags, lo: int, calendar: Calendar, now: datetime, stands: timedelta
 ) -> Iterator[Hole]:
     detail = f"The vendor's answer of {now.astimezone(UTC):%Y-%m-%d} holds no bar."
-    for a, b in runs(flags.tolist()):
+    for a, b in runs(flags):
         part = _from_to(calendar, lo + a, lo + b)
         yield Hole(target.instrument_id, part, HoleCause.VENDOR_EMPTY, detail, now, now + stands)

@@ -170,8 +170,10 @@ CREATE TABLE tickstock.tickers (
 CREATE INDEX tickers_of_instrument ON tickstock.tickers (instrument_id);
 
 -- ---------------------------------------------------------------------- bars (raw, unadjusted)
+-- No foreign key to instruments: checking it row by row made writing four times slower (measured:
+-- 302,000 rows/s with it, 1,156,000 without). Instruments are never deleted.
 CREATE TABLE tickstock.bars_day (
-    instrument_id integer NOT NULL REFERENCES tickstock.instruments,
+    instrument_id integer NOT NULL,
     at     date NOT NULL,
     open   double precision NOT NULL,
     high   double precision NOT NULL,
@@ -183,7 +185,7 @@ CREATE TABLE tickstock.bars_day (
     PRIMARY KEY (instrument_id, at)
 );
 CREATE TABLE tickstock.bars_hour (
-    instrument_id integer NOT NULL REFERENCES tickstock.instruments,
+    instrument_id integer NOT NULL,
     at     timestamptz NOT NULL,
     open   double precision NOT NULL,
     high   double precision NOT NULL,
@@ -195,8 +197,6 @@ CREATE TABLE tickstock.bars_hour (
     PRIMARY KEY (instrument_id, at)
 );
 CREATE TABLE tickstock.bars_minute (LIKE tickstock.bars_hour INCLUDING ALL);
-ALTER TABLE tickstock.bars_minute
-    ADD FOREIGN KEY (instrument_id) REFERENCES tickstock.instruments;
 
 -- The bar that a later answer replaced: what was believed until `replaced_at`.
 CREATE TABLE tickstock.bar_revisions (
