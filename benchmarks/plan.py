@@ -14,7 +14,7 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -64,6 +64,11 @@ def cases(calendar: Calendar, span: Span, symbols: int) -> Iterator[Case]:
     for name, limits in (("5 a minute", BASIC), ("no limit", UNLIMITED)):
         label = f"scattered, minutes of a year, {name}"
         yield Case(label, Timeframe.MINUTE, limits, year, always, scattered)
+    filed = replace(BASIC, flat_days=span)
+    yield Case("the same, with files", Timeframe.MINUTE, filed, year, always, scattered)
+    label = "fresh, minutes of a year, with files"
+    yield Case(label, Timeframe.MINUTE, filed, year, always[: symbols // 10], NOTHING)
+    yield Case("fresh, listing dates, with files", Timeframe.DAY, filed, span, dated, NOTHING)
 
 
 def held_of(flags: Flags, calendar: Calendar, first: int) -> HeldSpans:
@@ -100,8 +105,19 @@ def main() -> None:
     last = calendar.index(date(2026, 11, 19))
     span = Span.inclusive(calendar.day(last + 1 - SESSIONS), calendar.day(last))
     print(f"{symbols} symbols x {SESSIONS} sessions ({span})")
-    head = ("case", "missing", "holes s", "plan s", "all s", "days", "ticker", "exact", "MB")
-    print("{:40}{:>12}{:>9}{:>8}{:>8}{:>7}{:>9}{:>7}{:>6}".format(*head))
+    head = (
+        "case",
+        "missing",
+        "holes s",
+        "plan s",
+        "all s",
+        "days",
+        "files",
+        "ticker",
+        "exact",
+        "MB",
+    )
+    print("{:40}{:>12}{:>9}{:>8}{:>8}{:>7}{:>7}{:>9}{:>7}{:>6}".format(*head))
     for case in cases(calendar, span, symbols):
         runs = [plan(case, calendar) for _ in range(3)]
         holes = statistics.median(run[0] for run in runs)
@@ -110,7 +126,8 @@ def main() -> None:
         kinds = made.calls_by_kind
         print(
             f"{case.name:40}{missing:>12,}{holes:>9.2f}{calls:>8.2f}{holes + calls:>8.2f}"
-            f"{kinds.get(CallKind.MARKET_DAY, 0):>7,}{kinds.get(CallKind.TICKER, 0):>9,}"
+            f"{kinds.get(CallKind.MARKET_DAY, 0):>7,}{kinds.get(CallKind.FLAT_DAY, 0):>7,}"
+            f"{kinds.get(CallKind.TICKER, 0):>9,}"
             f"{'yes' if made.exact else 'no':>7}{peak_memory(case, calendar):>6,.0f}"
         )
 

@@ -184,7 +184,8 @@ def report(bench: Bench, rounds: int) -> None:
     base, old = speed["raw COPY, empty table"], speed["execute_batch, empty table"]
     print(f"{bench.rows:,} rows, median of {rounds} rounds")
     for name, rate in speed.items():
-        print(f"{name:<28} {rate:>12,.0f} rows/s   {rate / base:5.2f} x COPY  {rate / old:6.1f} x guide")
+        ratios = f"{rate / base:5.2f} x COPY  {rate / old:6.1f} x guide"
+        print(f"{name:<28} {rate:>12,.0f} rows/s   {ratios}")
 
 
 if __name__ == "__main__":
