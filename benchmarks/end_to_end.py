@@ -59,11 +59,10 @@ def serve(symbols: list[str], delay: float, url: Any) -> None:
         ):
 
             async def handle(request: web.BaseRequest) -> web.Response:
-                path = request.path.split("?")[0]
+                path = request.path_qs
                 if path not in kept:
                     headers = {"Authorization": "Bearer key", "Accept-Encoding": "gzip"}
-                    query = "?adjusted=false&sort=asc&limit=50000"
-                    async with client.get(vendor.url + path + query, headers=headers) as answer:
+                    async with client.get(vendor.url + path, headers=headers) as answer:
                         passed = {h: answer.headers[h] for h in PASSED if h in answer.headers}
                         kept[path] = answer.status, passed, await answer.read()
                 if delay:
@@ -85,8 +84,10 @@ def fill_cache(url: str, symbols: list[str], span: Span) -> None:
     where = urlsplit(url)
     vendor = http.client.HTTPConnection(where.hostname or "", where.port)
     for symbol in symbols:
-        vendor.request("GET", f"/v2/aggs/ticker/{symbol}/range/1/day/{span.start}/{span.last}")
-        vendor.getresponse().read()
+        for query in ("?adjusted=false&limit=50000", "?adjusted=false&sort=asc&limit=50000"):
+            path = f"/v2/aggs/ticker/{symbol}/range/1/day/{span.start}/{span.last}"
+            vendor.request("GET", path + query)
+            vendor.getresponse().read()
 
 
 def guide(database: str, url: str, symbols: list[str], span: Span) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,14 +11,20 @@ from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick, settings_of
 
 
-def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Which database, which server, which schema."""
-    from tickstock.store import migrate as migrations
+def _as_it_is(common: Common) -> Any:
+    """The database of the settings, whatever its schema."""
     from tickstock.store.database import Database
 
     settings = settings_of(common)
     uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-    with Database.open(uri, settings.home, migrate=False) as database:
+    return Database.open(uri, settings.home, migrate=False)
+
+
+def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Which database, which server, which schema."""
+    from tickstock.store import migrate as migrations
+
+    with _as_it_is(common) as database:
         with database.transaction() as connection:
             found = migrations.status(connection)
             version = connection.info.server_version
@@ -27,14 +32,14 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
         facts = {
             "database": database.safe_uri,
             "server": f"PostgreSQL {version // 10000}.{version % 10000} ({server})",
-            "steps applied": len(found.applied),
-            "steps pending": [str(step) for step in found.pending],
+            "steps_applied": len(found.applied),
+            "steps_pending": [str(step) for step in found.pending],
         }
     if common.json:
         print_json("db status", facts)
         return 0
     for name, value in facts.items():
-        console().print(f"{name:<14} {value or '-'}", markup=False)
+        console().print(f"{name.replace('_', ' '):<14} {value or '-'}", markup=False)
     if found.pending:
         talk("Bring it up to date with: tickstock db migrate")
     return 0
@@ -48,17 +53,45 @@ def migrate(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bring the schema up to date; an existing cache_entries table is taken over as it is."""
-    from tickstock.store.calendar import fill_sessions
-    from tickstock.store.database import Database
+    from tickstock.store.reference import fill_reference
 
-    settings = settings_of(common)
-    uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-    with Database.open(uri, settings.home, migrate=False) as database:
-        done = database.migrate(after=fill_sessions, zone=zone)
+    with _as_it_is(common) as database:
+        done = database.migrate(after=fill_reference, zone=zone)
     if common.json:
         print_json("db migrate", {"applied": list(done)})
     else:
         console().print("\n".join(done) if done else "The schema is up to date.")
+    return 0
+
+
+def backup(file: Path, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Write the whole database to FILE, consistent as of one moment, while it is in use."""
+    from tickstock.store import programs
+
+    with _as_it_is(common) as database:
+        size = programs.dump(database, file)
+    if common.json:
+        print_json("db backup", {"file": str(file), "bytes": size})
+    else:
+        console().print(f"{file}: {size:,} bytes", markup=False)
+        talk(f"Bring it back with: tickstock db restore {file}")
+    return 0
+
+
+def restore(
+    file: Path,
+    *,
+    replace: Annotated[
+        bool, Parameter(negative="", help="Drop what the database holds now, then restore.")
+    ] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Bring the database back to what `db backup` wrote: all of it, or nothing is changed."""
+    from tickstock.store import programs
+
+    with _as_it_is(common) as database:
+        programs.restore(database, file, replace=replace)
+    talk(f"Restored from {file}. A newer version brings it up to date with its first command.")
     return 0
 
 
@@ -67,37 +100,10 @@ def shell(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """psql on this database: `tickstock db shell -- -c 'SELECT count(*) FROM cache_entries'`."""
+    from tickstock.store import programs
+
     with open_tick(common) as tick:
-        server = tick.database.server
-        program = str(server.program("psql")) if server else "psql"
-        # The address goes by environment: process arguments are readable by everybody.
-        from psycopg.conninfo import conninfo_to_dict
-
-        environ = dict(os.environ)
-        for key, value in conninfo_to_dict(tick.database.conninfo).items():
-            if name := LIBPQ_NAMES.get(key):
-                environ[name] = str(value)
-        try:
-            return subprocess.run([program, *options], env=environ, check=False).returncode  # noqa: S603
-        except FileNotFoundError:
-            talk("psql is not installed on this machine.")
-            return 1
-
-
-LIBPQ_NAMES = {
-    "host": "PGHOST",
-    "hostaddr": "PGHOSTADDR",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "service": "PGSERVICE",
-    "options": "PGOPTIONS",
-}
+        return programs.psql(tick.database, options)
 
 
 def stop(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen

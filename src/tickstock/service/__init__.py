@@ -11,12 +11,19 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tickstock.config import Settings
+from tickstock.service.actions import Actions
+from tickstock.service.edits import Edits
+from tickstock.service.export import Exports
+from tickstock.service.history import Histories
 from tickstock.service.holdings import Holdings
+from tickstock.service.imports import Imports
 from tickstock.service.jobs import Jobs
 from tickstock.service.loads import Loads
 from tickstock.service.universes import Universes
-from tickstock.store.calendar import fill_sessions
+from tickstock.service.verify import Verify
 from tickstock.store.database import Database
+from tickstock.store.migrate import refuse_unasked
+from tickstock.store.reference import fill_reference
 
 
 def utc_now() -> datetime:
@@ -24,7 +31,8 @@ def utc_now() -> datetime:
 
 
 class TickStock:
-    """One open installation: `universes`, `loads`, `jobs`, `holdings`.
+    """One open installation: `universes`, `edits`, `history`, `actions`, `loads`, `jobs`,
+    `holdings`, `exports`, `verify`.
 
     Safe to share between threads.
     """
@@ -35,21 +43,33 @@ class TickStock:
         self.settings = settings
         self.database = database
         self.universes = Universes(database, settings)
-        self.loads = Loads(database, settings, self.universes, clock)
+        self.edits = Edits(database, settings)
+        self.history = Histories(database, settings)
+        self.actions = Actions(database, settings.vendor, clock)
+        self.loads = Loads(database, settings, self.universes, self.actions, clock)
         self.jobs = Jobs(database, self.loads)
-        self.holdings = Holdings(database, self.loads)
+        self.holdings = Holdings(database, self.loads, clock)
+        self.exports = Exports(database, settings.environment, self.holdings)
+        self.imports = Imports(database, settings, self.universes, clock)
+        self.verify = Verify(database, clock)
 
     @classmethod
     def open(cls, settings: Settings, *, application: str = "tickstock") -> Self:
-        """Open the database of `settings` (starting the embedded one where none is named) and
-        bring its schema up to date."""
+        """Open the database of `settings`, starting the embedded one where none is named.
+
+        The schema of an embedded or empty database is brought up to date. A server's database
+        that is in use is not changed unasked: DatabaseRefused says what to do.
+        """
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-        database = Database.open(
-            uri,
-            settings.home,
-            application=application,
-            after=fill_sessions,
-        )
+        database = Database.open(uri, settings.home, application=application, migrate=False)
+        try:
+            if uri:
+                with database.transaction() as connection:
+                    refuse_unasked(connection, database.safe_uri)
+            database.migrate(after=fill_reference)
+        except BaseException:
+            database.close()
+            raise
         return cls(settings, database)
 
     def __enter__(self) -> Self:

@@ -101,6 +101,18 @@ def status(conn: Connection) -> Status:
     return _status(_applied(conn) if found and found[0] else ())
 
 
+def refuse_unasked(conn: Connection, where: str) -> None:
+    """Let an up-to-date or an empty database pass; one that holds something is migrated only
+    when somebody asks for it. Raises DatabaseRefused; `where` is its address for people."""
+    pending = len(status(conn).pending)
+    row = conn.execute(QUERIES["is_in_use"]).fetchone()
+    if pending and row and row[0]:
+        raise DatabaseRefused(
+            f"The schema of {where} is behind by {pending} steps, and the database is in use.",
+            "Make a backup (`tickstock db backup FILE`), then run `tickstock db migrate`.",
+        )
+
+
 def _is_current(conn: Connection) -> bool:
     try:
         return not _status(_applied(conn)).pending

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS tickstock.migrations (
 -- Whether any step was ever applied here.
 SELECT to_regclass('tickstock.migrations') IS NOT NULL
 
+-- name: is_in_use
+-- Whether the database holds anything of ours, or a table of the published name.
+SELECT to_regclass('tickstock.migrations') IS NOT NULL OR to_regclass('public.cache_entries') IS NOT NULL
+
 -- name: applied
 -- Every step applied, oldest first.
 SELECT part, version, name, checksum, applied_at FROM tickstock.migrations
