@@ -83,7 +83,7 @@ def test(arguments: list[str]) -> int:
         ("lint-imports", "--no-logo"),
     ]
     failed = [] if arguments else [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
-    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadgroup"]))
+    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"]))
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
     return result or len(failed)

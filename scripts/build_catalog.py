@@ -1,4 +1,5 @@
-"""Make the dated index and sector definitions of the shipped catalog from two packages.
+"""Make the shipped lists from two packages: index and sector definitions with their members, the
+histories of three indexes, and the changes of tickers.
 
     uv run --no-project --with index-constitution==1.0.1 --with pytickersymbols==1.17.10 \
         scripts/build_catalog.py [FOLDER]
@@ -15,16 +16,20 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import index_constitution
 from pytickersymbols.indices_data import INDICES
 
-CATALOG = Path(__file__).parents[1] / "src" / "tickstock" / "data" / "catalog"
+DATA = Path(__file__).parents[1] / "src" / "tickstock" / "data"
+GONE = "Symbol no longer queryable"
+"""How the package notes a symbol that is no longer listed when it does not know since when: the
+date beside it is the one on which the symbol left an index, often years before."""
 
 DATED = {"index_sp500": "sp500", "index_nasdaq100": "nasdaq100", "index_dow30": "dow30"}
 NAMES = {
@@ -64,13 +69,51 @@ class Listing:
     members: Mapping[str, str]
     source: str
     as_of: date
+    spells: Sequence[tuple[str, str, str, str]] = ()
 
 
 def dated_indexes() -> list[Listing]:
     """The members that index-constitution gives last, as of the last change it knows of."""
-    source = f"index-constitution {version('index-constitution')} (MIT)"
     as_of = max(last_change(index) for index in DATED.values())
-    return [Listing(key, *NAMES[key], latest(index), source, as_of) for key, index in DATED.items()]
+    return [
+        Listing(key, *NAMES[key], latest(index), dated_source(), as_of, spells(index))
+        for key, index in DATED.items()
+    ]
+
+
+def dated_source() -> str:
+    return f"index-constitution {version('index-constitution')} (MIT)"
+
+
+def spells(index: str) -> list[tuple[str, str, str, str]]:
+    """Symbol, name, first day in the index, first day no longer in it (empty: still in it)."""
+    rows = index_constitution.history(index)
+    return sorted(
+        (row["symbol"], row["name"], iso(row["opt-in"]), iso(row["opt-out"]))
+        for _, row in rows.iterrows()
+    )
+
+
+def iso(day: Any) -> str:
+    return "" if day is None or day != day else day.date().isoformat()  # NaT differs from itself
+
+
+def events() -> list[tuple[str, str, str, str, str]]:
+    """Day, kind, old ticker, new ticker, what happened; by day.
+
+    A delisting whose day is not known is `gone` by the last day that the package knows of.
+    """
+    found = index_constitution.events(region="us").fillna("")
+    last = max(last_change(index) for index in DATED.values()).isoformat()
+    rows = []
+    for _, row in found.iterrows():
+        day, kind = row["event_date"].date().isoformat(), row["event_type"]
+        if kind == "delisting" and row["notes"].startswith(GONE):
+            day, kind = last, "gone"
+        if kind in ("delisting", "gone", "ticker_change"):
+            new = row["new_symbol"] if kind == "ticker_change" else ""
+            rows.append((day, kind, row["old_symbol"], new, row["old_name"]))
+    return sorted(set(rows))
 
 
 def latest(index: str) -> dict[str, str]:
@@ -160,17 +203,26 @@ def write(folder: Path, file: str, listings: Iterable[Listing]) -> None:
             f'source = "{listing.source}"',
             f"as_of = {listing.as_of}",
         ]
-        with (folder / members).open("w", encoding="utf-8", newline="") as out:
-            rows = csv.writer(out, lineterminator="\n")
-            rows.writerow(["symbol", "name"])
-            rows.writerows(sorted(listing.members.items()))
+        if listing.spells:
+            history = f"history/{listing.key}.csv"
+            lines.append(f'history = "{history}"')
+            write_csv(folder / history, ("symbol", "name", "opt-in", "opt-out"), listing.spells)
+        write_csv(folder / members, ("symbol", "name"), sorted(listing.members.items()))
         print(f"{listing.key}: {len(listing.members)} members as of {listing.as_of}")
     (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CATALOG
-    (folder / "members").mkdir(parents=True, exist_ok=True)
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
+    folder = data / "catalog"
     day = snapshot_day()
     renames = renames_since(day)
 
@@ -179,6 +231,8 @@ def main() -> None:
 
     write(folder, "stock_indexes.toml", [*dated_indexes(), *snapshot_indexes(day, rename)])
     write(folder, "stock_gics_sectors.toml", sectors(day, rename))
+    header = ("date", "event", "symbol", "new_symbol", "name")
+    write_csv(data / "instruments" / "us_events.csv", header, events())
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ def value_of(hint: Any) -> str:
     inner = [a for a in get_args(hint) if a is not type(None)]
     if inner:
         return value_of(inner[0])
-    return {"bool": "flag", "str": "text", "int": "number"}.get(hint.__name__, hint.__name__.lower())
+    return {"bool": "flag", "str": "text", "int": "number"}.get(
+        hint.__name__, hint.__name__.lower()
+    )
 
 
 def default_of(argument: Any) -> str:
@@ -291,7 +293,7 @@ def describe(s: Statement) -> list[str]:
     if made := re.match(r"CREATE TRIGGER (\S+) (.+) ON (\S+)", " ".join(s.sql.split())):
         when = re.match(r"(?:BEFORE|AFTER) [A-Z ]+", made[2])
         about = f" {s.comment}" if s.comment else ""
-        return [f"Trigger `{made[1]}`, {when[0].strip().lower() if when else ''}.{about}"]
+        return [f"Trigger `{made[1]}`: {when[0].strip().lower() if when else ''}.{about}"]
     return []
 
 
@@ -306,7 +308,9 @@ def columns(statement: str) -> str:
         elif text:
             name, _, kind = text.partition(" ")
             rows.append([f"`{name}`", f"`{kind}`", comment])
-    parts = [table(["column", "type", ""], rows)] if rows else []
+    width = 3 if any(about for *_, about in rows) else 2
+    head = ["column", "type", ""][:width]
+    parts = [table(head, [row[:width] for row in rows])] if rows else []
     return "\n\n".join(parts + (["\n".join(rules)] if rules else []))
 
 

@@ -21,8 +21,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.redis_fixtures import redis_process as redis_process
+from tests.redis_fixtures import redis_server as redis_server
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    about = "how many seeded runs each of the random simulations makes, however long that takes"
+    parser.addoption("--runs", type=int, default=None, help=about)
+
 
 TEMPLATE = "tickstock_template"
 _numbers = itertools.count(1)

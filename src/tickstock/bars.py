@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tickstock.model import PRICES, BarTable, Flags, Ints, Timeframe
@@ -28,11 +30,67 @@ def impossible(bars: BarTable) -> tuple[Flags, tuple[str, ...]]:
     return flags, tuple(str(r) for r in reasons[flags])
 
 
+HIGH, LOW, REPEATED, JUMP = (
+    "high below open or close",
+    "low above open or close",
+    "repeats the bar before",
+    "opens far from the close before",
+)
+"""What may be wrong with a bar that is kept."""
+FAR = 0.35
+"""The logarithm of a move between two sessions that asks for an explanation: -30 %, +42 %."""
+NEXT_DAYS = 10
+"""Days after which a bar is no longer compared with the one before."""
+
+
 def doubtful(bars: BarTable) -> Flags:
     """Bars whose high is below open or close, or whose low is above one of them."""
-    top = np.maximum(bars.open, bars.close)
-    bottom = np.minimum(bars.open, bars.close)
-    flags: Flags = (bars.high < top) | (bars.low > bottom)
+    denied = _denied(bars)
+    return denied[HIGH] | denied[LOW]
+
+
+def _denied(bars: BarTable) -> dict[str, Flags]:
+    top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
+    return {HIGH: bars.high < top, LOW: bars.low > bottom}
+
+
+def doubts(bars: BarTable, timeframe: Timeframe, explained: Flags | None = None) -> list[Doubt]:
+    """The bars that somebody should look at; sorted by ticker and time they must be.
+
+    `explained` flags day bars whose jump has a known cause, as a split has that was executed that
+    day. A bar of one price, or of no volume, may repeat the one before honestly.
+    """
+    repeated = _follows(bars, timeframe) & (bars.high > bars.low) & (bars.volume > 0)
+    for name in (*PRICES, "volume"):
+        column = getattr(bars, name)
+        repeated &= np.concatenate(([False], column[1:] == column[:-1]))
+    found = _denied(bars) | {REPEATED: repeated}
+    moves = np.zeros(len(bars))
+    if timeframe is Timeframe.DAY and len(bars):
+        moves[1:] = np.log(bars.open[1:] / bars.close[:-1])
+        jumps = _follows(bars, timeframe) & (np.abs(moves) > FAR)
+        found[JUMP] = jumps if explained is None else jumps & ~explained
+    return [
+        Doubt(row, reason, f"{np.expm1(moves[row]):+.0%}" if reason is JUMP else "")
+        for reason, flags in found.items()
+        for row in np.flatnonzero(flags).tolist()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What may be wrong with the bar in `row`."""
+
+    row: int
+    reason: str
+    detail: str = ""
+
+
+def _follows(bars: BarTable, timeframe: Timeframe) -> Flags:
+    """Bars before which, not long ago, there is another one of the same ticker."""
+    unit = 1 if timeframe is Timeframe.DAY else 86_400
+    near = (np.diff(bars.owner) == 0) & (np.diff(bars.at) <= NEXT_DAYS * unit)
+    flags: Flags = np.concatenate(([False] * min(len(bars), 1), near))
     return flags
 
 

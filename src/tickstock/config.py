@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from platformdirs import user_data_path
@@ -34,11 +34,28 @@ VARIABLES = {
     "MASSIVE_BASE_URL": "massive_base_url",
     "MASSIVE_CALLS_PER_MINUTE": "massive_calls_per_minute",
     "MASSIVE_PUBLICATION_LAG_HOURS": "massive_publication_lag_hours",
+    "MASSIVE_S3_KEY_ID": "massive_s3_key_id",
+    "MASSIVE_S3_SECRET": "massive_s3_secret",
+    "MASSIVE_S3_ENDPOINT": "massive_s3_endpoint",
+    "TICKSTOCK_LEASE_SECONDS": "lease_seconds",
+    "TICKSTOCK_JOBS_KEPT_DAYS": "jobs_kept_days",
+    "TICKSTOCK_METRICS_TOKEN": "metrics_token",
     "REDIS_URL": "redis_url",
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
 }
 """Environment variable → setting. The reference page of the settings is made from this."""
+
+
+SECRETS = (
+    "database_uri",
+    "massive_api_key",
+    "massive_s3_key_id",
+    "massive_s3_secret",
+    "metrics_token",
+    "redis_url",
+)
+"""Settings that never leave the program, nor stand in its log."""
 
 
 def default_home() -> Path:
@@ -60,13 +77,16 @@ class Settings(BaseModel):
         "DEFAULT", min_length=1, max_length=64, description="which rows of cache_entries are ours"
     )
     vendor: str = Field(
-        "massive", description="massive, flatfiles, synthetic, replay or replay:FOLDER"
+        "massive",
+        description="massive, flatfiles, flatfiles:FOLDER, synthetic, replay or replay:FOLDER",
     )
     universes: Path | None = Field(None, description="folder with universe definitions of your own")
     csv_dir: Path = Field(
         Path("data/universes"), description="the one folder that CSV universes are read from"
     )
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
     massive_api_key: SecretStr | None = Field(None, description="key of the vendor account")
     massive_base_url: str = Field("https://api.massive.com", description="where the vendor answers")
     massive_calls_per_minute: float = Field(
@@ -75,11 +95,34 @@ class Settings(BaseModel):
     massive_publication_lag_hours: float = Field(
         8.0, ge=0, le=96, description="hours after a session's close until its bars are final"
     )
+    massive_s3_key_id: SecretStr | None = Field(
+        None, description="access key of the vendor's flat files"
+    )
+    massive_s3_secret: SecretStr | None = Field(
+        None, description="secret key of the vendor's flat files"
+    )
+    massive_s3_endpoint: str = Field(
+        "https://files.massive.com", description="where the vendor's flat files are"
+    )
+    lease_seconds: float = Field(
+        30.0, ge=1, le=3600, description="silence after which a worker's calls go to another"
+    )
+    jobs_kept_days: float = Field(
+        90.0, gt=0, description="age at which `jobs prune` forgets loads that have ended"
+    )
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="bearer token with which Prometheus may read /metrics"
+    )
     redis_url: SecretStr | None = Field(None, description="Redis for existing clients; optional")
 
     @property
     def publication_lag(self) -> timedelta:
         return timedelta(hours=self.massive_publication_lag_hours)
+
+    @property
+    def has_s3(self) -> bool:
+        """Whether the vendor's flat files can be had beside its calls."""
+        return self.massive_s3_key_id is not None and self.massive_s3_secret is not None
 
     @property
     def log_file(self) -> Path:
@@ -96,19 +139,39 @@ def read_settings(
     Raises:
         BadSetting: a file that cannot be read, an unknown name, a value that does not fit.
     """
+    values: dict[str, Any] = {}
+    for _, layer in _layers(environ, cwd, options):
+        values |= layer
+    values["home"] = Path(values.get("home") or default_home()).expanduser()
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as e:
+        raise BadSetting(_explain(e)) from None
+
+
+def sources(
+    environ: Mapping[str, str] | None = None, cwd: Path | None = None, **options: Any
+) -> dict[str, str]:
+    """Where each setting comes from: `default`, a file, `environment`, or `option`. Raises as
+    `read_settings`."""
+    found = dict.fromkeys(Settings.model_fields, "default")
+    for source, layer in _layers(environ, cwd, options):
+        found |= dict.fromkeys(layer, source)
+    return found
+
+
+def _layers(
+    environ: Mapping[str, str] | None, cwd: Path | None, options: Mapping[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    """What is set, by source; later ones win."""
     env = os.environ if environ is None else environ
     given = {k: v for k, v in options.items() if v is not None}
     from_env = {field: env[name] for name, field in VARIABLES.items() if env.get(name)}
     _redis_url(from_env)
     home = Path(given.get("home") or from_env.get("home") or default_home()).expanduser()
-    values: dict[str, Any] = {}
-    for file in (home / FILE, (cwd or Path.cwd()) / FILE):
-        values |= _from_file(file)
-    values |= from_env | given | {"home": home}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as e:
-        raise BadSetting(_explain(e)) from None
+    files = dict.fromkeys((home / FILE, (cwd or Path.cwd()) / FILE))
+    from_files = [(str(file), _from_file(file)) for file in files]
+    return [*from_files, ("environment", dict(from_env)), ("option", given)]
 
 
 def _redis_url(values: dict[str, str]) -> None:
@@ -127,6 +190,11 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise BadSetting(
             f"The settings file {file} cannot be read: {e}.", "Mend or move it."
         ) from e
+    if "home" in found:
+        raise BadSetting(
+            f"The settings file {file} names a home folder, which is looked up before any file.",
+            "Take it out; set TICKSTOCK_HOME or give --home instead.",
+        )
     for name in found:
         if name not in Settings.model_fields:
             near = difflib.get_close_matches(name, Settings.model_fields, 1)

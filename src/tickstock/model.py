@@ -68,14 +68,49 @@ class Universe:
     updated_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Ticker:
+    """A symbol and the days on which it was in use; without bounds, `date.min` and `date.max`."""
+
+    symbol: str
+    span: Span
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What stays the same when a ticker is renamed. `symbol` is today's (or its last) ticker."""
+    """What stays the same when a ticker is renamed. `symbol` is today's (or its last) ticker.
+
+    `tickers` are its dated tickers by time; none where it had one only, as far as is known.
+    `delisted` is the last day on which it was listed; `gone_by` is a day on which it was found to
+    be no longer listed, where the last day is not known.
+    """
 
     id: int
     symbol: str
     listed: date | None = None
     delisted: date | None = None
+    gone_by: date | None = None
+    tickers: tuple[Ticker, ...] = ()
+
+    @property
+    def is_gone(self) -> bool:
+        return self.delisted is not None or self.gone_by is not None
+
+    def called(self, span: Span) -> tuple[Ticker, ...]:
+        """The tickers under which a vendor knows it on the days of `span`, which they cover.
+
+        Days for which no ticker is known go to the one after them, or else to the one before.
+        """
+        if len(self.tickers) < 2 or not span:
+            return (Ticker(self.symbol, span),)
+        edges = [t.span.end for t in self.tickers[:-1]]
+        starts, ends = [span.start, *edges], [*edges, span.end]
+        parts = zip(self.tickers, starts, ends, strict=True)
+        return tuple(
+            Ticker(ticker.symbol, part)
+            for ticker, start, end in parts
+            if (part := Span(start, max(start, end)) & span)
+        )
 
 
 class CallKind(enum.StrEnum):
@@ -83,11 +118,13 @@ class CallKind(enum.StrEnum):
 
     TICKER = "ticker"  # one ticker, a span of sessions
     MARKET_DAY = "market_day"  # all tickers, one session, day bars only
+    FLAT_DAY = "flat_day"  # the file of one session, all tickers, day or minute bars
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Call:
-    """One question to a vendor. `symbol` is empty for MARKET_DAY, whose span is one day."""
+    """One question to a vendor. `symbol` is empty for the two kinds of one session for all tickers,
+    whose span is one day."""
 
     kind: CallKind
     timeframe: Timeframe
@@ -104,14 +141,19 @@ class Limits:
 
     `calls_per_minute` is 0 where no limit binds. `base_bars` is how many base bars (minutes for
     intraday, days for day bars) one ticker call may read. `publication_lag` is the time after
-    a session's close from which its bars are final. `market_day` tells whether the whole market
-    can be had for one session in one call.
+    a session's close from which its bars are final. `ticker` and `market_day` tell whether the
+    vendor takes calls of these kinds; `flat_days` are the days whose files can be had, None
+    where there are none. The call limit and `price_per_call` (money, in the currency of the
+    account) hold for the first two kinds; files are not counted.
     """
 
     calls_per_minute: float = 0.0
     base_bars: int = 50_000
     publication_lag: timedelta = timedelta(hours=8)
     market_day: bool = True
+    ticker: bool = True
+    flat_days: Span | None = None
+    price_per_call: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +206,8 @@ class Answer:
     `origin` names where the bars come from (`massive`, `recorded`, `synthetic`); `origins` gives
     the exceptions by ticker, for a whole-market answer that mixes them.
     `dropped` counts rows left out, by reason (`duplicate`, `out_of_range`, `not_finite`).
-    `delayed`: the vendor says that recent bars may be missing.
+    `delayed`: the vendor says that recent bars may be missing. `note` says why an answer is
+    empty, where the vendor told. `etag` names the version of the file, for a flat file.
     """
 
     call: Call
@@ -175,6 +218,8 @@ class Answer:
     bytes: int = 0
     delayed: bool = False
     dropped: tuple[tuple[str, int], ...] = ()
+    note: str = ""
+    etag: str = ""
 
 
 class HoleCause(enum.StrEnum):
@@ -230,5 +275,6 @@ class CallState(enum.StrEnum):
     WAITING = "waiting"
     LEASED = "leased"
     DONE = "done"
+    REPLACED = "replaced"  # refused as a whole; calls for its parts have taken its place
     FAILED = "failed"
     CANCELLED = "cancelled"

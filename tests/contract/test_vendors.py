@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 
 import tickstock
+from tests.flat_kit import S3Stub, put, synthetic_files
 from tickstock.errors import BadFile, BadInput, BadSetting, CredentialsRefused
 from tickstock.model import COLUMNS, Answer, BarTable, Call, CallKind, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
-from tickstock.spans import Span, day_of
+from tickstock.spans import Span, day_of, days_of
 from tickstock.vendors import BarSource, OpenGate
 from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.open import open_source
+from tickstock.vendors.open import S3Account, open_source
 from tickstock.vendors.recorded import read_folder
 from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.wire import tidy
 
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC).timestamp()
 LISTING = ("AAPL", "FB", "KIMpL", "SPY", "ZZTOP")
@@ -47,7 +49,10 @@ class CountingGate(OpenGate):
 
 @dataclass(frozen=True)
 class Case:
-    """A source, and what it is known to hold: day bars of `symbol` in `span`."""
+    """A source, and what it is known to hold: day bars of `symbol` in `span`.
+
+    `files`: it answers by session alone, for all tickers.
+    """
 
     open: Callable[[], AbstractAsyncContextManager[BarSource]]
     symbol: str
@@ -55,6 +60,7 @@ class Case:
     sessions: int
     origin: str
     intraday: str = ""
+    files: bool = False
 
 
 @asynccontextmanager
@@ -92,10 +98,34 @@ def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 SPRING = Span.inclusive(date(2012, 2, 1), date(2012, 5, 31))  # the clock changes on 11 March
 SOURCES = ["massive, recorded", "massive, synthetic", "synthetic", "replay", "replay:FOLDER"]
+FILED = Span.inclusive(date(2012, 3, 5), date(2012, 3, 16))
 
 
-@pytest.fixture(params=SOURCES)
-def case(request: pytest.FixtureRequest, own_folder: Path) -> Case:
+@pytest.fixture(scope="module")
+def flat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of two weeks around the change of the clock."""
+    symbols = [s for s in LISTING if not s.startswith("ZZ")]
+    days = Span.inclusive(date(2012, 3, 9), date(2012, 3, 12))
+    files = synthetic_files(symbols, FILED, Timeframe.DAY, NOW)
+    files |= synthetic_files(["KIMpL"], days, Timeframe.MINUTE, NOW)
+    return put(tmp_path_factory.mktemp("flat"), files)
+
+
+def over_s3(folder: Path) -> Callable[[], AbstractAsyncContextManager[BarSource]]:
+    found = {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*.gz")}
+
+    @asynccontextmanager
+    async def manager() -> AsyncIterator[BarSource]:
+        async with S3Stub(found) as stub:
+            account = S3Account(stub.key_id, "secret", stub.url)
+            async with closing(open_source("flatfiles", s3=account)) as source:
+                yield source
+
+    return manager
+
+
+@pytest.fixture(params=[*SOURCES, "flatfiles:FOLDER", "flatfiles"])
+def case(request: pytest.FixtureRequest, own_folder: Path, flat_folder: Path) -> Case:
     autumn = Span.inclusive(date(2011, 11, 1), date(2011, 11, 10))
     return {
         "massive, recorded": Case(massive, "AAPL", SPRING, 84, "recorded"),
@@ -103,6 +133,10 @@ def case(request: pytest.FixtureRequest, own_folder: Path) -> Case:
         "synthetic": Case(opened("synthetic"), "KIMpL", SPRING, 84, "synthetic", "KIMpL"),
         "replay": Case(opened("replay"), "AAPL", SPRING, 84, "recorded", "SPY"),
         "replay:FOLDER": Case(opened(f"replay:{own_folder}"), "BRK/B", autumn, 2, "recorded"),
+        "flatfiles:FOLDER": Case(
+            opened(f"flatfiles:{flat_folder}"), "KIMpL", FILED, 10, "massive", "KIMpL", files=True
+        ),
+        "flatfiles": Case(over_s3(flat_folder), "KIMpL", FILED, 10, "massive", "KIMpL", files=True),
     }[request.param]
 
 
@@ -117,9 +151,26 @@ def market(day: date) -> Call:
 def fetch(case: Case, *calls: Call, gate: OpenGate | None = None) -> list[Answer]:
     async def run() -> list[Answer]:
         async with case.open() as source:
-            return [await source.fetch(call, gate or OpenGate()) for call in calls]
+            ask = by_files if case.files else type(source).fetch
+            return [await ask(source, call, gate or OpenGate()) for call in calls]
 
     return asyncio.run(run())
+
+
+async def by_files(source: BarSource, call: Call, gate: OpenGate) -> Answer:
+    """The answer to a call put together from the files of its days."""
+    days = list(days_of(call.span))
+    asked = [Call(CallKind.FLAT_DAY, call.timeframe, Span(d, d + timedelta(1))) for d in days]
+    answers = [await source.fetch(c, gate) for c in asked]
+    bars, dropped = tidy([only(a.bars, call.symbol) for a in answers], call)
+    return replace(answers[0], call=call, bars=bars, dropped=dropped, pages=len(answers))
+
+
+def only(bars: BarTable, ticker: str) -> BarTable:
+    if not ticker or ticker not in bars.tickers:
+        return bars if not ticker else BarTable.empty()
+    mine = bars.rows(bars.owner == bars.tickers.index(ticker))
+    return replace(mine, tickers=(ticker,), owner=np.zeros(len(mine), np.int64))
 
 
 def same(a: BarTable, b: BarTable) -> bool:
@@ -181,6 +232,8 @@ def test_nothing_is_known_of_a_symbol_with_other_case(case: Case) -> None:
     if case.origin == "recorded":
         (answer,) = fetch(case, ticker(case.symbol.lower(), case.span))
         assert len(answer.bars) == 0
+    elif case.files:
+        assert len(fetch(case, ticker("KIMPL", case.span))[0].bars) == 0
     else:
         one, other = fetch(case, *(ticker(s, case.span) for s in ("KIMpL", "KIMPL")))
         assert not np.array_equal(one.bars.close, other.bars.close)
@@ -208,7 +261,10 @@ def test_each_request_passes_the_gate(case: Case) -> None:
 
 
 def test_what_cannot_be_asked_is_refused(case: Case) -> None:
+    case = replace(case, files=False)
+    flat = Call(CallKind.FLAT_DAY, Timeframe.DAY, Span(case.span.start, case.span.start))
     for call in (
+        flat,
         ticker(case.symbol, case.span, Timeframe.WEEK),
         ticker("", case.span),
         ticker(case.symbol, Span(case.span.start, case.span.start)),
@@ -222,6 +278,8 @@ def test_what_cannot_be_asked_is_refused(case: Case) -> None:
 def test_intraday_bars_lie_in_their_sessions(case: Case) -> None:
     days = Span.inclusive(date(2012, 3, 9), date(2012, 3, 12))  # 14:30Z, then 13:30Z
     for frame, count in ((Timeframe.HOUR, 14), (Timeframe.MINUTE, 780)):
+        if case.files and frame is Timeframe.HOUR:
+            continue  # no files of these
         (answer,) = fetch(case, ticker(case.intraday or case.symbol, days, frame))
         bars = answer.bars
         if not case.intraday:
@@ -233,13 +291,14 @@ def test_intraday_bars_lie_in_their_sessions(case: Case) -> None:
         assert (session >= 0).all()
         assert (bars.at < calendar.closes[session]).all()
         assert (bars.at > calendar.opens[session] - 3600).all()
-        assert answer.origin == "synthetic"
+        assert answer.origin == ("massive" if case.files else "synthetic")
 
 
 def test_a_source_can_be_closed_twice(case: Case) -> None:
     async def run() -> None:
         async with case.open() as source:
-            await source.fetch(ticker(case.symbol, case.span), OpenGate())
+            ask = by_files if case.files else type(source).fetch
+            await ask(source, ticker(case.symbol, case.span), OpenGate())
             await source.close()
             await source.close()
 
@@ -250,7 +309,8 @@ def test_many_calls_at_once(case: Case) -> None:
     async def run() -> list[Answer]:
         async with case.open() as source:
             calls = [ticker(case.symbol, case.span)] * 20 + [ticker("ZZTOP", case.span)] * 20
-            return await asyncio.gather(*(source.fetch(c, OpenGate()) for c in calls))
+            ask = by_files if case.files else type(source).fetch
+            return await asyncio.gather(*(ask(source, c, OpenGate()) for c in calls))
 
     assert [len(a.bars) for a in asyncio.run(run())] == [case.sessions] * 20 + [0] * 20
 
@@ -258,7 +318,7 @@ def test_many_calls_at_once(case: Case) -> None:
 def test_a_source_tells_its_name_and_limits(case: Case) -> None:
     async def run() -> None:
         async with case.open() as source:
-            assert source.name in ("massive", "synthetic", "replay")
+            assert source.name in ("massive", "synthetic", "replay", "flatfiles")
             assert source.limits.base_bars == 50_000
             assert source.limits.publication_lag >= timedelta(0)
 
@@ -370,7 +430,7 @@ def test_safe_addresses_are_taken(url: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "Massive", "replay:", "yahoo", "massive:x"])
 def test_an_unknown_vendor_is_refused(name: str) -> None:
-    with pytest.raises(BadSetting, match="Use massive, synthetic, replay or replay:FOLDER"):
+    with pytest.raises(BadSetting, match="Use massive, flatfiles"):
         open_source(name, api_key="sesame")
 
 

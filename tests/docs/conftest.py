@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,10 +46,10 @@ class Shell:
         )
         return done.stdout, done.returncode
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, *arguments: str) -> str:
         """What a script prints; it must end well."""
         return subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", code, *arguments],
             env=self.environ,
             cwd=self.folder,
             capture_output=True,
@@ -55,6 +57,10 @@ class Shell:
             timeout=60,
             check=True,
         ).stdout
+
+    def all_in_one(self, code: str, argument: Any) -> Any:
+        """What a script prints as JSON that was given `argument` as JSON."""
+        return json.loads(self.python(code, json.dumps(argument)))
 
     def expanded(self, path: str) -> str:
         return path.replace("~", str(self.folder), 1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tickstock.bridge.messages import Job
+from tickstock.failpoints import reach
 from tickstock.loading.plan import Plan, digest_of
 from tickstock.loading.request import LoadRequest
 from tickstock.service import TickStock
@@ -20,8 +21,10 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
     known = tick.jobs.find(job.job_id)
     if known is not None:
         return known
+    reach("bridge.new_job")
     request = _request(tick, job)
     plan = tick.loads.plan(request) if job.bars else nothing_asked(request)
+    reach("bridge.planned")
     load = tick.loads.submit(
         plan,
         title=job.source,

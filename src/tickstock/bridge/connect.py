@@ -38,13 +38,14 @@ def open_redis(url: str) -> Redis:
     Raises BadSetting for anything else, without showing it: there may be a password inside.
     """
     try:
-        client = Redis.from_url(url)
+        client = Redis.from_url(url, **_options())
     except (ValueError, TypeError):
         raise BadSetting(
             "REDIS_URL is not an address that Redis can be found at.",
             "Write it as redis://USER:PASSWORD@HOST:PORT/0, with %40 for an @ in a password.",
         ) from None
-    client.connection_pool.connection_kwargs.update(_options())
+    # Options in the address win over ours; but messages are bytes here, whatever it says.
+    client.connection_pool.connection_kwargs["decode_responses"] = False
     return client
 
 

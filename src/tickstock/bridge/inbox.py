@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tickstock.bridge.messages import Refusal, refusal
+from tickstock.failpoints import reach
 
 MOST_MESSAGES = 1_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -86,6 +87,7 @@ class Inbox:
         await self._empty.wait()
 
     def _put(self, entry: Entry) -> None:
+        reach("bridge.heard")
         self._waiting.append(entry)
         self._bytes += len(entry.data)
         self._filled.set()

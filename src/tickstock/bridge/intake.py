@@ -10,7 +10,8 @@ from tickstock.bridge.accept import accept
 from tickstock.bridge.inbox import Entry, Inbox
 from tickstock.bridge.messages import Job, Refusal, read_job
 from tickstock.bridge.steady import Complaints, Pauses
-from tickstock.errors import Conflict, TickStockError, Transient
+from tickstock.errors import BadInput, Conflict, TickStockError, Transient
+from tickstock.failpoints import reach
 from tickstock.service import TickStock
 
 log = structlog.get_logger("tickstock.bridge")
@@ -36,10 +37,15 @@ class Intake:
                 await self._persist(turned_away)
 
     async def _settle(self, entry: Entry) -> None:
+        reach("bridge.store")
         await self._persist(read_job(entry.data))
+        reach("bridge.stored")
 
     async def _persist(self, read: Job | Refusal) -> None:
         """Come back when it is durable, however long that takes."""
+        if isinstance(read, Refusal) and not read.job_id:
+            self._complain("a message that nobody can be answered about", BadInput(read.reason))
+            return
         pauses, attempt = Pauses(), 0
         while True:
             attempt += 1

@@ -26,6 +26,8 @@ LONGEST_ID = 200
 LONGEST_ANSWERED_ID = 500
 """A job id that is too long still names a key; beyond this nobody is answered."""
 LONGEST_REASON = 2_000
+SHOWN_SYMBOLS = 3
+"""So many name a list of symbols for which the client has no name."""
 
 SEEDS = {
     "SP500": "stock_universe:index_sp500",
@@ -204,7 +206,7 @@ def _of_csv_load(message: _CsvUniverseLoad) -> dict[str, Any]:
     }
     source = visible(message.source or message.universe_key or message.csv_file or "")
     if message.symbols:
-        return fields | _listed(message.symbols) | {"source": source}
+        return fields | _listed(message.symbols) | ({"source": source} if source else {})
     if message.universe_key and message.universe_key.strip():
         return fields | {"universe": message.universe_key.strip(), "source": source}
     if message.csv_file:
@@ -230,7 +232,9 @@ def _of_seed(message: _UniverseSeed) -> dict[str, Any]:
 def _listed(symbols: list[str] | None) -> dict[str, Any]:
     if not symbols:
         raise BadInput("The message names no symbols.", 'Give some, like "symbols": ["SPY"].')
-    return {"symbols": read_symbols(symbols).symbols, "source": "symbols"}
+    read = read_symbols(symbols).symbols
+    more = f" and {len(read) - SHOWN_SYMBOLS} more" if len(read) > SHOWN_SYMBOLS else ""
+    return {"symbols": read, "source": ", ".join(read[:SHOWN_SYMBOLS]) + more}
 
 
 def _timeframes(words: list[str], allowed: Iterable[str] = ()) -> tuple[str, ...]:

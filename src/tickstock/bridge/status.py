@@ -98,6 +98,8 @@ def _message(progress: Progress) -> str:
     if load.state.finished:
         return load.message
     held = f"{progress.held} of {progress.expected} sessions held"
+    if load.paused_at is not None:
+        return f"Paused; {held}"
     if load.state is LoadState.SUBMITTED:
         return f"Waiting for a worker; {held}"
     return f"{held}, {progress.calls} of {progress.calls_planned} calls done"
@@ -107,7 +109,8 @@ def _description(progress: Progress) -> str:
     request = progress.load.request
     job = _job(progress)
     frames = ", ".join(job.get("timeframes", request["timeframes"]))
-    many = f"{len(request['symbols'])} symbols"
+    count = len(request["symbols"])
+    many = f"{count} symbol{'s' * (count != 1)}"
     return f"{progress.load.title}: {many}, {frames}, {request['from']} to {request['to']}"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import psycopg
 import structlog
@@ -36,8 +37,13 @@ class Complaints:
             return
         self._last = self._clock()
         unsaid, self._unsaid = self._unsaid, 0
-        trace = None if isinstance(error, EXPECTED) else error
-        log.warning("bridge: %s: %s" % (part, error or type(error).__name__), unsaid=unsaid, exc_info=trace)
+        log.warning(
+            "the bridge goes on after a failure",
+            part=part,
+            error=str(error) or type(error).__name__,
+            unsaid=unsaid,
+            exc_info=None if isinstance(error, EXPECTED) else error,
+        )
 
 
 class Pauses:
@@ -51,12 +57,14 @@ class Pauses:
 
     async def wait(self) -> None:
         pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
 
 
-async def keep_going(
-    part: str, session: Callable[[], Awaitable[None]], complain: Complaints
-) -> None:
+Session = Callable[[], Coroutine[Any, Any, None]]
+"""Serves one connection; ends, mostly by raising, when that does."""
+
+
+async def keep_going(part: str, session: Session, complain: Complaints) -> None:
     """Run `session` again and again, until cancelled."""
     pauses = Pauses()
     while True:

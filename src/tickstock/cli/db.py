@@ -11,7 +11,7 @@ from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick, settings_of
 
 
-def _as_it_is(common: Common) -> Any:
+def as_it_is(common: Common) -> Any:
     """The database of the settings, whatever its schema."""
     from tickstock.store.database import Database
 
@@ -24,7 +24,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     """Which database, which server, which schema."""
     from tickstock.store import migrate as migrations
 
-    with _as_it_is(common) as database:
+    with as_it_is(common) as database:
         with database.transaction() as connection:
             found = migrations.status(connection)
             version = connection.info.server_version
@@ -55,7 +55,7 @@ def migrate(
     """Bring the schema up to date; an existing cache_entries table is taken over as it is."""
     from tickstock.store.reference import fill_reference
 
-    with _as_it_is(common) as database:
+    with as_it_is(common) as database:
         done = database.migrate(after=fill_reference, zone=zone)
     if common.json:
         print_json("db migrate", {"applied": list(done)})
@@ -68,7 +68,7 @@ def backup(file: Path, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     """Write the whole database to FILE, consistent as of one moment, while it is in use."""
     from tickstock.store import programs
 
-    with _as_it_is(common) as database:
+    with as_it_is(common) as database:
         size = programs.dump(database, file)
     if common.json:
         print_json("db backup", {"file": str(file), "bytes": size})
@@ -89,7 +89,7 @@ def restore(
     """Bring the database back to what `db backup` wrote: all of it, or nothing is changed."""
     from tickstock.store import programs
 
-    with _as_it_is(common) as database:
+    with as_it_is(common) as database:
         programs.restore(database, file, replace=replace)
     talk(f"Restored from {file}. A newer version brings it up to date with its first command.")
     return 0

@@ -83,11 +83,13 @@ def _show(out: Any, tick: Any, universe: str, days: tuple[date, date] | None) ->
 
 
 def _chart(out: Any, tick: Any) -> None:
+    from tickstock.actions import Adjust
     from tickstock.cli.draw import chart_lines
     from tickstock.model import Timeframe
     from tickstock.spans import day_of
 
-    bars = tick.holdings.bars(["AAPL"], Timeframe.DAY, tick.loads.span(None, *YEAR))
+    span = tick.loads.span(None, *YEAR)
+    bars = tick.holdings.bars(["AAPL"], Timeframe.DAY, span, adjust=Adjust.RAW)
     days = [day_of(d) for d in bars.at.tolist()]
     out.print("\n[bold]AAPL[/] 2012, closing prices as printed then (raw), US dollars")
     for line in chart_lines(days, bars.close.tolist(), min(out.width, 90)):
@@ -102,7 +104,7 @@ def _try_next(out: Any, home: Path) -> None:
         f"tickstock plan {ETFS} --for 1y           # what would be asked, and what it costs",
         f"tickstock load {ETFS} --for 1y",
         "tickstock bars '{AAPL}' --from 2012-03-01 --to 2012-03-09 --format csv",
-        "tickstock coverage 'stock_universe:index_dow30' --for 1y",
+        "tickstock coverage etf_universe:sector_bonds --for 1y",
     ):
         out.print(f"  {line}", markup=False)
     out.print("With a key of your own (MASSIVE_API_KEY) and without that home, bars are real.")

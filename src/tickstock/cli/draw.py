@@ -61,18 +61,19 @@ def chart_lines(
     """Closing prices as a filled curve, with a scale of prices and the first and last day."""
     if not closes:
         return ["(no bars)"]
-    columns = min(width - 11, len(closes))
+    low, high = min(closes), max(closes)
+    scale = max(9, len(f"{high:,.2f}"))
+    columns = max(1, min(width - scale - 2, len(closes)))
     picked = [closes[i * (len(closes) - 1) // max(1, columns - 1)] for i in range(columns)]
-    low, high = min(picked), max(picked)
     span = (high - low) or 1.0
     levels = [(p - low) / span * (height * 8 - 1) + 1 for p in picked]
     lines = []
     for row in range(height - 1, -1, -1):
         cells = "".join(_column(level - row * 8) for level in levels)
         price = low + span * (row + 0.5) / height
-        lines.append(f"{price:>9,.2f} ┤{cells}")
+        lines.append(f"{price:>{scale},.2f} ┤{cells}")
     left, right = f"{days[0]}", f"{days[-1]}"
-    lines.append(" " * 11 + left + right.rjust(max(len(right) + 1, columns - len(left))))
+    lines.append(" " * (scale + 2) + left + right.rjust(max(len(right) + 1, columns - len(left))))
     return lines
 
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from tickstock.errors import Transient
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.loads import Progress
@@ -26,7 +27,8 @@ EXIT = {
     LoadState.CANCELLED: 1,
 }
 PERMISSION = ("CredentialsRefused", "NotEntitled")
-Show = Callable[[Progress], None]
+Show = Callable[[Progress, str], None]
+"""Shows how far a load is, to somebody who is the worker of that name (or none)."""
 
 
 def exit_code(progress: Progress) -> int:
@@ -50,26 +52,30 @@ def work_and_watch(
 def watch(tick: TickStock, load_id: uuid.UUID) -> Progress:
     """Only look on, until the load ends or Ctrl-C."""
     with _shown() as show, contextlib.suppress(KeyboardInterrupt):
-        while True:
-            progress: Progress = tick.loads.progress(load_id)
-            show(progress)
-            if progress.load.state.finished:
-                break
+        while not (progress := tick.loads.progress(load_id)).load.state.finished:
+            show(progress, "")
             time.sleep(0.3)
+        show(progress, "")
     return tick.loads.progress(load_id)
 
 
 async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show: Show) -> Progress:
-    worker = Worker(tick, source=source, policy=Policy(database_patience=PATIENCE))
+    policy = Policy(lease=tick.settings.lease_seconds, database_patience=PATIENCE)
+    worker = Worker(tick, source=source, policy=policy)
     stop_on_signals(worker.stop)
     work = asyncio.create_task(worker.drain(load_id))
     while not work.done():
         await asyncio.wait({work}, timeout=0.2)
-        if not work.done():
-            show(await asyncio.to_thread(tick.loads.progress, load_id))
+        # A database that is away is the worker's to wait for; only the picture stands still.
+        with contextlib.suppress(Transient):
+            progress = await asyncio.to_thread(tick.loads.progress, load_id)
+            show(progress, worker.name)
+            if progress.paused or progress.load.state.finished:
+                worker.stop()  # somebody else has said so; what is in hand is no longer ours
+    await worker.leave()
     work.result()
     progress = await asyncio.to_thread(tick.loads.progress, load_id)
-    show(progress)
+    show(progress, worker.name)
     return progress
 
 
@@ -93,21 +99,28 @@ def _shown() -> Any:
 
 
 class _Bar:
+    """The bar; trouble is told above it, when it begins and when its kind changes."""
+
     def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._task: Any = None
+        self._told: set[str] = set()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress, me: str) -> None:
         if self._task is None:
             self._task = self._bar.add_task("", total=progress.expected, rate="")
         finished = progress.load.state.finished
         what = str(progress.current) if progress.current and not finished else ""
         self._bar.update(
             self._task,
-            description=what or progress.load.title,
+            description=held_up(progress, me) or what or progress.load.title,
             completed=progress.held,
             rate=f"{progress.calls}/{progress.calls_planned} calls",
         )
+        kinds = {e.kind for e in progress.errors}
+        if not finished and kinds - self._told:
+            self._bar.console.print(trouble(progress), style="yellow", markup=False)
+        self._told = kinds
 
 
 class _JsonLines:
@@ -117,8 +130,8 @@ class _JsonLines:
         self._said = ""
         self._at = 0.0
 
-    def __call__(self, progress: Progress) -> None:
-        line = json.dumps(line_of(progress))
+    def __call__(self, progress: Progress, me: str) -> None:
+        line = json.dumps(line_of(progress) | {"waiting_for": held_up(progress, me)})
         ended = progress.load.state.finished
         if line == self._said or (not ended and time.monotonic() - self._at < 1.0):
             return
@@ -126,11 +139,33 @@ class _JsonLines:
         print(line, file=sys.stderr, flush=True)
 
 
+def trouble(progress: Progress) -> str:
+    """What keeps calls of a running load from an answer, most frequent first; mostly nothing."""
+    if progress.load.state.finished:
+        return ""
+    return " ".join(f"{e.calls} calls, {e.kind}: {e.example}" for e in progress.errors[:2])
+
+
+def held_up(progress: Progress, me: str) -> str:
+    """Whom this process waits for, where others have calls in hand and it has none; else nothing.
+
+    After a worker was killed, its calls are its own until their leases end.
+    """
+    others = [h for h in progress.holders if h.worker != me]
+    if not me or not others or len(others) < len(progress.holders):
+        return ""
+    first, until = others[0], max(h.until for h in others).astimezone()
+    calls = sum(h.calls for h in others)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f"{calls} calls are leased by worker {first.worker}{more} until {until:%H:%M:%S}"
+
+
 def line_of(progress: Progress) -> dict[str, Any]:
-    """Progress in one flat object."""
+    """Progress in one flat object. `trouble` is why calls are being asked again, if any are."""
     return {
         "load": str(progress.load.id),
         "state": progress.load.state.value,
+        "paused": progress.paused,
         "percent": progress.percent,
         "held": progress.held,
         "expected": progress.expected,
@@ -139,4 +174,5 @@ def line_of(progress: Progress) -> dict[str, Any]:
         "bars_new": progress.rows_new,
         "bars_changed": progress.rows_changed,
         "seconds_left": progress.seconds_left,
+        "trouble": trouble(progress),
     }

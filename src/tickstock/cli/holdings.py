@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from tickstock.cli.load import Universe
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
+AdjustBy = Annotated[
+    Literal["raw", "splits", "total"],
+    Parameter(help="raw: as printed; splits: for splits; total: for splits and dividends."),
+]
+AsOf = Annotated[
+    str | None,
+    Parameter(help="What this database knew then: a New York date (its end), or a time (UTC)."),
+]
+SHOWN_FINDINGS = 5
 TIMEFRAMES = Literal["1min", "hour", "day", "week", "month"]
 SHOWN_SYMBOLS = 40
 
 
 def coverage(
-    universe: str,
+    universe: Universe,
     *,
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
@@ -27,6 +38,7 @@ def coverage(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
+    from tickstock.cli.history import label_as_dict
     from tickstock.model import Timeframe
 
     with open_tick(common) as tick:
@@ -34,10 +46,13 @@ def coverage(
         given = for_ or from_ or to
         span = tick.loads.span(for_, from_, to) if given else None
         view = tick.holdings.coverage(symbols, Timeframe(timeframe), span)
+        label = tick.history.survivorship(universe, span.start) if span else None
     if common.json:
-        print_json("coverage", coverage_as_dict(view))
+        print_json("coverage", coverage_as_dict(view) | label_as_dict(label))
         return 0
     show_coverage(view, universe)
+    if label:
+        talk(str(label))
     return 0
 
 
@@ -57,6 +72,7 @@ def coverage_as_dict(view: Any) -> dict[str, Any]:
             for i in item_results(view.grid)
         ],
         "never_heard_of": list(view.unknown),
+        "never_heard_of_sessions": view.unasked,
     }
 
 
@@ -65,27 +81,30 @@ def show_coverage(view: Any, title: str) -> None:
     from tickstock.loading.strip import make_strip
 
     out = console()
-    strip = make_strip(view.grid)
+    strip = make_strip(view.grid, SHOWN_SYMBOLS)
     out.print(f"[bold]{title}[/]  {view.grid.timeframe}  {_days(view.grid)}")
-    for line in strip_lines(strip, out.width)[: SHOWN_SYMBOLS + 1]:
+    for line in strip_lines(strip, out.width):
         out.print(line)
-    if len(strip.symbols) > SHOWN_SYMBOLS:
-        out.print(f"and {len(strip.symbols) - SHOWN_SYMBOLS} more symbols; --json has them all")
+    if (more := len(view.grid.instruments) - SHOWN_SYMBOLS) > 0:
+        out.print(f"and {more} more symbols; --json has them all")
     out.print(LEGEND, style="dim")
-    held, expected = view.grid.held.count(), view.grid.expected.count()
+    held, expected = view.grid.held.count(), view.grid.expected.count() + view.unasked
     out.print(f"{held:,} of {expected:,} sessions held")
     for cause, count in view.grid.counts().items():
         names = ", ".join(f"{s} {span}" for s, span in view.grid.examples(cause))
         out.print(f"  {cause.replace('_', ' ')}: {count:,}  ({names})")
     if view.unknown:
-        out.print(f"  nothing was ever asked for {', '.join(view.unknown[:8])}")
+        out.print(
+            f"  symbols never asked for: {view.unasked:,} sessions of {len(view.unknown):,}  "
+            f"({_some(view.unknown)})"
+        )
     origins = {s.origin for s in view.summaries.values()}
     if "synthetic" in origins:
         made = [n for n, s in view.summaries.items() if s.origin == "synthetic"]
         out.print(f"  [bold magenta]synthetic[/] bars, invented: {_some(made)}")
 
 
-def _some(names: list[str]) -> str:
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
@@ -96,34 +115,62 @@ def _days(grid: Any) -> str:
 
 
 def bars(
-    universe: str,
+    universe: Universe,
     *,
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1mo.")] = None,
     from_: First = None,
     to: Last = None,
-    adjust: Annotated[
-        Literal["raw"], Parameter(help="raw: as the vendor printed them, unadjusted.")
-    ] = "raw",
+    adjust: AdjustBy = "splits",
+    as_of: AsOf = None,
     format_: Annotated[
-        Literal["table", "csv", "json"], Parameter(name="--format", help="How to print.")
+        Literal["table", "csv", "json", "parquet", "arrow"],
+        Parameter(name="--format", help="How to print; the last two are binary."),
     ] = "table",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Print the bars of a universe, or of symbols: `tickstock bars '{AAPL}' --for 1mo`."""
-    from tickstock.cli.tables import write_csv, write_json, write_table
+    from tickstock.actions import Adjust
+    from tickstock.cli.tables import write
     from tickstock.model import Timeframe
 
-    del adjust  # one way so far
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
         given = for_ or from_ or to
         span = tick.loads.span(for_, from_, to) if given else None
-        table = tick.holdings.bars(symbols, Timeframe(timeframe), span)
-    if not len(table):
+        found = tick.holdings.read(
+            symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), as_of=moment(as_of)
+        )
+        unadjusted = () if adjust == "raw" else tick.holdings.never_asked(symbols, found.timeframe)
+        undivided = adjust == "total" and not tick.actions.dividends(symbols)
+    if not len(found.bars):
         talk("No bars are held for that. `tickstock coverage` says why.")
-    kind = "json" if common.json else format_
-    {"csv": write_csv, "json": write_json, "table": write_table}[kind](
-        sys.stdout, table, Timeframe(timeframe)
-    )
+    if unadjusted:
+        talk(f"Splits were never asked for, bars are as printed: {_some(list(unadjusted))}")
+    if undivided:
+        talk("No dividend of these is known: total return is adjusted for splits alone.")
+    for finding in found.findings[:SHOWN_FINDINGS]:
+        talk(f"{finding.symbol} {finding.day}: {finding.what}. {finding.why} {finding.do}")
+    if (more := len(found.findings) - SHOWN_FINDINGS) > 0:
+        talk(f"and {more} more doubts; `tickstock verify` shows them all")
+    write(sys.stdout, found.bars, found.timeframe, "json" if common.json else format_)
     return 0
+
+
+def moment(text: str | None) -> datetime | None:
+    """An instant that somebody typed: a date stands for the end of that New York date, a time
+    without a zone is in UTC."""
+    from tickstock.errors import BadDates
+    from tickstock.sessions import NEW_YORK
+
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-01-31"):
+            end = date.fromisoformat(text) + timedelta(days=1)
+            return datetime.combine(end, time(0), NEW_YORK).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "Write 2026-01-31, or 2026-01-31T14:30:00Z."
+        raise BadDates(f"{text!r} is not a date or a time.", hint) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

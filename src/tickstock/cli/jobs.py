@@ -35,7 +35,7 @@ def list_(
     for p in found:
         when = p.load.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
         out.print(
-            f"{str(p.load.id)[:8]}  {when}  {p.load.state:<21} {p.percent:>3} %  "
+            f"{str(p.load.id)[:8]}  {when}  {_state_word(p):<21} {p.percent:>3} %  "
             f"{p.held:>9,}/{p.expected:<9,} {p.load.title}"
         )
     return 0
@@ -65,10 +65,66 @@ def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
         done = tick.loads.cancel(load_id, "Cancelled from the command line.")
-        if not done:
-            talk(f"The load {str(load_id)[:8]} had ended already.")
-        show_outcome(tick.loads.progress(load_id), as_json=common.json)
+        progress = tick.loads.progress(load_id)
+    if not done:
+        talk(f"{_ended(progress)}: there is nothing to cancel.")
+    show_outcome(progress, as_json=common.json)
+    return 0 if done else 1
+
+
+def pause(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Ask nothing more for a load until it is resumed, whichever worker is at it.
+
+    What is done stays done. `tickstock jobs resume` goes on with it.
+    """
+    with open_tick(common) as tick:
+        load_id = tick.loads.find(job)
+        tick.steering.pause(load_id)
+        progress = tick.loads.progress(load_id)
+    if not progress.paused:
+        talk(f"{_ended(progress)}: there is nothing to pause.")
+    show_outcome(progress, as_json=common.json)
+    return 0 if progress.paused else 1
+
+
+def clone(
+    job: JobId,
+    *,
+    background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """A new load for the same symbols, timeframes and days, planned as of now."""
+    with open_tick(common) as tick:
+        load_id = tick.steering.clone(tick.loads.find(job), requested_by="cli").id
+    return _go_on(str(load_id), common, background=background)
+
+
+def prune(
+    *,
+    older_than: Annotated[
+        str | None, Parameter(help="Age, say 30d or 6mo [default: TICKSTOCK_JOBS_KEPT_DAYS].")
+    ] = None,
+    dry_run: Annotated[bool, Parameter(negative="", help="Only say how many.")] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Forget loads that ended long ago, with their calls. Bars and coverage stay as they are."""
+    from tickstock.loading.request import age_of
+
+    with open_tick(common) as tick:
+        age = age_of(older_than) if older_than else None
+        count, before = tick.steering.prune(age, dry_run=dry_run)
+    if common.json:
+        body = {"loads": count, "ended_before": before.isoformat(), "dry_run": dry_run}
+        print_json("jobs prune", body)
+    else:
+        what = "would be forgotten" if dry_run else "were forgotten"
+        day = before.astimezone().strftime("%Y-%m-%d %H:%M")
+        console().print(f"{count:,} loads that ended before {day} {what}.")
     return 0
+
+
+def _ended(progress: Any) -> str:
+    return f"The load {str(progress.load.id)[:8]} has ended ({progress.load.state})"
 
 
 def retry(
@@ -78,21 +134,29 @@ def retry(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Ask again for what failed or was cancelled."""
-    return _go_on(job, common, background=background, again=True)
+    with open_tick(common) as tick:
+        load_id = tick.loads.find(job)
+        if not tick.loads.retry(load_id):
+            talk("No call of this load failed or was cancelled: nothing to ask again.")
+    return _go_on(str(load_id), common, background=background)
 
 
-def resume(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Go on with an interrupted load, in this process."""
-    return _go_on(job, common, background=False, again=False)
+def resume(
+    job: JobId,
+    *,
+    background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Go on with a paused or interrupted load, in this process."""
+    return _go_on(job, common, background=background)
 
 
-def _go_on(job: str, common: Common, *, background: bool, again: bool) -> int:
+def _go_on(job: str, common: Common, *, background: bool) -> int:
     from tickstock.cli.foreground import exit_code, work_and_watch
 
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
-        if again and not tick.loads.retry(load_id):
-            talk("No call of this load failed or was cancelled: nothing to ask again.")
+        tick.steering.resume(load_id)
         progress = tick.loads.progress(load_id) if background else work_and_watch(tick, load_id)
         show_outcome(progress, as_json=common.json)
     return 0 if background else exit_code(progress)
@@ -129,14 +193,31 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
     if progress.rows_changed:
         bars += f", {progress.rows_changed:,} changed"
     calls = f"{progress.calls:,} of {progress.calls_planned:,} calls"
-    out.print(f"{_state_text(load.state)}: {load.message or _held(progress)} · {bars} · {calls}")
+    state = _state_text(_state_word(progress))
+    out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
+    _show_actions(out, load)
+    if progress.rows_changed:
+        universe = load.request["universe"]
+        out.print(f"  what changed: tickstock revisions '{universe}' --job {short}", markup=False)
     if not load.state.finished:
         out.print(f"Go on with: tickstock jobs resume {short}")
     _show_failures(out, progress)
 
 
+def _show_actions(out: Any, load: Any) -> None:
+    """Splits and dividends that a load brought or changed, where it did."""
+    found = (load.report or {}).get("actions") or {}
+    said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
+    if said:
+        out.print(f"  splits and dividends: {', '.join(said)}")
+
+
 def _held(progress: Any) -> str:
     return f"{progress.held:,} of {progress.expected:,} sessions held"
+
+
+def _state_word(progress: Any) -> str:
+    return "paused" if progress.paused else str(progress.load.state)
 
 
 def _state_text(state: str) -> str:

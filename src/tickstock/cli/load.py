@@ -10,6 +10,13 @@ from cyclopts import Parameter
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 
+Universe = Annotated[
+    str,
+    Parameter(
+        help="A universe (etf_universe:core_etfs), symbols ('{AAPL, MSFT}'), or an expression over "
+        "both ('etf_universe:sector_* | {SPY}')."
+    ),
+]
 For = Annotated[
     str | None,
     Parameter(name="--for", help="How far back: 1d 2d 1w 1mo 3mo 6mo 1y 2y 5y all [default: 1y]."),
@@ -18,13 +25,22 @@ First = Annotated[date | None, Parameter(name="--from", help="First session (New
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
 Frames = Annotated[str, Parameter(help="Any of day,hour,1min; week and month come from day.")]
 Refresh = Annotated[bool, Parameter(negative="", help="Ask again for what is held already.")]
+Priority = Annotated[
+    int | None,
+    Parameter(help="Higher goes first [default: 30 up to 10 calls, 20, 10, 0 above 1,000]."),
+]
 Csv = Annotated[
     str | None, Parameter(help="A CSV file in the configured folder, in place of a universe.")
 ]
 
+Pad = Annotated[
+    int, Parameter(help="Days more before and after each spell of a universe as it was.")
+]
+Background = Annotated[bool, Parameter(negative="", help="Submit and return; a worker does it.")]
+
 
 def plan(
-    universe: str = "",
+    universe: Universe = "",
     *,
     for_: For = None,
     from_: First = None,
@@ -32,28 +48,39 @@ def plan(
     timeframes: Frames = "day",
     refresh: Refresh = False,
     csv: Csv = None,
+    pad: Pad = 0,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Show what `load` would do: sessions missing, calls, time. Nothing is asked or written.
+    """Show what `load` would do: sessions missing, calls, time. Nothing is asked, no bar written.
 
-    UNIVERSE is a universe (`etf_universe:core_etfs`), or an expression over universes and sets
-    (`etf_universe:sector_* | {SPY}`).
+    `tickstock load --plan TOKEN` then does exactly that, or says what has moved.
     """
+    from tickstock.cli.history import label_as_dict
+
     with open_tick(common) as tick:
         request = tick.loads.request(
             _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
-            timeframes=timeframes, refresh=refresh,
+            timeframes=timeframes, refresh=refresh, pad=pad,
         )  # fmt: skip
         made = tick.loads.plan(request)
+        token = tick.plans.keep(made)
+        actions = tick.actions.plan(request.symbols, refresh=refresh)
+        label = tick.history.survivorship(universe, request.span.start) if universe else None
         if common.json:
-            print_json("plan", plan_as_dict(made))
+            body = (
+                plan_as_dict(made) | {"token": token} | {"actions": [str(call) for call in actions]}
+            )
+            print_json("plan", body | label_as_dict(label))
         else:
-            show_plan(made)
+            show_plan(made, token)
+            show_actions(actions)
+            if label:
+                talk(str(label))
     return 0
 
 
 def load(
-    universe: str = "",
+    universe: Universe = "",
     *,
     for_: For = None,
     from_: First = None,
@@ -61,36 +88,79 @@ def load(
     timeframes: Frames = "day",
     refresh: Refresh = False,
     csv: Csv = None,
-    background: Annotated[
-        bool, Parameter(negative="", help="Submit and return; a worker does it.")
-    ] = False,
+    pad: Pad = 0,
+    plan_: Annotated[
+        str | None, Parameter(name="--plan", help="Do this plan, as shown by `tickstock plan`.")
+    ] = None,
+    background: Background = False,
+    priority: Priority = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Load what is missing of a universe's history, with the fewest calls.
 
     Ctrl-C stops at once and keeps what is done; `tickstock jobs resume` goes on.
     """
+    from tickstock.errors import BadInput
+
+    if plan_ is not None and (universe or csv or for_ or from_ or to or refresh or pad):
+        raise BadInput("A plan says all there is to load.", "Give --plan alone, or leave it out.")
+    with open_tick(common) as tick:
+        if plan_ is not None:
+            made = tick.plans.recall(plan_)
+        else:
+            request = tick.loads.request(
+                _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
+                timeframes=timeframes, refresh=refresh, pad=pad,
+            )  # fmt: skip
+            made = tick.loads.plan(request)
+        digest = made.digest if plan_ is not None else None
+        return _perform(tick, made, digest, common, background=background, priority=priority)
+
+
+def refresh(
+    universe: str,
+    *,
+    sessions: Annotated[int, Parameter(help="How many of the newest sessions.")] = 5,
+    timeframes: Frames = "day",
+    background: Background = False,
+    priority: Priority = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Ask again for the newest sessions of a universe: vendors correct bars for days after the
+    close, and what they had not then they may have now."""
+    with open_tick(common) as tick:
+        request = tick.loads.request(
+            universe, duration=f"{sessions}d", timeframes=timeframes, refresh=True
+        )
+        made = tick.loads.plan(request)
+        return _perform(tick, made, None, common, background=background, priority=priority)
+
+
+def _perform(
+    tick: Any,
+    made: Any,
+    digest: str | None,
+    common: Common,
+    *,
+    background: bool,
+    priority: int | None,
+) -> int:
+    """Submit a plan, and work on it here unless it is left to a worker."""
     from tickstock.cli.foreground import exit_code, work_and_watch
     from tickstock.cli.jobs import show_outcome
     from tickstock.worker.run import configured_source
 
-    with open_tick(common) as tick:
-        request = tick.loads.request(
-            _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
-            timeframes=timeframes, refresh=refresh,
-        )  # fmt: skip
-        made = tick.loads.plan(request)
-        if not background and made.calls:
-            # A wrong vendor or a missing key is said before anything is submitted.
-            configured_source(tick, ())
-        submitted = tick.loads.submit(made, requested_by="cli")
-        if background:
-            show_outcome(tick.loads.progress(submitted.id), as_json=common.json)
-            return 0
-        if not common.json:
-            show_plan_line(made)
-        progress = work_and_watch(tick, submitted.id)
-        show_outcome(progress, as_json=common.json)
+    if not background and made.calls:
+        # A wrong vendor or a missing key is said before anything is submitted.
+        configured_source(tick, ())
+    submitted = tick.loads.submit(made, requested_by="cli", priority=priority, digest=digest)
+    if background:
+        show_outcome(tick.loads.progress(submitted.id), as_json=common.json)
+        return 0
+    if not common.json:
+        show_plan_line(made)
+    progress = work_and_watch(tick, submitted.id)
+    show_outcome(progress, as_json=common.json)
     return exit_code(progress)
 
 
@@ -109,7 +179,7 @@ def show_plan_line(made: Any) -> None:
     talk(f"{made.cells:,} sessions missing: {calls}, about {_time(made.seconds)}")
 
 
-def show_plan(made: Any) -> None:
+def show_plan(made: Any, token: str) -> None:
     """The plan for a person."""
     out = console()
     held, expected = sum(i.held for i in made.items), sum(i.expected for i in made.items)
@@ -123,8 +193,24 @@ def show_plan(made: Any) -> None:
     kinds = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
     out.print(f"  calls      {len(made.calls):>12,}   {kinds or 'nothing to ask'}")
     out.print(f"  bars       {made.expected_bars:>12,}   about {made.bytes / 1e6:,.1f} MB")
-    out.print(f"  time       {_time(made.seconds):>12}   {'fewest calls' if made.exact else ''}")
-    out.print(f"  plan       {made.digest[:12]:>12}")
+    out.print(f"  time       {_time(made.seconds):>12}   {_bound(made)}")
+    if made.price:
+        out.print(f"  price      {made.price:>12,.2f}")
+    out.print(f"  plan       {token:>12}   do it with: tickstock load --plan {token}")
+
+
+def _bound(made: Any) -> str:
+    if made.exact:
+        return "no other calls are quicker"
+    return f"no calls are quicker than {_time(made.least_seconds)}"
+
+
+def show_actions(calls: Any) -> None:
+    """What is asked for besides bars; an answer may take more than one page."""
+    for call in calls[:4]:
+        console().print(f"  and        {call}", markup=False)
+    if len(calls) > 4:
+        console().print(f"  and        {len(calls) - 4} more calls for splits and dividends")
 
 
 def plan_as_dict(made: Any) -> dict[str, Any]:

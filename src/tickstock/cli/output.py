@@ -12,6 +12,9 @@ from cyclopts import Parameter
 
 from tickstock.errors import TickStockError
 
+# Until a log is set up, what goes to it must not end up on the screen, tracebacks and all.
+logging.getLogger("tickstock").addHandler(logging.NullHandler())
+
 SCHEMA = "tickstock/1"
 """Version of every `--json` output. Fields may be added under one version, never changed."""
 
@@ -71,7 +74,8 @@ def report_error(error: Exception, *, as_json: bool) -> int:
 def _internal(error: Exception) -> int:
     logging.getLogger("tickstock.cli").error("internal error", exc_info=error)
     files = [h.baseFilename for h in logging.getLogger().handlers if hasattr(h, "baseFilename")]
-    where = f"The log has the details: {files[0]}" if files else f"{error}"
+    # Without a log nothing is masked yet: what the error says may hold a password.
+    where = f"The log has the details: {files[0]}" if files else "It came before there was a log."
     print(f"error: an error inside TickStock ({type(error).__name__}).", file=sys.stderr)
     print(f"       {where}", file=sys.stderr)
     return 1

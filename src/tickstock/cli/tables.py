@@ -1,5 +1,5 @@
-"""Bars as CSV, JSON, or a table for the eye. Every number is written so that reading it back
-gives the same double."""
+"""Bars as CSV, JSON, Parquet, Arrow, or a table for the eye. Every number is written so that
+reading it back gives the same double."""
 
 from __future__ import annotations
 
@@ -7,13 +7,55 @@ import csv
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from tickstock.model import BarTable, Timeframe
 from tickstock.spans import day_of
 
 NUMBERS = ("open", "high", "low", "close", "volume", "vwap", "trades")
 INTRADAY = (Timeframe.MINUTE, Timeframe.HOUR)
+
+
+def write(out: TextIO, bars: BarTable, timeframe: Timeframe, form: str) -> None:
+    """Bars as `table`, `csv`, `json`, `parquet` or `arrow` (an IPC stream).
+
+    Raises:
+        BadInput: a binary form to a terminal, or without the libraries for it.
+    """
+    writers = {
+        "arrow": write_arrow,
+        "csv": write_csv,
+        "json": write_json,
+        "parquet": write_parquet,
+        "table": write_table,
+    }
+    writers[form](out, bars, timeframe)
+
+
+def write_parquet(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
+    from tickstock.frames import library, to_arrow
+
+    sink = _binary(out)
+    library("pyarrow.parquet").write_table(to_arrow(bars, timeframe), sink, compression="zstd")
+
+
+def write_arrow(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
+    from tickstock.frames import library, to_arrow
+
+    sink, table = _binary(out), to_arrow(bars, timeframe)
+    with library("pyarrow.ipc").new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+
+
+def _binary(out: TextIO) -> BinaryIO:
+    """The bytes under stdout, where they go into a file or a pipe."""
+    if out.isatty():
+        from tickstock.errors import BadInput
+
+        raise BadInput(
+            "Parquet and Arrow are binary, and this is a terminal.", "Add > FILE, or another form."
+        )
+    return out.buffer
 
 
 def write_csv(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
@@ -26,9 +68,11 @@ def write_csv(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
 def write_json(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
     import msgspec
 
+    from tickstock.cli.output import SCHEMA
+
     names = ("symbol", _time_name(timeframe), *NUMBERS)
     data = [dict(zip(names, row, strict=True)) for row in _rows(bars, timeframe)]
-    body = {"schema": "tickstock/1", "command": "bars", "data": data}
+    body = {"schema": SCHEMA, "command": "bars", "data": data}
     out.write(msgspec.json.encode(body).decode() + "\n")
 
 

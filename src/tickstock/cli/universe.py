@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.history import AsOf, KnownAt, instant
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
-
-REASON = "organize from the command line"
-Yes = Annotated[bool, Parameter(alias="-y", negative="", help="Do not ask.")]
-Allow = Annotated[
-    list[str] | None,
-    Parameter(help="Key of a universe that may lose more than the change guard lets through."),
-]
 
 
 def list_(
@@ -39,7 +34,7 @@ def list_(
         count = "?" if u.symbols is None else f"{u.symbols:,}"
         what = f"  [dim]= {u.expression}[/]" if u.expression else ""
         when = u.updated_at.strftime("%Y-%m-%d") if u.updated_at else ""
-        out.print(f"{str(u.ref):<{width}}  {count:>6}  {when:<10}  {u.name}{what}")
+        out.print(f"{u.ref!s:<{width}}  {count:>6}  {when:<10}  {u.name}{what}")
     return 0
 
 
@@ -59,24 +54,39 @@ def _listed(u: Any) -> dict[str, Any]:
 def show(
     expression: str,
     *,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     why: Annotated[
         bool, Parameter(negative="", help="Name the part that let each symbol in.")
     ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """The symbols of a universe or an expression, one a line, sorted."""
+    """The symbols of a universe or an expression, one a line, sorted.
+
+    With --as-of the members of that day, and how far today's list stands for them.
+    """
     with open_tick(common) as tick:
-        found = tick.universes.evaluate(expression)
+        found = tick.history.show(expression, as_of, instant(known_at))
     if common.json:
-        body = {"expression": expression, "symbols": list(found.symbols)}
-        lineage = {s: list(parts) for s, parts in found.lineage.items()} if why else {}
-        print_json("universe show", body | ({"lineage": lineage} if why else {}))
+        print_json("universe show", _shown(expression, found, why))
         return 0
     for symbol in found.symbols:
         parts = "  " + ", ".join(found.lineage[symbol]) if why else ""
         print(f"{symbol}{parts}")
     talk(f"{len(found.symbols)} symbols")
+    for line in (*([found.label] if found.label else []), *found.notes):
+        talk(str(line))
     return 0
+
+
+def _shown(expression: str, found: Any, why: bool) -> dict[str, Any]:
+    body = {"expression": expression, "symbols": list(found.symbols)}
+    if found.label:
+        body["survivorship"] = found.label.as_dict()
+    if found.notes:
+        body["notes"] = list(found.notes)
+    lineage = {s: list(parts) for s, parts in found.lineage.items()} if why else {}
+    return body | ({"lineage": lineage} if why else {})
 
 
 def organize(
@@ -90,58 +100,47 @@ def organize(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bring the stored universes to their definitions: shown first, then asked, then done."""
-    from tickstock.universes.plan import Mode, as_dict, lines
+    from tickstock.universes.plan import Mode
 
-    mode = Mode.PRESERVE if preserve else Mode.REPLACE
     with open_tick(common) as tick:
-        plan = tick.universes.plan_organize(mode)
-        if common.json:
-            print_json("universe organize", as_dict(plan) | {"applied": not dry_run and yes})
-        else:
-            print("\n".join(lines(plan, verbose=common.verbose)))
-        if dry_run:
-            talk("Dry run: nothing was written.")
-            return 0
-        if not plan.writes:
-            talk("Nothing to do.")
-            return 0
-        if not yes and not _agreed(plan):
-            return 2
-        tick.universes.apply(plan, reason=REASON, allow=allow or ())
-        talk("Done: " + ", ".join(f"{n} {word}" for word, n in plan.counts.items()) + ".")
-    return 0
+        plan = tick.universes.plan_organize(Mode.PRESERVE if preserve else Mode.REPLACE)
+        return carry_out(
+            "universe organize",
+            plan,
+            tick.universes.apply,
+            common=common,
+            yes=yes,
+            dry_run=dry_run,
+            allow=allow,
+        )
 
 
 def validate(
     *,
+    fix: Annotated[bool, Parameter(negative="", help="Mend what is safe to mend.")] = False,
+    yes: Yes = False,
     strict: Annotated[bool, Parameter(negative="", help="Exit 3 when there are warnings.")] = False,
     format_: Annotated[
         Literal["text", "json", "markdown"], Parameter(name="--format", help="How to print.")
     ] = "text",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Check every stored universe. Exit 0 clean, 1 errors, 3 warnings with --strict."""
-    from tickstock.universes.validate import Severity, exit_code, render
+    """Check every stored universe. Exit 0 clean, 1 errors, 3 warnings with --strict.
+
+    With --fix, repeats, other spellings and lists encoded twice are mended first, by a plan that is
+    shown and asked about; what is left is then reported.
+    """
+    from tickstock.universes.validate import exit_code, render
 
     with open_tick(common) as tick:
+        if fix and (code := carry_out(
+            "universe validate --fix", tick.edits.mend(), tick.edits.apply,
+            common=replace(common, json=False), yes=yes,
+        )):  # fmt: skip
+            return code
         findings = tick.universes.validate(datetime.now(UTC))
-    print(render(findings, "json" if common.json else format_))
-    counts = Counter(f.severity for f in findings)
-    talk(", ".join(f"{counts[s]} {s.value}s" for s in Severity))
+    if common.json or format_ == "json":
+        print_json("universe validate", json.loads(render(findings, "json")))
+    else:
+        print(render(findings, format_))
     return exit_code(findings, strict)
-
-
-def _agreed(plan: Any) -> bool:
-    """Ask, naming what will be removed. Without a terminal nobody can answer: refuse."""
-    if not sys.stdin.isatty():
-        talk("error: this would write, and there is no terminal to ask at.")
-        talk("       Add --yes to do it, or --dry-run to look.")
-        return False
-    if plan.removed:
-        talk("This removes: " + ", ".join(str(ref) for ref in plan.removed))
-    sys.stderr.write("Continue? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        return True
-    talk("Nothing was written.")
-    return False

@@ -88,6 +88,14 @@ class Bits:
         kept[rows] = 0
         return Bits(kept, self.columns)
 
+    def part(self, start: int, end: int) -> Bits:
+        """The columns from `start` up to `end` (without it) alone."""
+        out = Bits.empty(len(self), max(0, min(end, self.columns) - start))
+        for first, flags in self.blocks():
+            bits = np.packbits(flags[:, start:end], axis=1)
+            out.packed[first : first + len(flags), : bits.shape[1]] = bits
+        return out
+
     def unpack(self) -> Flags:
         """The table as a matrix: eight times the memory."""
         return np.unpackbits(self.packed, axis=1, count=self.columns).view(np.bool_)

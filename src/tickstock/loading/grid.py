@@ -42,7 +42,9 @@ class Grid:
 
     `days[j]` is the date of column `j` as days since 1970-01-01. `missing` is what has to be
     asked for: not held and not answered for the time being, or, to refresh, all that is expected.
-    `holes` gives for each cause the cells that are not held because of it.
+    `holes` gives for each cause the cells that are not held because of it. `spells[i]` are the
+    only days that are wanted of instrument `i`, where the load is of a universe as it was; else
+    `spells` is empty.
     """
 
     timeframe: Timeframe
@@ -52,6 +54,7 @@ class Grid:
     held: Bits
     missing: Bits
     holes: Mapping[HoleCause, Bits]
+    spells: tuple[tuple[Span, ...], ...] = ()
 
     def counts(self) -> dict[HoleCause, int]:
         """Cells not held, by cause; causes without any are left out."""
@@ -84,19 +87,25 @@ def build_grid(
     standing: Iterable[Hole] = (),
     *,
     refresh: bool = False,
+    spells: Sequence[tuple[Span, ...]] = (),
 ) -> Grid:
     """The grid of `instruments` over the sessions of `span`.
 
     `published` is how many of the calendar's sessions are final for the vendor. `standing` are
     holes whose answer has not expired yet. An instrument is listed on both of its bounds; an
     unknown bound counts as always. Spans and holes of other instruments are ignored.
+    With `spells` (one entry an instrument), no cell outside of them is expected or a hole.
     """
     first, stop = calendar.between(span)
     columns = stop - first
     listed, expected = _lifetimes(instruments, calendar, first, columns, published)
     rows = _Rows(instruments, calendar, first, columns)
+    wanted = rows.all()
+    if spells:
+        wanted = rows.of_spells(spells)
+        listed, expected = listed & wanted, expected & wanted
     have = rows.bits(held.instrument, held.start, held.end) & expected
-    holes = {HoleCause.NOT_LISTED: rows.all() - listed, HoleCause.NOT_PUBLISHED: listed - expected}
+    holes = {HoleCause.NOT_LISTED: wanted - listed, HoleCause.NOT_PUBLISHED: listed - expected}
     open_ = expected - have
     missing = expected if refresh else open_
     for cause, cells in _standing(rows, standing).items():
@@ -106,7 +115,8 @@ def build_grid(
             missing = missing - cells
     holes[HoleCause.NEVER_ASKED] = open_
     days = calendar.days[first:stop]
-    return Grid(timeframe, tuple(instruments), days, expected, have, missing, holes)
+    chosen = tuple(instruments)
+    return Grid(timeframe, chosen, days, expected, have, missing, holes, tuple(spells))
 
 
 class _Rows:
@@ -122,6 +132,15 @@ class _Rows:
 
     def all(self) -> Bits:
         return Bits.pack(np.ones((len(self._order), self._columns), np.bool_))
+
+    def of_spells(self, spells: Sequence[tuple[Span, ...]]) -> Bits:
+        flat = [
+            (row, epoch_day(s.start), epoch_day(s.end)) for row, of in enumerate(spells) for s in of
+        ]
+        row, start, end = np.array(flat, np.int64).reshape(-1, 3).T
+        low = self._calendar.before(start) - self._first
+        high = self._calendar.before(end) - self._first
+        return Bits.from_ranges(len(self._order), self._columns, row, low, high)
 
     def bits(self, ids: Ints, start: Ints, end: Ints) -> Bits:
         rows, columns = len(self._order), self._columns

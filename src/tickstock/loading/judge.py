@@ -6,16 +6,18 @@ without a bar become holes with a cause and a day on which they may be asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from tickstock.bars import impossible
+from tickstock.loading.truncation import Held, is_thin, suspicious_runs
 from tickstock.model import (
     Answer,
     Call,
+    CallKind,
     Flags,
     Gain,
     Hole,
@@ -25,7 +27,7 @@ from tickstock.model import (
     epoch_day,
 )
 from tickstock.sessions import Calendar
-from tickstock.spans import ONE_DAY, Span, runs
+from tickstock.spans import ONE_DAY, Span, intersect, runs
 
 RECENT = timedelta(days=7)
 RECENT_EMPTY_STANDS = timedelta(days=1)
@@ -38,15 +40,32 @@ NO_ROWS: Ints = np.empty(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a load wants of one instrument in one timeframe."""
+    """What a load wants of one instrument in one timeframe.
+
+    With `spells`, only those days of `span`. `listed` and `delisted` are what is known of its life.
+    """
 
     instrument_id: int
     symbol: str
     span: Span
+    spells: tuple[Span, ...] = ()
+    listed: date | None = None
+    delisted: date | None = None
+
+    def within(self, span: Span) -> tuple[Span, ...]:
+        """The days of `span` that are wanted."""
+        return intersect((span & self.span,), self.spells) if self.spells else (span & self.span,)
 
 
 Targets = Mapping[str, Target]
 """By symbol, within one timeframe."""
+
+
+def targets_of(call: Call, wanted: Sequence[Target]) -> Targets:
+    """Those of a load's targets that a call can speak of, by symbol: on its days no ticker names
+    two instruments, and an instrument that was renamed is wanted under each of its tickers."""
+    start, end = call.span.start, call.span.end
+    return {t.symbol: t for t in wanted if t.span.start < end and start < t.span.end}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +75,7 @@ class Verdict:
     `instrument[i]` is whose bar row `i` of the answer is, and -1 where the row is not wanted;
     `order` lists the rows to write, by instrument and time. `quarantined` rows come with one
     reason each. `cells` counts the sessions that the answer holds, `off_session` the bars of
-    wanted tickers on days that are no session.
+    wanted tickers on days that are no session. `again` are parts that look cut off, as calls.
     """
 
     instrument: Ints
@@ -68,6 +87,7 @@ class Verdict:
     holes: tuple[Hole, ...]
     cells: int
     off_session: int
+    again: tuple[Call, ...] = ()
 
 
 def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -> Verdict:
@@ -75,7 +95,9 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
     bars, call = answer.bars, answer.call
     instrument = _instruments(answer, targets)
     session = _session_index(bars.at, call.timeframe, calendar)
-    wanted = (instrument >= 0) & (session >= 0)
+    wanted = (
+        (instrument >= 0) & (session >= 0) & ~_outside_spells(answer, session, targets, calendar)
+    )
     bad, reasons = impossible(bars)
     good = np.flatnonzero(wanted & ~bad)
     order = good[np.lexsort((bars.at[good], instrument[good]))]
@@ -86,18 +108,28 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
     gains: list[Gain] = []
     holes: list[Hole] = []
     asked: list[tuple[int, Span]] = []
-    cells = 0
+    again: list[Call] = []
+    cells = alive = alive_held = 0
+    parts: dict[object, _Part] = {}  # mostly one: the targets of a load share their span
     for target in _spoken_of(call, targets):
-        span = call.span & target.span
-        asked.append((target.instrument_id, span))
+        key = (target.span, target.spells)
+        part = parts.get(key) or _part(target.within(call.span), call.span, calendar, now)
+        parts[key] = part
+        asked += ((target.instrument_id, span) for span in part.spans)
         rows = kept.get(target.instrument_id, NO_ROWS)
-        have = np.unique(session[rows])
+        have = np.unique(session[rows]) if len(rows) > 1 else session[rows]
         cells += len(have)
         if len(rows):
             origin = origins.get(target.symbol, answer.origin)
             gains.append(_gain(target, origin, rows, bars.at, call.timeframe, have, calendar))
         doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
-        holes += _holes(target, span, have, doubts, calendar, now)
+        if target.listed is not None:
+            alive, alive_held = alive + _is_alive(target, call.span), alive_held + bool(len(have))
+        if len(have) < part.count or len(doubts):
+            holes += _holes(target, part, have, doubts, answer.note, calendar, now)
+            again += _cut_off(answer, target, part, have, calendar, now)
+    if not call.symbol and is_thin(alive, alive_held) and not answer.note:
+        again.append(call)
     return Verdict(
         instrument,
         order,
@@ -108,6 +140,7 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
         tuple(holes),
         cells,
         int(((instrument >= 0) & (session < 0)).sum()),
+        tuple(again),
     )
 
 
@@ -116,6 +149,49 @@ def _instruments(answer: Answer, targets: Targets) -> Ints:
     owners = (targets.get(t) for t in answer.bars.tickers)
     ids = np.array([t.instrument_id if t else -1 for t in owners], np.int64)
     return ids[answer.bars.owner] if len(answer.bars) else NO_ROWS
+
+
+def _outside_spells(answer: Answer, session: Ints, targets: Targets, calendar: Calendar) -> Flags:
+    """Bars of wanted tickers on days on which they are not wanted."""
+    outside = np.zeros(len(session), np.bool_)
+    for owner, ticker in enumerate(answer.bars.tickers):
+        target = targets.get(ticker)
+        if target is not None and target.spells:
+            rows = np.flatnonzero(answer.bars.owner == owner)
+            inside = np.zeros(len(rows), np.bool_)
+            for spell in target.spells:
+                start, end = calendar.between(spell)
+                inside |= (session[rows] >= start) & (session[rows] < end)
+            outside[rows[~inside]] = True
+    return outside
+
+
+def _is_alive(target: Target, span: Span) -> bool:
+    """Whether an instrument of known life was listed on all of `span`."""
+    since, until = target.listed or date.min, target.delisted or date.max
+    return since <= span.start and span.last <= until
+
+
+def _cut_off(
+    answer: Answer, target: Target, part: _Part, have: Ints, calendar: Calendar, now: datetime
+) -> Iterator[Call]:
+    """What of a ticker's answer looks cut off, as calls."""
+    if answer.call.kind is not CallKind.TICKER or answer.note:
+        return
+    held = np.zeros(part.end - part.start, np.bool_)
+    held[have[(have >= part.start) & (have < part.end)] - part.start] = True
+    expected = part.wanted.copy()
+    days = calendar.days[part.start : part.end]
+    if target.listed is not None:
+        expected &= days >= epoch_day(target.listed)
+    if target.delisted is not None:
+        expected &= days <= epoch_day(target.delisted)
+    known = target.listed is not None or target.delisted is not None
+    first = calendar.day(int(have[0])) if len(have) else None
+    found = Held(expected, held, known, first)
+    for a, b in suspicious_runs(answer, found, now):
+        span = _from_to(calendar, part.start + a, part.start + b)
+        yield replace(answer.call, span=span)
 
 
 def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
@@ -130,15 +206,16 @@ def failure_holes(
     next load; a refusal by the plan of the account stands for a while."""
     expires = now + NOT_ENTITLED_STANDS if cause is HoleCause.NOT_ENTITLED else None
     return tuple(
-        Hole(t.instrument_id, call.span & t.span, cause, detail, now, expires)
+        Hole(t.instrument_id, span, cause, detail, now, expires)
         for t in _spoken_of(call, targets)
+        for span in t.within(call.span)
     )
 
 
 def _spoken_of(call: Call, targets: Targets) -> Iterator[Target]:
     """The targets that a call asks about."""
     named = (targets.get(call.symbol),) if call.symbol else targets.values()
-    return (t for t in named if t and call.span & t.span)
+    return (t for t in named if t and any(t.within(call.span)))
 
 
 def _session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
@@ -181,8 +258,9 @@ def _session_spans(indices: Ints, calendar: Calendar) -> Iterator[Span]:
     """Spans of days over runs of consecutive sessions, each up to the next session's day."""
     if not len(indices):
         return
-    cuts = np.flatnonzero(np.diff(indices) > 1) + 1
-    for part in np.split(indices, cuts):
+    unbroken = indices[-1] - indices[0] + 1 == len(indices)
+    cuts = NO_ROWS if unbroken else np.flatnonzero(np.diff(indices) > 1) + 1
+    for part in np.split(indices, cuts) if len(cuts) else (indices,):
         yield Span(_day(calendar, int(part[0])), _day(calendar, int(part[-1]) + 1))
 
 
@@ -198,30 +276,70 @@ def _from_to(calendar: Calendar, start: int, end: int) -> Span:
     return Span.inclusive(calendar.day(start), calendar.day(end - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a call asks of some targets: days, session numbers (half-open) from the first to the
+    last of them; by session, which are wanted, and which are recent."""
+
+    spans: tuple[Span, ...]
+    start: int
+    end: int
+    wanted: Flags
+    fresh: Flags
+    count: int
+
+
+def _part(spans: tuple[Span, ...], call: Span, calendar: Calendar, now: datetime) -> _Part:
+    start, end = calendar.between(Span(spans[0].start, spans[-1].end) if spans else call)
+    wanted = np.zeros(end - start, np.bool_)
+    for span in spans:
+        a, b = calendar.between(span)
+        wanted[a - start : b - start] = True
+    recent = epoch_day((now - RECENT).astimezone(UTC).date())
+    fresh = calendar.days[start:end] >= recent
+    return _Part(spans, start, end, wanted, fresh, int(wanted.sum()))
+
+
 def _holes(
-    target: Target, span: Span, have: Ints, bad: Ints, calendar: Calendar, now: datetime
+    target: Target,
+    part: _Part,
+    have: Ints,
+    bad: Ints,
+    note: str,
+    calendar: Calendar,
+    now: datetime,
 ) -> Iterator[Hole]:
-    lo, hi = calendar.between(span)
-    state = np.zeros(hi - lo, np.int8)
+    lo, hi = part.start, part.end
+    state = np.where(part.wanted, 0, 1)
     state[have[(have >= lo) & (have < hi)] - lo] = 1
     spoiled = bad[(bad >= lo) & (bad < hi)] - lo
     state[spoiled[state[spoiled] == 0]] = 2
-    recent = epoch_day((now - RECENT).astimezone(UTC).date())
-    fresh = calendar.days[lo:hi] >= recent
-    yield from _empty_holes(target, (state == 0) & ~fresh, lo, calendar, now, OLD_EMPTY_STANDS)
-    yield from _empty_holes(target, (state == 0) & fresh, lo, calendar, now, RECENT_EMPTY_STANDS)
+    old, fresh = (state == 0) & ~part.fresh, (state == 0) & part.fresh
+    yield from _empty_holes(target, old, lo, note, calendar, now, OLD_EMPTY_STANDS)
+    yield from _empty_holes(target, fresh, lo, note, calendar, now, RECENT_EMPTY_STANDS)
     for a, b in runs(state == 2):
-        part = _from_to(calendar, lo + a, lo + b)
+        spoilt = _from_to(calendar, lo + a, lo + b)
         detail = "The vendor's bar cannot be true."
         yield Hole(
-            target.instrument_id, part, HoleCause.QUARANTINED, detail, now, now + QUARANTINE_STANDS
+            target.instrument_id,
+            spoilt,
+            HoleCause.QUARANTINED,
+            detail,
+            now,
+            now + QUARANTINE_STANDS,
         )
 
 
 def _empty_holes(
-    target: Target, flags: Flags, lo: int, calendar: Calendar, now: datetime, stands: timedelta
+    target: Target,
+    flags: Flags,
+    lo: int,
+    note: str,
+    calendar: Calendar,
+    now: datetime,
+    stands: timedelta,
 ) -> Iterator[Hole]:
-    detail = f"The vendor's answer of {now.astimezone(UTC):%Y-%m-%d} holds no bar."
+    detail = note or f"The vendor's answer of {now.astimezone(UTC):%Y-%m-%d} holds no bar."
     for a, b in runs(flags):
         part = _from_to(calendar, lo + a, lo + b)
         yield Hole(target.instrument_id, part, HoleCause.VENDOR_EMPTY, detail, now, now + stands)

@@ -22,6 +22,7 @@ class Item:
     """What the load should hold of one instrument and timeframe, counted in sessions.
 
     `expected` of the sessions in `span` should be held, `held` were so when the plan was made.
+    Where `spells` are given, only those days of the span count.
     """
 
     instrument_id: int
@@ -30,6 +31,7 @@ class Item:
     span: Span
     expected: int
     held: int
+    spells: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Plan:
     over the network) are estimates, and `seconds` follows from them and the vendor's call limit.
     `exact` says that no other calls are cheaper at the same prices; `least_seconds` is what is
     proven about them otherwise. A ticker call is priced by its row's whole missing range.
+    `price` is money, where the vendor charges by the call.
     """
 
     request: LoadRequest
@@ -73,6 +76,7 @@ class Plan:
     least_seconds: float
     exact: bool
     digest: str
+    price: float = 0.0
 
     @property
     def cells(self) -> int:
@@ -101,6 +105,8 @@ def digest_of(
             request.timeframes,
             _span(request.span),
             request.refresh,
+            [[_span(s) for s in spells] for spells in request.spells],
+            request.revision,
         ],
         "calls": [
             [p.call.kind, p.call.timeframe, p.call.symbol, _span(p.call.span), p.cells]

@@ -1,7 +1,8 @@
 """What a call costs, as a whole number that can be added up and compared without rounding.
 
 Where a limit on calls binds, the number of calls decides, and bytes only between plans with
-equally many. Where none binds, calls and bytes both take time, and time decides.
+equally many. Where none binds, calls and bytes both take time, and time decides. Files are not
+counted by the vendor's limit: where they can be had beside limited calls, time decides too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ BYTES_PER_SECOND = 4_000_000
 """What a plain line brings."""
 MARKET_DAY_BYTES = 400_000
 """A whole-market answer: about 12,000 bars, compressed."""
+FILE_BYTES = {Timeframe.DAY: 200_000, Timeframe.MINUTE: 20_000_000}
+"""Estimates of a session's file, compressed. Hour bars come in none."""
 BAR_BYTES = 60
 """One bar of a ticker's answer, compressed."""
 BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 390}
@@ -28,23 +31,30 @@ KILOBYTE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in kilobytes: of bytes, and of a call before its first byte.
+    """Prices in kilobytes: of bytes, and of a call and of a file before the first byte.
 
-    `seconds_per_call` is what one call takes of a binding limit, 0 where none binds.
+    `seconds_per_call` is what one call takes where the number of calls decides, 0 where time does.
     """
 
     per_call: int
     seconds_per_call: float
+    per_file: int
 
     def of(self, size: Ints) -> Ints:
         """The price of one call each, for answers of `size` bytes."""
         return self.per_call + size // KILOBYTE
 
+    def of_file(self, timeframe: Timeframe) -> int:
+        """The price of one session's file."""
+        return self.per_file + FILE_BYTES[timeframe] // KILOBYTE
+
     def seconds(self, price: int) -> float:
         """How long calls of that price in total take."""
-        if self.seconds_per_call:
-            return price // self.per_call * self.seconds_per_call
-        return price * KILOBYTE / BYTES_PER_SECOND
+        if not self.seconds_per_call:
+            return price * KILOBYTE / BYTES_PER_SECOND
+        calls, rest = divmod(price, self.per_call)
+        # While calls wait for their turn, the answers to others come in.
+        return max(calls * self.seconds_per_call, rest * KILOBYTE / BYTES_PER_SECOND)
 
     def worthwhile_gap(self, timeframe: Timeframe, sessions: int) -> int:
         """The longest run of held sessions that is cheaper to fetch again than to call twice."""
@@ -56,10 +66,18 @@ class Prices:
 def prices_for(limits: Limits, most_bytes: int) -> Prices:
     """The prices at a vendor, for plans of up to `most_bytes` in total."""
     paced = 60 / limits.calls_per_minute if limits.calls_per_minute else 0.0
-    if paced > LATENCY:
+    waits = max(paced, LATENCY)
+    counted = limits.price_per_call > 0 or (paced > LATENCY and limits.flat_days is None)
+    per_file = _kilobytes(LATENCY)
+    if counted:
         # One call more outweighs all the bytes that a plan could save.
-        return Prices(most_bytes // KILOBYTE + 1, paced)
-    return Prices(round(LATENCY * BYTES_PER_SECOND / KILOBYTE), 0.0)
+        return Prices(most_bytes // KILOBYTE + 1, waits, per_file)
+    return Prices(_kilobytes(waits), 0.0, per_file)
+
+
+def _kilobytes(seconds: float) -> int:
+    """What could have been brought in that time."""
+    return round(seconds * BYTES_PER_SECOND / KILOBYTE)
 
 
 def width_of(timeframe: Timeframe, limits: Limits) -> int:

@@ -21,18 +21,22 @@ FAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """One symbol in one timeframe: sessions expected, sessions held, and causes of the rest."""
+    """One symbol in one timeframe: sessions expected, sessions held, and causes of the rest.
+
+    `in_vain`: it was to be asked again for what it holds already, and that failed.
+    """
 
     symbol: str
     timeframe: Timeframe
     expected: int
     held: int
     causes: tuple[tuple[HoleCause, int], ...] = ()
+    in_vain: bool = False
 
     @property
     def failed(self) -> bool:
         faulty = any(cause in FAULTS for cause, _ in self.causes)
-        return faulty or (self.expected > 0 and self.held == 0)
+        return faulty or self.in_vain or (self.expected > 0 and self.held == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def make_report(items: Sequence[ItemResult]) -> Report:
     failed = [i for i in items if i.failed]
     if not failed:
         state = LoadState.COMPLETED
-    elif all(i.held == 0 for i in items):
+    elif all(i.held == 0 or i.in_vain for i in items):
         state = LoadState.FAILED
     else:
         state = LoadState.WITH_ERRORS

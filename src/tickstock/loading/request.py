@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,12 +13,13 @@ from enum import StrEnum
 from tickstock.errors import BadDates, BadInput, EmptyUniverse
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
-from tickstock.spans import ONE_DAY, Span
+from tickstock.spans import ONE_DAY, Span, union
 from tickstock.universes.suggest import did_you_mean, shown
 
 HISTORY_STARTS = date(2003, 9, 10)
 """The first day for which the vendor sells stock bars."""
 MOST_YEARS = 50
+MOST_PAD = 3660
 DAYS_PER_YEAR = 365.2425
 
 
@@ -25,8 +27,11 @@ DAYS_PER_YEAR = 365.2425
 class LoadRequest:
     """Hold the bars of `symbols` in `timeframes` for the sessions of `span`.
 
-    `universe` is what was asked for, as text; `symbols` is what it meant at that moment.
-    `refresh` asks again for what is held already.
+    `universe` is what was asked for, as text; `symbols` is what it meant at that moment, and
+    `revision` a text that changes with any universe that was read for it, empty where none was.
+    `refresh` asks again for what is held already. With `spells` (in the order of `symbols`), only
+    those days of each symbol are wanted: a universe as it was, each spell with `pad` days before
+    and after it.
     """
 
     universe: str
@@ -34,6 +39,9 @@ class LoadRequest:
     timeframes: tuple[Timeframe, ...]
     span: Span
     refresh: bool = False
+    spells: tuple[tuple[Span, ...], ...] = ()
+    revision: str = ""
+    pad: int = 0
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -42,6 +50,19 @@ class LoadRequest:
             raise BadInput("No timeframe was given.", "Give one of: day, hour, 1min.")
         if not self.span:
             raise BadDates(f"The span {self.span} holds no day.", "Give an earlier first day.")
+
+
+def padded(
+    spells: Sequence[tuple[Span, ...]], days: int, known: Span
+) -> tuple[tuple[Span, ...], ...]:
+    """Each spell with so many days more before and after it, within `known`."""
+    if not 0 <= days <= MOST_PAD:
+        raise BadDates(f"A pad of {days} days is not possible.", f"Give 0 to {MOST_PAD}.")
+    wide = timedelta(days=days)
+    first, end = known.start, known.end
+    return tuple(
+        union(Span(max(s.start - wide, first), min(s.end + wide, end)) for s in of) for of in spells
+    )
 
 
 class Unit(StrEnum):
@@ -114,6 +135,14 @@ def parse_duration(text: str) -> Duration:
 def _years(duration: Duration) -> float:
     months = duration.unit is Unit.MONTH
     return duration.count / 12 if months else duration.count / DAYS_PER_YEAR
+
+
+def age_of(text: str) -> timedelta:
+    """An age like `30d`, `2w` or `6mo`; a month counts 30 days, a year 360. BadDates otherwise."""
+    duration = parse_duration(text)
+    if duration.unit is Unit.ALL:
+        raise BadDates("`all` is not an age.", "Write it like 30d, 2w, 6mo or 1y.")
+    return timedelta(days=duration.count * (30 if duration.unit is Unit.MONTH else 1))
 
 
 def years_to_duration(years: float) -> Duration:

@@ -31,34 +31,37 @@ class Strip:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def make_strip(grid: Grid) -> Strip:
-    """Sum a grid up by month."""
+NOT_EXPECTED = (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED)
+
+
+def make_strip(grid: Grid, most: int | None = None) -> Strip:
+    """Sum a grid up by month: all of its instruments, or the first `most`."""
+    symbols = tuple(i.symbol for i in grid.instruments[:most])
     if not len(grid.days):
-        return Strip((), tuple(i.symbol for i in grid.instruments), ())
+        return Strip((), symbols, tuple(() for _ in symbols))
     month = grid.days.astype("datetime64[D]").astype("datetime64[M]")
     first = np.concatenate(([0], np.flatnonzero(np.diff(month).astype(np.int64)) + 1))
     tables: dict[str, Bits] = {"expected": grid.expected, "held": grid.held}
     tables |= {cause.value: cells for cause, cells in grid.holes.items()}
     sums = {
-        name: np.add.reduceat(bits.unpack(), first, axis=1, dtype=np.int64).tolist()
+        name: np.add.reduceat(_first(bits, most).unpack(), first, axis=1, dtype=np.int64).tolist()
         for name, bits in tables.items()
     }
-    causes = list(grid.holes)
     rows = tuple(
-        tuple(
-            Cell(
-                sums["expected"][i][j],
-                sums["held"][i][j],
-                _main({cause: sums[cause][i][j] for cause in causes}),
-            )
-            for j in range(len(first))
-        )
-        for i in range(len(grid.instruments))
+        tuple(_cell({name: table[i][j] for name, table in sums.items()}) for j in range(len(first)))
+        for i in range(len(symbols))
     )
     months = tuple(day_of(int(d)).replace(day=1) for d in grid.days[first])
-    return Strip(months, tuple(i.symbol for i in grid.instruments), rows)
+    return Strip(months, symbols, rows)
 
 
-def _main(counts: dict[HoleCause, int]) -> HoleCause | None:
-    cause = max(counts, key=lambda c: counts[c], default=None)
-    return cause if cause is not None and counts[cause] else None
+def _first(bits: Bits, most: int | None) -> Bits:
+    return Bits(bits.packed[:most], bits.columns)
+
+
+def _cell(counts: dict[str, int]) -> Cell:
+    """One month. Sessions that are not expected explain it only where none is."""
+    expected, held = counts.pop("expected"), counts.pop("held")
+    told = {c: n for c, n in counts.items() if n and not (expected and c in NOT_EXPECTED)}
+    main = max(told, key=lambda c: told[c], default=None)
+    return Cell(expected, held, None if main is None else HoleCause(main))

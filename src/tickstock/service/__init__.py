@@ -19,6 +19,10 @@ from tickstock.service.holdings import Holdings
 from tickstock.service.imports import Imports
 from tickstock.service.jobs import Jobs
 from tickstock.service.loads import Loads
+from tickstock.service.missing import Missing
+from tickstock.service.plans import Plans
+from tickstock.service.schedules import Schedules
+from tickstock.service.steering import Steering
 from tickstock.service.universes import Universes
 from tickstock.service.verify import Verify
 from tickstock.store.database import Database
@@ -31,8 +35,9 @@ def utc_now() -> datetime:
 
 
 class TickStock:
-    """One open installation: `universes`, `edits`, `history`, `actions`, `loads`, `jobs`,
-    `holdings`, `exports`, `verify`.
+    """One open installation: `universes`, `edits`, `history`, `actions`, `loads`,
+    `steering`, `schedules`, `jobs`,
+    `plans`, `missing`, `holdings`, `exports`, `verify`.
 
     Safe to share between threads.
     """
@@ -47,8 +52,12 @@ class TickStock:
         self.history = Histories(database, settings)
         self.actions = Actions(database, settings.vendor, clock)
         self.loads = Loads(database, settings, self.universes, self.actions, clock)
+        self.steering = Steering(database, settings, self.loads, clock)
+        self.schedules = Schedules(database, settings, self.loads, clock)
         self.jobs = Jobs(database, self.loads)
         self.holdings = Holdings(database, self.loads, clock)
+        self.missing = Missing(database, self.loads, clock)
+        self.plans = Plans(database, settings, self.loads, clock)
         self.exports = Exports(database, settings.environment, self.holdings)
         self.imports = Imports(database, settings, self.universes, clock)
         self.verify = Verify(database, clock)

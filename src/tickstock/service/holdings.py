@@ -2,108 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-import numpy as np
+import psycopg
 
-from tickstock.bars import resampled
+from tickstock.actions import ActionKind, Adjust
 from tickstock.errors import UnknownUniverse
+from tickstock.frames import Kind, frame
 from tickstock.loading.grid import Grid
 from tickstock.model import BarTable, Instrument, Timeframe, epoch_day
 from tickstock.service.loads import Loads
-from tickstock.sessions import NEW_YORK
+from tickstock.service.reading import Reading, read, span_of
 from tickstock.spans import Span
-from tickstock.store import bars, coverage, instruments
+from tickstock.store import actions, bar_history, coverage, instruments
+from tickstock.store.bar_history import Revision
 from tickstock.store.coverage import Summary
 from tickstock.store.database import Database
+from tickstock.vendors.origin import SYNTHETIC
+
+Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
     """The grid of a universe over a span, what is kept about each symbol, and symbols never
-    heard of (they hold nothing, and nobody has asked for them yet)."""
+    heard of: they are not in the grid, and `unasked` are their published sessions in the span."""
 
     grid: Grid
     summaries: dict[str, Summary]
     unknown: tuple[str, ...]
+    unasked: int = 0
 
 
 class Holdings:
     """Reads coverage and bars."""
 
-    def __init__(self, database: Database, loads: Loads) -> None:
+    def __init__(self, database: Database, loads: Loads, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._loads = loads
+        self._clock = clock
 
     def coverage(
         self, symbols: Sequence[str], timeframe: Timeframe, span: Span | None = None
     ) -> CoverageView:
         """Expected, held and missing sessions. Without a span: all that is held of any of them."""
+        symbols = tuple(dict.fromkeys(symbols))
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_instruments(connection, symbols, span)
             chosen = [found[s] for s in symbols if s in found]
             kept = coverage.summaries(connection, timeframe.stored, [i.id for i in chosen])
-            span = span or _span_of(kept.values()) or self._loads.span("1mo")
+            span = span or span_of(_edges(kept.values()), timeframe) or self._loads.span("1mo")
             grid = self._loads.grid(connection, chosen, timeframe.stored, span)
         named = {i.symbol: kept[i.id] for i in chosen if i.id in kept}
-        return CoverageView(grid, named, tuple(s for s in symbols if s not in found))
+        unknown = tuple(s for s in symbols if s not in found)
+        return CoverageView(grid, named, unknown, len(unknown) * self._published(grid))
+
+    def _published(self, grid: Grid) -> int:
+        """How many of the grid's sessions have final bars."""
+        lag = self._loads.limits().publication_lag
+        last = self._loads.calendar().last_published(self._clock(), lag)
+        return int((grid.days <= epoch_day(last)).sum())
 
     def bars(
-        self, symbols: Sequence[str], timeframe: Timeframe, span: Span | None = None
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        span: Span | None = None,
+        *,
+        adjust: Adjust = Adjust.SPLITS,
+        as_of: datetime | None = None,
     ) -> BarTable:
-        """Raw bars, by symbol in the order asked for, then by time.
+        """As `read`, the bars alone."""
+        return self.read(symbols, timeframe, span, adjust=adjust, as_of=as_of).bars
 
-        Times as in `BarTable`; weeks and months are derived from day bars. A symbol that the
-        database has never heard of is an error, one without bars is not.
+    def read(
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        span: Span | None = None,
+        *,
+        adjust: Adjust = Adjust.SPLITS,
+        as_of: datetime | None = None,
+    ) -> Reading:
+        """Bars by symbol in the order asked for, then by time, and doubts about their adjustment.
+
+        Times as in `BarTable`; weeks and months are made of adjusted day bars. With `as_of` (an
+        instant), bars, splits and dividends are as this database knew them then.
+
+        Raises:
+            UnknownUniverse: a symbol that the database has never heard of; one without bars is
+                no error.
         """
+        symbols = tuple(dict.fromkeys(symbols))
+        with self._database.transaction() as connection:
+            chosen = self._known(connection, symbols, span)
+            return read(
+                connection, chosen, timeframe, span, adjust=adjust, as_of=as_of, now=self._clock()
+            )
+
+    def frame(
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe = Timeframe.DAY,
+        span: Span | None = None,
+        *,
+        adjust: Adjust = Adjust.SPLITS,
+        as_of: datetime | None = None,
+        kind: Kind = "polars",
+    ) -> Any:
+        """As `bars`, as a polars or pandas frame or an Arrow table; see `tickstock.frames`.
+
+        Raises:
+            BadInput: the library for it is not installed.
+        """
+        bars = self.bars(symbols, timeframe, span, adjust=adjust, as_of=as_of)
+        return frame(bars, timeframe, kind)
+
+    def span(self, symbols: Sequence[str], timeframe: Timeframe) -> Span | None:
+        """From the first bar held of any of these symbols to the last; None where none is."""
         with self._database.transaction() as connection:
             found = instruments.find_instruments(connection, symbols)
-            unknown = [s for s in symbols if s not in found]
-            if unknown:
-                raise UnknownUniverse(
-                    f"Nothing was ever loaded for {', '.join(unknown[:5])}.",
-                    "Load it first: tickstock load {" + unknown[0] + "} --for 1y",
-                )
-            chosen = [found[s] for s in symbols]
-            ids = np.array([i.id for i in chosen], np.int64)
-            low, high = _bounds(span, timeframe)
-            rows = bars.read_rows(
-                connection,
-                timeframe.stored,
-                ids,
-                np.full(len(ids), low, np.int64),
-                np.full(len(ids), high, np.int64),
+            ids = [i.id for i in found.values()]
+            kept = coverage.summaries(connection, timeframe.stored, ids)
+        return span_of(_edges(kept.values()), timeframe)
+
+    def never_asked(
+        self, symbols: Sequence[str], timeframe: Timeframe = Timeframe.DAY
+    ) -> tuple[str, ...]:
+        """Symbols with real bars whose splits nobody has asked for: read as they were printed,
+        however they are to be adjusted."""
+        with self._database.transaction() as connection:
+            found = instruments.find_instruments(connection, symbols)
+            ids = [i.id for i in found.values()]
+            known = actions.known_through(connection, ids)
+            kept = coverage.summaries(connection, timeframe.stored, ids)
+        real = {id_ for id_, summary in kept.items() if summary.origin != SYNTHETIC}
+        asked = {id_ for id_, kind in known if kind is ActionKind.SPLITS}
+        return tuple(s for s in symbols if s in found and found[s].id in real - asked)
+
+    def revisions(
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe = Timeframe.DAY,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[tuple[str, Revision]]:
+        """Stored bars that a later answer replaced, by symbol and time."""
+        symbols = tuple(dict.fromkeys(symbols))
+        with self._database.transaction() as connection:
+            chosen = self._known(connection, symbols)
+            ids = [i.id for i in chosen]
+            found = bar_history.revisions(connection, timeframe.stored, ids, since, until)
+        names = {i.id: i.symbol for i in reversed(chosen)}
+        place = {id_: n for n, id_ in enumerate(dict.fromkeys(ids))}
+        return [(names[r.instrument_id], r) for r in sorted(found, key=_by_symbol(place))]
+
+    def _known(
+        self, connection: Connection, symbols: Sequence[str], span: Span | None = None
+    ) -> list[Instrument]:
+        found = instruments.find_instruments(connection, symbols, span)
+        unknown = [s for s in symbols if s not in found]
+        if unknown:
+            raise UnknownUniverse(
+                f"Nothing was ever loaded for {', '.join(unknown[:5])}.",
+                "Load it first: tickstock load {" + unknown[0] + "} --for 1y",
             )
-        return _table(chosen, rows, timeframe)
+        return [found[s] for s in symbols]
 
 
-def _span_of(kept: Iterable[Summary]) -> Span | None:
-    """From the first bar held to the last one."""
-    edges = [at.astimezone(UTC).date() for s in kept for at in (s.first_at, s.last_at) if at]
-    return Span.inclusive(min(edges), max(edges)) if edges else None
+def _by_symbol(place: Mapping[int, int]) -> Callable[[Revision], tuple[int, datetime, datetime]]:
+    return lambda r: (place[r.instrument_id], r.at, r.replaced_at)
 
 
-def _bounds(span: Span | None, timeframe: Timeframe) -> tuple[int, int]:
-    """The first and last `at` of a span, both included, in the unit of the stored bars."""
-    if timeframe.stored is Timeframe.DAY:
-        return (
-            (-700_000, 2_900_000) if span is None else (epoch_day(span.start), epoch_day(span.last))
-        )
-    if span is None:
-        return -(2**35), 2**35
-    start = datetime.combine(span.start, datetime.min.time(), NEW_YORK)
-    end = datetime.combine(span.end, datetime.min.time(), NEW_YORK)
-    return int(start.timestamp()), int(end.timestamp()) - 1
-
-
-def _table(chosen: Sequence[Instrument], rows: bars.Rows, timeframe: Timeframe) -> BarTable:
-    ids = np.array([i.id for i in chosen], np.int64)
-    by_id = np.argsort(ids, kind="stable")
-    owner = by_id[np.searchsorted(ids[by_id], rows.instrument)] if len(rows) else rows.instrument
-    names = tuple(i.symbol for i in chosen)
-    prices = (rows.open, rows.high, rows.low, rows.close)
-    table = BarTable(names, owner, rows.at, *prices, rows.volume, rows.vwap, rows.trades)
-    table = table.rows(np.lexsort((rows.at, owner)))
-    return table if timeframe is timeframe.stored else resampled(table, timeframe)
+def _edges(kept: Iterable[Summary]) -> list[datetime | None]:
+    return [at for summary in kept for at in (summary.first_at, summary.last_at)]

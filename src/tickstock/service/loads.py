@@ -6,25 +6,36 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import Any
 
 import psycopg
 
 from tickstock.config import Settings
 from tickstock.errors import BadDates, StalePlan
+from tickstock.failpoints import reach
 from tickstock.loading.grid import Grid, build_grid
 from tickstock.loading.plan import Plan
 from tickstock.loading.planner import make_plan
+from tickstock.loading.priority import priority_of
 from tickstock.loading.report import ItemResult, Report, item_results, make_report
-from tickstock.loading.request import Duration, LoadRequest, duration_span, parse_timeframes
+from tickstock.loading.request import (
+    Duration,
+    LoadRequest,
+    duration_span,
+    padded,
+    parse_timeframes,
+)
 from tickstock.model import Call, CallState, Instrument, LoadState, Timeframe
-from tickstock.service.universes import Universes
-from tickstock.sessions import Calendar
-from tickstock.spans import Span
-from tickstock.store import coverage, instruments, ledger
+from tickstock.service.actions import Actions, outcome_as_dict, with_actions
+from tickstock.service.limits import vendor_limits
+from tickstock.service.universes import Resolved, Universes
+from tickstock.sessions import Calendar, shipped_calendar
+from tickstock.spans import Span, union
+from tickstock.store import actions, coverage, instruments, ledger
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
-from tickstock.store.ledger import CallError, Load, Tally
+from tickstock.store.ledger import CallError, Holder, ItemRow, Load, Tally
 from tickstock.vendors import Limits
 
 Connection = psycopg.Connection[Any]
@@ -36,6 +47,7 @@ class Progress:
 
     `held` of `expected` sessions; `calls` of `calls_planned` at an end; `percent` is 100 only for
     a load that completed. `seconds_left` is None when nothing is known about the pace yet.
+    `holders` are those who have calls of it in hand.
     """
 
     load: Load
@@ -50,6 +62,11 @@ class Progress:
     seconds_left: float | None
     current: Call | None
     errors: tuple[CallError, ...]
+    holders: tuple[Holder, ...] = ()
+
+    @property
+    def paused(self) -> bool:
+        return self.load.paused_at is not None
 
 
 class Loads:
@@ -60,11 +77,13 @@ class Loads:
         database: Database,
         settings: Settings,
         universes: Universes,
+        actions: Actions,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._settings = settings
         self._universes = universes
+        self._actions = actions
         self._clock = clock
 
     # -- asking ------------------------------------------------------------------------------
@@ -74,12 +93,7 @@ class Loads:
 
     def limits(self) -> Limits:
         """What the configured vendor can do, as far as settings tell."""
-        calls = self._settings.massive_calls_per_minute
-        real = self._settings.vendor == "massive"
-        return Limits(
-            calls_per_minute=calls if real else 0.0,
-            publication_lag=self._settings.publication_lag,
-        )
+        return vendor_limits(self._settings, shipped_calendar(), self._clock())
 
     def span(
         self,
@@ -112,16 +126,62 @@ class Loads:
         last: date | None = None,
         timeframes: str = "day",
         refresh: bool = False,
+        pad: int = 0,
     ) -> LoadRequest:
-        """What is asked for, resolved to symbols: by name, by expression, by list or by file."""
+        """What is asked for, resolved to symbols: by name, by expression, by list or by file.
+
+        An expression over a past span (`index_sp500 @ 2015-01-01..2020-12-31`) asks for each symbol
+        on the days on which it was in, with `pad` days before and after, and takes no other dates.
+        """
+        frames = parse_timeframes(timeframes)
+        if csv is None and not symbols:
+            found = self._universes.resolve(universe)
+            if found.spells:
+                given = duration or first or last
+                return self._as_it_was(universe, found, frames, given, refresh=refresh, pad=pad)
+            span, chosen = self.span(duration, first, last), found.symbols
+            return LoadRequest(universe, chosen, frames, span, refresh, revision=found.revision)
         if csv is not None:
-            source, found = f"csv:{csv}", self._universes.csv_symbols(csv)
-        elif symbols:
-            source, found = universe or "symbols", tuple(dict.fromkeys(symbols))
+            source, chosen = f"{FROM_CSV}{csv}", self._universes.csv_symbols(csv)
         else:
-            source, found = universe, self._universes.members(universe)
-        span = self.span(duration, first, last)
-        return LoadRequest(source, tuple(found), parse_timeframes(timeframes), span, refresh)
+            source, chosen = universe or "symbols", tuple(dict.fromkeys(symbols))
+        return LoadRequest(source, chosen, frames, self.span(duration, first, last), refresh)
+
+    def _as_it_was(
+        self,
+        universe: str,
+        found: Resolved,
+        timeframes: tuple[Timeframe, ...],
+        given: object,
+        *,
+        refresh: bool,
+        pad: int,
+    ) -> LoadRequest:
+        if given:
+            raise BadDates(
+                f"Other dates were given beside those in {universe!r}.",
+                "Give one of them; --pad widens the spells.",
+            )
+        spells = padded(found.spells, pad, self.calendar().known)
+        hull = Span(min(s[0].start for s in spells), max(s[-1].end for s in spells))
+        return LoadRequest(
+            universe, found.symbols, timeframes, hull, refresh, spells, found.revision, pad
+        )
+
+    def resolved_again(self, request: LoadRequest) -> LoadRequest:
+        """The same request with the symbols that its universe or file names now."""
+        if request.universe.startswith(FROM_CSV):
+            name = request.universe.removeprefix(FROM_CSV)
+            return replace(request, symbols=self._universes.csv_symbols(name))
+        if not request.revision:
+            return request
+        if request.spells:
+            frames = ",".join(request.timeframes)
+            return self.request(
+                request.universe, timeframes=frames, refresh=request.refresh, pad=request.pad
+            )
+        found = self._universes.resolve(request.universe)
+        return replace(request, symbols=found.symbols, revision=found.revision)
 
     def plan(self, request: LoadRequest) -> Plan:
         """The cheapest calls for what is missing; nothing is written but new instruments."""
@@ -129,11 +189,24 @@ class Loads:
             return self._plan(connection, request)
 
     def _plan(self, connection: Connection, request: LoadRequest) -> Plan:
-        found = instruments.ensure_instruments(connection, request.symbols)
-        chosen = [replace(found[s], symbol=s) for s in request.symbols]
+        found = instruments.ensure_instruments(connection, request.symbols, request.span)
+        # Two tickers of one instrument (before and after a rename) are asked for once.
+        chosen: dict[int, Instrument] = {}
+        spells: dict[int, tuple[Span, ...]] = {}
+        for symbol, of in zip_longest(request.symbols, request.spells, fillvalue=()):
+            one = found[str(symbol)]
+            chosen.setdefault(one.id, one)
+            spells[one.id] = union((*spells.get(one.id, ()), *of))
         grids = [
-            self.grid(connection, chosen, t, request.span, refresh=request.refresh)
-            for t in request.timeframes
+            self.grid(
+                connection,
+                [*chosen.values()],
+                timeframe,
+                request.span,
+                refresh=request.refresh,
+                spells=[*spells.values()] if request.spells else (),
+            )
+            for timeframe in request.timeframes
         ]
         return make_plan(request, grids, self.limits())
 
@@ -145,6 +218,7 @@ class Loads:
         span: Span,
         *,
         refresh: bool = False,
+        spells: Sequence[tuple[Span, ...]] = (),
     ) -> Grid:
         """What is expected, held and missing of these instruments, as the database has it now."""
         now, ids = self._clock(), [i.id for i in chosen]
@@ -158,6 +232,7 @@ class Loads:
             coverage.held_spans(connection, timeframe, ids),
             coverage.standing_holes(connection, timeframe, ids, now),
             refresh=refresh,
+            spells=spells,
         )
 
     # -- doing -------------------------------------------------------------------------------
@@ -168,18 +243,23 @@ class Loads:
         title: str | None = None,
         requested_by: str = "",
         client_id: str | None = None,
-        priority: int = 0,
+        priority: int | None = None,
         digest: str | None = None,
         job: Mapping[str, Any] | None = None,
+        load_id: uuid.UUID | None = None,
+        parent_id: uuid.UUID | None = None,
     ) -> Load:
         """Make the plan durable and wake the workers, in one transaction.
 
         A `client_id` that is known already adds nothing: the answer is the load that has it.
+        Loads of a higher `priority` go first; by default, the fewer calls the higher.
+        A `load_id` that exists is refused as a Conflict; `parent_id` is the load that it repeats.
         `job` is what a client's message said besides, kept with the request.
         With `digest` the plan is made again first, and refused when the state has moved.
         """
         from tickstock.service.queue import defer_drain
 
+        priority = priority_of(len(plan.calls)) if priority is None else priority
         with self._database.transaction() as connection:
             if digest is not None:
                 self._refuse_stale(connection, plan.request, digest)
@@ -193,12 +273,19 @@ class Loads:
                 requested_by=requested_by,
                 client_id=client_id,
                 priority=priority,
+                load_id=load_id,
+                parent_id=parent_id,
             )
-            if new and plan.calls:
-                defer_drain(connection, load_id, priority)
-            if new and not plan.calls:
+            if new and (plan.calls or self._actions_due(connection, plan)):
+                defer_drain(connection, load_id, self._settings.vendor, priority)
+            elif new:
                 self._finish(connection, load_id)
+            reach("submit.deferred")
             return ledger.read(connection, load_id)
+
+    def _actions_due(self, connection: Connection, plan: Plan) -> bool:
+        targets = {i.symbol: i.instrument_id for i in plan.items}
+        return bool(self._actions.calls(connection, targets, refresh=plan.request.refresh))
 
     def _refuse_stale(self, connection: Connection, request: LoadRequest, digest: str) -> None:
         now = self._plan(connection, request)
@@ -211,14 +298,22 @@ class Loads:
     def finish(self, load_id: uuid.UUID) -> Report | None:
         """Write the verdict on a load without open calls. None when it is not at its end, or
         somebody else has written it."""
-        with self._database.transaction() as connection:
-            return self._finish(connection, load_id)
+        reach("finish.begin")
+        with self._database.brief() as connection:
+            report = self._finish(connection, load_id)
+        reach("finish.committed")
+        return report
 
     def _finish(self, connection: Connection, load_id: uuid.UUID) -> Report | None:
-        report = make_report(self._results(connection, load_id))
+        # In this order: a call that ends after this look is not in the results that follow.
+        if ledger.open_calls(connection, load_id)[0]:
+            return None
+        outcome = actions.outcome(connection, load_id)
+        report = with_actions(make_report(self._results(connection, load_id)), outcome)
         counts = ledger.tallies(connection, [load_id])[load_id]
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}
         body["rows_changed"] = sum(t.rows_changed for t in counts)
+        body["actions"] = outcome_as_dict(outcome)
         done = ledger.finish(connection, load_id, report.state, report.message, body)
         return report if done else None
 
@@ -228,15 +323,23 @@ class Loads:
             return self._results(connection, load_id)
 
     def _results(self, connection: Connection, load_id: uuid.UUID) -> list[ItemResult]:
-        groups: dict[tuple[Timeframe, Span], list[Instrument]] = {}
+        groups: dict[tuple[Timeframe, Span], list[ItemRow]] = {}
         for item in ledger.items(connection, load_id):
-            chosen = Instrument(item.instrument_id, item.symbol)
-            groups.setdefault((item.timeframe, item.span), []).append(chosen)
+            groups.setdefault((item.timeframe, item.span), []).append(item)
         found: list[ItemResult] = []
         for (timeframe, span), group in groups.items():
-            listed = instruments.with_lifetimes(connection, group)
-            found += item_results(self.grid(connection, listed, timeframe, span))
-        return found
+            plain = [Instrument(item.instrument_id, item.symbol) for item in group]
+            listed = instruments.with_lifetimes(connection, plain)
+            spells = [i.spells or (span,) for i in group] if any(i.spells for i in group) else ()
+            found += item_results(self.grid(connection, listed, timeframe, span, spells=spells))
+        if not ledger.read(connection, load_id).request["refresh"]:
+            return found
+        # What was held before is held still, but it was to be asked again.
+        vain = ledger.failed_symbols(connection, load_id)
+        return [
+            replace(i, in_vain=bool({(i.timeframe, i.symbol), (i.timeframe, "")} & vain))
+            for i in found
+        ]
 
     def cancel(self, load_id: uuid.UUID, reason: str = "Cancelled.") -> bool:
         """End a load now: what is done stays done. False when it had ended."""
@@ -244,14 +347,17 @@ class Loads:
             return ledger.cancel(connection, load_id, reason)
 
     def retry(self, load_id: uuid.UUID) -> int:
-        """Ask again for what failed or was cancelled; how many calls that is."""
+        """Ask again for what failed or was cancelled; how many calls that is. The splits and
+        dividends count as one."""
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
             load = ledger.read(connection, load_id)
-            count = ledger.reopen(connection, load_id)
+            outcome = actions.outcome(connection, load_id)
+            lacking = outcome is not None and outcome.state == "failed"
+            count = ledger.reopen(connection, load_id, anyway=lacking) + lacking
             if count:
-                defer_drain(connection, load_id, load.priority)
+                defer_drain(connection, load_id, load.vendor, load.priority)
             return count
 
     # -- looking -----------------------------------------------------------------------------
@@ -300,7 +406,8 @@ class Loads:
             counts = ledger.tallies(connection, [load_id])[load_id]
             current = None if load.state.finished else ledger.current(connection, load_id)
             errors = ledger.errors(connection, load_id)
-        return self._progress(load, counts, current, errors)
+            holders = ledger.holders(connection, [load_id]).get(load_id, ())
+        return self._progress(load, counts, current, errors, holders)
 
     def _progress(
         self,
@@ -308,10 +415,13 @@ class Loads:
         counts: Iterable[Tally],
         current: Call | None,
         errors: Sequence[CallError],
+        holders: tuple[Holder, ...] = (),
     ) -> Progress:
         by_state = {t.state: t for t in counts}
         done, failed = by_state.get(CallState.DONE), by_state.get(CallState.FAILED)
         ended = sum(t.calls for s, t in by_state.items() if s not in OPEN_STATES)
+        # More than were planned, where answers were cut off or refused in part.
+        all_calls = max(int(load.summary["calls"]), sum(t.calls for t in by_state.values()))
         before = 0 if load.request.get("refresh") else int(load.summary["held"])
         held = min(before + (done.held if done else 0), int(load.summary["expected"]))
         if load.report is not None:
@@ -320,26 +430,34 @@ class Loads:
             load=load,
             expected=int(load.summary["expected"]),
             held=held,
-            calls_planned=int(load.summary["calls"]),
+            calls_planned=all_calls,
             calls=ended,
             calls_failed=failed.calls if failed else 0,
             rows_new=done.rows_new if done else 0,
             rows_changed=done.rows_changed if done else 0,
             percent=_percent(load, held),
-            seconds_left=self._seconds_left(load, ended),
+            seconds_left=self._seconds_left(
+                load, sum(t.lately for t in by_state.values()), all_calls, ended
+            ),
             current=current,
             errors=tuple(errors),
+            holders=holders,
         )
 
-    def _seconds_left(self, load: Load, ended: int) -> float | None:
+    def _seconds_left(self, load: Load, lately: int, calls: int, ended: int) -> float | None:
+        """By the pace since somebody last began to work on it; before, by the plan's."""
         if load.state.finished:
             return 0.0
-        left = int(load.summary["calls"]) - ended
-        if load.started_at is None or not ended:
-            return float(load.summary["seconds"]) or None
-        return left * (self._clock() - load.started_at).total_seconds() / ended
+        if load.paused_at is not None:
+            return None
+        left = calls - ended
+        if load.active_since is None or not lately:
+            return float(load.summary["seconds"]) * left / max(calls, 1) or None
+        return left * (self._clock() - load.active_since).total_seconds() / lately
 
 
+FROM_CSV = "csv:"
+"""How a request names a file in place of a universe."""
 OPEN_STATES = (CallState.WAITING, CallState.LEASED)
 
 
@@ -376,4 +494,5 @@ def request_as_dict(request: LoadRequest) -> dict[str, Any]:
         "from": request.span.start.isoformat(),
         "to": request.span.last.isoformat(),
         "refresh": request.refresh,
+        "as_it_was": bool(request.spells),
     }

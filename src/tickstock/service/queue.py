@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import functools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 from procrastinate import App, SyncPsycopgConnector
 
-QUEUE = "loads"
 DRAIN = "tickstock.drain"
+SILENCE = timedelta(seconds=30)
+"""A queue worker that was not heard of for so long is gone (it beats every ten seconds)."""
+
+
+def queue_of(vendor: str) -> str:
+    """The queue for loads of `vendor`: a worker serves one vendor alone. Without the folder of
+    `replay:FOLDER`, as PostgreSQL's notification channels have short names."""
+    return f"loads-{vendor.partition(':')[0]}"
 
 
 @functools.cache
@@ -23,9 +31,12 @@ def queue_app() -> App:
     return App(connector=SyncPsycopgConnector())
 
 
-def defer_drain(connection: psycopg.Connection[Any], load_id: uuid.UUID, priority: int) -> None:
-    """Ask a worker to drain this load, in the transaction of `connection`."""
+def defer_drain(
+    connection: psycopg.Connection[Any], load_id: uuid.UUID, vendor: str, priority: int
+) -> None:
+    """Ask a worker of `vendor` to drain this load, in the transaction of `connection`."""
+    queue = queue_of(vendor)
     task = queue_app().configure_task(
-        DRAIN, queue=QUEUE, priority=priority, connection=connection, allow_unknown=True
+        DRAIN, queue=queue, priority=priority, connection=connection, allow_unknown=True
     )
     task.defer(load_id=str(load_id))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tickstock.config import Settings
-from tickstock.store import migrate, system
+from tickstock.store import migrate, system, workers
 from tickstock.store.database import Database
 from tickstock.store.system import BudgetRow, LeaseRow, Sizes
+from tickstock.store.workers import WorkerRow
 
 ALIVE_SECONDS = 30.0
 """A worker process that was heard of within this time is alive (it beats every ten seconds)."""
@@ -15,9 +16,7 @@ ALIVE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`heartbeats`: seconds since each worker process was last heard of, the latest first."""
-
-    heartbeats: tuple[float, ...]
+    workers: tuple[WorkerRow, ...]
     leases: tuple[LeaseRow, ...]
     budgets: tuple[BudgetRow, ...]
     sizes: Sizes
@@ -32,7 +31,7 @@ class System:
     @property
     def alive(self) -> int:
         """How many worker processes are alive."""
-        return sum(seconds < ALIVE_SECONDS for seconds in self.heartbeats)
+        return sum(map(is_alive, self.workers))
 
 
 def look(database: Database, settings: Settings) -> System:
@@ -42,13 +41,13 @@ def look(database: Database, settings: Settings) -> System:
         version = connection.info.server_version
         where = "embedded" if database.server else "DATABASE_URI"
         return System(
-            tuple(system.heartbeats(connection)),
+            tuple(workers.known(connection)),
             tuple(system.leases(connection)),
             tuple(system.budgets(connection)),
             system.sizes(connection),
             database.safe_uri,
             f"PostgreSQL {version // 10000}.{version % 10000} ({where})",
-            tuple(f"{a.part} {a.version} {a.name}" for a in schema.applied if a.part == "tickstock"),
+            tuple(f"{a.version} {a.name}" for a in schema.applied if a.part == migrate.OURS),
             tuple(str(step) for step in schema.pending),
             settings.vendor,
             settings.environment,
@@ -59,4 +58,46 @@ def look(database: Database, settings: Settings) -> System:
 def workers_alive(database: Database) -> int:
     """How many worker processes were heard of just now."""
     with database.transaction() as connection:
-        return sum(seconds < ALIVE_SECONDS for seconds in system.heartbeats(connection))
+        return sum(map(is_alive, workers.known(connection)))
+
+
+def is_alive(worker: WorkerRow) -> bool:
+    """Whether a worker process was heard of just now."""
+    return worker.seconds < ALIVE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is measured over time. `sums` by name and label; `limit` in calls a minute, 0 for none;
+    `seconds` of leases and budgets as in `LeaseRow` and `BudgetRow`."""
+
+    loads: dict[str, int]
+    calls: dict[str, int]
+    sums: dict[tuple[str, str], int]
+    budgets: tuple[BudgetRow, ...]
+    leases: tuple[LeaseRow, ...]
+    alive: int
+    bytes: int
+    bars: int
+    limit: float
+
+    def counts(self, name: str) -> dict[str, int]:
+        """The sums of one name, by label."""
+        return {label: n for (of, label), n in self.sums.items() if of == name}
+
+
+def figures(database: Database, settings: Settings) -> Figures:
+    """The figures as they are now, from one transaction. Raises what the database raises."""
+    with database.transaction() as connection:
+        sizes = system.sizes(connection)
+        return Figures(
+            system.load_states(connection),
+            system.call_states(connection),
+            workers.counts(connection),
+            tuple(system.budgets(connection)),
+            tuple(system.leases(connection)),
+            sum(map(is_alive, workers.known(connection))),
+            sizes.bytes,
+            sizes.bars,
+            settings.massive_calls_per_minute if settings.vendor == "massive" else 0.0,
+        )

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
 from tickstock.model import READ_TYPES, Universe
+from tickstock.spans import Span
+from tickstock.store import instruments
 from tickstock.store import universes as store
 from tickstock.store.database import Database
+from tickstock.store.plans import universe_revision
 from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
-from tickstock.universes.csvfile import MAX_BYTES, symbols_of_csv
-from tickstock.universes.expression import Evaluation, evaluate, parse
+from tickstock.universes.expression import (
+    Evaluation,
+    evaluate,
+    evaluate_spells,
+    parse,
+    universes_under,
+)
+from tickstock.universes.files import MAX_BYTES, read_file
 from tickstock.universes.key import PREFIXES, parse_ref
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.universes.validate import Context, Finding, validate
 
 log = logging.getLogger("tickstock.universes")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a universe or an expression stands for: its symbols, and a text that changes with any
+    universe that was read for it. `spells`, over a past span: the days on which each was in."""
+
+    symbols: tuple[str, ...]
+    revision: str
+    spells: tuple[tuple[Span, ...], ...] = ()
 
 
 class Universes:
@@ -63,6 +83,17 @@ class Universes:
         log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
         return symbols
 
+    def resolve(self, expression: str) -> Resolved:
+        """What a universe or an expression stands for now: as `members`, and over a past span also
+        the days on which each symbol was in it."""
+        with self._database.transaction() as connection:
+            node, lookup = parse(expression), StoreLookup(connection, self._environment)
+            spells = evaluate_spells(node, lookup)
+            symbols = self.members(expression) if spells is None else tuple(spells)
+            refs = universes_under(node, lookup)
+            revision = universe_revision(connection, refs, self._environment)
+        return Resolved(symbols, revision, tuple(spells.values()) if spells else ())
+
     def client_members(self, text: str) -> tuple[str, ...]:
         """The symbols of what existing clients write: `type:key`, a key, a union `SPY:nasdaq100`.
 
@@ -87,9 +118,9 @@ class Universes:
         whether such a file exists.
         """
         log.info("Loading from file: %s", name)
-        found = symbols_of_csv(name, read_confined(self._csv_dir, name))
-        for note in found.notes:
-            log.info("%s", note)
+        found = read_file(name, read_confined(self._csv_dir, name))
+        for remark in found.remarks:
+            log.info("%s", remark)
         log.info("Loaded %d symbols from file: %s", len(found.symbols), name)
         return found.symbols
 
@@ -101,13 +132,14 @@ class Universes:
             return ()
         return tuple(sorted(found))
 
-    def validate(self, now: datetime) -> list[Finding]:
+    def validate(self, now: datetime) -> Sequence[Finding]:
         """Everything that is wrong with the stored universes of this environment."""
         with self._database.transaction() as connection:
             rows = store.stored(connection, self._environment)
             live = store.evaluated(connection, self._environment)
+            named = instruments.all_instruments(connection)
         known = {(self._environment, ref): symbols for ref, symbols in live.items()}
-        return validate(rows, Context(now, evaluated=known))
+        return validate(rows, Context(now, evaluated=known, instruments=named))
 
     # -- definitions -------------------------------------------------------------------------
     def definitions(self) -> Catalog:

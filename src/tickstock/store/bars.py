@@ -5,7 +5,7 @@ Measured ways to write bars, and why this one, are in docs/decisions/.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from tickstock.failpoints import reach
 from tickstock.model import Flags, Floats, Ints, Timeframe
 from tickstock.store.pgbinary import (
     COPY_END,
@@ -109,11 +110,33 @@ def write_rows(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: 
         none = np.zeros(0, bool)
         return Written(none, none)
     new, changed = _compare(rows, _stored_range(connection, timeframe, rows))
+    reach("bars.read_back")
     if new.any():
+        if timeframe is Timeframe.MINUTE:
+            _add_months(connection, rows.at[new])
         _copy(connection, timeframe, rows.pick(new))
+        reach("bars.copied")
     if changed.any():
         _replace(connection, timeframe, rows.pick(changed))
+        reach("bars.replaced")
     return Written(new, changed)
+
+
+def read_neighbours(connection: psycopg.Connection[Any], rows: Rows) -> Rows:
+    """The day bars before the first and after the last one of each instrument in `rows` (ordered).
+    Without vwap and trades."""
+    first = np.flatnonzero(np.diff(rows.instrument, prepend=-1))
+    last = np.append(first[1:], len(rows)) - 1
+    params = {
+        "ids": rows.instrument[first].tolist(),
+        "lo": rows.at[first].tolist(),
+        "hi": rows.at[last].tolist(),
+    }
+    found = connection.execute(QUERIES["neighbours"], params).fetchall()
+    table = np.array(found, np.float64).reshape(-1, 7)  # ids and days are far below 2**53
+    ids, at = table[:, :2].T.astype(np.int64)
+    o, h, low, c, v = table[:, 2:].T
+    return Rows(ids, at, o, h, low, c, v, np.full(len(ids), np.nan), np.full(len(ids), -1))
 
 
 def keep_quarantined(
@@ -149,10 +172,15 @@ def _as_json(rows: Rows, i: int) -> str:
     return msgspec.json.encode(said).decode()
 
 
-def _query(name: str, timeframe: Timeframe) -> sql.Composed:
+def table_query(queries: Mapping[str, str], name: str, timeframe: Timeframe) -> sql.Composed:
+    """The query `name`, or its form for day or intraday bars, over the table of the timeframe."""
     suffix = "day" if timeframe is Timeframe.DAY else "intraday"
-    text = QUERIES.get(f"{name}_{suffix}") or QUERIES[name]
+    text = queries.get(f"{name}_{suffix}") or queries[name]
     return sql.SQL(text).format(table=sql.Identifier("tickstock", TABLES[timeframe]))
+
+
+def _query(name: str, timeframe: Timeframe) -> sql.Composed:
+    return table_query(QUERIES, name, timeframe)
 
 
 def _stored_range(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> Rows:
@@ -176,6 +204,12 @@ def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags]:
     return ~held, held & differs
 
 
+def _add_months(connection: psycopg.Connection[Any], at: Ints) -> None:
+    """Make the partitions that bars at these times (epoch seconds) go into."""
+    months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]"))
+    connection.execute(QUERIES["add_minute_months"], {"months": [f"{m}-01" for m in months]})
+
+
 def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:
     if timeframe is Timeframe.DAY:
         at, kind = rows.at - EPOCH_DAYS, ">i4"
@@ -186,6 +220,7 @@ def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows)
     with connection.cursor().copy(_query("copy", timeframe)) as copy:
         copy.write(COPY_HEADER)
         copy.write(body)
+        reach("bars.copying")
         copy.write(COPY_END)
 
 

@@ -32,6 +32,22 @@ LATERAL (
 ) AS b
 WHERE b.at IS NOT NULL
 
+-- name: add_minute_months
+-- Make the partitions of these months that are not there yet.
+SELECT tickstock.add_minute_months(%(months)s::date[])
+
+-- name: neighbours
+-- The stored day bar before and the one after a range of each instrument; days since 1970.
+SELECT w.id, (b.at - DATE '1970-01-01')::bigint, b.open, b.high, b.low, b.close, b.volume
+FROM unnest(%(ids)s::int[], %(lo)s::int[], %(hi)s::int[]) AS w(id, lo, hi),
+LATERAL (
+    (SELECT * FROM tickstock.bars_day
+     WHERE instrument_id = w.id AND at < DATE '1970-01-01' + w.lo ORDER BY at DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM tickstock.bars_day
+     WHERE instrument_id = w.id AND at > DATE '1970-01-01' + w.hi ORDER BY at LIMIT 1)
+) AS b
+
 -- name: copy
 -- New bars, binary.
 COPY {table} (instrument_id, at, open, high, low, close, volume, vwap, trades)

@@ -11,6 +11,7 @@ import numpy as np
 import psycopg
 
 from tickstock.errors import MixedOrigin
+from tickstock.failpoints import reach
 from tickstock.loading.grid import HeldSpans
 from tickstock.model import Gain, Hole, HoleCause, Timeframe
 from tickstock.spans import Span
@@ -95,7 +96,7 @@ def add_coverage(
             "timeframe": timeframe,
             "ids": [g.instrument_id for g in gains],
             "origins": [g.origin for g in gains],
-            "held": [_multirange(g.held) for g in gains],
+            "held": [multirange(g.held) for g in gains],
             "bars": [g.bars for g in gains],
             "first": [g.first for g in gains],
             "last": [g.last for g in gains],
@@ -117,8 +118,10 @@ def replace_holes(
         "ends": [s.end for _, s in asked],
     }
     rest = connection.execute(QUERIES["clear_holes"], params).fetchall()
+    reach("holes.cleared")
     kept = [Hole(i, Span(a, b), HoleCause(c), d, seen, exp) for i, c, d, seen, exp, a, b in rest]
     _add_holes(connection, timeframe, [*kept, *holes])
+    reach("holes.written")
 
 
 def _add_holes(
@@ -141,5 +144,5 @@ def _add_holes(
     )
 
 
-def _multirange(spans: Iterable[Span]) -> str:
+def multirange(spans: Iterable[Span]) -> str:
     return "{" + ",".join(f"[{s.start},{s.end})" for s in spans) + "}"

@@ -39,6 +39,8 @@ QUERIES = load("database.sql")
 KEPT = 8
 """Connections kept open for the next transaction. More are made when needed, and closed after."""
 CONNECT_SECONDS = 10
+SILENCE = 30.0
+"""Seconds without a word in the middle of a brief transaction, before it is given up."""
 _FORM = (
     "Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in a password."
 )
@@ -123,6 +125,14 @@ class Database:
         """
         with self._translated(), ExitStack() as stack:
             yield self._begin(stack)
+
+    @contextmanager
+    def brief(self) -> Iterator[Connection]:
+        """A transaction that the server ends, with what `transaction` raises, when nothing is heard
+        of us for `SILENCE`: a worker that was frozen must not keep its locks from the others."""
+        with self.transaction() as connection:
+            connection.execute(QUERIES["limit_silence"], {"milliseconds": round(SILENCE * 1000)})
+            yield connection
 
     def migrate(
         self, *, after: Callable[[Connection], None] | None = None, zone: str = "UTC"
@@ -277,7 +287,7 @@ _RULES: tuple[tuple[tuple[str, ...], type[TickStockError], str], ...] = (
     (("40", "55P03", "57014"), Transient, "Try again: the work was given up for another's."),
     (("23",), Conflict, "Look at the present state and try again: somebody else changed it."),
     (
-        ("08", "53", "57P"),
+        ("08", "53", "57P", "25P03"),  # the last: too long silent in a transaction
         DatabaseUnavailable,
         "Check that the server runs and has room for connections, and try again.",
     ),

@@ -1,3 +1,7 @@
+-- name: limit_silence
+-- End this transaction when its client says nothing for so long.
+SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s::text, true)
+
 -- name: use_utc
 -- Times are shown, and days cut, in UTC.
 SET TIME ZONE 'UTC'

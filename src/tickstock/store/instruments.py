@@ -2,42 +2,209 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import psycopg
 
-from tickstock.model import Instrument
+from tickstock.identity import Identity
+from tickstock.model import Instrument, Ticker
+from tickstock.spans import Span
 from tickstock.store.queries import load
 
 QUERIES = load("instruments.sql")
 
+Connection = psycopg.Connection[Any]
+
 
 def find_instruments(
-    connection: psycopg.Connection[Any], symbols: Iterable[str]
+    connection: Connection, symbols: Iterable[str], span: Span | None = None
 ) -> dict[str, Instrument]:
-    """Symbol → instrument, for the symbols that name one."""
-    rows = connection.execute(QUERIES["resolve"], {"symbols": list(symbols)}).fetchall()
-    return {symbol: Instrument(id_, symbol, listed, gone) for symbol, id_, listed, gone in rows}
+    """Symbol → instrument, for the symbols that mean one in `span`; without one, today or before.
+
+    A symbol means the instrument that it names on the last day of the span, else the one that it
+    named last within it, else the one that it came to name later: META for Facebook's bars of 2015
+    too. One that had given up the ticker before the span is not meant. `symbol` of an instrument
+    found is the one that was asked for.
+    """
+    edges = (span.start, span.end) if span else (None, None)
+    params = {"symbols": list(symbols), "start": edges[0], "end": edges[1]}
+    rows = connection.execute(QUERIES["resolve"], params).fetchall()
+    tickers = _dated_tickers(connection, [row[1] for row in rows])
+    return {
+        symbol: Instrument(id_, symbol, listed, gone, gone_by, tickers.get(id_, ()))
+        for symbol, id_, listed, gone, gone_by in rows
+    }
+
+
+def all_instruments(connection: Connection) -> dict[str, Instrument]:
+    """Every ticker that there is or was → the instrument that it names today or named last."""
+    symbols = [symbol for (symbol,) in connection.execute(QUERIES["all_tickers"])]
+    return find_instruments(connection, symbols)
 
 
 def ensure_instruments(
-    connection: psycopg.Connection[Any], symbols: Sequence[str]
+    connection: Connection, symbols: Sequence[str], span: Span | None = None
 ) -> dict[str, Instrument]:
-    """Symbol → instrument for all of them; a symbol that names none gets one of its own."""
-    found = find_instruments(connection, symbols)
+    """Symbol → instrument for all of them, as `find_instruments`; a symbol that means none gets
+    one of its own."""
+    found = find_instruments(connection, symbols, span)
     unknown = sorted(set(symbols) - set(found))
     if unknown:
         connection.execute(QUERIES["lock_creation"])
         connection.execute(QUERIES["create"], {"symbols": unknown})
-        found |= find_instruments(connection, unknown)
+        found |= find_instruments(connection, unknown, span)
     return found
 
 
-def with_lifetimes(
-    connection: psycopg.Connection[Any], instruments: Sequence[Instrument]
-) -> list[Instrument]:
-    """The same instruments with the listed and delisted days that the database knows."""
-    rows = connection.execute(QUERIES["lifetimes"], {"ids": [i.id for i in instruments]}).fetchall()
-    lives = {id_: (listed, delisted) for id_, listed, delisted in rows}
-    return [Instrument(i.id, i.symbol, *lives[i.id]) for i in instruments]
+def with_lifetimes(connection: Connection, instruments: Sequence[Instrument]) -> list[Instrument]:
+    """The same instruments with the lives and dated tickers that the database knows."""
+    ids = [i.id for i in instruments]
+    rows = connection.execute(QUERIES["lifetimes"], {"ids": ids}).fetchall()
+    lives = {id_: life for id_, *life in rows}
+    tickers = _dated_tickers(connection, ids)
+    return [
+        Instrument(i.id, i.symbol, listed, delisted, gone_by, tickers.get(i.id, ()))
+        for i in instruments
+        for listed, delisted, gone_by in (lives[i.id],)
+    ]
+
+
+def _dated_tickers(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Ticker, ...]]:
+    found: dict[int, tuple[Ticker, ...]] = {}
+    rows = connection.execute(QUERIES["dated_tickers"], {"ids": list(ids)})
+    for id_, symbol, since, until in rows:
+        found[id_] = (*found.get(id_, ()), Ticker(symbol, Span(since, until)))
+    return found
+
+
+def spelled(
+    connection: Connection, symbols: Sequence[str], environment: str = "DEFAULT"
+) -> dict[str, str]:
+    """Symbols written without their point, as issuers write them, → the symbols that are meant.
+
+    `BRKB` is `BRK.B` where nothing here knows a BRKB and something knows a BRK.B: an instrument, or
+    a universe of the environment.
+    """
+    dotted = {s: f"{s[:-1]}.{s[-1]}" for s in symbols if len(s) > 1 and s.isalpha() and s.isupper()}
+    if not dotted:
+        return {}
+    params = {"symbols": [*dotted, *dotted.values()], "environment": environment}
+    known = {symbol for (symbol,) in connection.execute(QUERIES["known_symbols"], params)}
+    return {s: d for s, d in dotted.items() if s not in known and d in known}
+
+
+# --- what events tell ---------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A dated ticker as it is stored, and whether bars are held of its instrument."""
+
+    instrument: int
+    ticker: Ticker
+    has_bars: bool
+
+
+def record_identities(
+    connection: Connection, identities: Sequence[Identity], source: str
+) -> tuple[str, ...]:
+    """Make instruments and tickers as events tell; repeating it changes nothing.
+
+    An instrument that goes by one of the tickers is the one that is meant. Where two that both hold
+    bars would have to become one, they stay two, and the answer says so.
+    """
+    connection.execute(QUERIES["lock_creation"])
+    symbols = sorted({t.symbol for one in identities for t in one.tickers})
+    rows = [
+        _Row(id_, Ticker(symbol, Span(since, until)), has_bars)
+        for id_, symbol, since, until, has_bars in (
+            connection.execute(QUERIES["tickers_of"], {"symbols": symbols})
+        )
+    ]
+    latest = _latest_owners(identities)
+    meant: dict[int, Identity] = {}
+    fresh: list[Identity] = []
+    apart: list[str] = []
+    for one in identities:
+        matches = [row for row in rows if _is_meant(row, one, latest)]
+        owners = _owners(matches, one)
+        if not owners:
+            fresh.append(one)
+        elif len(owners) > 1 and sum(row.has_bars for row in _firsts(matches)) > 1:
+            names = " and ".join(dict.fromkeys(row.ticker.symbol for row in matches))
+            apart.append(f"{names} are one instrument, and bars are held under both.")
+        else:
+            meant[owners[0]] = one
+            _take_tickers(connection, owners[1:], one)
+    meant |= dict(zip(_create(connection, fresh), fresh, strict=True))
+    _write_tickers(connection, meant, source)
+    return tuple(apart)
+
+
+def _latest_owners(identities: Iterable[Identity]) -> dict[str, Identity]:
+    """Who holds each symbol last."""
+    found: dict[str, tuple[date, Identity]] = {}
+    for one in identities:
+        for ticker in one.tickers:
+            if ticker.symbol not in found or found[ticker.symbol][0] < ticker.span.start:
+                found[ticker.symbol] = (ticker.span.start, one)
+    return {symbol: one for symbol, (_, one) in found.items()}
+
+
+def _is_meant(row: _Row, one: Identity, latest: Mapping[str, Identity]) -> bool:
+    """Whether a stored ticker is this identity's. One without dates is the latest owner's."""
+    mine = [t for t in one.tickers if t.symbol == row.ticker.symbol and t.span & row.ticker.span]
+    if not mine:
+        return False
+    if row.ticker.span == Span(date.min, date.max):
+        return latest[row.ticker.symbol] is one
+    return True
+
+
+def _owners(matches: Sequence[_Row], one: Identity) -> list[int]:
+    """The instruments of the matches: first one with bars, then the one with the last ticker."""
+    last = one.tickers[-1].symbol
+    ranked = sorted(matches, key=lambda row: (not row.has_bars, row.ticker.symbol != last))
+    return list(dict.fromkeys(row.instrument for row in ranked))
+
+
+def _firsts(matches: Sequence[_Row]) -> list[_Row]:
+    return list({row.instrument: row for row in matches}.values())
+
+
+def _take_tickers(connection: Connection, ids: Sequence[int], one: Identity) -> None:
+    """Instruments without bars that go by the same tickers give them up."""
+    if ids:
+        symbols = [t.symbol for t in one.tickers]
+        connection.execute(QUERIES["drop_tickers"], {"ids": list(ids), "symbols": symbols})
+
+
+def _create(connection: Connection, fresh: Sequence[Identity]) -> list[int]:
+    rows = connection.execute(QUERIES["new_instruments"], _lives(fresh)).fetchall()
+    return sorted(id_ for (id_,) in rows)
+
+
+def _write_tickers(connection: Connection, meant: Mapping[int, Identity], source: str) -> None:
+    ones = list(meant.values())
+    connection.execute(QUERIES["tell_life"], _lives(ones) | {"ids": list(meant)})
+    tickers = [(id_, t) for id_, one in meant.items() for t in one.tickers]
+    symbols = [t.symbol for _, t in tickers]
+    connection.execute(QUERIES["drop_tickers"], {"ids": list(meant), "symbols": symbols})
+    columns = {
+        "ids": [id_ for id_, _ in tickers],
+        "symbols": symbols,
+        "since": [t.span.start for _, t in tickers],
+        "until": [t.span.end for _, t in tickers],
+        "source": source,
+    }
+    connection.execute(QUERIES["add_tickers"], columns)
+
+
+def _lives(ones: Sequence[Identity]) -> dict[str, object]:
+    return {
+        "symbols": [one.tickers[-1].symbol for one in ones],
+        "listed": [one.listed for one in ones],
+        "delisted": [one.delisted for one in ones],
+        "gone_by": [one.gone_by for one in ones],
+    }

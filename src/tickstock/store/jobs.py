@@ -42,6 +42,14 @@ class Refused:
     at: datetime
     age: float
 
+    @property
+    def state(self) -> LoadState:
+        return LoadState.FAILED
+
+    @property
+    def finished_at(self) -> datetime:
+        return self.at
+
 
 @dataclass(frozen=True, slots=True)
 class SymbolsSoFar:

@@ -39,7 +39,7 @@ SELECT id FROM tickstock.loads WHERE client_id IS NOT NULL AND finished_at IS NU
 WITH left_over AS (
     SELECT load_id, symbol, bool_or(state = 'failed') AS failed
     FROM tickstock.calls
-    WHERE load_id = ANY (%(ids)s) AND state <> 'done'
+    WHERE load_id = ANY (%(ids)s) AND state NOT IN ('done', 'replaced')
     GROUP BY load_id, symbol
 )
 SELECT i.load_id,

@@ -10,17 +10,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
+from psycopg.types.multirange import Multirange
 
 from tickstock.errors import UnknownLoad
+from tickstock.failpoints import reach
+from tickstock.loading.entitlement import Met
 from tickstock.loading.judge import Target
 from tickstock.loading.plan import Plan
-from tickstock.model import Call, CallKind, CallState, LoadState, Timeframe
+from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.spans import Span
+from tickstock.store import database, instruments
+from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
 QUERIES = load("ledger.sql")
@@ -45,6 +50,9 @@ class Load:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    paused_at: datetime | None
+    active_since: datetime | None
+    parent_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Lease:
     attempt: int
     call: Call
     cells: int
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Calls of one load in one state."""
+    """Calls of one load in one state; `lately`: ended since somebody last began to work on it."""
 
     state: CallState
     calls: int
@@ -79,6 +88,16 @@ class Tally:
     held: int
     rows_new: int
     rows_changed: int
+    lately: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A worker that has calls of a load in hand; the last of its leases is good until `until`."""
+
+    worker: str
+    calls: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +121,7 @@ class ItemRow:
     span: Span
     expected: int
     held_before: int
-
-    @property
-    def target(self) -> Target:
-        return Target(self.instrument_id, self.symbol, self.span)
+    spells: tuple[Span, ...] = ()
 
 
 def submit(
@@ -120,6 +136,7 @@ def submit(
     client_id: str | None = None,
     priority: int = 0,
     load_id: uuid.UUID | None = None,
+    parent_id: uuid.UUID | None = None,
 ) -> tuple[uuid.UUID, bool]:
     """Make a plan durable. Answers the load's id, and False when `client_id` had it already."""
     new = {
@@ -131,7 +148,7 @@ def submit(
         "summary": Jsonb(summary),
         "vendor": vendor,
         "priority": priority,
-        "parent_id": None,
+        "parent_id": parent_id,
     }
     row = connection.execute(QUERIES["add_load"], new).fetchone()
     if row is None:
@@ -140,8 +157,11 @@ def submit(
         if known is None:
             raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
         return known, False
+    reach("submit.load_added")
     _add_items(connection, row[0], plan)
+    reach("submit.items_added")
     _add_calls(connection, row[0], plan)
+    reach("submit.calls_added")
     announce(connection, row[0])
     return row[0], True
 
@@ -155,10 +175,13 @@ def claim(
 ) -> list[Lease]:
     """Lease up to `most` calls, in the order of the plan."""
     params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
+    connection.execute(QUERIES["not_while_pausing"], {"load_id": str(load_id)})
     rows = connection.execute(QUERIES["claim"], params).fetchall()
+    reach("ledger.leased")
     if rows:
         connection.execute(QUERIES["begin_load"], {"load_id": load_id})
-    return [Lease(r[0], r[1], r[2], _call(r[3:8]), r[8]) for r in sorted(rows)]
+        reach("ledger.begun")
+    return [Lease(r[0], r[1], r[2], _call(r[3:8]), r[8], r[9]) for r in sorted(rows)]
 
 
 def renew(connection: Connection, leases: Sequence[Lease], lease: timedelta) -> set[int]:
@@ -197,17 +220,46 @@ def postpone(
     """Try the call again after `delay`; with `refund` this attempt does not count."""
     params = _error(lease, error) | {"delay": delay, "refund": int(refund)}
     connection.execute(QUERIES["postpone"], params)
+    reach("ledger.postponed")
 
 
 def fail(connection: Connection, lease: Lease, error: Exception) -> bool:
     """Give the call up. False when the lease was lost."""
-    return connection.execute(QUERIES["fail"], _error(lease, error)).fetchone() is not None
+    failed = connection.execute(QUERIES["fail"], _error(lease, error)).fetchone() is not None
+    reach("ledger.failed")
+    return failed
+
+
+def replace_call(connection: Connection, lease: Lease, parts: Sequence[Call]) -> None:
+    """Let `parts` take the place of a call that has failed, in the same transaction."""
+    if parts:
+        connection.execute(QUERIES["replace"], {"id": lease.id})
+        add_parts(connection, [(lease.id, part) for part in parts], deeper=0)
+
+
+def add_parts(connection: Connection, parts: Sequence[tuple[int, Call]], *, deeper: int) -> None:
+    """Add calls for parts of others: the other's id, and the call."""
+    if parts:
+        columns = {
+            "parents": [parent for parent, _ in parts],
+            "starts": [call.span.start for _, call in parts],
+            "ends": [call.span.end for _, call in parts],
+            "deeper": deeper,
+        }
+        connection.execute(QUERIES["add_parts"], columns)
+
+
+def met(connection: Connection, load_id: uuid.UUID, timeframe: Timeframe) -> Met:
+    """What ticker calls of a load have met of the account's plan."""
+    row = connection.execute(QUERIES["met"], {"load_id": load_id, "timeframe": timeframe})
+    return Met(*(row.fetchone() or ()))
 
 
 def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> list[Call]:
     """Give up every call that still waits, for an error that would meet each of them."""
     params = {"load_id": load_id, "error": str(error), "error_class": type(error).__name__}
     rows = connection.execute(QUERIES["fail_rest"], params).fetchall()
+    reach("ledger.rest_failed")
     return [_call(r[1:6]) for r in rows]
 
 
@@ -216,6 +268,12 @@ def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
     row = connection.execute(QUERIES["open_calls"], {"load_id": load_id}).fetchone()
     assert row is not None  # noqa: S101 -- an aggregate always answers one row
     return row[0], max(row[1], 0.0)
+
+
+def end_silent_copies(connection: Connection) -> int:
+    """Take the locks from workers that began to send bars and fell silent; how many those are."""
+    silence = {"silence": timedelta(seconds=database.SILENCE)}
+    return connection.execute(QUERIES["end_silent_copies"], silence).rowcount
 
 
 def finish(
@@ -228,7 +286,9 @@ def finish(
     """Write the verdict. False when calls are open or somebody else has written it."""
     params = {"load_id": load_id, "state": state, "message": message, "report": Jsonb(report)}
     done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
+    reach("finish.written")
     if done:
+        connection.execute(QUERIES["drop_jobs_of"], {"load_id": str(load_id)})
         announce(connection, load_id)
     return done
 
@@ -238,16 +298,23 @@ def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
     params = {"load_id": load_id, "message": message}
     if connection.execute(QUERIES["cancel_load"], params).fetchone() is None:
         return False
+    reach("cancel.load")
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
+    reach("cancel.calls")
+    connection.execute(QUERIES["drop_jobs_of"], {"load_id": str(load_id)})
     announce(connection, load_id)
     return True
 
 
-def reopen(connection: Connection, load_id: uuid.UUID) -> int:
-    """Let what failed or was cancelled be asked again; answers how many calls that is."""
+def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) -> int:
+    """Let what failed or was cancelled be asked again; answers how many calls that is.
+
+    With `anyway`, the load begins again also where no call is to be asked again.
+    """
     connection.execute(QUERIES["lock_load"], {"load_id": load_id})
     count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
-    if count and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
+    again = anyway or count > 0
+    if again and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
         announce(connection, load_id)
     return count
 
@@ -301,10 +368,67 @@ def newest(
     return [_load(row) for row in rows]
 
 
-def workable(connection: Connection, vendors: Sequence[str]) -> list[uuid.UUID]:
-    """Open loads of these vendors in which something can be done now, most urgent first."""
-    rows = connection.execute(QUERIES["workable"], {"vendors": list(vendors)}).fetchall()
-    return [row[0] for row in rows]
+def workable(connection: Connection, vendors: Sequence[str]) -> dict[uuid.UUID, int]:
+    """Open loads of these vendors in which something can be done now, most urgent first, with
+    their priorities."""
+    return dict(connection.execute(QUERIES["workable"], {"vendors": list(vendors)}).fetchall())
+
+
+def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
+    """Count the pace from now, where nobody but `worker` is at work on the load."""
+    connection.execute(QUERIES["begin_activity"], {"load_id": load_id, "worker": worker})
+
+
+def holders(
+    connection: Connection, ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[Holder, ...]]:
+    """Who has calls of each load in hand, the one with the most first."""
+    found: dict[uuid.UUID, tuple[Holder, ...]] = {}
+    for load_id, *row in connection.execute(QUERIES["holders"], {"ids": list(ids)}).fetchall():
+        found[load_id] = (*found.get(load_id, ()), Holder(*row))
+    return found
+
+
+def pause(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Let no call be claimed, and hand back those in hand. False when it has ended or is paused."""
+    connection.execute(QUERIES["pausing"], {"load_id": str(load_id)})
+    if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
+        return False
+    connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
+    announce(connection, load_id)
+    return True
+
+
+def unpause(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Let calls be claimed again. False when the load was not paused."""
+    if connection.execute(QUERIES["unpause_load"], {"load_id": load_id}).fetchone() is None:
+        return False
+    announce(connection, load_id)
+    return True
+
+
+def is_paused(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Whether calls of the load may not be claimed now."""
+    row = connection.execute(QUERIES["is_paused"], {"load_id": load_id}).fetchone()
+    return bool(row and row[0])
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove finished loads of before a time with their calls; how many loads those were."""
+    return connection.execute(QUERIES["prune"], {"before": before}).rowcount
+
+
+def count_prunable(connection: Connection, before: datetime) -> int:
+    """How many loads `prune` would remove."""
+    row = connection.execute(QUERIES["count_prunable"], {"before": before}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def drop_idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
+    """Remove jobs of `task` that wake nobody any more from the queue; how many. A queue worker
+    that was not heard of for `silence` is gone."""
+    params = {"task": task, "silence": silence}
+    return connection.execute(QUERIES["drop_idle_jobs"], params).rowcount
 
 
 def tallies(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
@@ -334,7 +458,25 @@ def failed_symbols(connection: Connection, load_id: uuid.UUID) -> set[tuple[Time
 
 def items(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:
     rows = connection.execute(QUERIES["items"], {"load_id": load_id}).fetchall()
-    return [ItemRow(i, s, Timeframe(t), Span(a, b), e, h) for i, s, t, a, b, e, h in rows]
+    return [
+        ItemRow(i, s, Timeframe(t), Span(a, b), e, h, _spans(spells))
+        for i, s, t, a, b, e, h, spells in rows
+    ]
+
+
+def targets(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, tuple[Target, ...]]:
+    """What a load wants of its instruments, each under the tickers that it had at the time."""
+    rows = items(connection, load_id)
+    plain = {i.instrument_id: Instrument(i.instrument_id, i.symbol) for i in rows}
+    dated = {i.id: i for i in instruments.with_lifetimes(connection, [*plain.values()])}
+    found: dict[Timeframe, list[Target]] = {}
+    for item in rows:
+        one = dated[item.instrument_id]
+        found.setdefault(item.timeframe, []).extend(
+            Target(one.id, t.symbol, t.span, item.spells, one.listed, one.delisted)
+            for t in one.called(item.span)
+        )
+    return {timeframe: tuple(wanted) for timeframe, wanted in found.items()}
 
 
 def _add_items(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
@@ -351,6 +493,7 @@ def _add_items(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
             "ends": [i.span.end for i in plan.items],
             "expected": [i.expected for i in plan.items],
             "held": [i.held for i in plan.items],
+            "spells": [multirange(i.spells) if i.spells else None for i in plan.items],
         },
     )
 
@@ -372,6 +515,11 @@ def _add_calls(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
             "cells": [p.cells for p in plan.calls],
         },
     )
+
+
+def _spans(ranges: Multirange[date] | None) -> tuple[Span, ...]:
+    found = ((r.lower, r.upper) for r in ranges or ())
+    return tuple(Span(start, end) for start, end in found if start and end)
 
 
 def _call(row: Sequence[Any]) -> Call:

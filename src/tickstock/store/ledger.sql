@@ -10,11 +10,12 @@ RETURNING id
 -- name: add_items
 -- What the load was asked to hold.
 INSERT INTO tickstock.load_items
-    (load_id, instrument_id, timeframe, symbol, span, expected, held_before)
-SELECT %(load_id)s, id, timeframe, symbol, daterange(start, "end"), expected, held
+    (load_id, instrument_id, timeframe, symbol, span, expected, held_before, spells)
+SELECT %(load_id)s, id, timeframe, symbol, daterange(start, "end"), expected, held,
+       spells::datemultirange
 FROM unnest(%(ids)s::int[], %(timeframes)s::text[], %(symbols)s::text[], %(starts)s::date[],
-            %(ends)s::date[], %(expected)s::int[], %(held)s::int[])
-     AS n(id, timeframe, symbol, start, "end", expected, held)
+            %(ends)s::date[], %(expected)s::int[], %(held)s::int[], %(spells)s::text[])
+     AS n(id, timeframe, symbol, start, "end", expected, held, spells)
 
 -- name: add_calls
 -- The questions to the vendor, in the order in which they are asked.
@@ -28,15 +29,24 @@ FROM unnest(%(positions)s::int[], %(kinds)s::text[], %(timeframes)s::text[], %(s
 -- Wake those who listen: one notification per submit and per cancel, never per call.
 SELECT pg_notify('tickstock_load', %(load_id)s)
 
+-- name: not_while_pausing
+-- Taken by each claim, and exclusively by a pause: after it, no claim that began before goes on.
+SELECT pg_advisory_xact_lock_shared(1768845157, hashtext(%(load_id)s))
+
+-- name: pausing
+-- Waits for the claims under way, and holds up new ones until the pause is written.
+SELECT pg_advisory_xact_lock(1768845157, hashtext(%(load_id)s))
+
 -- name: claim
--- Lease calls that wait, or whose lease ran out. The clock is the database's. Materialized: a plan
--- that looked into the subquery twice would lease more than were asked for.
+-- Lease calls that wait, or whose lease ran out; none of a paused load. The clock is the database's.
+-- Materialized: a plan that looked into the subquery twice would lease more than were asked for.
 WITH free AS MATERIALIZED (
     SELECT id FROM tickstock.calls
     WHERE load_id = %(load_id)s
       AND (state = 'waiting' AND (not_before IS NULL OR not_before <= clock_timestamp())
            OR state = 'leased' AND lease_until < clock_timestamp())
-    ORDER BY position LIMIT %(most)s
+      AND EXISTS (SELECT FROM tickstock.loads WHERE id = %(load_id)s AND paused_at IS NULL)
+    ORDER BY position, id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE tickstock.calls AS c
@@ -44,7 +54,8 @@ SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(w
     lease_until = clock_timestamp() + %(lease)s
 FROM free
 WHERE c.id = free.id
-RETURNING c.id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells
+RETURNING c.id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells,
+          c.depth
 
 -- name: begin_load
 -- The first claim starts the load. A row that is locked is being cancelled, by somebody who next
@@ -120,6 +131,37 @@ SET state = 'failed', done_at = clock_timestamp(), lease_until = NULL, error = %
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
 RETURNING id
 
+-- name: replace
+-- Refused as a whole: calls for its parts take its place.
+UPDATE tickstock.calls SET state = 'replaced' WHERE id = %(id)s AND state = 'failed'
+
+-- name: add_parts
+-- Calls for parts of others, at the same place in the order. What they bring is counted with them,
+-- and what was missing with the other.
+INSERT INTO tickstock.calls
+    (load_id, position, kind, timeframe, symbol, span, cells, parent_id, depth)
+SELECT c.load_id, c.position, c.kind, c.timeframe, c.symbol, daterange(n.start, n."end"), 0, c.id,
+       c.depth + %(deeper)s
+FROM unnest(%(parents)s::bigint[], %(starts)s::date[], %(ends)s::date[])
+     WITH ORDINALITY AS n(parent, start, "end", place)
+JOIN tickstock.calls AS c ON c.id = n.parent
+ORDER BY n.place
+
+-- name: met
+-- Which ticker calls of a load were refused for the account's plan, and which were answered.
+WITH met AS (
+    SELECT symbol, lower(span) AS start, upper(span) AS "end", state = 'done' AS answered
+    FROM tickstock.calls
+    WHERE load_id = %(load_id)s AND kind = 'ticker' AND timeframe = %(timeframe)s
+      AND (state = 'done' OR error_class = 'NotEntitled' AND state IN ('failed', 'replaced'))
+), known AS (
+    SELECT min(start) AS start, max("end") AS "end" FROM met WHERE answered
+)
+SELECT max(m.start) FILTER (WHERE NOT answered AND (k."end" IS NULL OR m."end" <= k."end")),
+       min(m."end") FILTER (WHERE NOT answered AND (k.start IS NULL OR m.start >= k.start)),
+       k.start, k."end", count(DISTINCT m.symbol) FILTER (WHERE NOT answered)
+FROM met AS m CROSS JOIN known AS k GROUP BY k.start, k."end"
+
 -- name: fail_rest
 -- An error that meets every call alike (a refused key) ends all that still wait.
 WITH rest AS (
@@ -138,11 +180,19 @@ SELECT count(*), coalesce(extract(epoch FROM min(
        - clock_timestamp()), 0)::float8
 FROM tickstock.calls WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
 
+-- name: end_silent_copies
+-- A worker that freezes while it sends bars is not idle, as the server sees it, and no time limit
+-- of the server's ends its transaction, which keeps its calls from others.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND state = 'active'
+  AND wait_event = 'ClientRead' AND query LIKE 'COPY "tickstock"."bars%%'
+  AND query_start < clock_timestamp() - %(silence)s
+
 -- name: finish_load
 -- The verdict, once.
 UPDATE tickstock.loads
 SET state = %(state)s, message = %(message)s, report = %(report)s, finished_at = clock_timestamp(),
-    started_at = coalesce(started_at, clock_timestamp())
+    started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
 WHERE id = %(load_id)s AND finished_at IS NULL
   AND NOT EXISTS (SELECT FROM tickstock.calls
                   WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased'))
@@ -152,7 +202,7 @@ RETURNING id
 -- Ends a load that has not ended; what is done stays done.
 UPDATE tickstock.loads
 SET state = 'cancelled', cancel_at = clock_timestamp(), finished_at = clock_timestamp(),
-    message = %(message)s
+    message = %(message)s, paused_at = NULL
 WHERE id = %(load_id)s AND finished_at IS NULL
 RETURNING id
 
@@ -184,10 +234,78 @@ SET state = 'submitted', finished_at = NULL, cancel_at = NULL, message = '', rep
 WHERE id = %(load_id)s AND finished_at IS NOT NULL
 RETURNING id
 
+-- name: pause_load
+-- No call of a paused load is claimed.
+UPDATE tickstock.loads SET paused_at = clock_timestamp()
+WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NULL
+RETURNING id
+
+-- name: pause_calls
+-- What is in hand waits again, at once; the raised fence refuses whoever is still at work on it.
+WITH held AS (
+    SELECT id FROM tickstock.calls WHERE load_id = %(load_id)s AND state = 'leased'
+    ORDER BY id FOR UPDATE
+)
+UPDATE tickstock.calls AS c
+SET state = 'waiting', fence = c.fence + 1, attempt = greatest(c.attempt - 1, 0), worker = NULL,
+    lease_until = NULL
+FROM held WHERE c.id = held.id
+
+-- name: unpause_load
+-- Calls of the load may be claimed again.
+UPDATE tickstock.loads SET paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NOT NULL
+RETURNING id
+
+-- name: is_paused
+-- Whether calls of the load may not be claimed.
+SELECT paused_at IS NOT NULL FROM tickstock.loads WHERE id = %(load_id)s
+
+-- name: begin_activity
+-- Somebody begins to work on a load on which nobody else is at work.
+UPDATE tickstock.loads SET active_since = clock_timestamp()
+WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKIP LOCKED)
+  AND NOT EXISTS (SELECT FROM tickstock.calls
+                  WHERE load_id = %(load_id)s AND state = 'leased'
+                    AND lease_until >= clock_timestamp() AND worker <> %(worker)s)
+
+-- name: holders
+-- Who has calls of these loads in hand, how many, and until when the last of the leases is good.
+SELECT load_id, worker, count(*), max(lease_until)
+FROM tickstock.calls
+WHERE load_id = ANY (%(ids)s) AND state = 'leased' AND lease_until >= clock_timestamp()
+GROUP BY load_id, worker ORDER BY load_id, count(*) DESC
+
+-- name: prune
+-- Finished loads of before a time, with their calls; bars, coverage and holes stay as they are.
+DELETE FROM tickstock.loads WHERE finished_at < %(before)s
+
+-- name: count_prunable
+-- How many loads `prune` would remove.
+SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
+
+-- name: drop_jobs_of
+-- The load has ended: nobody needs to be woken for it.
+DELETE FROM procrastinate_jobs
+WHERE task_name = 'tickstock.drain' AND status = 'todo' AND args ->> 'load_id' = %(load_id)s
+
+-- name: drop_idle_jobs
+-- Jobs in the queue that wake nobody any more: of loads that have ended or are gone, those that
+-- ended themselves, and those that a worker which is gone had taken (its load is found by looking).
+DELETE FROM procrastinate_jobs AS j
+WHERE j.task_name = %(task)s AND (
+    j.status NOT IN ('todo', 'doing')
+    OR j.status = 'todo' AND NOT EXISTS (
+        SELECT FROM tickstock.loads AS l
+        WHERE l.id::text = j.args ->> 'load_id' AND l.finished_at IS NULL)
+    OR j.status = 'doing' AND NOT EXISTS (
+        SELECT FROM procrastinate_workers AS w
+        WHERE w.id = j.worker_id AND w.last_heartbeat >= now() - %(silence)s))
+
 -- name: load
 -- One load by its id.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
-       report, created_at, started_at, finished_at
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads WHERE id = %(load_id)s
 
 -- name: loads_of_clients
@@ -197,7 +315,7 @@ SELECT client_id, id FROM tickstock.loads WHERE client_id = ANY (%(client_ids)s)
 -- name: loads_by_id
 -- Several loads, oldest first.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
-       report, created_at, started_at, finished_at
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads WHERE id = ANY (%(ids)s) ORDER BY created_at
 
 -- name: find
@@ -209,7 +327,7 @@ ORDER BY named DESC, created_at DESC LIMIT 2
 -- name: loads
 -- The newest loads; optionally of one state, with a text in title or requester, older than a time.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
-       report, created_at, started_at, finished_at
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
   AND position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
@@ -218,8 +336,8 @@ ORDER BY created_at DESC, id LIMIT %(most)s
 
 -- name: workable
 -- Open loads of these vendors with a call that can be claimed now, or that only lack their verdict.
-SELECT l.id FROM tickstock.loads AS l
-WHERE l.finished_at IS NULL AND l.vendor = ANY (%(vendors)s) AND (
+SELECT l.id, l.priority FROM tickstock.loads AS l
+WHERE l.finished_at IS NULL AND l.paused_at IS NULL AND l.vendor = ANY (%(vendors)s) AND (
     EXISTS (
         SELECT FROM tickstock.calls AS c
         WHERE c.load_id = l.id
@@ -232,11 +350,13 @@ ORDER BY l.priority DESC, l.created_at
 
 -- name: tally
 -- Calls by state: the progress of loads is a query, never a counter that every call bumps. An
--- answer may bring sessions that were held before; they do not count as progress.
-SELECT load_id, state, count(*), sum(cells), coalesce(sum(least(held, cells)), 0),
-       coalesce(sum(rows_new), 0),
-       coalesce(sum(rows_changed), 0)
-FROM tickstock.calls WHERE load_id = ANY (%(ids)s) GROUP BY load_id, state
+-- answer may bring sessions that were held before; they do not count as progress. The last column
+-- is how many have ended since somebody last began.
+SELECT c.load_id, c.state, count(*), sum(c.cells), coalesce(sum(least(c.held, c.cells)), 0),
+       coalesce(sum(c.rows_new), 0), coalesce(sum(c.rows_changed), 0),
+       count(*) FILTER (WHERE c.done_at >= l.active_since)
+FROM tickstock.calls AS c JOIN tickstock.loads AS l ON l.id = c.load_id
+WHERE c.load_id = ANY (%(ids)s) GROUP BY c.load_id, c.state
 
 -- name: current
 -- What is being asked right now.
@@ -257,5 +377,5 @@ WHERE load_id = %(load_id)s AND state = 'failed'
 
 -- name: items
 -- What the load was asked to hold.
-SELECT instrument_id, symbol, timeframe, lower(span), upper(span), expected, held_before
+SELECT instrument_id, symbol, timeframe, lower(span), upper(span), expected, held_before, spells
 FROM tickstock.load_items WHERE load_id = %(load_id)s ORDER BY timeframe, symbol

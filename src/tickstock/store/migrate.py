@@ -25,6 +25,7 @@ from psycopg import Connection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from tickstock.errors import DatabaseRefused
+from tickstock.failpoints import reach
 from tickstock.store import adoption, packages
 from tickstock.store.queries import load
 
@@ -91,6 +92,7 @@ def migrate(
     zone = adoption.check_zone(zone)
     done: list[str] = []
     while (step := _apply_next(conn, after, zone)) is not None:
+        reach("migrate.committed")
         done.append(str(step))
     return tuple(done)
 
@@ -130,15 +132,18 @@ def _apply_next(
 ) -> Step | None:
     with conn.transaction():
         conn.execute(QUERIES["take_turn"])
+        conn.execute(QUERIES["act_as_owner"])
         pending = status(conn).pending
         if not pending:
             return None
         conn.execute(QUERIES["create_record"])
+        reach("migrate.turn")
         step = pending[0]
         if step.part == ENGINE:
             _apply_engine(conn, step)
         else:
             _apply_ours(conn, step, zone)
+        reach("migrate.applied")
         if after is not None and len(pending) == 1:
             after(conn)
         return step

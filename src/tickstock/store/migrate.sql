@@ -8,6 +8,15 @@ SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL search_path = public;
 SELECT pg_advisory_xact_lock(500186049395);
 
+-- name: act_as_owner
+-- Until the end of the transaction, who has the owner's role acts as the owner: what a step makes
+-- belongs to the role that owns all the rest, and not to the person who was in charge that day.
+SELECT set_config('role', r.rolname, true)
+FROM pg_catalog.pg_namespace AS n JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
+WHERE n.nspname = 'tickstock' AND r.rolname <> current_user
+  AND pg_has_role(current_user, r.oid, 'MEMBER')
+  AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+
 -- name: create_record
 -- The record of steps: ours, and those of the job engine procrastinate.
 CREATE SCHEMA IF NOT EXISTS tickstock;

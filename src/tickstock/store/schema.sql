@@ -59,6 +59,8 @@ CREATE TABLE tickstock.universe_counts (
 
 -- One row per change of a universe row by anybody. `reason` and `source` come from the session
 -- settings tickstock.reason / tickstock.source where our code set them; psql leaves them empty.
+-- The expressions are those in force before and after. `transaction` lets a change of the expression
+-- join the change of the row that it belongs to.
 CREATE TABLE tickstock.universe_revisions (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     environment text NOT NULL,
@@ -73,9 +75,22 @@ CREATE TABLE tickstock.universe_revisions (
     old_name    text,
     new_name    text,
     old_value   jsonb,
-    new_value   jsonb
+    new_value   jsonb,
+    old_expression text,
+    new_expression text,
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 CREATE INDEX universe_revisions_of ON tickstock.universe_revisions (environment, type, key, id);
+CREATE INDEX universe_revisions_by_time ON tickstock.universe_revisions (environment, at);
+
+-- The expression kept beside a row, where it is in force for this value of the row.
+CREATE FUNCTION tickstock.expression_of(environment text, type text, key text, value jsonb)
+RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT f.expression FROM tickstock.universe_facts AS f
+    WHERE (f.environment, f.type, f.key) = ($1, $2, $3)
+      AND f.expression IS NOT NULL AND f.expression_md5 = md5($4::text)
+$$;
 
 CREATE FUNCTION tickstock.touch_cache_entry() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -101,20 +116,26 @@ BEGIN
     -- A row that moves to another type, key or environment ends in one place and begins in another.
     IF (TG_OP = 'DELETE' OR moved) AND OLD.type = ANY (types) THEN
         INSERT INTO universe_revisions
-            (environment, type, key, action, application, source, reason, old_name, old_value)
-        VALUES (OLD.environment, OLD.type, OLD.key, 'delete', app, src, why, OLD.name, OLD.value);
+            (environment, type, key, action, application, source, reason, old_name, old_value,
+             old_expression)
+        VALUES (OLD.environment, OLD.type, OLD.key, 'delete', app, src, why, OLD.name, OLD.value,
+                expression_of(OLD.environment, OLD.type, OLD.key, OLD.value));
     END IF;
     IF (TG_OP = 'INSERT' OR moved) AND NEW.type = ANY (types) THEN
         INSERT INTO universe_revisions
-            (environment, type, key, action, application, source, reason, new_name, new_value)
-        VALUES (NEW.environment, NEW.type, NEW.key, 'insert', app, src, why, NEW.name, NEW.value);
+            (environment, type, key, action, application, source, reason, new_name, new_value,
+             new_expression)
+        VALUES (NEW.environment, NEW.type, NEW.key, 'insert', app, src, why, NEW.name, NEW.value,
+                expression_of(NEW.environment, NEW.type, NEW.key, NEW.value));
     ELSIF TG_OP = 'UPDATE' AND NOT moved AND NEW.type = ANY (types)
           AND (OLD.name, OLD.value) IS DISTINCT FROM (NEW.name, NEW.value) THEN
         INSERT INTO universe_revisions
             (environment, type, key, action, application, source, reason,
-             old_name, new_name, old_value, new_value)
+             old_name, new_name, old_value, new_value, old_expression, new_expression)
         VALUES (NEW.environment, NEW.type, NEW.key, 'update', app, src, why,
-                OLD.name, NEW.name, OLD.value, NEW.value);
+                OLD.name, NEW.name, OLD.value, NEW.value,
+                expression_of(OLD.environment, OLD.type, OLD.key, OLD.value),
+                expression_of(NEW.environment, NEW.type, NEW.key, NEW.value));
     END IF;
     IF (TG_OP <> 'INSERT' AND OLD.type = ANY (types)) OR (TG_OP <> 'DELETE' AND NEW.type = ANY (types)) THEN
         PERFORM pg_notify('tickstock_universe', coalesce(NEW.type, OLD.type) || ':' || coalesce(NEW.key, OLD.key));
@@ -129,11 +150,13 @@ CREATE FUNCTION tickstock.record_universe_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
 BEGIN
     INSERT INTO universe_revisions
-        (environment, type, key, action, application, source, reason, old_name, old_value)
+        (environment, type, key, action, application, source, reason, old_name, old_value,
+         old_expression)
     SELECT environment, type, key, 'delete',
            coalesce(current_setting('application_name', true), ''),
            coalesce(current_setting('tickstock.source', true), ''),
-           coalesce(nullif(current_setting('tickstock.reason', true), ''), 'TRUNCATE'), name, value
+           coalesce(nullif(current_setting('tickstock.reason', true), ''), 'TRUNCATE'), name, value,
+           expression_of(environment, type, key, value)
     FROM public.cache_entries
     WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
     PERFORM pg_notify('tickstock_universe', '');
@@ -143,6 +166,122 @@ END $$;
 -- TRUNCATE fires no row triggers, and must not be a way around the history.
 CREATE TRIGGER cache_entries_truncate BEFORE TRUNCATE ON public.cache_entries
     FOR EACH STATEMENT EXECUTE FUNCTION tickstock.record_universe_truncate();
+
+-- An expression is written after the row that it gives: it joins the revision which that row made
+-- in this transaction, or, where the row has not moved, makes a revision of its own.
+CREATE FUNCTION tickstock.record_universe_expression() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
+DECLARE
+    before text;
+    row public.cache_entries%ROWTYPE;
+    latest bigint;
+BEGIN
+    -- `at >= now()` as well: numbers of transactions begin anew in a restored database.
+    SELECT id INTO latest FROM universe_revisions AS r
+    WHERE (r.environment, r.type, r.key) = (NEW.environment, NEW.type, NEW.key)
+      AND transaction = pg_current_xact_id() AND at >= now()
+    ORDER BY id DESC LIMIT 1;
+    IF FOUND THEN
+        UPDATE universe_revisions SET new_expression = NEW.expression
+        WHERE id = latest AND action <> 'delete';
+        RETURN NULL;
+    END IF;
+    SELECT * INTO row FROM public.cache_entries AS c
+    WHERE (c.environment, c.type, c.key) = (NEW.environment, NEW.type, NEW.key);
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.expression_md5 = md5(row.value::text) THEN
+        before := OLD.expression;
+    END IF;
+    IF before IS NOT DISTINCT FROM NEW.expression THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO universe_revisions
+        (environment, type, key, action, application, source, reason,
+         old_name, new_name, old_value, new_value, old_expression, new_expression)
+    VALUES (NEW.environment, NEW.type, NEW.key, 'update',
+            coalesce(current_setting('application_name', true), ''),
+            coalesce(current_setting('tickstock.source', true), ''),
+            coalesce(current_setting('tickstock.reason', true), ''),
+            row.name, row.name, row.value, row.value, before, NEW.expression);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER universe_facts_history_insert AFTER INSERT ON tickstock.universe_facts
+    FOR EACH ROW WHEN (NEW.expression IS NOT NULL)
+    EXECUTE FUNCTION tickstock.record_universe_expression();
+CREATE TRIGGER universe_facts_history_update AFTER UPDATE ON tickstock.universe_facts
+    FOR EACH ROW WHEN ((OLD.expression, OLD.expression_md5) IS DISTINCT FROM (NEW.expression, NEW.expression_md5))
+    EXECUTE FUNCTION tickstock.record_universe_expression();
+
+-- ---------------------------------------------------------------------- from symbol to universes
+-- The symbols of a stored value in any shape that is read; none where it is in no such shape. It
+-- stands in an index of a table that others write to, so it must never fail, and never give a text
+-- that is too long for an index.
+CREATE FUNCTION tickstock.symbols_of(value jsonb) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    items jsonb := value;
+    found text[];
+BEGIN
+    IF jsonb_typeof(value) = 'string' THEN
+        items := (value #>> '{}')::jsonb;
+    ELSIF jsonb_typeof(value) = 'object' THEN
+        items := CASE WHEN value ? 'symbols' THEN value -> 'symbols'
+                      WHEN value ? 'value' THEN value -> 'value'
+                      WHEN value ? 'stocks' THEN value -> 'stocks'
+                      WHEN value ? 'etfs' THEN value -> 'etfs'
+                      WHEN value ? 'holdings' THEN value -> 'holdings' END;
+    END IF;
+    IF jsonb_typeof(items) IS DISTINCT FROM 'array' THEN
+        RETURN '{}';
+    END IF;
+    SELECT array_agg(CASE jsonb_typeof(item)
+                         WHEN 'string' THEN item #>> '{}'
+                         WHEN 'object' THEN coalesce(item ->> 'ticker', item ->> 'symbol') END)
+    INTO found FROM jsonb_array_elements(items) AS item;
+    IF found IS NULL OR array_position(found, NULL) IS NOT NULL
+       OR 64 < (SELECT max(length(symbol)) FROM unnest(found) AS symbol) THEN
+        RETURN '{}';
+    END IF;
+    RETURN found;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN '{}';
+END $$;
+
+CREATE INDEX cache_entries_symbols ON public.cache_entries USING gin (tickstock.symbols_of(value))
+    WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
+
+-- ---------------------------------------------------------------------- dated membership
+-- What a source says about the members of a universe on the days `days`. Never changed: a correction
+-- is a further row, and of those that were known at a time and speak of a day the latest one holds.
+-- The revisions of the row are the same kind of statement, each about its own day and all after it.
+CREATE TABLE tickstock.universe_histories (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    environment text NOT NULL,
+    type        text NOT NULL,
+    key         text NOT NULL,
+    days        daterange NOT NULL CHECK (NOT isempty(days) AND NOT lower_inf(days)),
+    known_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by_role     text NOT NULL DEFAULT session_user,
+    application text NOT NULL DEFAULT coalesce(current_setting('application_name', true), ''),
+    source      text NOT NULL DEFAULT '',
+    reason      text NOT NULL DEFAULT '',
+    digest      text NOT NULL
+);
+CREATE INDEX universe_histories_of ON tickstock.universe_histories (environment, type, key, id);
+
+-- A symbol is a member from `starts` up to, and without, `ends`.
+CREATE TABLE tickstock.universe_spells (
+    history_id bigint NOT NULL REFERENCES tickstock.universe_histories ON DELETE CASCADE,
+    symbol     text NOT NULL,
+    starts     date NOT NULL,
+    ends       date NOT NULL DEFAULT 'infinity',
+    CHECK (starts < ends),
+    PRIMARY KEY (history_id, symbol, starts)
+);
+CREATE INDEX universe_spells_of_symbol ON tickstock.universe_spells (symbol);
 
 -- ---------------------------------------------------------------------- sessions
 -- XNYS sessions: generated from an exchange calendar, corrected by hand when a day is
@@ -161,13 +300,15 @@ CREATE TABLE tickstock.closures (
 );
 
 -- ---------------------------------------------------------------------- instruments
+-- `gone_by`: found to be no longer listed on that day, where the last day is not known.
 CREATE TABLE tickstock.instruments (
     id       integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol   text NOT NULL,
     listed   date,
     delisted date,
     figi     text,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    gone_by  date
 );
 -- Dated tickers of an instrument: a rename is two rows, a reused ticker two instruments.
 -- One ticker names at most one instrument on any day; gist on text would need an extension,
@@ -176,6 +317,7 @@ CREATE TABLE tickstock.tickers (
     instrument_id integer NOT NULL REFERENCES tickstock.instruments ON DELETE CASCADE,
     symbol        text NOT NULL,
     valid         daterange NOT NULL DEFAULT '(,)',
+    source        text NOT NULL DEFAULT '',
     CHECK (NOT isempty(valid)),
     PRIMARY KEY (symbol, valid)
 );
@@ -208,7 +350,39 @@ CREATE TABLE tickstock.bars_hour (
     trades integer,
     PRIMARY KEY (instrument_id, at)
 );
-CREATE TABLE tickstock.bars_minute (LIKE tickstock.bars_hour INCLUDING ALL);
+CREATE TABLE tickstock.bars_minute (
+    instrument_id integer NOT NULL,
+    at     timestamptz NOT NULL,
+    open   double precision NOT NULL,
+    high   double precision NOT NULL,
+    low    double precision NOT NULL,
+    close  double precision NOT NULL,
+    volume double precision NOT NULL,
+    vwap   double precision,
+    trades integer,
+    PRIMARY KEY (instrument_id, at)
+) PARTITION BY RANGE (at);
+
+-- Makes the partitions of these months (UTC; any day of each) where there are none yet. A partition
+-- is made beside the table and attached, which keeps no reader or writer of others waiting. By the
+-- owner's right, for a role that may only load.
+CREATE FUNCTION tickstock.add_minute_months(months date[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
+DECLARE
+    month date;
+    name  text;
+BEGIN
+    FOR month IN SELECT DISTINCT date_trunc('month', m::timestamp)::date FROM unnest(months) AS m ORDER BY 1 LOOP
+        name := 'bars_minute_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('tickstock.' || name) IS NOT NULL;
+        PERFORM pg_advisory_xact_lock(1768845156, 2);
+        CONTINUE WHEN to_regclass('tickstock.' || name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE tickstock.%I (LIKE tickstock.bars_minute INCLUDING ALL)', name);
+        EXECUTE format('ALTER TABLE tickstock.bars_minute ATTACH PARTITION tickstock.%I FOR VALUES FROM (%L) TO (%L)',
+                       name, month || ' 00:00:00+00', (month + interval '1 month')::date || ' 00:00:00+00');
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION tickstock.add_minute_months(date[]) FROM PUBLIC;
 
 -- The bar that a later answer replaced: what was believed until `replaced_at`.
 -- A row without prices says that until `replaced_at` there was no bar, in a session that counted
@@ -270,7 +444,45 @@ CREATE TABLE tickstock.holes (
     PRIMARY KEY (instrument_id, timeframe, span, cause)
 );
 
+-- ---------------------------------------------------------------------- doubtful bars
+-- Bars that are kept and shown, and that somebody should look at.
+CREATE TABLE tickstock.doubts (
+    instrument_id integer NOT NULL REFERENCES tickstock.instruments,
+    timeframe     text NOT NULL,
+    at            timestamptz NOT NULL,
+    reason        text NOT NULL,
+    detail        text NOT NULL DEFAULT '',
+    seen_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (instrument_id, timeframe, at, reason)
+);
+
+-- ---------------------------------------------------------------------- flat files
+-- Which version of each file was read last, and when another one was found in its place.
+CREATE TABLE tickstock.flat_files (
+    timeframe   text NOT NULL,
+    day         date NOT NULL,
+    etag        text NOT NULL,
+    bytes       bigint NOT NULL,
+    read_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    replaced_at timestamptz,
+    PRIMARY KEY (timeframe, day)
+);
+
+-- ---------------------------------------------------------------------- plans
+-- A plan that was shown: what was asked, and in figures the state that it was made from, so that
+-- what has moved since can be named.
+CREATE TABLE tickstock.plans (
+    token      text PRIMARY KEY,
+    digest     text NOT NULL,
+    request    jsonb NOT NULL,
+    state      jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL
+);
+
 -- ---------------------------------------------------------------------- the load ledger
+-- While a load is paused none of its calls is claimed. `active_since` is when somebody last began
+-- to work on it while nobody else did: the pace is counted from there.
 CREATE TABLE tickstock.loads (
     id           uuid PRIMARY KEY,
     client_id    text UNIQUE,
@@ -287,13 +499,16 @@ CREATE TABLE tickstock.loads (
     started_at   timestamptz,
     finished_at  timestamptz,
     cancel_at    timestamptz,
-    parent_id    uuid REFERENCES tickstock.loads ON DELETE SET NULL
+    parent_id    uuid REFERENCES tickstock.loads ON DELETE SET NULL,
+    paused_at    timestamptz,
+    active_since timestamptz
 );
 CREATE INDEX loads_by_age ON tickstock.loads (created_at DESC);
 CREATE INDEX loads_open ON tickstock.loads (created_at) WHERE finished_at IS NULL;
 CREATE INDEX loads_of_clients ON tickstock.loads (finished_at) WHERE client_id IS NOT NULL;
 
--- What the load was asked to hold: one row per instrument and timeframe.
+-- What the load was asked to hold: one row per instrument and timeframe. `spells` are the only days
+-- that are wanted of the instrument, where a universe is loaded as it was.
 CREATE TABLE tickstock.load_items (
     load_id       uuid NOT NULL REFERENCES tickstock.loads ON DELETE CASCADE,
     instrument_id integer NOT NULL REFERENCES tickstock.instruments,
@@ -302,10 +517,13 @@ CREATE TABLE tickstock.load_items (
     span          daterange NOT NULL,
     expected      integer NOT NULL,
     held_before   integer NOT NULL,
+    spells        datemultirange,
     PRIMARY KEY (load_id, instrument_id, timeframe)
 );
 
--- One row per question to the vendor. `cells` is how many missing sessions it is asked to fill.
+-- One row per question to the vendor. `cells` is how many missing sessions it is asked to fill. A
+-- call may be followed by calls for parts of it: an answer that looks cut off is asked again in part,
+-- a refused range in halves. They stand at the same position; `depth` bounds their number.
 CREATE TABLE tickstock.calls (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     load_id     uuid NOT NULL REFERENCES tickstock.loads ON DELETE CASCADE,
@@ -328,8 +546,10 @@ CREATE TABLE tickstock.calls (
     error_class text,
     error       text,
     done_at     timestamptz,
-    UNIQUE (load_id, position)
+    parent_id   bigint,
+    depth       smallint NOT NULL DEFAULT 0
 );
+CREATE INDEX calls_of_load ON tickstock.calls (load_id, position);
 CREATE INDEX calls_claimable ON tickstock.calls (load_id, position) WHERE state IN ('waiting', 'leased');
 
 -- ---------------------------------------------------------------------- the shared call budget
@@ -348,7 +568,52 @@ CREATE TABLE tickstock.workers (
     host       text NOT NULL,
     pid        integer NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    vendor     text NOT NULL DEFAULT '',
+    version    text NOT NULL DEFAULT ''
+);
+
+-- ---------------------------------------------------------------------- schedules
+-- Loads to be made again and again. With `after_close`, `at` is meant on a day that closes at 16:00
+-- New York time, on session days only; without, it is the New York time of every day.
+CREATE TABLE tickstock.schedules (
+    environment text NOT NULL,
+    name        text NOT NULL,
+    universe    text NOT NULL,
+    at          time NOT NULL,
+    after_close boolean NOT NULL,
+    duration    text NOT NULL,
+    timeframes  text NOT NULL,
+    vendor      text NOT NULL,
+    created_by  text NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (environment, name)
+);
+
+-- One row per due time that somebody took on: that is what makes it happen once. `missed` due times
+-- before it are made up for by the same load. Who took it on has until `lease_until`.
+CREATE TABLE tickstock.schedule_runs (
+    environment text NOT NULL,
+    name        text NOT NULL,
+    due_at      timestamptz NOT NULL,
+    missed      integer NOT NULL DEFAULT 0,
+    worker      text NOT NULL,
+    lease_until timestamptz,
+    state       text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'submitted', 'failed')),
+    load_id     uuid REFERENCES tickstock.loads ON DELETE SET NULL,
+    message     text NOT NULL DEFAULT '',
+    ran_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (environment, name, due_at),
+    FOREIGN KEY (environment, name) REFERENCES tickstock.schedules ON DELETE CASCADE
+);
+
+-- Sums that workers add to every few seconds, for metrics alone. A worker that is killed takes the
+-- last few seconds with it.
+CREATE TABLE tickstock.counters (
+    name  text NOT NULL,
+    label text NOT NULL,
+    total bigint NOT NULL,
+    PRIMARY KEY (name, label)
 );
 
 -- ---------------------------------------------------------------------- the page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -43,11 +44,6 @@ class Sizes:
     open_loads: int
 
 
-def heartbeats(connection: Connection) -> list[float]:
-    """Seconds since each worker process was last heard of."""
-    return [row[1] for row in connection.execute(QUERIES["workers"])]
-
-
 def leases(connection: Connection) -> list[LeaseRow]:
     return [LeaseRow(*row) for row in connection.execute(QUERIES["leases"])]
 
@@ -60,3 +56,46 @@ def sizes(connection: Connection) -> Sizes:
     row = connection.execute(QUERIES["sizes"]).fetchone()
     assert row is not None  # noqa: S101 -- one row, always
     return Sizes(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells whether the installation is well. `now` is the database's clock; leases are stale
+    when nobody renewed them and nobody took them over; `unattended` loads are open ones that no
+    worker has calls of in hand."""
+
+    now: datetime
+    sessions_through: date | None
+    closures: int
+    stale_leases: int
+    open_loads: int
+    unattended: int
+    paused: int
+    universes: int
+    universes_changed: datetime | None
+    origins: tuple[str, ...]
+    schedules: int
+
+
+def signs(connection: Connection, environment: str) -> Signs:
+    row = connection.execute(QUERIES["signs"], {"environment": environment}).fetchone()
+    assert row is not None  # noqa: S101 -- one row, always
+    found = dict(zip(Signs.__match_args__, row, strict=True))
+    return Signs(**found | {"origins": tuple(found["origins"])})
+
+
+def idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
+    """How many jobs of `task` in the queue wake nobody any more."""
+    params = {"task": task, "silence": silence}
+    row = connection.execute(QUERIES["idle_jobs"], params).fetchone()
+    return int(row[0]) if row else 0
+
+
+def load_states(connection: Connection) -> dict[str, int]:
+    """How many loads there are of each state; paused ones by themselves."""
+    return dict(connection.execute(QUERIES["states"]).fetchall())
+
+
+def call_states(connection: Connection) -> dict[str, int]:
+    """How many calls of open loads there are of each state."""
+    return dict(connection.execute(QUERIES["call_states"]).fetchall())

@@ -1,8 +1,3 @@
--- name: workers
--- Worker processes by the job engine's heartbeat: seconds since the last one, the last first.
-SELECT id, extract(epoch FROM now() - last_heartbeat)::float8
-FROM procrastinate_workers ORDER BY last_heartbeat DESC
-
 -- name: leases
 -- Who holds calls right now, how many, and how long the oldest lease is good for, in seconds.
 SELECT worker, count(*), min(extract(epoch FROM lease_until - clock_timestamp()))::float8
@@ -21,3 +16,49 @@ SELECT pg_database_size(current_database()),
        (SELECT coalesce(sum(bars), 0)::bigint FROM tickstock.coverage),
        (SELECT count(*) FROM tickstock.loads),
        (SELECT count(*) FROM tickstock.loads WHERE finished_at IS NULL)
+
+-- name: signs
+-- What tells whether the installation is well, in one look.
+SELECT clock_timestamp(),
+       (SELECT max(day) FROM tickstock.sessions),
+       (SELECT count(*) FROM tickstock.closures WHERE by_hand),
+       (SELECT count(*) FROM tickstock.calls
+        WHERE state = 'leased' AND lease_until < clock_timestamp() - interval '15 seconds'),
+       (SELECT count(*) FROM tickstock.loads WHERE finished_at IS NULL AND paused_at IS NULL),
+       (SELECT count(*) FROM tickstock.loads AS l
+        WHERE l.finished_at IS NULL AND l.paused_at IS NULL
+          AND NOT EXISTS (SELECT FROM tickstock.calls AS c
+                          WHERE c.load_id = l.id AND c.state = 'leased'
+                            AND c.lease_until >= clock_timestamp())),
+       (SELECT count(*) FROM tickstock.loads WHERE finished_at IS NULL AND paused_at IS NOT NULL),
+       (SELECT count(*) FROM public.cache_entries
+        WHERE environment = %(environment)s
+          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')),
+       (SELECT max(updated_at) FROM public.cache_entries
+        WHERE environment = %(environment)s
+          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')),
+       (SELECT coalesce(array_agg(DISTINCT origin ORDER BY origin), '{}') FROM tickstock.coverage),
+       (SELECT count(*) FROM tickstock.schedules WHERE environment = %(environment)s)
+
+-- name: idle_jobs
+-- Jobs in the queue that wake nobody any more, as `drop_idle_jobs` of the ledger removes them.
+SELECT count(*) FROM procrastinate_jobs AS j
+WHERE j.task_name = %(task)s AND (
+    j.status NOT IN ('todo', 'doing')
+    OR j.status = 'todo' AND NOT EXISTS (
+        SELECT FROM tickstock.loads AS l
+        WHERE l.id::text = j.args ->> 'load_id' AND l.finished_at IS NULL)
+    OR j.status = 'doing' AND NOT EXISTS (
+        SELECT FROM procrastinate_workers AS w
+        WHERE w.id = j.worker_id AND w.last_heartbeat >= now() - %(silence)s))
+
+-- name: states
+-- Loads by state, and paused ones by themselves.
+SELECT CASE WHEN paused_at IS NOT NULL AND finished_at IS NULL THEN 'paused' ELSE state END,
+       count(*)
+FROM tickstock.loads GROUP BY 1
+
+-- name: call_states
+-- Calls of open loads by state. Those of ended loads are told by the loads' states.
+SELECT c.state, count(*) FROM tickstock.calls AS c JOIN tickstock.loads AS l ON l.id = c.load_id
+WHERE l.finished_at IS NULL GROUP BY c.state

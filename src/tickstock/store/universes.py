@@ -6,14 +6,12 @@ universes are ever touched in it, and only one environment at a time.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields
-from datetime import date, datetime, time
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
@@ -25,8 +23,11 @@ from tickstock.errors import (
     TickStockError,
     UnknownUniverse,
 )
+from tickstock.failpoints import reach
 from tickstock.model import READ_TYPES, UNIVERSE_TYPES, Universe, UniverseRef
-from tickstock.spans import ONE_DAY, Span
+from tickstock.spans import Span
+from tickstock.store import history as past
+from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
 from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
@@ -41,9 +42,11 @@ from tickstock.universes.plan import (
     Mode,
     OrganizePlan,
     StoredRow,
+    Telling,
     state_of,
     without,
 )
+from tickstock.universes.spells import History
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.validate import StoredUniverse
 from tickstock.universes.value import read_value
@@ -53,7 +56,6 @@ LOCK_SPACE = 0x756E6976
 """First half of the advisory lock that writers of universes take: "univ"."""
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
-NEW_YORK = ZoneInfo("America/New_York")
 
 Connection = psycopg.Connection[Any]
 
@@ -180,7 +182,7 @@ def stored(conn: Connection, environment: str = "DEFAULT") -> list[StoredUnivers
             UniverseRef(kind, key),
             environment,
             name,
-            _decoded(value),
+            decoded(value),
             updated_at,
             description,
             source,
@@ -237,20 +239,7 @@ def _moves(
 
 
 def _symbols(ref: UniverseRef, environment: str, value: str) -> tuple[str, ...]:
-    return read_value(ref, environment, _decoded(value))
-
-
-def _decoded(value: str) -> object:
-    """JSON as Python holds it; the text itself, which is refused with its beginning shown, where
-    Python cannot hold it (a number of 5,000 digits, a thousand lists within lists)."""
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        pass  # msgspec refuses numbers that JSON allows and json takes
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
+    return read_value(ref, environment, decoded(value))
 
 
 def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
@@ -282,8 +271,9 @@ def _unknown(conn: Connection, ref: UniverseRef, environment: str) -> UnknownUni
 class StoreLookup:
     """Answers an evaluation from one connection, reading only what is asked for, and once.
 
-    Membership on a day is what this database held at the end of that day in New York, by the
-    history that it keeps of every change. `proposed` are expressions to be taken for stored ones.
+    Membership on a day is what is known about the end of that day in New York, by the changes that
+    this database records and the histories that it was told (see `history`). `proposed` are
+    expressions to be taken for stored ones.
     """
 
     def __init__(
@@ -293,6 +283,8 @@ class StoreLookup:
         proposed: Mapping[UniverseRef, str] | None = None,
     ) -> None:
         self._conn, self._environment = conn, environment
+        self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
+        """What was found out about past days, and who says so."""
         self._proposed = dict(proposed or {})
         self._rows: dict[UniverseRef, tuple[str, str | None] | None] = {
             ref: ("[]", text) for ref, text in self._proposed.items()
@@ -309,15 +301,16 @@ class StoreLookup:
 
     def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
         if as_of is not None:
-            return self._members_on(ref, as_of)
+            found = past.said_on(self._conn, ref, as_of, self._environment)
+            self.dated[ref, as_of] = found
+            return found.symbols
         row = self.row(ref)
         if row is None:
             raise _unknown(self._conn, ref, self._environment)
         return _symbols(ref, self._environment, row[0])
 
     def change_days(self, ref: UniverseRef, span: Span) -> list[date]:
-        params = _named(ref, self._environment) | {"start": span.start, "end": span.end}
-        return [day for (day,) in self._conn.execute(QUERIES["change_days"], params)]
+        return past.change_days(self._conn, ref, span, self._environment)
 
     def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
         """The value as text and the expression in force."""
@@ -351,16 +344,36 @@ class StoreLookup:
         found = {UniverseRef(kind, key): expression for kind, key, expression in rows}
         return found | self._proposed
 
-    def _members_on(self, ref: UniverseRef, day: date) -> tuple[str, ...]:
-        until = datetime.combine(day + ONE_DAY, time(), NEW_YORK)
-        params = _named(ref, self._environment) | {"until": until}
-        row = self._conn.execute(QUERIES["value_at"], params).fetchone()
-        if row is None or row[0] is None:
-            raise UnknownUniverse(
-                f"{ref} was not in this database on {day}.",
-                "`tickstock universe log` shows since when; import its history to go further back.",
-            )
-        return _symbols(ref, self._environment, row[0])
+
+class PastLookup(StoreLookup):
+    """The same as this database would have answered at the instant `known`.
+
+    Universes, lists and stored expressions are those of then, and so is what was known about the
+    days before. A list without a day is that of the day of `known`.
+    """
+
+    def __init__(self, conn: Connection, known: datetime, environment: str = "DEFAULT") -> None:
+        super().__init__(conn, environment)
+        self._known = known
+        self._today = known.astimezone(past.NEW_YORK).date()
+
+    def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
+        if ref.type not in READ_TYPES:
+            return None
+        then = past.expression_at(self._conn, ref, self._known, self._environment)
+        if then is None:  # a row older than our records
+            return super().row(ref)
+        return ("[]", then[1]) if then[0] else None
+
+    def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        day = as_of or self._today
+        found = past.said_on(self._conn, ref, day, self._environment, self._known)
+        self.dated[ref, day] = found
+        return found.symbols
+
+    @cached_property
+    def all_keys(self) -> dict[UniverseRef, str | None]:
+        return past.keys_at(self._conn, self._known, self._environment)
 
 
 class _Refs(AbstractSet[UniverseRef]):
@@ -390,7 +403,7 @@ def fetch_rows(
     """Rows as plans are made from them: all of the environment, or those of `refs`."""
     rows = conn.execute(QUERIES["fetch"], _scope(environment, refs))
     return [
-        StoredRow(UniverseRef(kind, key), name, _decoded(value), version, facts_version)
+        StoredRow(UniverseRef(kind, key), name, decoded(value), version, facts_version)
         for kind, key, name, value, version, facts_version, *_ in rows
     ]
 
@@ -427,8 +440,12 @@ def plan_organize(
     types: Collection[str] = UNIVERSE_TYPES,
 ) -> OrganizePlan:
     """What bringing an environment to `definitions` would do; see `organize.organize_plan`."""
+    definitions = [d for d in definitions if d.ref.type in types]
     rows, facts = fetch_rows(conn, environment), fetch_facts(conn, environment)
-    return organize_plan(definitions, rows, facts, mode=mode, environment=environment, types=types)
+    plan = organize_plan(definitions, rows, facts, mode=mode, environment=environment, types=types)
+    kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
+    told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}
+    return replace(plan, tellings=past.untold(conn, told, environment))
 
 
 def plan_set(
@@ -476,6 +493,22 @@ def plan_set(
     return edit_plan({ref: wanted}, rows, facts, environment)
 
 
+def plan_lists(
+    conn: Connection, lists: Mapping[UniverseRef, tuple[str, ...]], environment: str = "DEFAULT"
+) -> OrganizePlan:
+    """What storing these symbols of universes that exist as plain lists would do; everything else
+    stays. Types that are never written are left out."""
+    refs = [ref for ref in lists if ref.type in UNIVERSE_TYPES]
+    rows, facts = fetch_rows(conn, environment, refs), fetch_facts(conn, environment, refs)
+    wanted = {
+        row.ref: Wanted(
+            row.name, lists[row.ref], facts.get(row.ref, Facts()).expression, plain=True
+        )
+        for row in rows
+    }
+    return edit_plan(wanted, rows, facts, environment)
+
+
 def plan_delete(
     conn: Connection, refs: Collection[UniverseRef], environment: str = "DEFAULT"
 ) -> OrganizePlan:
@@ -519,7 +552,56 @@ def plan_rename(
         kept.description,
         kept.source,
     )
-    return edit_plan({ref: None, new: wanted}, rows, facts, environment)
+    plan = edit_plan({ref: None, new: wanted}, rows, facts, environment)
+    known = past.all_known(conn, ref, environment, f"renamed from {ref}")
+    return replace(plan, tellings=(Telling(new, known),) if known else ())
+
+
+def plan_revert(
+    conn: Connection,
+    ref: UniverseRef,
+    *,
+    revision: int | None = None,
+    at: datetime | None = None,
+    environment: str = "DEFAULT",
+) -> OrganizePlan:
+    """What bringing a universe back to an earlier state would do: the one that `revision` left,
+    the one at `at`, or, with neither, the one before its last change. A deleted universe comes
+    back, and one that was not there then is deleted.
+
+    Raises:
+        BadInput: a revision that is not of this universe.
+        UnknownUniverse: nothing is recorded of it (by then).
+        MalformedUniverse: the row could not be read then.
+    """
+    _check_write(ref)
+    then = past.state(conn, ref, environment, revision=revision, at=at)
+    rows, facts = fetch_rows(conn, environment, [ref]), fetch_facts(conn, environment, [ref])
+    if then.name is None or then.symbols is None:
+        return edit_plan({ref: None}, rows, facts, environment)
+    symbols = then.symbols
+    if then.expression is not None:
+        lookup = StoreLookup(conn, environment, {ref: then.expression})
+        symbols = evaluate(Ref(ref), lookup).symbols
+    wanted = Wanted(then.name, symbols, then.expression)
+    return edit_plan({ref: wanted}, rows, facts, environment)
+
+
+def plan_history(
+    conn: Connection, ref: UniverseRef, history: History, environment: str = "DEFAULT"
+) -> OrganizePlan:
+    """What telling the history of a universe would do; the row itself stays as it is.
+
+    Raises UnknownUniverse for one that does not exist: a history belongs to a universe.
+    """
+    _check_write(ref)
+    rows = fetch_rows(conn, environment, [ref])
+    if not rows:
+        raise _unknown(conn, ref, environment)
+    facts = fetch_facts(conn, environment, [ref])
+    plan = edit_plan({}, rows, facts, environment)
+    tellings = past.untold(conn, {ref: history}, environment)
+    return replace(plan, scope=(ref,), tellings=tellings)
 
 
 def _check_write(ref: UniverseRef) -> None:
@@ -557,10 +639,14 @@ def apply(
         conn.execute(QUERIES["lock"], {"space": LOCK_SPACE, "environment": plan.environment})
         if _state_now(conn, plan) != plan.state:
             raise _stale()
+        reach("universes.locked")
         conn.execute(QUERIES["say_why"], {"source": source, "reason": reason})
         for action, query in _ROW_QUERIES:
             _write(conn, plan, query, [c for c in plan.changes if c.action is action])
+            reach("universes.rows")
         _write_facts(conn, plan)
+        reach("universes.facts")
+        past.tell(conn, plan.tellings, plan.environment, reason)
 
 
 _ROW_QUERIES = (

@@ -182,30 +182,3 @@ FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC
 LIMIT %(limit)s
-
--- name: value_at
--- The value that the last change up to an instant left (NULL: it was deleted); where the history
--- begins later, the value that its first change found; no row where nothing is known.
-(SELECT new_value::text, 1 AS rank FROM tickstock.universe_revisions
- WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s AND at < %(until)s
- ORDER BY id DESC LIMIT 1)
-UNION ALL
-(SELECT old_value::text, 2 FROM tickstock.universe_revisions
- WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
- ORDER BY id LIMIT 1)
-UNION ALL
-(SELECT value::text, 3 FROM public.cache_entries
- WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
-   AND updated_at < %(until)s)
-ORDER BY rank
-LIMIT 1
-
--- name: change_days
--- The New York dates on which a universe's value changed, within a half-open span.
-SELECT DISTINCT (at AT TIME ZONE 'America/New_York')::date AS day
-FROM tickstock.universe_revisions
-WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
-  AND old_value IS DISTINCT FROM new_value
-  AND (at AT TIME ZONE 'America/New_York')::date >= %(start)s
-  AND (at AT TIME ZONE 'America/New_York')::date < %(end)s
-ORDER BY day

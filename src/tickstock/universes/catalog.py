@@ -2,7 +2,8 @@
 
 A definition is a TOML table `[type.key]` with `name`, `description` and one of `symbols` (a list),
 `members` (a CSV file beside it with a `symbol` column) or `expression`; `source` and `as_of` say
-where the members come from and of which day they are. All mistakes of all files come at once.
+where the members come from and of which day they are. `history` names a CSV file of dated
+membership (see `spells`) that is good up to `as_of`. All mistakes of all files come at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tickstock.errors import BadFile, BadInput
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.spells import History, read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
 
@@ -38,7 +40,7 @@ class Definition:
     """What a universe should be: `symbols` in the given order, or an `expression` over others.
 
     `source` and `as_of` tell where the members come from and of which day they are; empty and
-    None where the definition itself is the source.
+    None where the definition itself is the source. `history` is who was in it on past days.
     """
 
     ref: UniverseRef
@@ -48,6 +50,7 @@ class Definition:
     expression: str | None = None
     source: str = ""
     as_of: date | None = None
+    history: History | None = None
 
     @property
     def provenance(self) -> str:
@@ -134,6 +137,7 @@ class _Entry(BaseModel):
     expression: str | None = None
     source: str = ""
     as_of: date | None = None
+    history: str | None = None
 
     @model_validator(mode="after")
     def _one_content(self) -> _Entry:
@@ -236,7 +240,14 @@ class _Reader:
                 parse(entry.expression)
         symbols, notes = self._symbols(entry)
         definition = Definition(
-            ref, name, entry.description, symbols, entry.expression, entry.source, entry.as_of
+            ref,
+            name,
+            entry.description,
+            symbols,
+            entry.expression,
+            entry.source,
+            entry.as_of,
+            self._history(entry),
         )
         return definition, notes
 
@@ -254,12 +265,7 @@ class _Reader:
 
     def _members(self, path: str) -> list[str]:
         """The `symbol` column of a CSV file that lies inside the folder."""
-        parts = PurePosixPath(path).parts
-        if not parts or ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path:
-            raise _Mistake(f"members {shown(path)} does not lie in the folder", "members")
-        file = self._folder.joinpath(*parts)
-        if isinstance(file, Path) and isinstance(self._folder, Path):
-            _stay_inside(self._folder, file)
+        file = self._file(path, "members")
         try:
             rows = csv.DictReader(io.StringIO(_decoded(file)), strict=True)
             columns = {name.strip().lower(): name for name in rows.fieldnames or () if name}
@@ -271,11 +277,34 @@ class _Reader:
         except _Mistake as e:
             raise _Mistake(f"{path}: {e}", "members") from None
 
+    def _history(self, entry: _Entry) -> History | None:
+        if entry.history is None:
+            return None
+        if entry.expression is not None:
+            raise _Mistake("an expression has the history of its parts alone", "history")
+        file = self._file(entry.history, "history")
+        try:
+            text = _decoded(file)
+        except _Mistake as e:
+            raise _Mistake(f"{entry.history}: {e}", "history") from None
+        with _in_field("history"):
+            return read_history(entry.history, text, through=entry.as_of, source=entry.source)
 
-def _stay_inside(folder: Path, file: Path) -> None:
+    def _file(self, path: str, field: str) -> Traversable:
+        """A file inside the folder, by its path from there."""
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path:
+            raise _Mistake(f"{field} {shown(path)} does not lie in the folder", field)
+        file = self._folder.joinpath(*parts)
+        if isinstance(file, Path) and isinstance(self._folder, Path):
+            _stay_inside(self._folder, file, field)
+        return file
+
+
+def _stay_inside(folder: Path, file: Path, field: str) -> None:
     """A link that leads out of the folder is refused like a path that does."""
     if not file.resolve().is_relative_to(folder.resolve()):
-        raise _Mistake(f"members {shown(file.name)} leads out of the folder", "members")
+        raise _Mistake(f"{field} {shown(file.name)} leads out of the folder", field)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from tickstock.universes.plan import (
 class Wanted:
     """How a universe should be. With an `expression`, `symbols` is what it gives now.
 
-    None for `description` or `source` leaves them as they are.
+    None for `description` or `source` leaves them as they are. With `plain` the stored value
+    becomes a plain list also where it names these symbols already, in another shape.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Wanted:
     expression: str | None = None
     description: str | None = None
     source: str | None = None
+    plain: bool = False
 
 
 def edit_plan(
@@ -52,6 +54,9 @@ def edit_plan(
         if wanted is not None:
             after = _facts_after(wanted, known)
             change = change_to(ref, wanted.name, wanted.symbols, after, before, known)
+            is_plain = row is None or row.row.value == list(wanted.symbols)
+            if wanted.plain and change.action is Action.SAME and not is_plain:
+                change = replace(change, action=Action.CHANGE, notes=("written as a plain list",))
             changes.append(change)
         elif row is not None:
             name = row.row.name

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tickstock.errors import BadExpression, EmptyUniverse, UnknownUniverse
 from tickstock.model import UniverseRef
-from tickstock.spans import Span
+from tickstock.spans import Span, union
 from tickstock.universes.nodes import (
     AsOf,
     Bare,
@@ -83,6 +83,29 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
         ) from None
 
 
+def evaluate_spells(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]] | None:
+    """The days on which each symbol is in an expression that stands under a span, in all; None for
+    any other expression. Sorted by symbol; raises as `evaluate`."""
+    if not isinstance(node, AsOf) or not isinstance(node.when, Span):
+        return None
+    found = _Evaluator(lookup).spells(node.node, node.when)
+    if not found:
+        raise _no_symbol(node)
+    return found
+
+
+def universes_under(node: Node, lookup: Lookup) -> set[UniverseRef]:
+    """All universes that the symbols of `node` depend on."""
+    return _Evaluator(lookup).under(node)
+
+
+def _no_symbol(node: Node) -> EmptyUniverse:
+    return EmptyUniverse(
+        f"{shown(format_expression(node), 200)} names no symbol.",
+        "Check the parts one by one with `tickstock universe show`.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """Under which date a node stands (`label` as written), in whose stored expression."""
@@ -120,15 +143,20 @@ class _Evaluator:
     def whole(self, node: Node) -> Evaluation:
         value = self._opened(node)
         if not value.symbols:
-            raise EmptyUniverse(
-                f"{shown(format_expression(node), 200)} names no symbol.",
-                "Check the parts one by one with `tickstock universe show`.",
-            )
+            raise _no_symbol(node)
         credited: dict[str, list[str]] = {symbol: [] for symbol in sorted(value.symbols)}
         _credit(value, value.symbols, credited)
         return Evaluation(
             tuple(credited), {symbol: tuple(dict.fromkeys(c)) for symbol, c in credited.items()}
         )
+
+    def spells(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
+        days = self._days(inner, when, None)
+        found: dict[str, list[Span]] = {}
+        for day, until in zip(days, [*days[1:], when.end], strict=True):
+            for symbol in self._opened(AsOf(inner, day)).symbols:
+                found.setdefault(symbol, []).append(Span(day, until))
+        return {symbol: union(found[symbol]) for symbol in sorted(found)}
 
     def _opened(self, node: Node) -> _Value:
         """The value of `node`; a lone stored expression, dated or not, is answered by its parts."""
@@ -141,7 +169,9 @@ class _Evaluator:
             return self._value(node, _Scope())
         self.path.append(ref)
         dated = replace(node, node=tree) if isinstance(node, AsOf) else tree
-        return self._value(dated, _Scope(owner=ref))
+        value = self._value(dated, _Scope(owner=ref))
+        self.path.pop()
+        return value
 
     # ------------------------------------------------------------------ nodes
     def _value(self, node: Node, scope: _Scope) -> _Value:
@@ -183,12 +213,17 @@ class _Evaluator:
         dated = replace(scope, label=format_when(when))
         if isinstance(when, date):
             return self._value(inner, replace(dated, day=when))
+        days = self._days(inner, when, scope.owner)
+        return _joined(self._value(inner, replace(dated, day=day)) for day in days)
+
+    def _days(self, inner: Node, when: Span, owner: UniverseRef | None) -> list[date]:
+        """The first day of the span, and those on which a list under `inner` changes."""
         days = {when.start}
-        for ref in self._lists_under(inner, scope.owner):
+        for ref in self._lists_under(inner, owner):
             changes = sorted(day for day in self.lookup.change_days(ref, when) if day in when)
             self.changes[ref] = (when, changes)
             days.update(changes)
-        return _joined(self._value(inner, replace(dated, day=day)) for day in sorted(days))
+        return sorted(days)
 
     def _universe(self, ref: UniverseRef, scope: _Scope) -> _Value:
         name = f"{ref} @ {scope.label}" if scope.label else str(ref)
@@ -322,19 +357,24 @@ class _Evaluator:
     # ------------------------------------------------------------------ days
     def _lists_under(self, node: Node, owner: UniverseRef | None) -> set[UniverseRef]:
         """The lists that `node` reads, through stored expressions too."""
-        lists: set[UniverseRef] = set()
+        return {ref for ref in self.under(node, owner) if self._tree(ref) is None}
+
+    def under(self, node: Node, owner: UniverseRef | None = None) -> set[UniverseRef]:
+        """All universes that `node` reads: lists, and stored expressions on the way to them."""
+        found: set[UniverseRef] = set()
         seen: set[UniverseRef] = {owner} if owner else set()
         waiting = [node]
         while waiting:
             for part in references(waiting.pop()):
                 for ref in self._named(part) - seen:
                     seen.add(ref)
-                    tree = self._tree(ref) if ref in self.known else None
+                    if ref not in self.known:
+                        continue
+                    found.add(ref)
+                    tree = self._tree(ref)
                     if tree is not None:
                         waiting.append(tree)
-                    elif ref in self.known:
-                        lists.add(ref)
-        return lists
+        return found
 
     def _last_change(self, ref: UniverseRef, day: date | None) -> date | None:
         """The earliest known day with the same members, so that few days have to be read."""

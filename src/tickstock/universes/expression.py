@@ -22,7 +22,13 @@ Grammar:
 - A glob inside a stored expression leaves out whatever is built on that expression.
 """
 
-from tickstock.universes.evaluate import Evaluation, Lookup, evaluate
+from tickstock.universes.evaluate import (
+    Evaluation,
+    Lookup,
+    evaluate,
+    evaluate_spells,
+    universes_under,
+)
 from tickstock.universes.nodes import (
     AsOf,
     Bare,
@@ -50,9 +56,11 @@ __all__ = [
     "Ref",
     "Symbols",
     "evaluate",
+    "evaluate_spells",
     "format_expression",
     "parse",
     "parse_client_universe",
     "references",
     "respellings",
+    "universes_under",
 ]

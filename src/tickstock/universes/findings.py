@@ -47,6 +47,9 @@ class Check(enum.StrEnum):
     COMBO = "stock_etf_combo"
     COUNT = "count"
     LOOKALIKE = "lookalike"
+    DELISTED = "delisted"
+    RENAMED = "renamed"
+    UNKNOWN = "unknown"
 
     @property
     def severity(self) -> Severity:
@@ -64,7 +67,7 @@ _ERRORS = {
     Check.MASTER,
     Check.SIZE,
 }
-_INFOS = {Check.COUNT, Check.LOOKALIKE}
+_INFOS = {Check.COUNT, Check.LOOKALIKE, Check.UNKNOWN}
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 

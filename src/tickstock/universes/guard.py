@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from tickstock.errors import GuardRefused
+from tickstock.model import UniverseRef
 from tickstock.universes.plan import Action, Change
 
 MAX_SHARE = 0.20
@@ -40,6 +41,20 @@ def check_guard(
             "The change guard refuses: " + "; ".join(f"{c.ref} {why}" for c, why in refused) + ".",
             f"Nothing was changed. If this is meant, repeat with {names}.",
         )
+
+
+def check_size(ref: UniverseRef, size: int, least: int, allow: Collection[str] = ()) -> None:
+    """Hold a list that is too small to be all of a universe, unless `allow` names it.
+
+    Raises GuardRefused where `size` symbols are fewer than `least`.
+    """
+    if size >= least or ref.key in allow or str(ref) in allow:
+        return
+    raise GuardRefused(
+        f"The change guard refuses: {ref} would hold {size} symbols, and a complete list has at "
+        f"least {least}.",
+        f"Nothing was changed. If this is meant, repeat with --allow {ref.key}.",
+    )
 
 
 def _reasons(change: Change, max_share: float, max_dropped: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tickstock.model import UniverseRef
+from tickstock.universes.spells import History
 
 SCHEMA = "tickstock.universe-plan/1"
 SHOWN = 12
@@ -136,11 +137,25 @@ class MergeConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """A history that is to be kept beside a universe; what was told of it before is kept too."""
+
+    ref: UniverseRef
+    history: History
+
+    def __str__(self) -> str:
+        days, count = self.history.days, len(self.history.spells)
+        source = f" from {self.history.source}" if self.history.source else ""
+        return f"{self.ref}: {count} spells of membership, {days}{source}"
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizePlan:
     """Changes in the order of their refs, and what is left alone although it needs a look.
 
     `problems` are rows that could not be read or evaluated, with what happens to them. `state`
     stands for the rows the plan was made from: those in `scope`, or all of the environment (None).
+    `tellings` are histories that are not kept yet.
     """
 
     environment: str
@@ -151,6 +166,7 @@ class OrganizePlan:
     conflicts: tuple[MergeConflict, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tellings: tuple[Telling, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -163,6 +179,11 @@ class OrganizePlan:
         return tuple(c for c in self.changes if c.writes)
 
     @property
+    def idle(self) -> bool:
+        """Whether performing the plan changes nothing in the database."""
+        return not self.writes and not self.tellings
+
+    @property
     def removed(self) -> tuple[UniverseRef, ...]:
         """What has to be asked for by name before it is done."""
         return tuple(c.ref for c in self.changes if c.action is Action.REMOVE)
@@ -170,7 +191,8 @@ class OrganizePlan:
     @property
     def digest(self) -> str:
         """Names this plan over this state: equal digests do the same to the same rows."""
-        parts = (self.environment, self.mode, self.state, self.changes)
+        told = [(telling.ref, telling.history.digest) for telling in self.tellings]
+        parts = (self.environment, self.mode, self.state, self.changes, told)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
@@ -193,6 +215,7 @@ def lines(plan: OrganizePlan, *, verbose: bool = False) -> list[str]:
     return [
         f"Plan ({plan.mode}) for environment {plan.environment}: {counts}.",
         *(line for change in shown for line in _change_lines(change, verbose)),
+        *(f"history: {telling}" for telling in plan.tellings),
         *(f"conflict: {conflict}" for conflict in plan.conflicts),
         *(f"problem: {problem}" for problem in plan.problems),
         *(f"note: {note}" for note in plan.notes),
@@ -230,6 +253,7 @@ def as_dict(plan: OrganizePlan) -> dict[str, object]:
         "digest": plan.digest,
         "counts": plan.counts,
         "changes": [_change_dict(c) for c in plan.changes],
+        "histories": [_telling_dict(telling) for telling in plan.tellings],
         "conflicts": [
             {"universe": str(c.ref), "about": c.about, "kept": c.theirs, "defined": c.defined}
             for c in plan.conflicts
@@ -250,4 +274,14 @@ def _change_dict(change: Change) -> dict[str, object]:
         "joins": list(change.joins),
         "leaves": list(change.leaves),
         "notes": list(change.notes),
+    }
+
+
+def _telling_dict(telling: Telling) -> dict[str, object]:
+    return {
+        "universe": str(telling.ref),
+        "from": telling.history.days.start.isoformat(),
+        "to": telling.history.days.last.isoformat(),
+        "spells": len(telling.history.spells),
+        "source": telling.history.source,
     }

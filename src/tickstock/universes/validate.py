@@ -1,8 +1,4 @@
-"""What is wrong with stored universes: pure checks over rows, and what to do about each finding.
-
-Checks that need instrument history (delisted, renamed, unknown symbols) are made elsewhere and
-give findings of the same kind.
-"""
+"""What is wrong with stored universes: pure checks over rows, and what to do about each finding."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from tickstock.errors import BadKey, BadSymbol, MalformedUniverse, TickStockError
-from tickstock.model import UNIVERSE_TYPES, UniverseRef
+from tickstock.model import UNIVERSE_TYPES, Instrument, UniverseRef
 from tickstock.universes.findings import Check, Finding, Severity, exit_code, order, render
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.similar import near_duplicates
@@ -76,7 +72,8 @@ class Context:
     """What the checks have to know besides the rows.
 
     `evaluated` gives, by environment and universe, what each stored expression gives now: its
-    symbols, or the error; expressions without an entry are not checked.
+    symbols, or the error; expressions without an entry are not checked. `instruments` are those
+    that are known, by every ticker that they have or had.
     """
 
     now: datetime
@@ -86,6 +83,7 @@ class Context:
     evaluated: Mapping[tuple[str, UniverseRef], tuple[str, ...] | TickStockError] = field(
         default_factory=dict
     )
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +387,39 @@ def _lookalikes(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
             yield _found(Check.LOOKALIKE, one.row, what, why, mend, symbol)
 
 
+def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
+    """Symbols that are no longer what they were, by what is known of instruments."""
+    for one in read:
+        if one.row.expression is not None:
+            continue  # its parts are told
+        known = context.instruments.keys() & one.members
+        for symbol in sorted(known):
+            yield from _identity(one.row, symbol, context.instruments[symbol])
+        unknown = sorted(one.members - known)
+        if unknown and len(unknown) < len(known):
+            names = ", ".join(map(visible, unknown[:5])) + (" ..." if unknown[5:] else "")
+            yield _found(
+                Check.UNKNOWN,
+                one.row,
+                f"{len(unknown)} of {len(one.members)} symbols name no instrument known: {names}.",
+                "Most of the list is known, so these may be misspelled; or nothing was loaded yet.",
+                "Look them up; a load makes a symbol known.",
+            )
+
+
+def _identity(row: StoredUniverse, symbol: str, instrument: Instrument) -> Iterator[Finding]:
+    now = instrument.tickers[-1] if instrument.tickers else None
+    if instrument.is_gone:
+        when = f"since {instrument.delisted}" if instrument.delisted else f"by {instrument.gone_by}"
+        what = f"{visible(symbol)} is no longer listed {when}."
+        why = "No new bars will come; as a list of today it is out of date."
+        yield _found(Check.DELISTED, row, what, why, "Remove it.", symbol)
+    elif now is not None and now.symbol != symbol:
+        what = f"{visible(symbol)} was renamed: since {now.span.start} it is {now.symbol}."
+        why = "The vendor knows the old ticker for the days before alone."
+        yield _found(Check.RENAMED, row, what, why, f"Replace it by {now.symbol}.", symbol)
+
+
 def _near_duplicates(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
     lists = [one for one in read if one.row.expression is None]
     for twin in near_duplicates([one.members for one in lists], NEAR_DUPLICATE):
@@ -409,5 +440,6 @@ _TOGETHER: tuple[Callable[[Sequence[_Read], Context], Iterator[Finding]], ...] =
     _sectors,
     _same_names,
     _lookalikes,
+    _identities,
     _near_duplicates,
 )

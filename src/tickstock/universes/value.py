@@ -46,7 +46,7 @@ class ValueReport:
         return tuple(notes)
 
 
-class _Malformed(Exception):
+class _Malformed(ValueError):
     """What is wrong with a value, before it is known whose value it is."""
 
 
@@ -74,6 +74,15 @@ def read_value_report(ref: UniverseRef, environment: str, value: object) -> Valu
     symbols = tuple(dict.fromkeys(texts))
     repeats = _repeats(texts) if len(symbols) < len(texts) else ()
     return ValueReport(symbols, shape, repeats, _count_notes(value, len(texts)))
+
+
+def list_in(value: object) -> tuple[str, list[str]]:
+    """The name of the value's shape and every text in its list, repeats included.
+
+    Raises ValueError, saying what is wrong where, for anything that `read_value` refuses.
+    """
+    shape, items = _find_list(value)
+    return shape, _texts(items)
 
 
 def shape_of(value: object) -> str:

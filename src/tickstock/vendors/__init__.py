@@ -6,10 +6,14 @@ All of them pass the same contract tests.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Protocol
 
 from tickstock.model import Answer, Call
 from tickstock.model import Limits as Limits  # the planner below needs it too
+
+FILE_LAG = timedelta(hours=20)
+"""From a session's close until its flat file is there: 11:00 the next day, and an hour."""
 
 
 class Gate(Protocol):

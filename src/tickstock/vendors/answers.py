@@ -6,25 +6,33 @@ import base64
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from urllib.parse import parse_qsl, quote
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 import numpy as np
 
+from tickstock.actions import ActionKind
 from tickstock.model import BarTable, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import ONE_DAY, Span, day_of
+from tickstock.vendors.actions import DATES, ActionPage
+from tickstock.vendors.actions import PAGE as ACTION_PAGE
 from tickstock.vendors.faults import Sending, refusal
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.vendors.origin import RECORDED, SYNTHETIC, Origin
 from tickstock.vendors.recorded import RecordedBars
+from tickstock.vendors.recorded_actions import RecordedActions
+from tickstock.vendors.recorded_listings import RecordedListings
+from tickstock.vendors.reference import CONSTITUENTS, TICKERS, ListingPage
 from tickstock.vendors.synthetic import synthetic_bars
 from tickstock.vendors.wire import BASE_BARS, TIMESPANS, Bar, Envelope
 
 _TIMEFRAMES = {timespan: timeframe for timeframe, timespan in TIMESPANS.items()}
 _BASE = {Timeframe.MINUTE: 1, Timeframe.HOUR: 60, Timeframe.DAY: 1}
 _SESSION_END = 16  # o'clock: the stamp of whole-market bars, half days included
+_ACTIONS = {("stocks", "v1", kind.value): kind for kind in ActionKind}
 _GROUPED = ("v2", "aggs", "grouped", "locale", "us", "market", "stocks")
 
 
@@ -47,6 +55,8 @@ class Inventory:
     listing: frozenset[str]
     calendar: Calendar
     now: Callable[[], float]
+    actions: RecordedActions = field(default_factory=RecordedActions)
+    listings: RecordedListings = field(default_factory=RecordedListings)
 
     def of(self, symbol: str, timeframe: Timeframe, span: Span) -> tuple[BarTable, Origin]:
         """The bars of one symbol."""
@@ -83,8 +93,9 @@ class Asked:
 
 def answer(
     segments: tuple[str, ...], query: Mapping[str, str], inventory: Inventory, url: str, most: int
-) -> tuple[Envelope, Origin]:
-    """The page for a request: decoded path `segments`, its `query`; at most `most` bars a page.
+) -> tuple[Envelope | ActionPage, Origin]:
+    """The page for a request: decoded path `segments`, its `query`; at most `most` bars, or other
+    records, a page.
 
     Raises:
         Refused: the vendor would refuse this, too.
@@ -93,6 +104,11 @@ def answer(
         return _custom_bars(read_asked(segments, query), inventory, url, most)
     if segments[:-1] == _GROUPED:
         return _grouped(segments[-1], query, inventory)
+    if segments in _ACTIONS:
+        page = action_page(_ACTIONS[segments], query, inventory.actions, url, most)
+        return page, Origin(RECORDED)
+    if segments in (TICKERS, CONSTITUENTS):
+        return listing_page(segments, query, inventory.listings, url, most), Origin(RECORDED)
     raise Refused(404, "Not found.")
 
 
@@ -129,6 +145,61 @@ def _grouped(text: str, query: Mapping[str, str], inventory: Inventory) -> tuple
     tables, origin = inventory.on(day)
     bars = [b for t in tables for b in _wire(t, Timeframe.DAY, named=True, hour=_SESSION_END)]
     return _envelope(bars, _is_adjusted(query), None, 1), origin
+
+
+def action_page(
+    kind: ActionKind, query: Mapping[str, str], actions: RecordedActions, url: str, most: int
+) -> ActionPage:
+    """The page of splits or dividends for a request, or for the cursor in it."""
+    settings = {**_cursor(query["cursor"])} if "cursor" in query else dict(query)
+    day = DATES[kind]
+    known = {"limit", "sort", "ticker.any_of", f"{day}.gte", "offset"}
+    if set(settings) - known or settings.get("sort") != f"{day}.asc":
+        raise Refused(400, f"This replay knows {', '.join(sorted(known))} alone, oldest first.")
+    asked = frozenset(filter(None, settings.get("ticker.any_of", "").split(",")))
+    since = settings.get(f"{day}.gte", "")
+    found = [
+        r
+        for r in actions.of(kind)
+        if (not asked or r.ticker in asked) and getattr(r, day).isoformat() >= since
+    ]
+    results, cursor = _paged(found, settings, ACTION_PAGE, most)
+    next_url = f"{url}/stocks/v1/{kind}?cursor={cursor}" if cursor else None
+    return ActionPage(status="OK", request_id=1, results=results, next_url=next_url)
+
+
+def listing_page(
+    segments: tuple[str, ...],
+    query: Mapping[str, str],
+    listings: RecordedListings,
+    url: str,
+    most: int,
+) -> ListingPage:
+    """The page of tickers or constituents for a request, or for the cursor in it."""
+    settings = _cursor(query["cursor"]) if "cursor" in query else dict(query)
+    try:
+        found, largest = listings.select(segments, settings)
+    except ValueError as error:
+        raise Refused(400, str(error)) from None
+    results, cursor = _paged(found, settings, largest, most)
+    next_url = f"{url}/{'/'.join(segments)}?cursor={cursor}" if cursor else None
+    return ListingPage(
+        status="OK", request_id=1, results=results, count=len(results), next_url=next_url
+    )
+
+
+def _paged(
+    found: list[Any], settings: Mapping[str, str], largest: int, most: int
+) -> tuple[list[Any], str]:
+    """The records of one page, and the cursor of the next one ("": none)."""
+    limit, offset = settings.get("limit", "100"), int(settings.get("offset", "0"))
+    if not re.fullmatch(r"\d{1,6}", limit) or not 0 < int(limit) <= largest:
+        raise Refused(400, f"The parameter 'limit' must be from 1 to {largest}.")
+    end = offset + min(int(limit), most)
+    if len(found) <= end:
+        return found[offset:end], ""
+    rest = urlencode({**settings, "offset": str(end)})
+    return found[offset:end], base64.urlsafe_b64encode(rest.encode()).decode().rstrip("=")
 
 
 def _envelope(bars: list[Bar], adjusted: bool, ticker: str | None, base: int) -> Envelope:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterable
 
-from tickstock.model import Call
+from tickstock.actions import AnyCall
 from tickstock.vendors.wire import unreadable
 
 STEP = 1 << 20
@@ -26,7 +26,7 @@ class Body:
         VendorUnreadable: another encoding than gzip, broken gzip, or more than `cap` bytes.
     """
 
-    def __init__(self, call: Call, encoding: str, cap: int) -> None:
+    def __init__(self, call: AnyCall, encoding: str, cap: int) -> None:
         self._call = call
         kind = encoding.strip().lower()
         if kind not in ("", "identity", "gzip", "x-gzip"):

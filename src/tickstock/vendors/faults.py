@@ -16,6 +16,7 @@ from functools import cache
 
 import msgspec
 
+from tickstock.vendors.actions import ActionPage
 from tickstock.vendors.wire import Bar, Envelope
 
 _DAY_MS = 86_400_000
@@ -197,6 +198,23 @@ def changed(page: Envelope, fault: Fault, here: str) -> Envelope:
     if fault.what is What.NEXT_LOOP:
         return msgspec.structs.replace(page, next_url=here)
     if page.next_url and fault.what in _NEXT:
+        return msgspec.structs.replace(page, next_url=_NEXT[fault.what](page.next_url))
+    return page
+
+
+def changed_actions(page: ActionPage, fault: Fault, here: str) -> ActionPage:
+    """As `changed`, of splits and dividends; a fault that only bars can have changes nothing."""
+    if fault.what in (What.DELAYED, What.UNKNOWN_STATUS):
+        return msgspec.structs.replace(page, status=_FIELDS[fault.what]["status"])
+    if fault.what is What.EMPTY:
+        return msgspec.structs.replace(page, results=None, next_url=None)
+    if fault.what is What.DUPLICATES:
+        return msgspec.structs.replace(page, results=(page.results or []) * 2)
+    if fault.what is What.NEXT_LOOP:
+        return msgspec.structs.replace(page, next_url=here)
+    if fault.what is What.NEXT_FOREIGN_PATH and page.next_url:
+        return msgspec.structs.replace(page, next_url=page.next_url.replace("/v1/", "/v2/"))
+    if fault.what is What.NEXT_FOREIGN_HOST and page.next_url:
         return msgspec.structs.replace(page, next_url=_NEXT[fault.what](page.next_url))
     return page
 

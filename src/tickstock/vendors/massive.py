@@ -19,19 +19,23 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from tickstock.actions import ActionAnswer, ActionCall, AnyCall
 from tickstock.errors import (
     BadSetting,
     CredentialsRefused,
+    NotEntitled,
     TickStockError,
     VendorRefused,
     VendorThrottled,
     VendorUnavailable,
     VendorUnreadable,
 )
+from tickstock.failpoints import reach
 from tickstock.model import Answer, Call, CallKind
-from tickstock.vendors import Gate, Limits
+from tickstock.vendors import Gate, Limits, actions, reference
 from tickstock.vendors.body import Body, read_body
 from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
+from tickstock.vendors.reference import ListingCall, R
 from tickstock.vendors.wire import (
     ASK_AGAIN,
     Page,
@@ -109,7 +113,7 @@ class MassiveSource:
     ) -> None:
         self.name = name
         self.limits = limits or Limits()
-        self._base = _checked_base(base_url)
+        self._base = checked_base(base_url)
         self._key = _checked_key(api_key)
         self._bounds = bounds or Bounds()
         self._transport = transport or _pooled
@@ -140,6 +144,44 @@ class MassiveSource:
             dropped=dropped,
         )
 
+    async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer:
+        """All splits or dividends that `call` asks for. Raises as `fetch` does."""
+        question = actions.first_question(call)
+        asked: set[Question] = set()
+        found: list[actions.Records] = []
+        origins: set[Origin] = set()
+        while True:
+            asked.add(question)
+            reply = await self._ask(question, call, gate)
+            found.append(actions.read_page(reply.body, call, self._key))
+            origins.add(reply.sent.origin)
+            if not found[-1].next_url:
+                break
+            question = actions.next_question(question, found[-1].next_url, call)
+            self._refuse_endless(question, asked, call)
+        if len(origins) > 1:
+            raise unreadable(call, "mixes origins from page to page")
+        records = actions.once(action for page in found for action in page.actions)
+        return ActionAnswer(call, records, origins.pop().default, len(found))
+
+    async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]:
+        """The listed tickers, or the constituents, that `call` asks for. Raises as `fetch` does."""
+        question = call.question
+        asked: set[Question] = set()
+        found: list[R] = []
+        while True:
+            asked.add(question)
+            try:
+                reply = await self._ask(question, call, gate)
+                records, next_url = reference.read_records(reply.body, call, self._key)
+            except NotEntitled as refusal:
+                raise reference.advised(call, refusal) from None
+            found += records
+            if not next_url or call.one_page:
+                return tuple(found)
+            question = actions.next_question(question, next_url, call)
+            self._refuse_endless(question, asked, call)
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
@@ -154,18 +196,24 @@ class MassiveSource:
             reply = await self._ask(question, call, gate)
             page = read_page(reply.body, call, self._key)
             pages.append((page, reply.sent))
+            reach("fetch.page")
             if not page.next_url:
                 return pages
             question = next_question(question, page.next_url, call)
-            if question in asked or len(asked) >= self._bounds.pages:
-                raise unreadable(call, f"does not end after {len(asked)} pages")
+            self._refuse_endless(question, asked, call)
 
-    async def _ask(self, question: Question, call: Call, gate: Gate) -> Reply:
+    def _refuse_endless(self, question: Question, asked: set[Question], call: AnyCall) -> None:
+        if question in asked or len(asked) >= self._bounds.pages:
+            raise unreadable(call, f"does not end after {len(asked)} pages")
+
+    async def _ask(self, question: Question, call: AnyCall, gate: Gate) -> Reply:
         """One page, asked again as long as the vendor says "too many", within reason."""
         wait = None
         for _ in range(self._bounds.throttle_rounds + 1):
             await gate.enter()
+            reach("fetch.send")
             reply = await self._exchange(question, call)
+            reach("fetch.received")
             if reply.status == HTTPStatus.OK:
                 return reply
             if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
@@ -179,7 +227,7 @@ class MassiveSource:
             wait,
         )
 
-    async def _exchange(self, question: Question, call: Call) -> Reply:
+    async def _exchange(self, question: Question, call: AnyCall) -> Reply:
         """Send one request and receive its whole answer, whatever the status."""
         try:
             return await self._send(question, call)
@@ -188,7 +236,7 @@ class MassiveSource:
         # Raised out here, so that no traceback leads to aiohttp's request with its headers.
         raise failure
 
-    async def _send(self, question: Question, call: Call) -> Reply:
+    async def _send(self, question: Question, call: AnyCall) -> Reply:
         session = self._open_session()
         url = URL(self._base + question.target, encoded=True)
         headers = {"Authorization": f"Bearer {self._key}"}
@@ -218,7 +266,7 @@ class MassiveSource:
             )
         return self._session
 
-    def _refusal(self, reply: Reply, call: Call) -> TickStockError:
+    def _refusal(self, reply: Reply, call: AnyCall) -> TickStockError:
         """What a status other than 200 and 429 means for the call."""
         words, status = said(reply.body, self._key), reply.status
         told = f"The vendor answered {status} to the call for {call}: {words or 'no reason given'}"
@@ -248,9 +296,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _checked_base(base_url: str) -> str:
+def checked_base(base_url: str, own: str = BASE_URL) -> str:
     """`https://host[:port]`; plain http only to this machine, as it would show the key."""
-    hint = f"The vendor's own is {BASE_URL}."
+    hint = f"The vendor's own is {own}."
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname or "", parts.port
@@ -290,7 +338,7 @@ def _user_agent() -> str:
     return f"tickstock/{importlib.metadata.version('tickstock')}"
 
 
-def _failure(error: Exception, call: Call) -> TickStockError:
+def _failure(error: Exception, call: AnyCall) -> TickStockError:
     """The error of the HTTP library in our terms. No text of it is passed on."""
     later = "Try again later."
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):

@@ -6,14 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from tickstock.errors import BadSetting
+from tickstock.actions import ActionAnswer, ActionCall
+from tickstock.errors import BadSetting, CredentialsRefused
 from tickstock.model import Answer, Call
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import BarSource, Gate, Limits
-from tickstock.vendors.massive import BASE_URL, MassiveSource
+from tickstock.vendors.files import Files, FolderFiles, S3Files
+from tickstock.vendors.flatfiles import ENDPOINT, FlatFiles, WithFiles
+from tickstock.vendors.massive import BASE_URL, MassiveSource, checked_base
+from tickstock.vendors.reference import ListingCall, R
 from tickstock.vendors.replay import ReplayVendor
 from tickstock.vendors.synthetic import SyntheticSource
 
@@ -27,29 +32,35 @@ def open_source(
     base_url: str = BASE_URL,
     calls_per_minute: float = 0.0,
     publication_lag: timedelta = timedelta(hours=8),
+    s3: S3Account | None = None,
     symbols: Iterable[str] = (),
     calendar: Calendar | None = None,
     now: Callable[[], float] = time.time,
 ) -> BarSource:
-    """The source named `vendor`: `massive`, `synthetic`, `replay`, or `replay:FOLDER`.
+    """The source named `vendor`: `massive`, `flatfiles`, `flatfiles:FOLDER`, `synthetic`, `replay`,
+    or `replay:FOLDER`.
 
     Args:
         api_key: needed for massive alone.
         calls_per_minute: the account's limit, 0 where none binds.
-        symbols: the listing of which synthetic and replay invent bars for the whole market.
-            `replay:FOLDER` serves what is in the folder and nothing else.
+        s3: the account's way to flat files; massive takes them too where it is given.
+        symbols: the listing of which synthetic and replay invent bars for the whole market; of flat
+            files, what is read. `replay:FOLDER` serves what is in the folder and nothing else.
         now: epoch seconds, for synthetic bars.
 
     Raises:
-        BadSetting: no such vendor, or a base address that must not be given a key.
-        CredentialsRefused: massive without a key.
+        BadSetting: no such vendor or folder, or an address that must not be given a key.
+        CredentialsRefused: massive or flatfiles without a key.
         BadFile: a replay folder that cannot be read.
     """
     limits = Limits(calls_per_minute=calls_per_minute, publication_lag=publication_lag)
     days = calendar or shipped_calendar()
     kind, _, folder = vendor.partition(":")
     if vendor == "massive":
-        return MassiveSource(base_url, api_key, limits=limits)
+        source = MassiveSource(base_url, api_key, limits=limits)
+        return source if s3 is None else WithFiles(source, FlatFiles(s3.files(), symbols))
+    if kind == "flatfiles":
+        return FlatFiles(_flat_files(folder, s3), symbols)
     if vendor == "synthetic":
         return SyntheticSource(days, symbols, limits=limits, now=now)
     if vendor == "replay":
@@ -58,8 +69,31 @@ def open_source(
         return ReplaySource(ReplayVendor(Path(folder), calendar=days, now=now), limits)
     raise BadSetting(
         f"There is no vendor {vendor!r}.",
-        "Use massive, synthetic, replay or replay:FOLDER.",
+        "Use massive, flatfiles, flatfiles:FOLDER, synthetic, replay or replay:FOLDER.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class S3Account:
+    """The key pair with which the vendor's flat files are read, and where."""
+
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    endpoint: str = ENDPOINT
+
+    def files(self) -> S3Files:
+        return S3Files(checked_base(self.endpoint, ENDPOINT), self.key_id, self.secret)
+
+
+def _flat_files(folder: str, s3: S3Account | None) -> Files:
+    if folder:
+        return FolderFiles(Path(folder))
+    if s3 is None:
+        raise CredentialsRefused(
+            "No S3 key for flat files.",
+            "Set MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET, or TICKSTOCK_VENDOR=flatfiles:FOLDER.",
+        )
+    return s3.files()
 
 
 class ReplaySource:
@@ -75,13 +109,23 @@ class ReplaySource:
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
         """As `MassiveSource.fetch`."""
-        async with self._starting:
-            source = self._source or await self._start()
-        return await source.fetch(call, gate)
+        return await (await self._started()).fetch(call, gate)
+
+    async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer:
+        """As `MassiveSource.fetch_actions`."""
+        return await (await self._started()).fetch_actions(call, gate)
+
+    async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]:
+        """As `MassiveSource.fetch_listing`."""
+        return await (await self._started()).fetch_listing(call, gate)
 
     async def close(self) -> None:
         self._source = None
         await self._running.aclose()
+
+    async def _started(self) -> MassiveSource:
+        async with self._starting:
+            return self._source or await self._start()
 
     async def _start(self) -> MassiveSource:
         vendor = await self._running.enter_async_context(self._vendor)

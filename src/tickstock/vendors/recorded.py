@@ -24,6 +24,7 @@ from tickstock.errors import BadFile
 from tickstock.model import BarTable, epoch_day
 from tickstock.spans import Span
 
+SHIPPED = Path(str(files("tickstock"))) / "data" / "bars"
 NEEDED = ("date", "open", "high", "low", "close", "volume")
 
 Row = tuple[str, int, float, float, float, float, float, float, int]
@@ -68,7 +69,7 @@ class RecordedBars:
 @cache
 def shipped_bars() -> RecordedBars:
     """The real bars that come with TickStock; `data/bars/ORIGIN.md` tells of them."""
-    return read_folder(Path(str(files("tickstock"))) / "data" / "bars")
+    return read_folder(SHIPPED)
 
 
 def read_folder(folder: Path) -> RecordedBars:

@@ -23,13 +23,18 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
+from tickstock.actions import Dividend, Split
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import faults
+from tickstock.vendors.actions import ActionPage
 from tickstock.vendors.answers import Inventory, Refused, answer, begins_on
 from tickstock.vendors.faults import Fault, Manner, Script, Sending
 from tickstock.vendors.origin import HEADER
-from tickstock.vendors.recorded import read_folder, shipped_bars
-from tickstock.vendors.wire import BASE_BARS
+from tickstock.vendors.recorded import SHIPPED, read_folder, shipped_bars
+from tickstock.vendors.recorded_actions import read_actions
+from tickstock.vendors.recorded_listings import RecordedListings
+from tickstock.vendors.reference import ConstituentRecord, TickerRecord
+from tickstock.vendors.wire import BASE_BARS, Envelope
 
 _GZIP = 16 + zlib.MAX_WBITS
 _JSON = {"Content-Type": "application/json"}
@@ -67,7 +72,9 @@ class ReplayVendor:
             source = MassiveSource(vendor.url, "any key")
 
     Args:
-        folder: CSV files, see `recorded.py`.
+        folder: CSV files, see `recorded.py` and `recorded_actions.py`.
+        splits, dividends: served beside those in the folder, in place of those with their ids.
+        tickers, constituents: who is listed, and what funds hold; by default nobody and nothing.
         symbols: the listing that is filled with synthetic bars, where `fill_synthetic` says so.
         faults: what goes wrong; the first that strikes a request is played.
         key: the one key that is accepted; by default any.
@@ -84,6 +91,10 @@ class ReplayVendor:
         self,
         folder: Path | None = None,
         *,
+        splits: Iterable[Split] = (),
+        dividends: Iterable[Dividend] = (),
+        tickers: Iterable[TickerRecord] = (),
+        constituents: Iterable[ConstituentRecord] = (),
         symbols: Iterable[str] = (),
         fill_synthetic: bool = True,
         calendar: Calendar | None = None,
@@ -99,6 +110,8 @@ class ReplayVendor:
             frozenset(symbols if fill_synthetic else ()),
             calendar or shipped_calendar(),
             now,
+            read_actions(folder or SHIPPED).with_more(splits, dividends),
+            RecordedListings(tuple(tickers), tuple(constituents)),
         )
         self._script = Script(faults)
         self._key = key
@@ -156,7 +169,7 @@ class ReplayVendor:
         except Refused as refused_by:
             return refused_by.sending
         if fault:
-            page = faults.changed(page, fault, self.url + target)
+            page = _changed(page, fault, self.url + target)
         body, lines = msgspec.json.encode(page), tuple(origin.header_lines())
         sending = Sending(200, body, _JSON, lines)
         sending = faults.spoiled(sending, fault) if fault else sending
@@ -217,6 +230,12 @@ class ReplayVendor:
         except TimeoutError:
             return False
         return True
+
+
+def _changed(page: Envelope | ActionPage, fault: Fault, here: str) -> Envelope | ActionPage:
+    if isinstance(page, ActionPage):
+        return faults.changed_actions(page, fault, here)
+    return faults.changed(page, fault, here)
 
 
 def _packed(sending: Sending) -> Sending:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import msgspec
 import numpy as np
 
+from tickstock.actions import AnyCall
 from tickstock.errors import BadInput, NotEntitled, VendorUnreadable
 from tickstock.model import (
     COLUMNS,
@@ -71,11 +72,11 @@ class Envelope(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
-_MALFORMED = (ValueError, RecursionError)
+MALFORMED = (ValueError, RecursionError)
 """What the decoder raises: its own errors and UnicodeDecodeError are both a ValueError."""
 
 
-def unreadable(call: Call, ends: str) -> VendorUnreadable:
+def unreadable(call: AnyCall, ends: str) -> VendorUnreadable:
     """The error for an answer to `call` that is not as documented; `ends` ends the sentence."""
     return VendorUnreadable(f"The vendor's answer for {call} {ends}.", ASK_AGAIN)
 
@@ -107,7 +108,7 @@ def checked(call: Call) -> Call:
     """
     if not call.span:
         raise BadInput(f"The call for {call} asks for no day at all.", "Give at least one day.")
-    if call.timeframe not in TIMESPANS:
+    if call.timeframe not in TIMESPANS or call.kind is CallKind.FLAT_DAY:
         raise BadInput(f"The call for {call} cannot be asked.", "Such bars are made from day bars.")
     if call.kind is CallKind.MARKET_DAY and (
         call.timeframe is not Timeframe.DAY or call.span.days != 1
@@ -145,6 +146,19 @@ def next_question(asked: Question, next_url: str, call: Call) -> Question:
     Raises:
         VendorUnreadable: it leads anywhere else.
     """
+    segments, pairs = next_address(next_url, call)
+    if not _same_endpoint(asked.segments, segments):
+        raise unreadable(call, "leads to a next page of something else")
+    kept = [(k, v) for k, v in pairs if k.lower() != "adjusted"]
+    return Question(segments, tuple(sorted([*kept, ("adjusted", "false")])))
+
+
+def next_address(next_url: str, call: AnyCall) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The decoded path segments and query pairs of `next_url`, without a key.
+
+    Raises:
+        VendorUnreadable: it is malformed or too long.
+    """
     try:
         if len(next_url) > _LONGEST_NEXT:
             raise ValueError
@@ -153,10 +167,7 @@ def next_question(asked: Question, next_url: str, call: Call) -> Question:
         pairs = parse_qsl(parts.query, strict_parsing=True, errors="strict", max_num_fields=20)
     except ValueError:
         raise unreadable(call, "gives a malformed address for the next page") from None
-    if not _same_endpoint(asked.segments, segments):
-        raise unreadable(call, "leads to a next page of something else")
-    kept = [(k, v) for k, v in pairs if k.lower() not in ("apikey", "adjusted")]
-    return Question(segments, tuple(sorted([*kept, ("adjusted", "false")])))
+    return segments, [(k, v) for k, v in pairs if k.lower() != "apikey"]
 
 
 def _same_endpoint(asked: tuple[str, ...], found: tuple[str, ...]) -> bool:
@@ -196,7 +207,7 @@ def read_page(body: bytes, call: Call, hide: str = "") -> Page:
 def _envelope(body: bytes, call: Call) -> Envelope:
     try:
         return _ENVELOPE.decode(body)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         kind = "is a web page" if body.lstrip()[:1] == b"<" else f"cannot be read: {error}"
     raise unreadable(call, kind)
 
@@ -226,7 +237,7 @@ def said(body: bytes, hide: str = "") -> str | None:
     """The vendor's words in the body of a refusal; None if it is not the vendor's form."""
     try:
         return _said(_ENVELOPE.decode(body), hide)
-    except _MALFORMED:
+    except MALFORMED:
         return None
 
 
@@ -238,7 +249,7 @@ def clean(text: str, hide: str = "", longest: int = 200) -> str:
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
-def not_entitled(call: Call, words: str) -> NotEntitled:
+def not_entitled(call: AnyCall, words: str) -> NotEntitled:
     return NotEntitled(
         f"The vendor account is not entitled to {call}: {words or 'no reason given'}",
         "Ask for a span that the plan includes, or change the plan.",

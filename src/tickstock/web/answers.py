@@ -47,6 +47,10 @@ STATUS: tuple[tuple[type[TickStockError], int], ...] = (
 """HTTP status by class, the first that fits; 500 for the rest."""
 
 
+BESIDE = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
+"""A part that could not be had leaves what is shown as it is: the note comes on top of the page."""
+
+
 def status_of(error: TickStockError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
@@ -87,7 +91,7 @@ def sign_in_first(visit: Visit, back: str) -> Response:
         answer: Response = visit.page("sign_in.html", 401, back=back, error=None, name="")
     elif visit.kind == "part":
         link = f"/sign-in?{urlencode({'next': back})}"
-        answer = HTMLResponse(render("signed_out.html", link=link), 401)
+        answer = HTMLResponse(render("signed_out.html", link=link), 401, BESIDE)
     else:
         answer = _say(visit, 401, "SignInNeeded", "Nobody is signed in.", "POST /sign-in first.")
     answer.headers["www-authenticate"] = 'Session realm="tickstock"'
@@ -98,6 +102,7 @@ def _say(visit: Visit, status: int, kind: str, what: str, hint: str) -> Response
     if visit.kind == "json":
         body = {"error": kind, "what": what, "hint": hint, "message": f"{what} {hint}".strip()}
         return JSONResponse(body, status)
-    template = "note.html" if visit.kind == "part" else "error.html"
+    if visit.kind == "part":
+        return HTMLResponse(render("note.html", what=what, hint=hint), status, BESIDE)
     context = {"visit": visit, "status": status, "what": what, "hint": hint}
-    return HTMLResponse(render(template, **context), status)
+    return HTMLResponse(render("error.html", **context), status)

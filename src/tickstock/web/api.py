@@ -184,6 +184,30 @@ def retry(visit: Visit) -> Response:
     return JSONResponse(progress_as_dict(_progress(visit)))
 
 
+def pause(visit: Visit) -> Response:
+    """Ask nothing more for a load until it is resumed."""
+    load = _progress(visit).load
+    if visit.tick.steering.pause(load.id):
+        visit.note("pause", f"{load.id} {load.title}")
+    return JSONResponse(progress_as_dict(_progress(visit)))
+
+
+def resume(visit: Visit) -> Response:
+    """Go on with a paused load."""
+    load = _progress(visit).load
+    if visit.tick.steering.resume(load.id):
+        visit.note("resume", f"{load.id} {load.title}")
+    return JSONResponse(progress_as_dict(_progress(visit)))
+
+
+def clone(visit: Visit) -> Response:
+    """A new load for the same request, planned as of now; the answer is the new load."""
+    load = _progress(visit).load
+    made = visit.tick.steering.clone(load.id, visit.who.name if visit.who else "")
+    visit.note("clone", f"{load.id} as {made.id} {made.title}")
+    return JSONResponse(progress_as_dict(visit.tick.loads.progress(made.id)), 201)
+
+
 def _progress(visit: Visit) -> Progress:
     tick = visit.tick
     return tick.loads.progress(tick.loads.find(visit.path("id")))
@@ -217,6 +241,7 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
         "job_id": load.client_id,
         "title": load.title,
         "state": load.state.value,
+        "paused": progress.paused,
         "message": load.message,
         "requested_by": load.requested_by,
         "request": load.request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -40,7 +41,7 @@ def show(visit: Visit) -> Response:
     """The heat map of a universe."""
     universe, timeframe = visit.query("universe").strip(), visit.query("timeframe", "day")
     duration = visit.query("for")
-    context = {
+    context: dict[str, Any] = {
         "universe": universe, "timeframe": timeframe, "duration": duration,
         "durations": DURATIONS, "names": visit.tick.universes.list(), "causes": CAUSES,
     }  # fmt: skip
@@ -71,7 +72,7 @@ def _view(visit: Visit, universe: str, timeframe: str, duration: str) -> dict[st
         "rows": rows,
         "more": max(0, len(strip.symbols) - MOST_SYMBOLS),
         "held": found.grid.held.count(),
-        "expected": found.grid.expected.count(),
+        "expected": found.grid.expected.count() + found.unasked,
         "holes": holes,
         "unknown": found.unknown,
     }

@@ -110,6 +110,30 @@ def retry(visit: Visit) -> Response:
     return visit.go(f"/jobs/{load.id}")
 
 
+def pause(visit: Visit) -> Response:
+    """Ask nothing more for a load until it is resumed."""
+    load = _progress(visit).load
+    if visit.tick.steering.pause(load.id):
+        visit.note("pause", f"{load.id} {load.title}")
+    return visit.go(f"/jobs/{load.id}")
+
+
+def resume(visit: Visit) -> Response:
+    """Go on with a paused load."""
+    load = _progress(visit).load
+    if visit.tick.steering.resume(load.id):
+        visit.note("resume", f"{load.id} {load.title}")
+    return visit.go(f"/jobs/{load.id}")
+
+
+def clone(visit: Visit) -> Response:
+    """A new load for the same request, planned as of now."""
+    load = _progress(visit).load
+    made = visit.tick.steering.clone(load.id, visit.who.name if visit.who else "")
+    visit.note("clone", f"{load.id} as {made.id} {made.title}")
+    return visit.go(f"/jobs/{made.id}")
+
+
 def _progress(visit: Visit) -> Progress:
     tick = visit.tick
     return tick.loads.progress(tick.loads.find(visit.path("id")))

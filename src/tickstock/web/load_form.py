@@ -105,8 +105,8 @@ class LoadForm:
             refresh=not self.missing_only,
         )
 
-    def command(self) -> str:
-        """The command line that does the same."""
+    def command(self) -> list[str]:
+        """The words of the command line that does the same, quoted for a shell."""
         words = ["tickstock", "load"]
         words += ["--csv", self.csv] if self.source == CSV else [self.expression or self.universe]
         if self.by_dates:
@@ -115,7 +115,8 @@ class LoadForm:
             words += ["--for", self.duration]
         if self.timeframes != ("day",):
             words += ["--timeframes", ",".join(self.timeframes)]
-        return shlex.join(words + (["--refresh"] if not self.missing_only else []))
+        words += [] if self.missing_only else ["--refresh"]
+        return [shlex.quote(word) for word in words]
 
     def address(self) -> str:
         """The page with this form."""
@@ -163,4 +164,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
-

@@ -52,6 +52,8 @@ def _request(visit: Visit) -> LoadRequest:
     if bool(universe) == bool(csv):
         raise BadInput("Give universe_key or csv_file.", "Say etf_universe:core_etfs.")
     loads, years = visit.tick.loads, visit.field("years")
+    # What clients write may be a key alone, or a union `SPY:nasdaq100`.
+    symbols = visit.tick.universes.client_members(universe) if universe else ()
     duration = visit.field("duration") or (None if years else "1y")
     first, last = None, None
     if duration is None:
@@ -61,6 +63,7 @@ def _request(visit: Visit) -> LoadRequest:
         first, last = span.start, span.last
     return loads.request(
         universe,
+        symbols=symbols,
         csv=csv or None,
         duration=duration,
         first=first,

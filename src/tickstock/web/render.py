@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 import jinja2
 
@@ -27,7 +28,7 @@ def templates() -> jinja2.Environment:
     env.globals["static"] = address
     env.filters.update(
         n=number, ago=ago, time=time_text, lasts=duration_text, words=words, size=size_text,
-        plural=plural,
+        plural=plural, plain=unquote,
     )  # fmt: skip
     return env
 

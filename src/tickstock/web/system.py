@@ -17,7 +17,9 @@ def home(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """How the installation is doing."""
     log = visit.desk.access.log() if visit.may("admin") else None
-    return visit.page("system.html", system=look(visit.tick.database, visit.tick.settings), log=log)
+    found = look(visit.tick.database, visit.tick.settings)
+    schedules = visit.tick.schedules.planned()
+    return visit.page("system.html", system=found, schedules=schedules, log=log)
 
 
 def healthz(visit: Visit) -> Response:

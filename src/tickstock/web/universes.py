@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Any
 
 from starlette.responses import Response
 
@@ -30,14 +32,26 @@ def rows(visit: Visit) -> Response:
 def _list(visit: Visit, template: str) -> Response:
     text = visit.query("q").strip()
     found = search(visit.tick.universes.list(), text, MOST_LINES)
-    return visit.page(template, found=found, text=text)
+    checked = _health(visit) if visit.query("check") else {"findings": None}
+    return visit.page(template, found=found, text=text, **checked)
+
+
+def health(visit: Visit) -> Response:
+    """Everything that the health check finds; apart, because with many universes it takes long."""
+    return visit.page("health.html", **_health(visit))
+
+
+def _health(visit: Visit) -> dict[str, Any]:
+    findings = visit.tick.universes.validate(datetime.now(UTC))
+    return {"findings": findings, "counts": Counter(f.severity.value for f in findings)}
 
 
 def show(visit: Visit) -> Response:
     """One universe: members now or on a day, which part let each in, and every change."""
     ref, as_of = visit.path("ref"), visit.query("as_of")
     revisions = history(visit.tick, ref)
-    universe, found, error = None, None, None
+    universe, found = None, None
+    error: TickStockError | None = None
     try:
         universe = visit.tick.universes.get(ref)
         found = _members(visit, ref, as_of)
@@ -70,9 +84,7 @@ def _members(visit: Visit, ref: str, as_of: str) -> Evaluation:
     return visit.tick.universes.evaluate(f"{ref} @ {day}")
 
 
-def _in_order(
-    universe: Universe | None, found: Evaluation | None, as_of: str
-) -> tuple[str, ...]:
+def _in_order(universe: Universe | None, found: Evaluation | None, as_of: str) -> tuple[str, ...]:
     """The members as stored, where that is what is shown; else by name."""
     if found is None:
         return universe.symbols if universe and not as_of else ()

@@ -6,6 +6,7 @@ Handlers are plain functions that run in a thread, because the service waits for
 from __future__ import annotations
 
 import enum
+import hmac
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ class Rule:
     """One route, and who may use it: `role` None is everybody, also without signing in.
 
     `form_at` is the page on which the fields of this route's form are typed; there they are shown
-    again when the session ended in between.
+    again when the session ended in between. With `token`, programs that cannot sign in may show
+    the metrics token of the settings instead, as a bearer token.
     """
 
     method: str
@@ -117,6 +119,7 @@ class Rule:
     role: Role | None
     kind: Kind = Kind.PAGE
     form_at: str = ""
+    token: bool = False
 
 
 def endpoint(rule: Rule) -> Callable[[Request], Any]:
@@ -137,7 +140,7 @@ def endpoint(rule: Rule) -> Callable[[Request], Any]:
 def _answer(rule: Rule, visit: Visit) -> Response:
     try:
         visit = _with_visitor(visit)
-        if rule.role is not None:
+        if rule.role is not None and not (rule.token and _shows_token(visit)):
             if visit.who is None:
                 return answers.sign_in_first(visit, _back(rule, visit))
             if not visit.may(rule.role):
@@ -149,6 +152,14 @@ def _answer(rule: Rule, visit: Visit) -> Response:
     except Exception:
         log.exception("%s %s failed", rule.method, visit.request.url.path)
         return answers.of_fault(visit)
+
+
+def _shows_token(visit: Visit) -> bool:
+    wanted = visit.tick.settings.metrics_token
+    kind, _, shown = visit.request.headers.get("authorization", "").partition(" ")
+    if wanted is None or kind.lower() != "bearer":
+        return False
+    return hmac.compare_digest(shown.strip().encode(), wanted.get_secret_value().encode())
 
 
 def _with_visitor(visit: Visit) -> Visit:

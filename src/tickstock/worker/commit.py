@@ -10,12 +10,15 @@ import numpy as np
 import psycopg
 import structlog
 
+from tickstock.failpoints import reach
 from tickstock.loading.judge import Targets, Verdict, judge
-from tickstock.model import Answer, Flags, Gain, Ints, Timeframe
+from tickstock.loading.truncation import MOST_DEPTH
+from tickstock.model import Answer, Call, Flags, Gain, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import union
-from tickstock.store import bars, coverage, ledger
+from tickstock.store import bar_history, bars, coverage, doubts, ledger
 from tickstock.store.database import Database
+from tickstock.store.flat_files import note_file
 from tickstock.store.ledger import Finished, Lease
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -44,22 +47,44 @@ def commit(
     database: Database, batch: Sequence[Fetched], calendar: Calendar, now: datetime
 ) -> Committed:
     """Write a batch in one transaction; calls that are no longer ours are left out."""
+    reach("commit.judge")
     judged = [(f, judge(f.answer, f.targets, calendar, now)) for f in batch]
-    with database.transaction() as connection:
+    reach("commit.judged")
+    with database.brief() as connection:
+        reach("commit.begun")
         mine = ledger.fence_check(connection, [f.lease for f in batch])
+        reach("commit.fence_checked")
         ours = [(f, v) for f, v in judged if f.lease.id in mine]
         # Of all timeframes at once: locks taken in two rounds could deadlock with another worker's.
         bars.lock_instruments(connection, sorted({i for _, v in ours for i, _ in v.asked}))
+        reach("commit.locked")
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
             done += _write(connection, timeframe, part)
+        reach("commit.written")
         if done:
             ledger.finish_calls(connection, done)
+            ledger.add_parts(connection, _cut_off(ours), deeper=1)
+        reach("commit.finished")
+    reach("commit.committed")
     for fetched, verdict in ours:
         _tell_strays(fetched, verdict)
     refused = tuple(f.lease.id for f in batch if f.lease.id not in mine)
     return Committed(sum(d.rows_new for d in done), sum(d.rows_changed for d in done), refused)
+
+
+def _cut_off(ours: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Call]]:
+    """Parts of answers that look cut off, to be asked again; not for ever."""
+    found = [
+        (fetched.lease.id, call)
+        for fetched, verdict in ours
+        for call in verdict.again
+        if fetched.lease.depth < MOST_DEPTH
+    ]
+    for _, call in found:
+        log.warning("answer looks cut off, asked again", call=str(call))
+    return found
 
 
 def _tell_strays(fetched: Fetched, verdict: Verdict) -> None:
@@ -76,9 +101,16 @@ def _write(
     gains = [gain for _, verdict in part for gain in verdict.gains]
     coverage.refuse_mixed_origins(connection, {(g.instrument_id, g.origin) for g in gains})
     rows, owner = _rows(part)
+    reach("commit.origins_checked")
     written = bars.write_rows(connection, timeframe, rows)
+    reach("commit.bars_written")
+    doubts.note_doubts(connection, timeframe, rows, written)
+    bar_history.note_late(connection, timeframe, rows.pick(written.new))
     _set_aside(connection, timeframe, part)
+    _note_files(connection, part)
+    reach("commit.set_aside")
     coverage.add_coverage(connection, timeframe, _merged(gains, rows.instrument, written.new))
+    reach("commit.covered")
     holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
     coverage.replace_holes(connection, timeframe, asked, [holes[k] for k in sorted(holes)])
     new = np.bincount(owner[written.new], minlength=len(part)).tolist()
@@ -107,9 +139,7 @@ def _rows(part: Sequence[tuple[Fetched, Verdict]]) -> tuple[bars.Rows, Ints]:
 
 def _wanted(answer: Answer, instrument: Ints, rows: Ints) -> bars.Rows:
     b = answer.bars
-    every = bars.Rows(
-        instrument, b.at, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
-    )
+    every = bars.Rows(instrument, b.at, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades)
     return every.pick(rows)
 
 
@@ -120,6 +150,12 @@ def _set_aside(
         if len(verdict.quarantined):
             rows = _wanted(fetched.answer, verdict.instrument, verdict.quarantined)
             bars.keep_quarantined(connection, timeframe, rows, verdict.reasons, fetched.lease.id)
+
+
+def _note_files(connection: Connection, part: Sequence[tuple[Fetched, Verdict]]) -> None:
+    for fetched, _ in part:
+        if fetched.answer.etag and note_file(connection, fetched.answer):
+            log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
 
 
 def _merged(gains: Sequence[Gain], instrument: Ints, new: Flags) -> list[Gain]:

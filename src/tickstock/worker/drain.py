@@ -11,25 +11,30 @@ import contextlib
 import random
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
 from tickstock.errors import (
+    Conflict,
     CredentialsRefused,
+    DatabaseRefused,
     DatabaseUnavailable,
     NotEntitled,
-    Terminal,
     TickStockError,
     Transient,
     VendorThrottled,
+    VendorUnreadable,
 )
-from tickstock.loading.judge import Targets, failure_holes
-from tickstock.model import Call, HoleCause, Timeframe
+from tickstock.failpoints import reach
+from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
+from tickstock.loading.judge import Target, Targets, failure_holes, targets_of
+from tickstock.model import Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
-from tickstock.store import coverage, ledger
+from tickstock.spans import Span, subtract
+from tickstock.store import bars, coverage, ledger
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
@@ -40,13 +45,25 @@ log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+AGAIN = (Transient, DatabaseRefused, Conflict)
+"""Errors after which a call is asked again, up to the policy's attempts. That includes a full disk,
+which somebody may have emptied by then."""
+NO_ATTEMPT = (VendorThrottled, DatabaseUnavailable)
+"""Errors that are nothing against the call: they do not count as an attempt."""
+LOOK_SECONDS = 1.0
+"""How often to look for calls that others handed back, or that waited for their time."""
+STOP_PATIENCE = 3.0
+"""Seconds that somebody who said stop waits for a database that is away."""
+CLASHES = 5
+"""How often one piece of work in the database may clash with another's before it is an error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How hard to try. Times in seconds."""
 
     lease: float = 30.0
-    concurrency: int = 16
+    concurrency: int = 64
     batch: int = 50
     attempts: int = 5
     backoff: float = 1.0
@@ -75,17 +92,38 @@ class Drain:
     policy: Policy = field(default_factory=Policy)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     dice: random.Random = field(default_factory=random.Random)
+    share: Callable[[], int] | None = None
+    """How many calls this load may have in hand now; without it, the policy's `concurrency`."""
+    count: Callable[[str, str, int], None] = lambda *_: None
+    """Told what happens, for metrics: the name of a sum, its label, and how much to add."""
     committed: int = 0
+    failed: int = 0
+    _heart: Heartbeat | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: asyncio.Queue[Fetched | None] = field(default_factory=asyncio.Queue)
-    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    _targets: dict[Timeframe, Targets] = field(default_factory=dict)
+    _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
+    _fetching: set[Lease] = field(default_factory=set)
+    _targets: dict[Timeframe, tuple[Target, ...]] = field(default_factory=dict)
+    _met: dict[Timeframe, Met] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _uncommitted: int = 0
+    _refused: CredentialsRefused | None = None
     _crash: BaseException | None = None
+    _outage_told: float = -1.0
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether the vendor refused the key, or calls failed and none was answered."""
+        return self._refused is not None or (self.failed > 0 and not self.committed)
 
     def stop(self) -> None:
         self._stopping.set()
+        self._changed.set()
+
+    def look(self) -> None:
+        """Something happened to the load elsewhere: see at once which calls are still ours."""
+        if self._heart is not None:
+            self._heart.beat_now()
         self._changed.set()
 
     async def run(self) -> None:
@@ -93,19 +131,25 @@ class Drain:
 
         Raises:
             DatabaseUnavailable: the database stayed away for longer than the policy's patience.
+            Exception: whatever was not foreseen, after the other calls were handed back. The call
+                that it happened to is asked again, up to the policy's attempts.
         """
         lease = timedelta(seconds=self.policy.lease)
         self._targets = await self._patiently(self._read_targets)
-        with Heartbeat(self.database, lease, self._lost) as heart:
+        async with Heartbeat(self.database, lease, self._lost) as heart:
+            self._heart = heart
             committer = asyncio.create_task(self._commit_all(heart))
             try:
                 await self._claim_all(heart, committer)
             finally:
                 await self._wind_up(heart, committer)
+        if self._crash is not None:
+            raise self._crash
 
     async def _claim_all(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
-        while not self._stopping.is_set() and not committer.done() and self._crash is None:
-            free = self.policy.concurrency - len(self._tasks)
+        while not (self._stopping.is_set() or committer.done() or self._crash or self._refused):
+            most = self.share() if self.share else self.policy.concurrency
+            free = most - len(self._tasks)
             if self._uncommitted >= 2 * self.policy.batch:
                 free = 0
             claimed = await self._patiently(self._claim, free) if free > 0 else []
@@ -114,37 +158,75 @@ class Drain:
             if claimed:
                 continue
             if self._tasks or self._uncommitted:
-                await self._nap(self.policy.lease / 3)
+                await self._nap(LOOK_SECONDS)
                 continue
             wait = await self._patiently(self._wait_for_more)
             if wait is None:
                 return
-            await self._nap(min(wait, self.policy.lease / 3))
+            await self._nap(min(wait, LOOK_SECONDS))
 
     def _start(self, lease: Lease, heart: Heartbeat) -> None:
+        # After a freeze we may meet calls whose lease we have lost ourselves.
+        self._lost([older for older in self._fetching if older.id == lease.id])
         heart.hold(lease)
-        task = asyncio.create_task(self._fetch(lease, heart))
-        self._tasks[lease.id] = task
+        self._fetching.add(lease)
+        task = asyncio.create_task(self._ask(lease, heart))
+        self._tasks[lease] = task
 
         def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.pop(lease.id, None)
-            if task.cancelled():
-                heart.drop(lease)
-            elif error := task.exception():
+            del self._tasks[lease]
+            self._fetching.discard(lease)
+            if not task.cancelled() and (error := task.exception()):
                 self._crash = error
             self._changed.set()
 
         task.add_done_callback(ended)
 
-    async def _fetch(self, lease: Lease, heart: Heartbeat) -> None:
+    async def _ask(self, lease: Lease, heart: Heartbeat) -> None:
+        """Fetch one call, and settle what is not an answer."""
         try:
-            answer = await self.source.fetch(lease.call, self.gate)
-        except TickStockError as e:
+            fetched = await self._fetch(lease)
+        except CredentialsRefused as error:
+            self._refused = error  # every call would meet it: see _wind_up
+        except Exception as error:
             heart.drop(lease)
-            await self._patiently(self._give_up, lease, e)
-            return
-        self._uncommitted += 1
-        self._ready.put_nowait(Fetched(lease, answer, self._targets[lease.call.timeframe]))
+            await self._patiently(self._give_up, [lease], self._told(lease, error))
+        else:
+            self._uncommitted += 1
+            self._ready.put_nowait(fetched)
+
+    async def _fetch(self, lease: Lease) -> Fetched:
+        reach("drain.fetch")
+        try:
+            self._refuse_known(lease.call)
+            answer = await self.source.fetch(lease.call, self.gate)
+        except TickStockError as error:
+            self.count("answers", type(error).__name__, 1)
+            raise
+        finally:
+            self._fetching.discard(lease)
+        self.count("answers", "bars" if len(answer.bars) else "empty", 1)
+        reach("drain.fetched")
+        return Fetched(lease, answer, self._targets_of(lease.call))
+
+    def _refuse_known(self, call: Call) -> None:
+        """Raise NotEntitled for days that the account was refused in calls for other symbols."""
+        if is_refused(call, self._met.get(call.timeframe, Met())):
+            raise NotEntitled(
+                f"The vendor account is not entitled to {call}: calls for other symbols told.",
+                "Ask for a span that the plan includes, or change the plan.",
+            )
+
+    def _told(self, lease: Lease, error: Exception) -> TickStockError:
+        """The error as the ledger gets it. One that nobody foresaw ends this drain."""
+        if isinstance(error, TickStockError):
+            return error
+        log.error("unforeseen error", call=str(lease.call), exc_info=error)
+        self._crash = error
+        return VendorUnreadable(
+            f"The answer for {lease.call} met an error inside TickStock ({type(error).__name__}).",
+            "The log has the details; please report it.",
+        )
 
     async def _commit_all(self, heart: Heartbeat) -> None:
         """Commit what has arrived, in batches, until the end mark."""
@@ -161,22 +243,27 @@ class Drain:
             return
         try:
             done = await self._patiently(commit, self.database, batch, self.calendar, self.clock())
-        except Terminal as e:
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
             # One answer that the database cannot take must not take the others with it.
             if len(batch) > 1:
                 for fetched in batch:
                     await self._commit([fetched], heart)
                 return
-            await self._patiently(self._give_up, batch[0].lease, e)
+            lease = batch[0].lease
+            await self._patiently(self._give_up, [lease], self._told(lease, error))
         else:
+            reach("drain.committed")
             self._note(done, len(batch))
-        for fetched in batch:
-            heart.drop(fetched.lease)
+        heart.drop(*(fetched.lease for fetched in batch))
         self._uncommitted -= len(batch)
         self._changed.set()
 
     def _note(self, done: Committed, size: int) -> None:
         self.committed += size - len(done.refused)
+        self.count("bars", "new", done.rows_new)
+        self.count("bars", "changed", done.rows_changed)
         if done.refused:
             log.warning("late commit refused", load=str(self.load_id), calls=len(done.refused))
 
@@ -187,95 +274,138 @@ class Drain:
         self._changed.clear()
 
     async def _wind_up(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
-        """Commit what has arrived, hand the rest back, and say what went wrong."""
+        """Commit what has arrived, and hand back what has not, or fail it with the rest."""
+        self._stopping.set()  # whatever it was that ended the claiming
         tasks = list(self._tasks.values())
-        held = [lease for lease in heart.held() if lease.id in self._tasks]
-        for task in tasks:
-            task.cancel()
+        self._lost(list(self._fetching))
         await asyncio.gather(*tasks, return_exceptions=True)
         self._ready.put_nowait(None)
-        await committer
-        if held:
-            await self._patiently(self._hand_back, held)
-        if self._crash is not None:
-            raise self._crash
+        (error,) = await asyncio.gather(committer, return_exceptions=True)
+        self._crash = self._crash or error
+        left = heart.held()
+        if self._refused is not None:
+            await self._patiently(self._give_up, left, self._refused)
+        elif left:
+            await self._patiently(self._hand_back, left)
 
     # -- what runs in a thread ----------------------------------------------------------------
     def _claim(self, most: int) -> list[Lease]:
         lease = timedelta(seconds=self.policy.lease)
-        with self.database.transaction() as connection:
-            return ledger.claim(connection, self.load_id, self.worker, most, lease)
+        reach("drain.claim")
+        with self.database.brief() as connection:
+            found = ledger.claim(connection, self.load_id, self.worker, most, lease)
+        reach("drain.claimed")
+        return found
 
-    def _read_targets(self) -> dict[Timeframe, Targets]:
-        with self.database.transaction() as connection:
-            items = ledger.items(connection, self.load_id)
-        found: dict[Timeframe, dict[str, Any]] = {}
-        for item in items:
-            found.setdefault(item.timeframe, {})[item.symbol] = item.target
-        return dict(found)
+    def _read_targets(self) -> dict[Timeframe, tuple[Target, ...]]:
+        reach("drain.targets")
+        with self.database.brief() as connection:
+            return ledger.targets(connection, self.load_id)
+
+    def _targets_of(self, call: Call) -> Targets:
+        return targets_of(call, self._targets[call.timeframe])
 
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""
-        with self.database.transaction() as connection:
+        reach("drain.look")
+        with self.database.brief() as connection:
             count, wait = ledger.open_calls(connection, self.load_id)
-        return wait + 0.01 if count else None
+            if count:
+                ledger.end_silent_copies(connection)
+            paused = ledger.is_paused(connection, self.load_id)
+        return wait + 0.01 if count and not paused else None
 
-    def _give_up(self, lease: Lease, error: TickStockError) -> None:
-        """Postpone or fail a call, by the class of its error."""
-        final = not isinstance(error, Transient) or (
-            lease.attempt >= self.policy.attempts and not isinstance(error, VendorThrottled)
-        )
-        log.warning("call not answered", call=str(lease.call), error=str(error), final=final)
-        with self.database.transaction() as connection:
-            if not final:
-                delay = self.policy.delay(lease.attempt, self.dice)
-                refund = isinstance(error, VendorThrottled)
-                if isinstance(error, VendorThrottled) and error.retry_after is not None:
-                    delay = timedelta(seconds=error.retry_after)
-                ledger.postpone(connection, lease, delay, error, refund=refund)
-                return
-            if not ledger.fail(connection, lease, error):
-                return
-            failed = [lease.call]
+    def _give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
+        """Postpone or fail calls, by the class of the error."""
+        with self.database.brief() as connection:
+            failed = [call for x in leases for call in self._fails(connection, x, error)]
             if isinstance(error, CredentialsRefused):
                 failed += ledger.fail_rest(connection, self.load_id, error)
-            self._mark_failed(connection, failed, error)
+            if failed:
+                self._mark_failed(connection, failed, error)
+            reach("drain.giving_up")
+        self.failed += len(failed)
+        reach("drain.given_up")
+
+    def _fails(self, connection: Any, lease: Lease, error: TickStockError) -> list[Call]:
+        """Fail the call for good, if that is what the error means, or have it asked again, or its
+        parts. Answers what has failed."""
+        free = isinstance(error, NO_ATTEMPT)
+        again = isinstance(error, AGAIN) and (free or lease.attempt < self.policy.attempts)
+        log.warning("call not answered", call=str(lease.call), error=str(error), final=not again)
+        if isinstance(error, NotEntitled):
+            return self._refused_parts(connection, lease, error)
+        if not again:
+            return [lease.call] if ledger.fail(connection, lease, error) else []
+        delay = self.policy.delay(lease.attempt, self.dice)
+        if isinstance(error, VendorThrottled) and error.retry_after is not None:
+            delay = timedelta(seconds=error.retry_after)
+        ledger.postpone(connection, lease, delay, error, refund=free)
+        return []
+
+    def _refused_parts(self, connection: Any, lease: Lease, error: NotEntitled) -> list[Call]:
+        """Have those parts asked that the account may be entitled to; answers the others."""
+        call = lease.call
+        if not ledger.fail(connection, lease, error):
+            return []
+        met = self._met[call.timeframe] = ledger.met(connection, self.load_id, call.timeframe)
+        parts = parts_of_refused(call, met, self.calendar)
+        ledger.replace_call(connection, lease, parts)
+        rest = subtract([call.span], [part.span for part in parts])
+        return [replace(call, span=span) for span in rest]
 
     def _mark_failed(self, connection: Any, calls: Sequence[Call], error: TickStockError) -> None:
         entitled = isinstance(error, NotEntitled)
         cause = HoleCause.NOT_ENTITLED if entitled else HoleCause.FAILED
-        for timeframe in {c.timeframe for c in calls}:
-            targets = self._targets[timeframe]
-            holes = {
-                (h.instrument_id, h.span): h
-                for c in calls
-                if c.timeframe is timeframe
-                for h in failure_holes(c, targets, cause, str(error)[:500], self.clock())
-            }
-            asked = list(holes)
-            coverage.replace_holes(connection, timeframe, asked, list(holes.values()))
+        found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
+        for call in calls:
+            targets = self._targets_of(call)
+            for hole in failure_holes(call, targets, cause, str(error)[:500], self.clock()):
+                found.setdefault(call.timeframe, {})[hole.instrument_id, hole.span] = hole
+        bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
+        for timeframe, holes in found.items():
+            coverage.replace_holes(connection, timeframe, list(holes), list(holes.values()))
 
     # -- leases -----------------------------------------------------------------------------
-    def _lost(self, ids: set[int]) -> None:
-        for id_ in ids:
-            if task := self._tasks.get(id_):
-                task.cancel()
+    def _lost(self, leases: Sequence[Lease]) -> None:
+        """End the fetching of calls that are no longer ours; what is being settled goes on."""
+        for lease in self._fetching.intersection(leases):
+            self._tasks[lease].cancel()
 
     def _hand_back(self, leases: Sequence[Lease]) -> None:
-        with self.database.transaction() as connection:
+        reach("drain.hand_back")
+        with self.database.brief() as connection:
             ledger.hand_back(connection, leases)
+            reach("drain.handing_back")
+        reach("drain.handed_back")
 
     async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a thread; wait for a database that is away, to a limit."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + self.policy.database_patience
-        pause = 0.1
+        """Run `work` in a thread; wait for a database that is away, to a limit, and do it again
+        when it clashed with the work of others (a deadlock, a row that was there first)."""
+        away_since: float | None = None  # not since we began: we may have been frozen meanwhile
+        clashes, pause = 0, 0.1
         while True:
             try:
                 return await asyncio.to_thread(work, *args, **kwargs)
             except DatabaseUnavailable as e:
-                if loop.time() + pause > give_up:
+                away_since = away_since or asyncio.get_running_loop().time()
+                if not self._still_patient(away_since, pause):
                     raise
-                log.warning("database away", error=str(e))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                self._tell_outage(e)
+            except (Transient, Conflict):
+                clashes += 1
+                if clashes == CLASHES:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def _still_patient(self, since: float, pause: float) -> bool:
+        patience = STOP_PATIENCE if self._stopping.is_set() else self.policy.database_patience
+        return asyncio.get_running_loop().time() + pause < since + patience
+
+    def _tell_outage(self, error: DatabaseUnavailable) -> None:
+        """At most a line a second, however many wait."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._outage_told + 1.0:
+            self._outage_told = now
+            log.warning("database away", error=str(error))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from tickstock.failpoints import reach
 from tickstock.store import budget
 from tickstock.store.database import Database
+from tickstock.vendors import Gate
+from tickstock.worker.turns import Turns
 
 MARGIN = 1.05
 """Grants are paced this much slower than the limit: the vendor's clock is not ours."""
@@ -45,12 +49,16 @@ class SharedGate:
         self._window = window if calls_per_minute else 1.0
         self._clock = clock
         self._grants: deque[float] = deque()
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._held_until = 0.0
 
-    async def enter(self) -> None:
-        """Wait until one request may be sent; who came first goes first."""
-        async with self._turn:
+    def of(self, who: Hashable, priority: int) -> Gate:
+        """The gate as `who` meets it: the most urgent go first, all of one priority in turn."""
+        return _Ticket(self, who, priority)
+
+    async def enter(self, who: Hashable = None, priority: int = 0) -> None:
+        """Wait until one request may be sent."""
+        async with self._turns.take(who, priority):
             while not await self._granted():
                 pass
 
@@ -87,9 +95,29 @@ class SharedGate:
 
     def _take(self, n: int) -> float:
         spacing, late = timedelta(seconds=self._spacing), timedelta(seconds=self._late)
-        with self._database.transaction() as connection:
-            return budget.take(connection, self._vendor, n, spacing, late)
+        reach("budget.take")
+        with self._database.brief() as connection:
+            wait = budget.take(connection, self._vendor, n, spacing, late)
+        reach("budget.taken")
+        return wait
 
     def _push_back(self, delay: timedelta) -> None:
-        with self._database.transaction() as connection:
+        reach("budget.push_back")
+        with self._database.brief() as connection:
             budget.push_back(connection, self._vendor, delay)
+        reach("budget.pushed_back")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    """A gate for one of those who share it."""
+
+    gate: SharedGate
+    who: Hashable
+    priority: int
+
+    async def enter(self) -> None:
+        await self.gate.enter(self.who, self.priority)
+
+    async def push_back(self, seconds: float | None) -> None:
+        await self.gate.push_back(seconds)

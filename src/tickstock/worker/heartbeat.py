@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from tickstock.errors import TickStockError
+from tickstock.failpoints import reach
 from tickstock.store import ledger
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
@@ -32,7 +33,8 @@ class Heartbeat:
         self._lost = lost
         self._held: dict[int, Lease] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._ended = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -51,25 +53,35 @@ class Heartbeat:
         with self._lock:
             return list(self._held.values())
 
+    def beat_now(self) -> None:
+        """Look at once which leases are still ours: somebody may have ended or paused the load."""
+        self._wake.set()
+
     async def __aenter__(self) -> Heartbeat:
         self._thread.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stop.set()
+        self._ended = True
+        self._wake.set()
         # It may be waiting for a database that is away; the event loop does not wait with it.
         await asyncio.to_thread(self._thread.join)
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._lease.total_seconds() / 3):
-            leases = self.held()
-            if leases:
+        while True:
+            self._wake.wait(self._lease.total_seconds() / 3)
+            self._wake.clear()
+            if self._ended:
+                return
+            if leases := self.held():
                 self._renew(leases)
 
     def _renew(self, leases: list[Lease]) -> None:
         try:
-            with self._database.transaction() as connection:
+            reach("heartbeat.renew")
+            with self._database.brief() as connection:
                 ours = ledger.renew(connection, leases, self._lease)
+            reach("heartbeat.renewed")
         except TickStockError as e:
             # Not renewed is not yet lost: the fence decides at the commit.
             log.warning("leases not renewed", error=str(e))

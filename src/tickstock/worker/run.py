@@ -9,24 +9,46 @@ import signal
 import socket
 import uuid
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import structlog
-from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
 
-from tickstock.errors import TickStockError
+from tickstock.config import Settings
+from tickstock.errors import BadSetting, TickStockError
+from tickstock.failpoints import reach
 from tickstock.loading.report import Report
 from tickstock.service import TickStock
-from tickstock.service.queue import DRAIN, QUEUE
+from tickstock.service.queue import DRAIN, SILENCE, queue_of
 from tickstock.store import ledger
-from tickstock.vendors import BarSource
-from tickstock.vendors.open import open_source
+from tickstock.store.ledger import Load
+from tickstock.store.listen import LOAD, notifications
+from tickstock.vendors import BarSource, Gate
+from tickstock.vendors.actions import ActionSource
+from tickstock.vendors.open import S3Account, open_source
+from tickstock.worker.actions import Asking
+from tickstock.worker.crew import Crew
 from tickstock.worker.drain import Drain, Policy
 from tickstock.worker.gate import SharedGate
+from tickstock.worker.presence import Counts, Presence
+from tickstock.worker.scheduler import Scheduler
 
 log = structlog.get_logger("tickstock.worker")
 RESCUE_SECONDS = 5.0
 """How often a worker looks for loads whose worker is gone: with leases of 30 s, somebody else
 goes on within 45 s."""
+LOADS_AT_ONCE = 16
+"""Loads that one process works on side by side. They share its calls; when there are more, they
+take turns."""
+QUEUE_CONNECTIONS = 4
+CLEAN_SECONDS = 60.0
+"""How often a worker removes jobs from the queue that nobody needs any more."""
+QUEUE_SECONDS = 5.0
+"""How long the queue waits for a connection: also what a stop may have to wait for."""
+QUEUE_PAUSE = 1.0
+"""Seconds until a queue whose connection broke is opened again."""
 
 SourceFactory = Callable[[TickStock, tuple[str, ...]], BarSource]
 
@@ -36,7 +58,8 @@ def worker_name() -> str:
 
 
 def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
-    """The vendor of the settings. `symbols` is the listing that invented bars are made for."""
+    """The vendor of the settings. `symbols` is the listing that invented bars are made for, and
+    what is read of files."""
     settings = tick.settings
     limits = tick.loads.limits()
     key = settings.massive_api_key
@@ -46,8 +69,17 @@ def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
         base_url=settings.massive_base_url,
         calls_per_minute=limits.calls_per_minute,
         publication_lag=limits.publication_lag,
+        s3=_s3_account(settings),
         symbols=symbols,
     )
+
+
+def _s3_account(settings: Settings) -> S3Account | None:
+    key_id, secret = settings.massive_s3_key_id, settings.massive_s3_secret
+    if key_id is None or secret is None:
+        return None
+    endpoint = settings.massive_s3_endpoint
+    return S3Account(key_id.get_secret_value(), secret.get_secret_value(), endpoint)
 
 
 class Worker:
@@ -62,107 +94,244 @@ class Worker:
         name: str | None = None,
     ) -> None:
         self._tick = tick
-        self._policy = policy or Policy()
+        self._policy = policy or Policy(lease=tick.settings.lease_seconds)
         self._open = source
         self.name = name or worker_name()
-        self._drains: dict[uuid.UUID, Drain] = {}
+        self._drains: dict[uuid.UUID, Drain | None] = {}
+        self._gates: dict[tuple[str, float], SharedGate] = {}
+        self._counts = Counts(tick.database)
+        self._presence = Presence(tick.database, self.name, tick.settings.vendor, self._counts)
         self._stopping = asyncio.Event()
+        self._nudged = asyncio.Event()
 
     def stop(self) -> None:
         """Ask for a graceful end: fetched answers are committed, the rest is handed back."""
         self._stopping.set()
         for drain in self._drains.values():
-            drain.stop()
+            if drain is not None:
+                drain.stop()
 
     async def drain(self, load_id: uuid.UUID) -> Report | None:
-        """Work on one load until no call of it is open; answers the verdict if it was ours."""
+        """Work on one load until no call of it is open; answers the verdict if it was ours.
+
+        Raises BadSetting for a load that was planned for another vendor than this process asks.
+        """
         if load_id in self._drains or self._stopping.is_set():
             return None
-        tick = self._tick
-        symbols = await asyncio.to_thread(self._symbols, load_id)
-        source = self._open(tick, symbols)
-        gate = SharedGate(tick.database, source.name, source.limits.calls_per_minute)
-        drain = Drain(
-            tick.database,
-            source,
-            gate,
-            await asyncio.to_thread(tick.loads.calendar),
-            load_id,
-            self.name,
-            self._policy,
-        )
-        self._drains[load_id] = drain
+        self._drains[load_id] = None
         try:
-            await drain.run()
+            load, symbols = await asyncio.to_thread(self._read, load_id)
+            if load.state.finished or load.paused_at is not None:
+                return None
+            complete = await self._drain(load, symbols)
         finally:
             del self._drains[load_id]
-            await source.close()
-        return await asyncio.to_thread(tick.loads.finish, load_id)
+        if not complete:
+            return None
+        report = await asyncio.to_thread(self._tick.loads.finish, load_id)
+        if report is not None:
+            log.info("load ended", load=str(load_id), state=report.state, message=report.message)
+        return report
+
+    async def leave(self) -> None:
+        """Add what was counted to the sums; after the last `drain`, where `run` is not used."""
+        await self._presence.leave()
 
     async def run(self) -> None:
         """Serve the queue until `stop`."""
-        app = self._queue()
-        async with app.open_async():
-            queue = asyncio.create_task(
-                app.run_worker_async(
-                    queues=[QUEUE],
-                    name=self.name,
-                    concurrency=4,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
-                )
-            )
-            rescue = asyncio.create_task(self._rescue())
-            stop = asyncio.create_task(self._stopping.wait())
-            done, _ = await asyncio.wait({queue, rescue, stop}, return_when="FIRST_COMPLETED")
-            self.stop()
-            queue.cancel()
-            await asyncio.gather(queue, rescue, return_exceptions=True)
-            for task in done - {stop}:
-                task.result()
+        work = (self._serve(), self._take_turns(), self._hear(), self._clean())
+        parts = {asyncio.create_task(part) for part in work}
+        parts.add(asyncio.create_task(self._presence.run(self._stopping)))
+        parts.add(asyncio.create_task(Scheduler(self._tick, self.name).run(self._stopping)))
+        stop = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait({*parts, stop}, return_when=asyncio.FIRST_COMPLETED)
+        self.stop()
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, stop, return_exceptions=True)
+        await self._presence.leave()
+        for task in done - {stop}:
+            task.result()
 
-    def _symbols(self, load_id: uuid.UUID) -> tuple[str, ...]:
+    def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
         with self._tick.database.transaction() as connection:
-            return tuple({i.symbol for i in ledger.items(connection, load_id)})
+            load = ledger.read(connection, load_id)
+            ledger.begin_activity(connection, load_id, self.name)
+            wanted = ledger.targets(connection, load_id)
+            return load, tuple({target.symbol for part in wanted.values() for target in part})
+
+    async def _drain(self, load: Load, symbols: tuple[str, ...]) -> bool:
+        """Bars, then splits and dividends; false when the latter are left to another worker."""
+        tick = self._tick
+        if load.vendor != tick.settings.vendor:
+            raise BadSetting(
+                f"The load {str(load.id)[:8]} was planned for the vendor {load.vendor}, and this "
+                f"process asks {tick.settings.vendor}.",
+                f"Set TICKSTOCK_VENDOR={load.vendor} to work on it.",
+            )
+        calendar = await asyncio.to_thread(tick.loads.calendar)
+        source = self._open(tick, symbols)
+        gate = self._gate(source).of(load.id, load.priority)
+        drain = Drain(
+            tick.database, source, gate, calendar, load.id, self.name, self._policy,
+            share=self._share, count=self._counts.add,
+        )  # fmt: skip
+        self._drains[load.id] = drain
+        if self._stopping.is_set():
+            drain.stop()
+        try:
+            await drain.run()
+            if await asyncio.to_thread(self._is_open, load.id):
+                return False
+            if drain.in_vain:
+                return True  # splits and dividends would meet the same; the next load asks for them
+            return await self._ask_for_actions(load.id, source, gate)
+        finally:
+            await source.close()
+
+    def _gate(self, source: BarSource) -> SharedGate:
+        """One gate for all loads of an account, so that the most urgent call goes first."""
+        key = (source.name, source.limits.calls_per_minute)
+        if key not in self._gates:
+            self._gates[key] = SharedGate(self._tick.database, *key)
+        return self._gates[key]
+
+    def _share(self) -> int:
+        """How many calls each of the loads that are worked on here may have in hand."""
+        return max(1, self._policy.concurrency // max(1, len(self._drains)))
+
+    def _is_open(self, load_id: uuid.UUID) -> bool:
+        with self._tick.database.transaction() as connection:
+            return ledger.open_calls(connection, load_id)[0] > 0
+
+    async def _ask_for_actions(self, load_id: uuid.UUID, source: BarSource, gate: Gate) -> bool:
+        if not isinstance(source, ActionSource):
+            return True
+        asking = Asking(self._tick.actions, source, gate, self.name, self._policy)
+        task = asyncio.create_task(asking.run(load_id))
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else False
+        finally:
+            task.cancel()
+            stop.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
+
+    # -- the queue ---------------------------------------------------------------------------
+    async def _serve(self) -> None:
+        """Be woken by the queue, over a new connection when the old one broke."""
+        while not self._stopping.is_set():
+            try:
+                app = self._queue()
+                async with app.open_async():
+                    await app.run_worker_async(
+                        queues=[queue_of(self._tick.settings.vendor)],
+                        name=self.name,
+                        concurrency=QUEUE_CONNECTIONS,
+                        install_signal_handlers=False,
+                        delete_jobs="successful",
+                        # Its wake-up can be lost between a fetch that found nothing and the wait.
+                        fetch_job_polling_interval=1.0,
+                    )
+            except (ConnectorException, psycopg.Error) as e:
+                log.warning("queue away", error=type(e).__name__)
+            await self._pause(QUEUE_PAUSE)
 
     def _queue(self) -> App:
-        app = App(connector=PsycopgConnector(conninfo=self._tick.database.conninfo))
+        conninfo = self._tick.database.conninfo
+        pool: dict[str, Any] = {"min_size": 1, "max_size": QUEUE_CONNECTIONS}
+        pool["timeout"] = QUEUE_SECONDS
+        app = App(connector=PsycopgConnector(conninfo=conninfo, **pool))
 
-        @app.task(name=DRAIN, queue=QUEUE, pass_context=True)
-        async def drain(_: JobContext, load_id: str) -> None:
-            await self._drain_safely(uuid.UUID(load_id))
+        @app.task(name=DRAIN)
+        async def drain(load_id: str) -> None:
+            # The job is done when it has woken somebody: what comes of the load is the ledger's to
+            # say, and a job that lasted as long as its load would be left by a worker that dies.
+            del load_id
+            reach("queue.job")
+            self._nudged.set()
+            reach("queue.job_done")
 
         return app
 
-    async def _drain_safely(self, load_id: uuid.UUID) -> None:
+    async def _take_turns(self) -> None:
+        """Work on what is open, also what a worker that is gone has left."""
+        crew = Crew(LOADS_AT_ONCE, RESCUE_SECONDS)
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            while not self._stopping.is_set():
+                reach("queue.rescue")
+                self._nudged.clear()
+                turn = crew.turn(await self._workable(), asyncio.get_running_loop().time())
+                for load_id in turn.begin:
+                    task = asyncio.create_task(self._take_part(load_id, crew))
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+                for load_id in turn.hand_back:
+                    if drain := self._drains.get(load_id):
+                        drain.stop()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudged.wait(), RESCUE_SECONDS)
+        finally:
+            await asyncio.gather(*tasks)
+
+    async def _take_part(self, load_id: uuid.UUID, crew: Crew) -> None:
         """A load that cannot be worked on is told in the log; its calls stay in the ledger."""
         try:
-            report = await self.drain(load_id)
+            await self.drain(load_id)
         except TickStockError as e:
             log.error("load not drained", load=str(load_id), error=str(e))
-        else:
-            if report is not None:
-                log.info(
-                    "load ended", load=str(load_id), state=report.state, message=report.message
-                )
+        except Exception:
+            log.exception("load not drained", load=str(load_id))
+        finally:
+            crew.left(load_id, asyncio.get_running_loop().time())
+            self._nudged.set()
 
-    async def _rescue(self) -> None:
-        """Take over what a worker that is gone has left, which no job in the queue stands for."""
+    async def _workable(self) -> dict[uuid.UUID, int]:
+        try:
+            return await asyncio.to_thread(self._find_workable)
+        except TickStockError as e:
+            log.warning("cannot look for loads", error=str(e))
+            return {}
+
+    def _find_workable(self) -> dict[uuid.UUID, int]:
+        with self._tick.database.transaction() as connection:
+            return ledger.workable(connection, [self._tick.settings.vendor])
+
+    async def _hear(self) -> None:
+        """Learn at once that a load which is worked on here was cancelled or paused."""
         while not self._stopping.is_set():
             try:
-                found = await asyncio.to_thread(self._workable)
-            except TickStockError as e:
-                log.warning("cannot look for loads", error=str(e))
-                found = []
-            for load_id in found:
-                await self._drain_safely(load_id)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), RESCUE_SECONDS)
+                async for _, payload in notifications(self._tick.database.conninfo, [LOAD]):
+                    self._look(payload)
+            except (OSError, psycopg.Error) as e:
+                log.warning("notifications away", error=type(e).__name__)
+            await self._pause(QUEUE_PAUSE)
 
-    def _workable(self) -> list[uuid.UUID]:
-        vendors = [self._tick.settings.vendor]
+    def _look(self, payload: str) -> None:
+        for load_id, drain in self._drains.items():
+            if drain is not None and payload in ("", str(load_id)):
+                drain.look()
+
+    async def _clean(self) -> None:
+        """Remove jobs from the queue that stand for nothing any more."""
+        while not self._stopping.is_set():
+            try:
+                await asyncio.to_thread(self._clean_queue)
+            except TickStockError as e:
+                log.warning("queue not cleaned", error=str(e))
+            await self._pause(CLEAN_SECONDS)
+
+    def _clean_queue(self) -> None:
         with self._tick.database.transaction() as connection:
-            return [i for i in ledger.workable(connection, vendors) if i not in self._drains]
+            count = ledger.drop_idle_jobs(connection, DRAIN, SILENCE)
+        if count:
+            log.info("queue cleaned", jobs=count)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -1,0 +1,98 @@
+"""The bridge: all its parts, running side by side until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+from redis.asyncio import Redis
+
+from tickstock.bridge.cancels import Cancels
+from tickstock.bridge.channels import Channels
+from tickstock.bridge.inbox import Inbox
+from tickstock.bridge.intake import Intake
+from tickstock.bridge.mirror import Mirror, Pace
+from tickstock.bridge.news import News
+from tickstock.bridge.steady import Complaints, Session, keep_going
+from tickstock.bridge.stream import Stream
+from tickstock.service import TickStock
+from tickstock.store.listen import LOAD, UNIVERSE, notifications
+
+log = structlog.get_logger("tickstock.bridge")
+GRACE_SECONDS = 5.0
+"""So long a stopping bridge goes on making durable what it has heard."""
+
+
+class Bridge:
+    """Turns messages into durable loads, and mirrors how they fare. Any number may run at once.
+
+    The loads are worked on by workers, here or elsewhere. One instance serves one event loop.
+    """
+
+    def __init__(self, tick: TickStock, redis: Redis, pace: Pace | None = None) -> None:
+        self._tick = tick
+        self._stopping = asyncio.Event()
+        self._complain = Complaints()
+        self._inbox = Inbox()
+        self._intake = Intake(tick, self._inbox, self._complain)
+        self._cancels = Cancels(tick, self._inbox, self._complain)
+        pace = pace or Pace()
+        self._mirror = Mirror(tick, redis, pace)
+        self._news = News(redis)
+        self._channels = Channels(redis, self._inbox, self._cancels, self._mirror.forget)
+        self._stream = Stream(redis, self._inbox, pace.claim)
+
+    def stop(self) -> None:
+        """Ask for a graceful end: what was heard is made durable first."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until `stop`. Neither Redis nor PostgreSQL going away ends it."""
+        ears = [
+            self._task("listening to Redis", self._channels.session),
+            self._task("reading the stream", self._stream.session),
+        ]
+        rest = [
+            asyncio.create_task(self._intake.run()),
+            asyncio.create_task(self._cancels.run()),
+            self._task("mirroring", self._mirror.session),
+            self._task("publishing universes", self._news.session),
+            self._task("listening to PostgreSQL", self._notice),
+        ]
+        try:
+            await self._until_stopped([*ears, *rest])
+        finally:
+            await _end(ears)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._inbox.emptied(), GRACE_SECONDS)
+            await _end(rest)
+            if len(self._inbox):
+                log.error("messages were heard and are lost", messages=len(self._inbox))
+
+    async def _until_stopped(self, parts: list[asyncio.Task[None]]) -> None:
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            done, _ = await asyncio.wait([stop, *parts], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        for part in done - {stop}:
+            part.result()
+
+    def _task(self, part: str, session: Session) -> asyncio.Task[None]:
+        return asyncio.create_task(keep_going(part, session, self._complain))
+
+    async def _notice(self) -> None:
+        """Pass on what PostgreSQL notifies of until the connection breaks, which is raised."""
+        conninfo = self._tick.database.conninfo
+        async for channel, payload in notifications(conninfo, [LOAD, UNIVERSE]):
+            if channel != UNIVERSE:
+                self._mirror.nudge()
+            if channel != LOAD:
+                self._news.add(payload)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,113 @@
+"""`tickstock doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.cli.output import Common, console, print_json
+from tickstock.cli.session import settings_of
+
+MARKS = {
+    "ok": "[green]ok[/]",
+    "warning": "[yellow]warning[/]",
+    "failure": "[red]failure[/]",
+    "skipped": "[dim]skipped[/]",
+}
+WIDTH = 10
+
+
+def doctor(
+    *,
+    ask_vendor: Annotated[
+        bool, Parameter(negative="", help="Also ask the vendor, by one call, if it takes the key.")
+    ] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Check database, schema, clocks, disk, vendor key, workers, loads, queue, sessions, universes.
+
+    Says of each what was found, why it matters and what to do. Nothing is changed. Ends with 1
+    where something does not work; warnings alone end with 0.
+    """
+    from tickstock.service import utc_now
+    from tickstock.service.doctor import Health, examine
+    from tickstock.store.database import Database
+
+    settings = settings_of(common)
+
+    def open_database() -> Any:
+        uri = settings.database_uri.get_secret_value() if settings.database_uri else None
+        return Database.open(uri, settings.home, migrate=False)
+
+    probes = {}
+    if redis := settings.redis_url:
+        probes["redis"] = lambda: _ask_redis(redis.get_secret_value())
+    if ask_vendor:
+        probes["vendor"] = lambda: _ask_vendor(settings)
+    found = list(examine(settings, open_database, utc_now, probes))
+    if common.json:
+        print_json("doctor", {"checks": [asdict(check) for check in found]})
+    else:
+        _show(found)
+    return int(any(check.health is Health.FAILURE for check in found))
+
+
+def _show(found: list[Any]) -> None:
+    out = console()
+    for check in found:
+        mark = MARKS[check.health] + " " * (WIDTH - len(check.health))
+        out.print(f"{mark}{check.name:<18}", end="")
+        out.print(check.what, markup=False)
+        for more in (check.why, check.do):
+            if more:
+                out.print(f"{'':<{WIDTH + 18}}{more}", markup=False)
+    bad = [c.name for c in found if c.health in ("warning", "failure")]
+    out.print(f"Look at: {', '.join(bad)}." if bad else "All is well.")
+
+
+def _ask_redis(url: str) -> str:
+    from tickstock.errors import BadSetting, DatabaseUnavailable
+
+    try:
+        from redis import Redis
+        from redis.exceptions import RedisError
+    except ModuleNotFoundError:
+        raise BadSetting(
+            "The Python package redis is not installed.", "Run: pip install 'tickstock[serve]'"
+        ) from None
+    try:
+        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as redis:
+            redis.ping()
+    except (RedisError, OSError, ValueError) as e:
+        raise DatabaseUnavailable(
+            f"Redis does not answer ({type(e).__name__}).",
+            "Loads go on without it; its clients see nothing. Check REDIS_URL.",
+        ) from None
+    return "answers"
+
+
+def _ask_vendor(settings: Any) -> str:
+    """One call for one session of one symbol, within the shared budget."""
+    import asyncio
+
+    from tickstock.model import Call, CallKind, Timeframe
+    from tickstock.service import TickStock
+    from tickstock.worker.gate import SharedGate
+    from tickstock.worker.run import configured_source
+
+    async def ask(tick: Any) -> str:
+        source = configured_source(tick, ("AAPL",))
+        try:
+            gate = SharedGate(tick.database, source.name, source.limits.calls_per_minute)
+            span = tick.loads.span("1d")
+            kind = CallKind.TICKER if source.limits.ticker else CallKind.FLAT_DAY
+            symbol = "AAPL" if source.limits.ticker else ""
+            answer = await source.fetch(Call(kind, Timeframe.DAY, span, symbol), gate)
+        finally:
+            await source.close()
+        return f"{source.name} answers: {len(answer.bars)} bars for {answer.call}"
+
+    with TickStock.open(settings) as tick:
+        return asyncio.run(ask(tick))

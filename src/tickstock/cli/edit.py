@@ -1,0 +1,155 @@
+"""`tickstock universe set · add · remove · rename · delete · revert · tell`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.output import Common
+from tickstock.cli.session import open_tick
+
+Title = Annotated[str | None, Parameter(name="--name", help="The name for people.")]
+
+
+def set_(
+    ref: str,
+    *symbols: str,
+    expression: Annotated[
+        str | None, Parameter(help="A stored expression in place of a list of symbols.")
+    ] = None,
+    name: Title = None,
+    description: Annotated[str | None, Parameter(help="What it is.")] = None,
+    yes: Yes = False,
+    allow: Allow = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Make a universe of these symbols or this expression, or replace what it holds.
+
+    REF is `type:key`, say `stock_universe:theme_mine`. With only --name or --description the
+    members stay.
+    """
+    with open_tick(common) as tick:
+        plan = tick.edits.set(
+            ref, symbols, expression=expression, title=name, description=description
+        )
+        return carry_out(
+            "universe set", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+        )
+
+
+def add(
+    ref: str,
+    *symbols: str,
+    yes: Yes = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Put symbols into a universe: at the end of a list, or joined to an expression."""
+    with open_tick(common) as tick:
+        plan = tick.edits.add(ref, _given(symbols))
+        return carry_out("universe add", plan, tick.edits.apply, common=common, yes=yes)
+
+
+def remove(
+    ref: str,
+    *symbols: str,
+    yes: Yes = False,
+    allow: Allow = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Take symbols out of a universe."""
+    with open_tick(common) as tick:
+        plan = tick.edits.remove(ref, _given(symbols))
+        return carry_out(
+            "universe remove", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+        )
+
+
+def rename(
+    ref: str,
+    new: str,
+    *,
+    name: Title = None,
+    yes: Yes = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Give a universe another key: `type:key` to `type:new_key`. Its past goes with it."""
+    with open_tick(common) as tick:
+        plan = tick.edits.rename(ref, new, title=name)
+        return carry_out("universe rename", plan, tick.edits.apply, common=common, yes=yes)
+
+
+def delete(
+    *refs: str,
+    yes: Yes = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Delete universes. Their history stays; `universe revert REF` brings one back."""
+    with open_tick(common) as tick:
+        plan = tick.edits.delete(*_given(refs))
+        return carry_out("universe delete", plan, tick.edits.apply, common=common, yes=yes)
+
+
+def revert(
+    ref: str,
+    revision: int | None = None,
+    *,
+    to: Annotated[
+        datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
+    ] = None,
+    yes: Yes = False,
+    allow: Allow = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Undo the last change of a universe, or bring back what REVISION left (see `universe log`)."""
+    from tickstock.cli.history import instant
+
+    with open_tick(common) as tick:
+        plan = tick.edits.revert(ref, revision=revision, at=instant(to))
+        return carry_out(
+            "universe revert", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+        )
+
+
+def tell(
+    ref: str,
+    file: Path,
+    *,
+    source: Annotated[str, Parameter(help="Where it comes from [default: the file's name].")] = "",
+    through: Annotated[
+        date | None, Parameter(help="The last day it speaks about [default: its last date].")
+    ] = None,
+    backwards: Annotated[
+        bool, Parameter(negative="", help="Changes, read back from the members of today.")
+    ] = False,
+    yes: Yes = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Tell who was in a universe on past days; the list of today stays as it is.
+
+    FILE is CSV: spells (symbol,opt-in,opt-out), snapshots (date,symbol) or changes
+    (date,action,symbol). What was known before is kept: `universe show --known-at`.
+    """
+    from tickstock.cli.history import text_of
+
+    with open_tick(common) as tick:
+        plan = tick.edits.tell(
+            ref,
+            file.name,
+            text_of(file),
+            source=source or file.name,
+            through=through,
+            backwards=backwards,
+        )
+        return carry_out("universe tell", plan, tick.edits.apply, common=common, yes=yes)
+
+
+def _given(words: tuple[str, ...]) -> tuple[str, ...]:
+    from tickstock.errors import BadInput
+
+    if not words:
+        raise BadInput("Nothing was named to do this to.", "Name at least one.")
+    return words

@@ -1,0 +1,116 @@
+"""`tickstock export` and `tickstock revisions`."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, moment
+from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.session import open_tick
+
+SHOWN = 200
+
+
+def export(
+    universe: str,
+    *,
+    to_: Annotated[Path, Parameter(name="--to", help="A new folder, or an empty one.")],
+    timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
+    for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
+    from_: First = None,
+    until: Annotated[date | None, Parameter(help="Last session, included.")] = None,
+    adjust: AdjustBy = "splits",
+    as_of: AsOf = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Write bars as Parquet files with a manifest: `tickstock export '{AAPL}' --to FOLDER`.
+
+    For polars, DuckDB and Spark: `SELECT * FROM 'FOLDER/**/*.parquet'`. Check it anywhere with
+    `tickstock verify --manifest FOLDER`.
+    """
+    from tickstock.actions import Adjust
+    from tickstock.model import Timeframe
+    from tickstock.service.export import MANIFEST
+
+    with open_tick(common) as tick:
+        symbols = tick.universes.members(universe)
+        span = tick.loads.span(for_, from_, until) if for_ or from_ or until else None
+        made = tick.exports.write(
+            to_, universe, symbols, Timeframe(timeframe), span,
+            adjust=Adjust(adjust), as_of=moment(as_of),
+        )  # fmt: skip
+    if common.json:
+        print_json("export", made)
+        return 0
+    size = sum(f.bytes for f in made.files) / 1e6
+    console().print(
+        f"{made.bars:,} bars of {len(made.symbols):,} symbols in {len(made.files)} files "
+        f"({size:,.1f} MB), described in {to_ / MANIFEST}",
+        markup=False,
+    )
+    return 0
+
+
+def revisions(
+    universe: str,
+    *,
+    timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
+    since: Annotated[
+        str | None, Parameter(help="Replaced since a New York date (its end), or a time (UTC).")
+    ] = None,
+    job: Annotated[str | None, Parameter(help="Replaced while this load ran.")] = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Bars that a later answer replaced: symbol, day, old and new values, and when."""
+    from tickstock.model import Timeframe
+
+    with open_tick(common) as tick:
+        first, last = moment(since), None
+        if job is not None:
+            load = tick.loads.progress(tick.loads.find(job)).load
+            first, last = load.started_at or load.created_at, load.finished_at
+        symbols = tick.universes.members(universe)
+        found = tick.holdings.revisions(symbols, Timeframe(timeframe), first, last)
+    if common.json:
+        print_json("revisions", [_as_dict(symbol, r) for symbol, r in found])
+        return 0
+    if not found:
+        talk("No bar of these symbols was replaced.")
+    out = console()
+    for symbol, r in found[:SHOWN]:
+        when = r.replaced_at.strftime("%Y-%m-%d %H:%M:%SZ")
+        out.print(f"{symbol:<8} {_bar_time(r, timeframe)}  {_change(r)}  {when}", markup=False)
+    if len(found) > SHOWN:
+        out.print(f"and {len(found) - SHOWN} more; --json has them all")
+    return 0
+
+
+NAMES = ("open", "high", "low", "close", "volume")
+
+
+def _as_dict(symbol: str, r: Any) -> dict[str, Any]:
+    return {
+        "symbol": symbol,
+        "at": r.at,
+        "replaced_at": r.replaced_at,
+        "old": dict(zip(NAMES, r.old, strict=True)) if r.old else None,
+        "new": dict(zip(NAMES, r.new, strict=True)) if r.new else None,
+    }
+
+
+def _bar_time(r: Any, timeframe: str) -> str:
+    form = "%Y-%m-%d %H:%MZ" if timeframe in ("1min", "hour") else "%Y-%m-%d"
+    return str(r.at.strftime(form))
+
+
+def _change(r: Any) -> str:
+    """The numbers that differ, old → new."""
+    if r.old is None or r.new is None:
+        return "came late: there was no bar before" if r.old is None else "is gone"
+    pairs = zip(NAMES, r.old, r.new, strict=True)
+    changed = [f"{name} {a:,.10g} → {b:,.10g}" for name, a, b in pairs if a != b]
+    return ", ".join(changed) or "vwap or trades"

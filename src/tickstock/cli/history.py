@@ -1,0 +1,182 @@
+"""`tickstock universe containing · diff · log · blame`, and the past in `show`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.session import open_tick
+
+AsOf = Annotated[
+    date | None, Parameter(help="Who was in it at the end of this day (New York date).")
+]
+KnownAt = Annotated[
+    datetime | None, Parameter(help="As this database said at this time (UTC unless it says).")
+]
+MAX_BYTES = 64 * 1024 * 1024
+SHOWN = 8
+LOGGED = (
+    "action",
+    "by_role",
+    "application",
+    "source",
+    "reason",
+    "old_name",
+    "new_name",
+    "old_expression",
+    "new_expression",
+    "joined",
+    "left",
+)
+"""What the log gives as it is."""
+
+
+def instant(time: datetime | None) -> datetime | None:
+    """A time from the command line; one without a zone is meant in UTC."""
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def text_of(file: Path) -> str:
+    """The text of a file. Raises BadFile for one that cannot be read, or is no text."""
+    from tickstock.errors import BadFile
+
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise BadFile(f"{file} is larger than {MAX_BYTES:,} bytes.", "Is it the right file?")
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise BadFile(f"{file} is not UTF-8 text (byte {e.start}).", "Save it as UTF-8.") from e
+    except OSError as e:
+        raise BadFile(f"{file} cannot be read: {e.strerror}.", "Check the path.") from e
+
+
+def label_as_dict(label: Any) -> dict[str, Any]:
+    """The survivorship label of a read over the past for `--json`; nothing where there is none."""
+    if label is None:
+        return {}
+    unknown = isinstance(label, str)
+    return {"survivorship": {"unknown": label} if unknown else label.as_dict()}
+
+
+def containing(
+    symbol: str,
+    *,
+    as_of: AsOf = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """The universes of all types that hold SYMBOL, now or on a day."""
+    with open_tick(common) as tick:
+        found = tick.history.containing(symbol, as_of)
+    if common.json:
+        day = as_of.isoformat() if as_of else None
+        universes = [str(ref) for ref in found]
+        print_json("universe containing", {"symbol": symbol, "as_of": day, "universes": universes})
+        return 0
+    for ref in found:
+        print(ref)
+    talk(f"{len(found)} universes{f' on {as_of}' if as_of else ''}")
+    return 0
+
+
+def diff(
+    first: str,
+    second: str,
+    *,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Compare two universes or expressions, also one on two days: `KEY@2020-01-02 KEY`.
+
+    `-` is in the first alone, `+` in the second alone.
+    """
+    with open_tick(common) as tick:
+        found = tick.history.diff(first, second)
+    if common.json:
+        body = {"first": first, "second": second, "only_first": list(found.only_first)}
+        print_json("universe diff", body | {"only_second": list(found.only_second)})
+        return 0
+    for sign, symbols in (("-", found.only_first), ("+", found.only_second)):
+        for symbol in symbols:
+            print(f"{sign} {symbol}")
+    gone, new, same = len(found.only_first), len(found.only_second), len(found.common)
+    talk(f"{gone} only in the first, {new} only in the second, {same} in both")
+    return 0
+
+
+def log(
+    ref: str,
+    *,
+    most: Annotated[int, Parameter(help="How many lines.")] = 30,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Every change of a universe, by whomever, and histories told of it; the latest first."""
+    with open_tick(common) as tick:
+        entries = tick.history.log(ref, most)
+    if common.json:
+        print_json("universe log", [_as_dict(e) for e in entries])
+        return 0
+    out = console()
+    for e in entries:
+        who = " ".join(filter(None, (e.by_role, e.application)))
+        why = "; ".join(filter(None, (e.reason, e.source)))
+        number = f"{e.id:>6}" if e.action != "history" else "     -"
+        out.print(f"{number}  {e.at:%Y-%m-%d %H:%M:%S}Z  {e.action:<8} {who}  [dim]{why}[/]")
+        for line in _changes(e):
+            out.print(f"        {line}", markup=False)
+    return 0
+
+
+def _changes(e: Any) -> list[str]:
+    lines = [f"about {e.days}"] if e.days else []
+    if e.old_name and e.new_name and e.old_name != e.new_name:
+        lines.append(f'name: "{e.old_name}" -> "{e.new_name}"')
+    if e.old_expression != e.new_expression:
+        lines.append(f"expression: {e.old_expression or 'none'} -> {e.new_expression or 'none'}")
+    for word, symbols in (("joined", e.joined), ("left", e.left)):
+        if symbols:
+            more = f" and {len(symbols) - SHOWN} more" if len(symbols) > SHOWN else ""
+            lines.append(f"{word} ({len(symbols)}): {' '.join(symbols[:SHOWN])}{more}")
+    return lines
+
+
+def _as_dict(e: Any) -> dict[str, Any]:
+    days = {"from": e.days.start.isoformat(), "to": e.days.last.isoformat()} if e.days else None
+    fields = {name: getattr(e, name) for name in LOGGED}
+    number = None if e.action == "history" else e.id
+    return {"revision": number, "at": e.at.isoformat(), "days": days, **fields}
+
+
+def blame(
+    ref: str,
+    symbol: str | None = None,
+    *,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Since when, and through which change, each symbol (or SYMBOL) is in a universe."""
+    with open_tick(common) as tick:
+        found = tick.history.blame(ref, symbol)
+    if common.json:
+        names = ("symbol", "revision", "by_role", "application", "source", "reason")
+        rows = [{name: getattr(b, name) for name in names} | _times(b) for b in found]
+        print_json("universe blame", rows)
+        return 0
+    out = console()
+    for b in found:
+        number = f"revision {b.revision}" if b.revision else ""
+        who = " ".join(filter(None, (b.by_role, b.application)))
+        why = "; ".join(filter(None, (b.reason, b.source)))
+        since = b.since or "unknown"
+        out.print(f"{b.symbol:<8} {since!s:<10}  {number:<14} {who}  [dim]{why}[/]")
+    return 0
+
+
+def _times(b: Any) -> dict[str, Any]:
+    return {
+        "since": b.since.isoformat() if b.since else None,
+        "at": b.at.isoformat() if b.at else None,
+    }

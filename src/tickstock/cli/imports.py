@@ -1,0 +1,178 @@
+"""`tickstock universe import`, `export` and `refresh`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.output import Common, talk
+from tickstock.cli.session import open_tick
+from tickstock.errors import BadFile, BadInput, BadSetting
+from tickstock.universes.files import MAX_BYTES, Form, Imported
+from tickstock.universes.files.written import OutForm
+from tickstock.universes.sources import Source
+
+SHOWN = 20
+"""Remarks that are printed without --verbose."""
+DryRun = Annotated[bool, Parameter(negative="", help="Show the plan, write nothing.")]
+
+
+def import_(
+    file: Path,
+    *,
+    as_: Annotated[str, Parameter(name="--as", help="The universe, as type:key.")],
+    format_: Annotated[
+        Form, Parameter(name="--format", help="What the file is, where its content misleads.")
+    ] = Form.AUTO,
+    name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    allow: Allow = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Make the symbols of a file the members of a universe: shown first, then asked, then done."""
+    with open_tick(common) as tick:
+        imported = tick.imports.read(file.name, _content(file), as_, form=format_)
+        change = tick.imports.plan(imported, as_, title=name)
+        options = {"yes": yes, "dry_run": dry_run, "allow": allow}
+        return _perform("universe import", tick, change, common, **options)
+
+
+def refresh(
+    universe: str,
+    *,
+    source: Annotated[
+        str | None,
+        Parameter(
+            help="file:PATH, package:NAME[:INDEX], vendor:tickers[:TYPE] or vendor:etf:SYMBOL;"
+            " by default where its members came from."
+        ),
+    ] = None,
+    date_: Annotated[
+        date | None, Parameter(name="--date", help="Members on this day, where a vendor is asked.")
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    allow: Allow = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Bring a universe up to date from its source: shown first, then asked, then done."""
+    with open_tick(common) as tick:
+        found = tick.imports.source(universe, source)
+        imported = _members(tick, universe, found, date_)
+        change = tick.imports.plan(imported, universe, source=found)
+        options = {"yes": yes, "dry_run": dry_run, "allow": allow}
+        return _perform("universe refresh", tick, change, common, **options)
+
+
+def export(
+    expression: str,
+    *,
+    format_: Annotated[OutForm, Parameter(name="--format", help="How to write.")] = OutForm.CSV,
+    out: Annotated[Path | None, Parameter(help="The file to write; by default stdout.")] = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Write the symbols of a universe or an expression; importing them gives the same list."""
+    with open_tick(common) as tick:
+        content = tick.imports.export(expression, format_)
+    if out is None:
+        _to_stdout(content, format_)
+        return 0
+    try:
+        out.write_bytes(content)
+    except OSError as e:
+        raise BadFile(f"{out} cannot be written: {e.strerror}.", "Choose another place.") from e
+    talk(f"Wrote {out}, {len(content):,} bytes.")
+    return 0
+
+
+def _content(file: Path) -> bytes:
+    """No more of a file than tells that it is too large."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as e:
+        raise BadFile(f"The file {file} cannot be read: {e.strerror}.", "Check it.") from e
+
+
+def _members(tick: Any, universe: str, source: Source, day: date | None) -> Imported:
+    """What the source gives now, or, asked of a vendor, on a day."""
+    if day is not None and source.kind not in ("tickers", "etf"):
+        raise BadInput(f"The source {source} knows no other day.", "Leave --date out.")
+    if source.kind == "file":
+        file = Path(source.what)
+        found: Imported = tick.imports.read(file.name, _content(file), universe)
+        return found
+    if source.kind == "package":
+        given: Imported = tick.imports.package(source)
+        return given
+    return asyncio.run(_ask_vendor(tick, source, day))
+
+
+async def _ask_vendor(tick: Any, source: Source, day: date | None) -> Imported:
+    from tickstock.vendors.reference import ListingSource
+    from tickstock.worker.gate import SharedGate
+    from tickstock.worker.run import configured_source
+
+    vendor = configured_source(tick, ())
+    try:
+        if not isinstance(vendor, ListingSource):
+            raise BadSetting(
+                f"The vendor {vendor.name} knows no listings.", "Set TICKSTOCK_VENDOR=massive."
+            )
+        gate = SharedGate(tick.database, vendor.name, vendor.limits.calls_per_minute)
+        found: Imported = await tick.imports.fetch(source, vendor, gate, day)
+        return found
+    finally:
+        await vendor.close()
+
+
+def _perform(command: str, tick: Any, change: Any, common: Common, **options: Any) -> int:
+    """Show what was read and what it changes, ask, and do it."""
+
+    def apply(_: Any, *, reason: str, allow: Collection[str]) -> None:
+        tick.imports.apply(change, reason=reason, allow=allow)
+
+    if not common.json:
+        _describe(change.imported, common.verbose)
+    more = {"imported": _as_dict(change.imported)}
+    return carry_out(command, change.plan, apply, common=common, more=more, **options)
+
+
+def _describe(imported: Imported, verbose: bool) -> None:
+    out = ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items())
+    left_out = f"; left out: {out}" if out else ""
+    when = f", as of {imported.as_of}" if imported.as_of else ""
+    print(f"{imported.name}: {imported.form}{when}: {len(imported.symbols)} symbols{left_out}")
+    shown = imported.remarks if verbose else imported.remarks[:SHOWN]
+    for remark in shown:
+        print(f"  {remark}")
+    if len(shown) < len(imported.remarks):
+        print(f"  and {len(imported.remarks) - len(shown)} more (--verbose shows them)")
+
+
+def _as_dict(imported: Imported) -> dict[str, Any]:
+    return {
+        "name": imported.name,
+        "form": imported.form,
+        "symbols": list(imported.symbols),
+        "rows": dict(imported.rows),
+        "as_of": imported.as_of and imported.as_of.isoformat(),
+        "sha256": imported.sha256,
+        "remarks": [{"line": r.line, "what": r.what} for r in imported.remarks],
+    }
+
+
+def _to_stdout(content: bytes, form: OutForm) -> None:
+    if form is OutForm.PARQUET and sys.stdout.isatty():
+        raise BadInput("Parquet is not for a terminal.", "Give --out FILE.")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,127 @@
+"""`tickstock missing`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.session import open_tick
+
+First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
+Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
+SHOWN = 10
+
+
+def missing(
+    universe: str,
+    *,
+    timeframes: Annotated[str, Parameter(help="Any of day,hour,1min.")] = "day",
+    for_: Annotated[
+        str | None, Parameter(name="--for", help="How far back, say 1y [default: 1y].")
+    ] = None,
+    from_: First = None,
+    to: Last = None,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """List what is not held of a universe, by cause: how much, where, until when that stands, and
+    what to do; then the bars that somebody should look at."""
+    from tickstock.loading.request import parse_timeframes
+
+    with open_tick(common) as tick:
+        symbols = tick.universes.members(universe)
+        span = tick.loads.span(for_, from_, to)
+        view = tick.missing.find(symbols, parse_timeframes(timeframes), span)
+    if common.json:
+        print_json("missing", missing_as_dict(view))
+    else:
+        show_missing(view, universe)
+    return 0
+
+
+def missing_as_dict(view: Any) -> dict[str, Any]:
+    return {
+        "from": view.span.start.isoformat(),
+        "to": view.span.last.isoformat(),
+        "gaps": [_gap_as_dict(gap) for gap in view.gaps],
+        "doubtful": [_bar_as_dict(s, b) for s in view.suspects for b in s.doubtful],
+        "quarantined": [_bar_as_dict(s, b) for s in view.suspects for b in s.quarantined],
+        "never_heard_of": list(view.unknown),
+    }
+
+
+def _gap_as_dict(gap: Any) -> dict[str, Any]:
+    first, last = gap.expires or (None, None)
+    return {
+        "timeframe": gap.timeframe,
+        "cause": gap.cause,
+        "sessions": gap.cells,
+        "symbols": gap.symbols,
+        "examples": [
+            {"symbol": symbol, "from": span.start.isoformat(), "to": span.last.isoformat()}
+            for symbol, span in gap.examples
+        ],
+        "detail": gap.detail,
+        "expires_first": first.isoformat() if first else None,
+        "expires_last": last.isoformat() if last else None,
+        "advice": gap.advice,
+    }
+
+
+def _bar_as_dict(suspects: Any, bar: Any) -> dict[str, Any]:
+    return {
+        "symbol": bar.symbol,
+        "timeframe": suspects.timeframe,
+        "at": _when(suspects.timeframe, bar.at),
+        "reason": bar.reason,
+        "detail": bar.detail,
+        "seen_at": bar.seen_at.isoformat(),
+    }
+
+
+def show_missing(view: Any, title: str) -> None:
+    out = console()
+    out.print(f"[bold]{title}[/]  {view.span}")
+    for gap in view.gaps:
+        cause = gap.cause.replace("_", " ")
+        names = ", ".join(f"{symbol} {span}" for symbol, span in gap.examples)
+        out.print(f"{gap.timeframe:<5} [bold]{cause}[/]: {gap.cells:,} sessions of {gap.symbols:,}"
+                  f" symbols  [dim]{names}[/]")  # fmt: skip
+        if gap.detail:
+            out.print(f"      {gap.detail}", markup=False)
+        out.print(f"      {_stands(gap)}{gap.advice}", markup=False)
+    for suspects in view.suspects:
+        _show_bars(out, suspects, suspects.quarantined, "cannot be true, put aside")
+        _show_bars(out, suspects, suspects.doubtful, "doubtful, kept")
+    if view.unknown:
+        out.print(f"Nothing was ever asked for {', '.join(view.unknown[:SHOWN])}", markup=False)
+    if not (view.gaps or view.unknown):
+        talk("Nothing is missing.")
+
+
+def _stands(gap: Any) -> str:
+    if gap.expires is None:
+        return ""
+    first, last = (moment.astimezone().strftime("%Y-%m-%d") for moment in gap.expires)
+    if gap.expires[1] <= datetime.now(UTC):
+        return f"That answer has expired on {last}. "
+    return f"Asked again from {first} on. " if first == last else f"Asked again {first} to {last}. "
+
+
+def _show_bars(out: Any, suspects: Any, bars: Any, what: str) -> None:
+    if not bars:
+        return
+    out.print(f"{suspects.timeframe:<5} [bold]{len(bars):,} bars[/] {what}")
+    for bar in bars[:SHOWN]:
+        when = _when(suspects.timeframe, bar.at)
+        line = f"      {bar.symbol:<8} {when}  {bar.reason} {bar.detail}"
+        out.print(line.rstrip(), markup=False)
+    if len(bars) > SHOWN:
+        out.print(f"      and {len(bars) - SHOWN:,} more; --json has them all")
+
+
+def _when(timeframe: str, at: datetime) -> str:
+    moment = at.astimezone(UTC)
+    return moment.strftime("%Y-%m-%d" if timeframe == "day" else "%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,69 @@
+"""Named points at which a test may have this process killed or frozen, as chance might.
+
+Off, a point costs one comparison. The environment variable TICKSTOCK_FAILPOINT, read once, arms
+one of them: `commit.copied@3:kill` ends the process by SIGKILL when it comes to `commit.copied`
+for the third time, `...:freeze` stops it by SIGSTOP, and `trace:FILE` adds the name of every point
+that is reached to FILE. For tests alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+VARIABLE = "TICKSTOCK_FAILPOINT"
+SIGNALS: Mapping[str, signal.Signals] = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
+
+
+def reach(name: str) -> None:
+    """The program is at the point `name`."""
+    if _armed is not None:
+        _armed(name)
+
+
+def arm(order: str) -> None:
+    """Do from now on what TICKSTOCK_FAILPOINT would have said; nothing, if that is empty.
+
+    Raises ValueError for an order that cannot be read.
+    """
+    global _armed  # noqa: PLW0603 -- what is armed belongs to the process, as its signals do
+    if not order:
+        _armed = None
+    elif order.startswith("trace:"):
+        _armed = _trace(Path(order.removeprefix("trace:")))
+    else:
+        point, _, action = order.partition(":")
+        name, _, number = point.partition("@")
+        if action not in SIGNALS:
+            raise ValueError(f"{VARIABLE} is {order!r}; write it as NAME@NUMBER:kill or :freeze.")
+        _armed = _strike(name, int(number), SIGNALS[action])
+
+
+def _trace(file: Path) -> Callable[[str], None]:
+    def note(name: str) -> None:
+        with file.open("a", encoding="ascii") as lines:  # one short write: threads do not mix
+            lines.write(f"{name}\n")
+
+    return note
+
+
+def _strike(name: str, number: int, signal_number: signal.Signals) -> Callable[[str], None]:
+    reached, lock = 0, threading.Lock()
+
+    def count(at: str) -> None:
+        nonlocal reached
+        if at != name:
+            return
+        with lock:
+            reached += 1
+            if reached == number:
+                os.kill(os.getpid(), signal_number)
+
+    return count
+
+
+_armed: Callable[[str], None] | None = None
+arm(os.environ.get(VARIABLE, ""))

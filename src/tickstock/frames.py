@@ -1,0 +1,135 @@
+"""Bars as Arrow tables, polars or pandas frames, without copying the numbers.
+
+Needs the extra `frames` (polars, pyarrow; pandas where it is installed). Nothing here is
+imported before somebody asks for a frame.
+
+Columns: `symbol` (dictionary-encoded), `date` (date32) or `timestamp` (UTC, seconds), `open`,
+`high`, `low`, `close`, `volume`, `vwap`, `trades`; `vwap` and `trades` are null where the vendor
+sent none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstock.errors import BadInput
+from tickstock.model import BarTable, Flags, Timeframe
+
+Kind = Literal["polars", "pandas", "arrow"]
+PLAIN = ("open", "high", "low", "close", "volume")
+
+
+def frame(bars: BarTable, timeframe: Timeframe, kind: Kind = "polars") -> Any:
+    """`bars` as a polars DataFrame, a pandas DataFrame or a pyarrow Table.
+
+    Raises:
+        BadInput: no such kind, or the library for it is not installed.
+    """
+    makers: dict[str, Callable[[BarTable, Timeframe], Any]] = {
+        "arrow": to_arrow,
+        "pandas": to_pandas,
+        "polars": to_polars,
+    }
+    if kind not in makers:
+        raise BadInput(f"There is no frame of the kind {kind!r}.", f"One of: {', '.join(makers)}.")
+    return makers[kind](bars, timeframe)
+
+
+def library(name: str) -> Any:
+    """The optional module `name`. Raises BadInput, naming the extra, where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        raise BadInput(
+            f"This needs {package}, which is not installed.",
+            f"Install the extra: pip install 'tickstock[frames]' (or: pip install {package}).",
+        ) from None
+
+
+def to_arrow(bars: BarTable, timeframe: Timeframe) -> Any:
+    """A pyarrow Table over the memory of `bars`."""
+    pa = library("pyarrow")
+    columns = {"symbol": _symbols(pa, bars), time_name(timeframe): _times(pa, bars, timeframe)}
+    for name in PLAIN:
+        columns[name] = _column(pa, pa.float64(), getattr(bars, name))
+    columns["vwap"] = _column(pa, pa.float64(), bars.vwap, ~np.isnan(bars.vwap))
+    columns["trades"] = _column(pa, pa.int64(), bars.trades, bars.trades >= 0)
+    return pa.table(columns)
+
+
+def to_polars(bars: BarTable, timeframe: Timeframe) -> Any:
+    """A polars DataFrame; `symbol` is a Categorical."""
+    polars = library("polars")
+    return polars.from_arrow(to_arrow(bars, timeframe))
+
+
+def to_pandas(bars: BarTable, timeframe: Timeframe) -> Any:
+    """A pandas DataFrame; `symbol` is a Categorical, missing `trades` are <NA>."""
+    pandas = library("pandas")
+    unit = "s" if is_intraday(timeframe) else "D"
+    stamps = pandas.Series(bars.at.astype(f"datetime64[{unit}]"), copy=False)
+    columns: dict[str, Any] = {
+        "symbol": pandas.Categorical.from_codes(bars.owner, list(bars.tickers)),
+        time_name(timeframe): stamps.dt.tz_localize("UTC") if unit == "s" else stamps,
+    }
+    columns |= {name: getattr(bars, name) for name in (*PLAIN, "vwap")}
+    columns["trades"] = pandas.arrays.IntegerArray(bars.trades, bars.trades < 0)
+    return pandas.DataFrame(columns, copy=False)
+
+
+def is_intraday(timeframe: Timeframe) -> bool:
+    return timeframe in (Timeframe.MINUTE, Timeframe.HOUR)
+
+
+def time_name(timeframe: Timeframe) -> str:
+    return "timestamp" if is_intraday(timeframe) else "date"
+
+
+def _symbols(pa: Any, bars: BarTable) -> Any:
+    codes = _column(pa, pa.int32(), bars.owner.astype(np.int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array(bars.tickers, pa.string()))
+
+
+def _times(pa: Any, bars: BarTable, timeframe: Timeframe) -> Any:
+    if is_intraday(timeframe):
+        return _column(pa, pa.timestamp("s", "UTC"), bars.at)
+    return _column(pa, pa.date32(), bars.at.astype(np.int32))
+
+
+def _column(pa: Any, kind: Any, values: npt.NDArray[Any], valid: Flags | None = None) -> Any:
+    """An Arrow array over the memory of `values`; only the bits of validity are made."""
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    if valid is None or valid.all():
+        return pa.Array.from_buffers(kind, len(values), [None, data])
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bits, data])
+
+
+def from_arrow(table: Any) -> BarTable:
+    """The bars in an Arrow table of the form of `to_arrow`, in its order.
+
+    Raises:
+        BadInput: a column is missing or of another kind.
+    """
+    pa, pc = library("pyarrow"), library("pyarrow.compute")
+    try:
+        symbols = table["symbol"].combine_chunks().dictionary_encode()
+        intraday = "timestamp" in table.column_names
+        times = table["timestamp" if intraday else "date"]
+        kind = pa.timestamp("s", "UTC") if intraday else pa.date32()
+        at = times.cast(kind).cast(pa.int64() if intraday else pa.int32())
+        plain = {name: table[name].cast(pa.float64()).to_numpy() for name in PLAIN}
+        vwap = pc.fill_null(table["vwap"].cast(pa.float64()), float("nan")).to_numpy()
+        trades = pc.fill_null(table["trades"].cast(pa.int64()), -1).to_numpy()
+    except (KeyError, pa.ArrowException) as error:
+        raise BadInput(f"This is no table of bars: {error}.", "Export it again.") from None
+    owner = symbols.indices.to_numpy().astype(np.int64)
+    tickers = tuple(symbols.dictionary.to_pylist())
+    days = at.to_numpy().astype(np.int64)
+    return BarTable(tickers, owner, days, **plain, vwap=vwap, trades=trades)

@@ -1,0 +1,177 @@
+"""Splits and dividends: what is known of them, what is to be asked, and what an answer changes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
+from tickstock.loading.actions import plan_actions
+from tickstock.loading.report import Report
+from tickstock.model import LoadState
+from tickstock.sessions import NEW_YORK
+from tickstock.store import actions, instruments, ledger
+from tickstock.store.actions import Outcome
+from tickstock.store.database import Database
+from tickstock.vendors.actions import has_actions
+
+Connection = psycopg.Connection[Any]
+Targets = Mapping[str, int]
+"""Tickers and their instruments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be asked for a load. `through`: the New York date that answers are known for.
+    `is_begun`: somebody began to ask and has not said yet what came of it."""
+
+    load_id: uuid.UUID
+    targets: Targets
+    calls: tuple[ActionCall, ...]
+    through: date
+    is_begun: bool
+
+
+class Actions:
+    """Reads splits and dividends, and keeps them known."""
+
+    def __init__(self, database: Database, vendor: str, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._vendor = vendor
+        self._clock = clock
+
+    def splits(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Split]:
+        """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
+        with self._database.transaction() as connection:
+            found = instruments.find_instruments(connection, symbols)
+            ids = [found[s].id for s in symbols if s in found]
+            by_id = actions.read_splits(connection, ids, as_of)
+        return [split for id_ in ids for split in by_id.get(id_, ())]
+
+    def dividends(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Dividend]:
+        """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
+        with self._database.transaction() as connection:
+            found = instruments.find_instruments(connection, symbols)
+            ids = [found[s].id for s in symbols if s in found]
+            by_id = actions.read_dividends(connection, ids, as_of)
+        return [dividend for id_ in ids for dividend in by_id.get(id_, ())]
+
+    # -- asking ------------------------------------------------------------------------------
+    def plan(self, symbols: Sequence[str], *, refresh: bool = False) -> tuple[ActionCall, ...]:
+        """What a load of these symbols asks for besides bars. With `refresh`, all of it again."""
+        with self._database.transaction() as connection:
+            found = instruments.find_instruments(connection, symbols)
+            targets = {s: found[s].id if s in found else -1 for s in symbols}
+            return self.calls(connection, targets, refresh=refresh)
+
+    def calls(
+        self,
+        connection: Connection,
+        targets: Targets,
+        *,
+        refresh: bool = False,
+        since: datetime | None = None,
+    ) -> tuple[ActionCall, ...]:
+        """As `plan`; none where the vendor has no splits and dividends. What has been asked for
+        `since` a moment is known also with `refresh`."""
+        if not has_actions(self._vendor):
+            return ()
+        known: dict[tuple[int, ActionKind], date] = {}
+        if since is not None or not refresh:
+            asked_since = since if refresh else None
+            known = actions.known_through(connection, [*targets.values()], asked_since)
+        plans = [
+            plan_actions(kind, {t: known.get((i, kind)) for t, i in targets.items()}, self.today())
+            for kind in ActionKind
+        ]
+        return tuple(call for plan in plans for call in plan)
+
+    def today(self) -> date:
+        """The New York date."""
+        return self._clock().astimezone(NEW_YORK).date()
+
+    # -- for the worker of a load -----------------------------------------------------------
+    def work(self, load_id: uuid.UUID) -> Work | None:
+        """What is to be asked now that the bars of a load are there; None while some are open,
+        and for a load that has ended."""
+        with self._database.brief() as connection:
+            load = ledger.read(connection, load_id)
+            if load.state.finished or ledger.open_calls(connection, load_id)[0]:
+                return None
+            targets = {i.symbol: i.instrument_id for i in ledger.items(connection, load_id)}
+            refresh = bool(load.request["refresh"])
+            begun = load.started_at or load.created_at
+            calls = self.calls(connection, targets, refresh=refresh, since=begun)
+            outcome = actions.outcome(connection, load_id)
+            is_begun = outcome is not None and outcome.state == "running"
+            return Work(load_id, targets, calls, self.today(), is_begun)
+
+    def claim(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> bool:
+        """Whether this worker is the one to ask; it holds the claim for `lease`."""
+        with self._database.brief() as connection:
+            return actions.claim(connection, load_id, worker, lease)
+
+    def renew(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> None:
+        """Hold the claim for another `lease`; with none, give it up."""
+        with self._database.brief() as connection:
+            actions.renew(connection, load_id, worker, lease)
+
+    def write(self, answer: ActionAnswer, work: Work, worker: str) -> None:
+        """Write one answer, and count what it changed, in one transaction.
+
+        Raises VendorUnreadable, see `compare`; FenceLost when the claim has gone to another.
+        """
+        call = answer.call
+        with self._database.brief() as connection:
+            targets = self._spoken_of(connection, call, work.targets)
+            changes = actions.write_answer(
+                connection,
+                call.kind,
+                targets,
+                answer.records,
+                since=call.since,
+                through=work.through,
+                origin=answer.origin,
+            )
+            changes = replace(changes, calls=answer.pages)
+            actions.count(connection, work.load_id, worker, changes)
+
+    def _spoken_of(self, connection: Connection, call: ActionCall, targets: Targets) -> Targets:
+        """The targets whose records an answer brings up to date."""
+        if call.tickers:
+            return {t: targets[t] for t in call.tickers}
+        if call.since is None:
+            return targets
+        known = actions.known_through(connection, [*targets.values()])
+        ends = {t: known.get((i, call.kind)) for t, i in targets.items()}
+        return {t: targets[t] for t, end in ends.items() if end is not None and end >= call.since}
+
+    def end(self, load_id: uuid.UUID, worker: str, errors: Iterable[str]) -> None:
+        """Write down what came of it."""
+        told = "; ".join(dict.fromkeys(errors))[:1000]
+        with self._database.brief() as connection:
+            actions.end(connection, load_id, worker, "failed" if told else "done", told)
+
+
+def with_actions(report: Report, outcome: Outcome | None) -> Report:
+    """The verdict on a load whose splits and dividends could not be had says so."""
+    if outcome is None or outcome.state == "done":
+        return report
+    state = LoadState.WITH_ERRORS if report.state is LoadState.COMPLETED else report.state
+    why = outcome.message or "the worker that asked for them is gone"
+    return replace(
+        report, state=state, message=f"{report.message}; splits or dividends not loaded: {why}"
+    )
+
+
+def outcome_as_dict(outcome: Outcome | None) -> dict[str, Any] | None:
+    if outcome is None:
+        return None
+    c = outcome.changes
+    counts = {"added": c.added, "corrected": c.corrected, "withdrawn": c.withdrawn}
+    return {"state": outcome.state, "calls": c.calls, **counts, "message": outcome.message}

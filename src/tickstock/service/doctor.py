@@ -1,0 +1,294 @@
+"""Is the installation well? Every check says what was found, why it matters, and what to do."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tickstock.config import Settings
+from tickstock.errors import TickStockError
+from tickstock.service.queue import DRAIN, SILENCE
+from tickstock.service.system import is_alive
+from tickstock.sessions import NEW_YORK
+from tickstock.store import migrate, system, workers
+from tickstock.store.calendar import read_calendar
+from tickstock.store.database import Database
+from tickstock.store.system import Signs
+
+OLDEST_SERVER = 15
+SKEW = timedelta(seconds=2)
+"""Clocks that are further apart are a matter for their keepers: leases go by the database's,
+publication and schedules of loads by ours."""
+WORST_SKEW = timedelta(minutes=1)
+LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
+CALENDAR_ENDS = timedelta(days=60)
+UNIVERSES_OLD = timedelta(days=120)
+"""Index providers change their members every quarter."""
+LONG_HELD_BACK = 300.0
+"""Seconds: a vendor that says 429 rarely means more."""
+
+
+class Health(enum.StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check has found. `why` it matters and what to `do` are empty where it is well."""
+
+    name: str
+    health: Health
+    what: str
+    why: str = ""
+    do: str = ""
+
+
+Probe = Callable[[], str]
+"""Asks somebody outside, and tells what was found. Raises TickStockError."""
+
+
+def examine(
+    settings: Settings,
+    open_database: Callable[[], Database],
+    now: Callable[[], datetime],
+    probes: dict[str, Probe],
+) -> Iterator[Check]:
+    """All checks, in the order in which one thing depends on another.
+
+    Args:
+        open_database: opens the database without changing its schema.
+        probes: further checks by name, each of which asks somebody outside.
+    """
+    yield _log(settings)
+    yield _disk(settings)
+    yield _key(settings)
+    yield from _of_database(settings, open_database, now)
+    for name, probe in probes.items():
+        yield _probed(name, probe)
+
+
+def _of_database(
+    settings: Settings, open_database: Callable[[], Database], now: Callable[[], datetime]
+) -> Iterator[Check]:
+    try:
+        database = open_database()
+    except TickStockError as e:
+        yield Check("database", Health.FAILURE, e.what, "Nothing works without it.", e.hint)
+        return
+    with database:
+        yield Check("database", Health.OK, database.safe_uri)
+        try:
+            yield from _inside(settings, database, now)
+        except TickStockError as e:
+            yield Check("database contents", Health.FAILURE, e.what, "", e.hint)
+
+
+def _inside(settings: Settings, database: Database, now: Callable[[], datetime]) -> Iterator[Check]:
+    with database.transaction() as connection:
+        yield _server(connection.info.server_version)
+        pending = migrate.status(connection).pending
+        yield _schema(len(pending))
+        if pending:
+            return
+        before = now()
+        signs = system.signs(connection, settings.environment)
+        yield _clock(signs.now - before, now() - before)
+        alive = sum(map(is_alive, workers.known(connection)))
+        yield _workers(alive, signs)
+        yield _loads(alive, signs)
+        yield _leases(signs)
+        yield _queue(system.idle_jobs(connection, DRAIN, SILENCE))
+        yield from (_budget(row) for row in system.budgets(connection))
+        yield _sessions(signs, read_calendar(connection).known.last)
+        yield _universes(signs)
+        yield _origins(signs)
+
+
+# --- the machine ------------------------------------------------------------------------------
+def _log(settings: Settings) -> Check:
+    file = settings.log_file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8"):
+            pass
+    except OSError as e:
+        return Check(
+            "log", Health.FAILURE, f"{file} cannot be written: {e.strerror}.",
+            "What goes wrong would be told nowhere.", "Mend the folder's owner or mode, or --home.",
+        )  # fmt: skip
+    return Check("log", Health.OK, str(file))
+
+
+def _disk(settings: Settings) -> Check:
+    try:
+        free = shutil.disk_usage(settings.home).free
+    except OSError as e:
+        return Check("disk", Health.FAILURE, f"{settings.home}: {e.strerror}.", "", "Check --home.")
+    what = f"{free / 1e9:,.1f} GB free in {settings.home}"
+    if free >= LITTLE_DISK:
+        return Check("disk", Health.OK, what)
+    health = Health.FAILURE if free < NO_DISK else Health.WARNING
+    return Check("disk", health, what, "A full disk stops the embedded database.", "Free some.")
+
+
+def _key(settings: Settings) -> Check:
+    kind = settings.vendor.partition(":")[0]
+    lacks = ""
+    if kind == "massive" and settings.massive_api_key is None:
+        lacks = "MASSIVE_API_KEY"
+    if settings.vendor == "flatfiles" and not settings.has_s3:
+        lacks = "MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET"
+    if not lacks:
+        return Check("vendor key", Health.OK, f"{settings.vendor}: all that it needs is set")
+    return Check(
+        "vendor key", Health.FAILURE, f"The vendor is {settings.vendor}, and {lacks} is not set.",
+        "No bar can be asked for.", f"Set {lacks}, or try it out: tickstock demo",
+    )  # fmt: skip
+
+
+# --- the database -----------------------------------------------------------------------------
+def _server(version: int) -> Check:
+    major = version // 10_000
+    what = f"PostgreSQL {major}.{version % 10_000}"
+    if major >= OLDEST_SERVER:
+        return Check("server", Health.OK, what)
+    why = f"Below {OLDEST_SERVER}, statements are missing."
+    return Check("server", Health.FAILURE, what, why, "Upgrade it.")
+
+
+def _schema(pending: int) -> Check:
+    if not pending:
+        return Check("schema", Health.OK, "current")
+    return Check(
+        "schema", Health.FAILURE, f"{pending} steps behind", "This version needs them.",
+        "Make a backup (tickstock db backup FILE), then: tickstock db migrate",
+    )  # fmt: skip
+
+
+def _clock(ahead: timedelta, took: timedelta) -> Check:
+    """`ahead` is the database's clock against ours, which was read `took` before."""
+    off = max(abs(ahead - took / 2) - took / 2, timedelta(0))
+    what = f"{off.total_seconds():.1f} s apart from the database's"
+    if off <= SKEW:
+        return Check("clock", Health.OK, what)
+    health = Health.FAILURE if off > WORST_SKEW else Health.WARNING
+    return Check(
+        "clock", health, what, "Which session is published is told by this machine's clock.",
+        "Let both be set by a time server (NTP).",
+    )  # fmt: skip
+
+
+def _workers(alive: int, signs: Signs) -> Check:
+    what = f"{alive} alive"
+    if alive or not (signs.open_loads or signs.schedules):
+        note = "" if alive else "; loads in the foreground need none"
+        return Check("workers", Health.OK, what + note)
+    waits = f"{signs.open_loads} open loads and {signs.schedules} schedules wait for one."
+    health = Health.FAILURE if signs.unattended or signs.schedules else Health.OK
+    return Check("workers", health, what, waits, "Start one: tickstock worker")
+
+
+def _loads(alive: int, signs: Signs) -> Check:
+    paused = f", {signs.paused} paused" if signs.paused else ""
+    what = f"{signs.open_loads} open{paused}"
+    if not signs.unattended:
+        return Check("loads", Health.OK, what)
+    what += f", {signs.unattended} of them with no call in hand"
+    if alive:
+        return Check(
+            "loads", Health.WARNING, what, "They wait for their turn, for another vendor's worker, "
+            "or for a call's next attempt.", "tickstock jobs list; look again in a minute.",
+        )  # fmt: skip
+    return Check(
+        "loads", Health.FAILURE, what, "Nobody works on them.",
+        "Start a worker (tickstock worker), or: tickstock jobs resume ID",
+    )  # fmt: skip
+
+
+def _leases(signs: Signs) -> Check:
+    if not signs.stale_leases:
+        return Check("leases", Health.OK, "none has run out")
+    return Check(
+        "leases", Health.WARNING, f"{signs.stale_leases} calls were left by a worker that is gone",
+        "They are taken over by the next worker that looks at their load.",
+        "Start a worker, or: tickstock jobs resume ID",
+    )  # fmt: skip
+
+
+def _queue(idle: int) -> Check:
+    if not idle:
+        return Check("queue", Health.OK, "nothing left over")
+    return Check(
+        "queue", Health.WARNING, f"{idle} jobs wake nobody any more",
+        "They are left over from loads that have ended or workers that are gone, and do no harm.",
+        "A running worker removes them; so does: tickstock jobs prune",
+    )  # fmt: skip
+
+
+def _budget(row: system.BudgetRow) -> Check:
+    what = f"{row.vendor}: {row.granted:,} calls granted, {row.throttled:,} times told to wait"
+    if row.seconds <= LONG_HELD_BACK:
+        return Check("call budget", Health.OK, what)
+    return Check(
+        "call budget", Health.WARNING, f"{what}; the next call in {row.seconds:,.0f} s",
+        "The vendor has told us to wait so long.", "Lower MASSIVE_CALLS_PER_MINUTE to your plan's.",
+    )  # fmt: skip
+
+
+def _sessions(signs: Signs, known: Any) -> Check:
+    closed = f", {signs.closures} days closed by hand" if signs.closures else ""
+    what = f"known through {known}{closed}"
+    if signs.sessions_through is None:
+        return Check(
+            "sessions", Health.FAILURE, "The table of sessions is empty.",
+            "Readers of SQL join with it.", "tickstock db migrate",
+        )  # fmt: skip
+    today = signs.now.astimezone(NEW_YORK).date()
+    if known - today > CALENDAR_ENDS and signs.sessions_through <= known:
+        return Check("sessions", Health.OK, what)
+    health = Health.FAILURE if known <= today else Health.WARNING
+    return Check(
+        "sessions", health, what, "Beyond it nothing can be planned.", "Install a newer version."
+    )
+
+
+def _universes(signs: Signs) -> Check:
+    if not signs.universes or signs.universes_changed is None:
+        return Check(
+            "universes", Health.WARNING, "none is stored", "There is nothing to load by name.",
+            "tickstock universe organize",
+        )  # fmt: skip
+    changed = signs.universes_changed
+    changed = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
+    what = f"{signs.universes}, last changed {changed:%Y-%m-%d}"
+    if signs.now - changed <= UNIVERSES_OLD:
+        return Check("universes", Health.OK, what)
+    return Check(
+        "universes", Health.WARNING, what, "Indexes change their members every quarter.",
+        "tickstock universe organize, or refresh those that have a source",
+    )  # fmt: skip
+
+
+def _origins(signs: Signs) -> Check:
+    what = ", ".join(signs.origins) or "no bars yet"
+    if "synthetic" not in signs.origins or len(signs.origins) == 1:
+        return Check("origin of bars", Health.OK, what)
+    return Check(
+        "origin of bars", Health.WARNING, what,
+        "Invented bars lie beside real ones; no single symbol mixes them.",
+        "Keep trials in a home of their own (--home), and real bars in theirs.",
+    )  # fmt: skip
+
+
+def _probed(name: str, probe: Probe) -> Check:
+    try:
+        return Check(name, Health.OK, probe())
+    except TickStockError as e:
+        return Check(name, Health.FAILURE, e.what, "", e.hint)

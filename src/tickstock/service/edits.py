@@ -1,0 +1,201 @@
+"""Changes of single universes by a person: each is a plan first, to be looked at, then performed.
+
+plan = tick.edits.add("etf_universe:core_etfs", ["VTI"])
+tick.edits.apply(plan, reason="asked for by Ann")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from tickstock.config import Settings
+from tickstock.errors import BadInput, BadSymbol
+from tickstock.model import UniverseRef
+from tickstock.store import instruments
+from tickstock.store import universes as store
+from tickstock.store.database import Database
+from tickstock.store.universes import Connection
+from tickstock.universes.expression import Chain, Symbols, format_expression, parse
+from tickstock.universes.key import check_key, parse_ref
+from tickstock.universes.nodes import ChainOperator
+from tickstock.universes.plan import OrganizePlan
+from tickstock.universes.spells import read_history
+from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.symbol import read_symbols
+from tickstock.universes.validate import safe_symbols
+
+
+class Edits:
+    """Plans for changes, and their performance. Universes are named `type:key`.
+
+    Symbols are understood in other spellings than the vendor's; what was respelled, repeated or
+    left out is among the notes of the plan.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._environment = settings.environment
+
+    def set(
+        self,
+        name: str,
+        symbols: Sequence[str] = (),
+        *,
+        expression: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> OrganizePlan:
+        """Make a universe, or replace its members by a list or by a stored expression.
+
+        With neither, only the `title` (its name for people) or the description change.
+        Raises BadInput for both at once, BadSymbol, BadKey, and what an expression may raise.
+        """
+        ref = parse_ref(name)
+        if symbols and expression is not None:
+            raise BadInput("Both symbols and an expression were given.", "Give one of them.")
+        if not symbols and expression is None and title is None and description is None:
+            raise BadInput("Nothing to set was given.", "Give symbols, or --expression.")
+        with self._database.transaction() as conn:
+            read, notes = self._read(conn, symbols)
+            is_new = not store.exists(conn, ref, self._environment)
+            plan = store.plan_set(
+                conn,
+                ref,
+                read or None,
+                expression=expression,
+                name=title,
+                description=description,
+                environment=self._environment,
+            )
+        warning = check_key(ref.key) if is_new else None
+        return _noted(plan, [*notes, *([warning] if warning else [])])
+
+    def add(self, name: str, symbols: Sequence[str]) -> OrganizePlan:
+        """Put symbols at the end of a list, or join them to a stored expression."""
+        return self._amend(name, symbols, "|")
+
+    def remove(self, name: str, symbols: Sequence[str]) -> OrganizePlan:
+        """Take symbols out. Raises BadSymbol, naming each, for symbols that are not in it."""
+        return self._amend(name, symbols, "-")
+
+    def _amend(self, name: str, symbols: Sequence[str], sign: ChainOperator) -> OrganizePlan:
+        ref = parse_ref(name)
+        with self._database.transaction() as conn:
+            read, notes = self._read(conn, symbols)
+            held = store.get(conn, ref, self._environment)
+            inside = [s for s in read if s in held.symbols]
+            if sign == "-":
+                _refuse_strangers(ref, read, held.symbols)
+            else:
+                notes += [f"{symbol} is in it already." for symbol in inside]
+            moved = tuple(s for s in read if (s in inside) == (sign == "-"))
+            if held.expression is None:
+                after = (*held.symbols, *moved)
+                kept = tuple(s for s in after if sign == "|" or s not in moved)
+                plan = store.plan_set(conn, ref, kept, environment=self._environment)
+            else:
+                text = _amended(held.expression, sign, moved)
+                plan = store.plan_set(conn, ref, expression=text, environment=self._environment)
+        return _noted(plan, notes)
+
+    def _read(self, conn: Connection, symbols: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        """Symbols in the vendor's spelling, and notes on what was respelled or repeated."""
+        found = read_symbols(symbols)
+        notes = [*found.notes, *(f"{s} was given more than once." for s in found.duplicates)]
+        meant = instruments.spelled(conn, found.symbols, self._environment)
+        notes += [f"{written} is read as {symbol}." for written, symbol in meant.items()]
+        return tuple(dict.fromkeys(meant.get(s, s) for s in found.symbols)), notes
+
+    def rename(self, name: str, new: str, *, title: str | None = None) -> OrganizePlan:
+        """Give a universe another key. What is known of its past goes with it."""
+        with self._database.transaction() as conn:
+            return store.plan_rename(
+                conn, parse_ref(name), parse_ref(new), name=title, environment=self._environment
+            )
+
+    def delete(self, *names: str) -> OrganizePlan:
+        """Delete universes. Their history stays, and `revert` brings them back."""
+        refs = [parse_ref(name) for name in names]
+        with self._database.transaction() as conn:
+            return store.plan_delete(conn, refs, self._environment)
+
+    def revert(
+        self, name: str, *, revision: int | None = None, at: datetime | None = None
+    ) -> OrganizePlan:
+        """Bring back what `revision` left, what was there at `at`, or undo the last change."""
+        if revision is not None and at is not None:
+            raise BadInput("Both a revision and a time were given.", "Give one of them.")
+        with self._database.transaction() as conn:
+            return store.plan_revert(
+                conn, parse_ref(name), revision=revision, at=at, environment=self._environment
+            )
+
+    def tell(
+        self,
+        name: str,
+        file: str,
+        text: str,
+        *,
+        source: str,
+        through: date | None = None,
+        backwards: bool = False,
+    ) -> OrganizePlan:
+        """Tell the dated membership of a universe: the CSV text of `file` (see `universes.spells`).
+
+        `through` is the last day that the source speaks about. With `backwards` a stream of changes
+        is read from the present members back. The list of today stays as it is.
+        """
+        ref = parse_ref(name)
+        with self._database.transaction() as conn:
+            today = store.members(conn, ref, self._environment) if backwards else ()
+            history = read_history(file, text, through=through, source=source, today=today)
+            return store.plan_history(conn, ref, history, self._environment)
+
+    def mend(self) -> OrganizePlan:
+        """What `validate --fix` would do: everything that is safe to mend (see `safe_symbols`)."""
+        with self._database.transaction() as conn:
+            rows = store.stored(conn, self._environment)
+            mended = {
+                row.ref: symbols for row in rows if (symbols := safe_symbols(row)) is not None
+            }
+            return store.plan_lists(conn, mended, self._environment)
+
+    def apply(
+        self,
+        plan: OrganizePlan,
+        *,
+        reason: str,
+        source: str = "",
+        allow: Collection[str] = (),
+    ) -> None:
+        """Do exactly what the plan says, or refuse and change nothing.
+
+        Raises StalePlan when the state has moved, GuardRefused when a change loses too much.
+        """
+        with self._database.transaction() as conn:
+            store.apply(conn, plan, allow=allow, source=source, reason=reason)
+
+
+def _refuse_strangers(ref: UniverseRef, symbols: Sequence[str], held: Collection[str]) -> None:
+    strangers = [s for s in symbols if s not in held]
+    if strangers:
+        raise BadSymbol(
+            f"{', '.join(map(shown, strangers[:10]))} {'is' if len(strangers) == 1 else 'are'}"
+            f" not in {ref}.",
+            did_you_mean(strangers[0], held) or f"`tickstock universe show {ref}` lists it.",
+        )
+
+
+def _amended(expression: str, sign: ChainOperator, symbols: tuple[str, ...]) -> str:
+    if not symbols:
+        return expression
+    tree, step = parse(expression), (sign, Symbols(tuple(sorted(symbols))))
+    if isinstance(tree, Chain):
+        return format_expression(Chain(tree.first, (*tree.rest, step)))
+    return format_expression(Chain(tree, (step,)))
+
+
+def _noted(plan: OrganizePlan, notes: Sequence[str]) -> OrganizePlan:
+    return replace(plan, notes=(*plan.notes, *notes))

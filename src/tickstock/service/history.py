@@ -1,0 +1,182 @@
+"""Who was in a universe when, since when and through whom, and how a list differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from tickstock.config import Settings
+from tickstock.errors import BadInput, BadSymbol, TickStockError, UnknownUniverse
+from tickstock.model import UniverseRef
+from tickstock.spans import Span
+from tickstock.store import history as store
+from tickstock.store import instruments
+from tickstock.store.database import Database
+from tickstock.store.history import Blame, Entry
+from tickstock.store.universes import Connection, PastLookup, StoreLookup
+from tickstock.store.universes import get as get_universe
+from tickstock.universes.expression import AsOf, Evaluation, Node, evaluate, parse
+from tickstock.universes.key import parse_ref
+from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.survivorship import Survivorship, survivorship
+from tickstock.universes.symbol import read_symbol
+from tickstock.universes.validate import SIZES
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The symbols of an expression, perhaps on a day, perhaps as known at an instant.
+
+    `lineage` names the parts that let each symbol in. `label` says how far today's list stands for
+    that day; `notes` what has to be known about the sources.
+    """
+
+    symbols: tuple[str, ...]
+    lineage: Mapping[str, tuple[str, ...]]
+    label: Survivorship | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Symbols in the first of two lists alone, in the second alone, and in both."""
+
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    common: tuple[str, ...]
+
+
+class Histories:
+    """Reads the past of universes."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._environment = settings.environment
+
+    def show(
+        self, expression: str, as_of: date | None = None, known_at: datetime | None = None
+    ) -> View:
+        """The symbols of an expression now, on a day, or as this database said at an instant.
+
+        With `as_of`, membership is that of the end of that day in New York, and the view has a
+        label. With `known_at` (timezone-aware), universes, expressions and what was known of the
+        past are those of that instant.
+
+        Raises BadExpression, UnknownUniverse (also for a day of which nothing is known),
+        EmptyUniverse, MalformedUniverse, BadInput for an instant without a zone.
+        """
+        if known_at is not None and known_at.tzinfo is None:
+            raise BadInput(
+                f"The time {known_at} has no zone.", "Write it like 2026-11-22T15:30:00+00:00."
+            )
+        tree = parse(expression)
+        with self._database.transaction() as conn:
+            lookup = (
+                StoreLookup(conn, self._environment)
+                if known_at is None
+                else PastLookup(conn, known_at, self._environment)
+            )
+            found = evaluate(tree if as_of is None else AsOf(tree, as_of), lookup)
+            label = None
+            if as_of is not None and known_at is None:
+                label = self._labelled(conn, tree, found, as_of)
+        return View(found.symbols, found.lineage, label, tuple(_notes(lookup)))
+
+    def _labelled(
+        self, conn: Connection, tree: Node, then: Evaluation, day: date
+    ) -> Survivorship | None:
+        """Today's list against the one of the day; None where there is none today."""
+        try:
+            now = evaluate(tree, StoreLookup(conn, self._environment))
+        except TickStockError:
+            return None
+        return self._label(conn, now.symbols, then.symbols, day)
+
+    def survivorship(self, expression: str, day: date) -> Survivorship | str:
+        """How far today's list stands for the universe on `day`, or why nobody can say.
+
+        Raises what evaluating the expression now raises.
+        """
+        tree = parse(expression)
+        with self._database.transaction() as conn:
+            used = evaluate(tree, StoreLookup(conn, self._environment))
+            try:
+                then = evaluate(AsOf(tree, day), StoreLookup(conn, self._environment))
+            except TickStockError as error:
+                return f"survivorship: unknown. {error.what}"
+            return self._label(conn, used.symbols, then.symbols, day)
+
+    def _label(
+        self, conn: Connection, used: Sequence[str], then: Sequence[str], day: date
+    ) -> Survivorship:
+        now_named = instruments.find_instruments(conn, used)
+        then_named = instruments.find_instruments(conn, then, Span.inclusive(day, day))
+        return survivorship(used, then, day, now_named, then_named)
+
+    def containing(self, symbol: str, as_of: date | None = None) -> list[UniverseRef]:
+        """The universes of all types that hold a symbol, now or on a day. Raises BadSymbol."""
+        written, _ = read_symbol(symbol)
+        with self._database.transaction() as conn:
+            meant = instruments.spelled(conn, [written], self._environment).get(written, written)
+            return store.containing(conn, meant, self._environment, as_of)
+
+    def diff(self, first: str, second: str) -> Difference:
+        """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`)."""
+        with self._database.transaction() as conn:
+            one, other = (
+                set(evaluate(parse(text), StoreLookup(conn, self._environment)).symbols)
+                for text in (first, second)
+            )
+        return Difference(
+            tuple(sorted(one - other)), tuple(sorted(other - one)), tuple(sorted(one & other))
+        )
+
+    def log(self, name: str, most: int = 100) -> list[Entry]:
+        """The last changes of a universe and histories told of it, the latest first.
+
+        Raises UnknownUniverse where nothing was ever recorded.
+        """
+        ref = parse_ref(name)
+        with self._database.transaction() as conn:
+            found = store.log(conn, ref, self._environment, most)
+        if not found:
+            raise UnknownUniverse(
+                f"Nothing is recorded of {shown(name, 120)}.",
+                "`tickstock universe list` shows what there is.",
+            )
+        return found
+
+    def blame(self, name: str, symbol: str | None = None) -> list[Blame]:
+        """Since when, and through which change, each member (or one) is in a universe.
+
+        Raises BadSymbol for one that is not in it.
+        """
+        ref = parse_ref(name)
+        with self._database.transaction() as conn:
+            members = get_universe(conn, ref, self._environment).symbols
+            if symbol is not None:
+                written, _ = read_symbol(symbol)
+                if written not in members:
+                    hint = did_you_mean(written, members)
+                    raise BadSymbol(f"{written} is not in {ref}.", hint)
+                members = (written,)
+            return store.blame(conn, ref, members, self._environment)
+
+
+def _notes(lookup: StoreLookup) -> list[str]:
+    """What the reader of a past list has to know: who says so, and what is doubtful about it."""
+    notes = []
+    for (ref, day), found in lookup.dated.items():
+        if found.through is not None:
+            notes.append(
+                f"{ref} @ {day}: {found.source or 'the source'} is good up to {found.through}; its"
+                " last list is carried on."
+            )
+        least, most = SIZES.get(ref, (0, len(found.symbols)))
+        if not least <= len(found.symbols) <= most:
+            notes.append(
+                f"{ref} @ {day}: the source names {len(found.symbols)} members, an index of this"
+                f" name has {least} to {most}."
+            )
+    return notes

@@ -1,0 +1,93 @@
+"""What is not held and why, and what is held and doubtful."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+import psycopg
+
+from tickstock.loading.grid import build_grid
+from tickstock.loading.missing import Gap, gaps_of
+from tickstock.model import Instrument, Timeframe
+from tickstock.service.loads import Loads
+from tickstock.sessions import NEW_YORK
+from tickstock.spans import Span
+from tickstock.store import coverage, doubts, instruments
+from tickstock.store.calendar import read_calendar
+from tickstock.store.database import Database
+from tickstock.store.doubts import Doubted
+
+Connection = psycopg.Connection[Any]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Bars of one timeframe that somebody should look at."""
+
+    timeframe: Timeframe
+    doubtful: tuple[Doubted, ...]
+    quarantined: tuple[Doubted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingView:
+    """All gaps of some symbols in `span`, the bars to look at, and symbols never heard of."""
+
+    span: Span
+    gaps: tuple[Gap, ...]
+    suspects: tuple[Suspects, ...]
+    unknown: tuple[str, ...]
+
+
+class Missing:
+    """Finds gaps and doubtful bars."""
+
+    def __init__(self, database: Database, loads: Loads, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._loads = loads
+        self._clock = clock
+
+    def find(
+        self, symbols: Sequence[str], timeframes: Sequence[Timeframe], span: Span
+    ) -> MissingView:
+        """What is not held of `symbols` in `span`, by timeframe and cause."""
+        symbols = tuple(dict.fromkeys(symbols))
+        with self._database.transaction() as connection:
+            found = instruments.find_instruments(connection, symbols, span)
+            chosen = list({i.id: i for s, i in found.items()}.values())
+            gaps = [g for t in timeframes for g in self._gaps(connection, chosen, t, span)]
+            suspects = [_suspects(connection, chosen, t, span) for t in timeframes]
+        unknown = tuple(s for s in symbols if s not in found)
+        return MissingView(span, tuple(gaps), tuple(suspects), unknown)
+
+    def _gaps(
+        self,
+        connection: Connection,
+        chosen: Sequence[Instrument],
+        timeframe: Timeframe,
+        span: Span,
+    ) -> tuple[Gap, ...]:
+        now, ids = self._clock(), [i.id for i in chosen]
+        calendar = read_calendar(connection)
+        # Answers that have expired too: they say why, until somebody asks again.
+        told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
+        held = coverage.held_spans(connection, timeframe, ids)
+        published = calendar.published(now, self._loads.limits().publication_lag)
+        return gaps_of(
+            build_grid(timeframe, chosen, span, calendar, published, held, told), told, now
+        )
+
+
+def _suspects(
+    connection: Connection, chosen: Sequence[Instrument], timeframe: Timeframe, span: Span
+) -> Suspects:
+    # Day bars are kept under midnight UTC of their date.
+    zone = UTC if timeframe is Timeframe.DAY else NEW_YORK
+    start, end = (datetime.combine(day, time(), zone) for day in (span.start, span.end))
+    args = (connection, timeframe, [i.id for i in chosen], start, end)
+    doubtful, aside = doubts.list_doubts(*args), doubts.list_quarantined(*args)
+    return Suspects(timeframe, tuple(doubtful), tuple(aside))

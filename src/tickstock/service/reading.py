@@ -1,0 +1,208 @@
+"""Reads stored bars: raw or adjusted, as they are or as they were known, in any timeframe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import psycopg
+
+from tickstock.actions import Adjust, Dividend, Split
+from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted
+from tickstock.bars import resampled
+from tickstock.crosscheck import Finding, Judgement, judge
+from tickstock.model import BarTable, Instrument, Ints, Timeframe, epoch_day
+from tickstock.sessions import NEW_YORK
+from tickstock.spans import Span
+from tickstock.store import actions, bar_history
+from tickstock.store.bars import Rows
+from tickstock.vendors.newyork import dates_of
+
+Connection = psycopg.Connection[Any]
+A = TypeVar("A", Split, Dividend)
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+ALL_DAYS = (-700_000, 2_900_000)
+"""First and last day of all that PostgreSQL's dates can hold of our time, since 1970."""
+ALL_SECONDS = (-(2**35), 2**35)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Bars, and how they were read. `findings` are doubts about the splits and dividends that were
+    applied or left out; `as_of` is None for the present."""
+
+    bars: BarTable
+    timeframe: Timeframe
+    adjust: Adjust
+    as_of: datetime | None
+    findings: tuple[Finding, ...]
+
+
+def read(
+    connection: Connection,
+    chosen: Sequence[Instrument],
+    timeframe: Timeframe,
+    span: Span | None,
+    *,
+    adjust: Adjust,
+    as_of: datetime | None,
+    now: datetime,
+) -> Reading:
+    """Bars of each chosen instrument in turn, in order of time; of all days without a span.
+
+    Weeks and months are made of the adjusted day bars inside the span.
+    """
+    stored = timeframe.stored
+    table = _table(chosen, _rows(connection, chosen, stored, span, as_of))
+    judgement = Judgement()
+    if adjust is not Adjust.RAW and len(table):
+        total = adjust is Adjust.TOTAL
+        case = Case(connection, chosen, as_of, (as_of or now).astimezone(NEW_YORK).date())
+        judgement = case.judge(table, stored, span, total=total)
+        days = table.at if stored is Timeframe.DAY else dates_of(table.at)
+        table = adjusted(table, days, judgement.steps(adjust))
+    if timeframe is not stored:
+        table = resampled(table, timeframe)
+    return Reading(table, timeframe, adjust, as_of, judgement.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Instruments whose splits and dividends are to be judged, as known `as_of` a moment (None:
+    now); what is executed after `today` is left for later."""
+
+    connection: Connection
+    chosen: Sequence[Instrument]
+    as_of: datetime | None
+    today: date
+
+    def judge(
+        self, table: BarTable, stored: Timeframe, span: Span | None, *, total: bool
+    ) -> Judgement:
+        """Judge by the raw bars in `table`, which hold what there is in `span`, and by day bars
+        read around those records that lie outside of it. Dividends only for `total`."""
+        ids, first, of_owner = np.unique(
+            np.array([i.id for i in self.chosen], np.int64), return_index=True, return_inverse=True
+        )
+        wanted = ids.tolist()
+        splits = _in_order(wanted, actions.read_splits(self.connection, wanted, self.as_of))
+        dividends: dict[int, list[Dividend]] = {}
+        if total:
+            found = actions.read_dividends(self.connection, wanted, self.as_of)
+            dividends = _in_order(wanted, found)
+        if not splits and not dividends:
+            return Judgement()
+        inside = span if stored is Timeframe.DAY else Span(date.min, date.min)
+        parts = [self._around(ids, _windows(splits, inside) + _windows(dividends, inside))]
+        if stored is Timeframe.DAY:
+            parts.append((of_owner[table.owner], table.at, table.open, table.close))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        symbols = [self.chosen[i].symbol for i in first.tolist()]
+        found_so = judge(symbols, splits, dividends, Closes.of(*columns), self.today)
+        return _for_owners(found_so, of_owner)
+
+    def _around(self, ids: Ints, wanted: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any, Any]:
+        """Day bars around the (place in `ids`, day) pairs: place, day, open, close."""
+        pairs = np.array(wanted, np.int64).reshape(-1, 2)
+        place, day = pairs[:, 0], pairs[:, 1]
+        rows = bar_history.read_as_of(
+            self.connection,
+            Timeframe.DAY,
+            ids[place],
+            day - STALE_DAYS,
+            day + STALE_DAYS,
+            self.as_of,
+        )
+        return np.searchsorted(ids, rows.instrument), rows.at, rows.open, rows.close
+
+
+def _in_order(ids: Sequence[int], by_id: Mapping[int, list[A]]) -> dict[int, list[A]]:
+    """Records by the place of their instrument in `ids`."""
+    return {place: by_id[id_] for place, id_ in enumerate(ids) if id_ in by_id}
+
+
+def _for_owners(judgement: Judgement, of_owner: Ints) -> Judgement:
+    """The steps of each instrument for every owner that stands for it."""
+    owners: dict[int, list[int]] = {}
+    for owner, place in enumerate(of_owner.tolist()):
+        owners.setdefault(place, []).append(owner)
+
+    def spread(steps: Sequence[Step]) -> tuple[Step, ...]:
+        return tuple(replace(s, owner=owner) for s in steps for owner in owners[s.owner])
+
+    return replace(
+        judgement,
+        splits=spread(judgement.splits),
+        distributions=spread(judgement.distributions),
+    )
+
+
+def _windows(
+    records: Mapping[int, Sequence[Split | Dividend]], inside: Span | None
+) -> list[tuple[int, int]]:
+    """Owner and day of the records whose surroundings are not all in `inside` (None: all days)."""
+    if inside is None:
+        return []
+    low, high = epoch_day(inside.start) + STALE_DAYS, epoch_day(inside.end) - STALE_DAYS
+    found = [(owner, epoch_day(r.day)) for owner, rs in records.items() for r in rs]
+    return [(owner, day) for owner, day in found if not low <= day < high]
+
+
+def _rows(
+    connection: Connection,
+    chosen: Sequence[Instrument],
+    stored: Timeframe,
+    span: Span | None,
+    as_of: datetime | None,
+) -> Rows:
+    ids = np.unique(np.array([i.id for i in chosen], np.int64))
+    low, high = bounds(span, stored)
+    lo, hi = np.full(len(ids), low, np.int64), np.full(len(ids), high, np.int64)
+    return bar_history.read_as_of(connection, stored, ids, lo, hi, as_of)
+
+
+def bounds(span: Span | None, stored: Timeframe) -> tuple[int, int]:
+    """The first and last `at` of a span, both included, in the unit of the stored bars."""
+    if stored is Timeframe.DAY:
+        return ALL_DAYS if span is None else (epoch_day(span.start), epoch_day(span.last))
+    if span is None:
+        return ALL_SECONDS
+    start = datetime.combine(span.start, time(0), NEW_YORK)
+    end = datetime.combine(span.end, time(0), NEW_YORK)
+    return int(start.timestamp()), int(end.timestamp()) - 1
+
+
+def _table(chosen: Sequence[Instrument], rows: Rows) -> BarTable:
+    """The rows of each chosen instrument in turn; two tickers may stand for the same one."""
+    ids = np.array([i.id for i in chosen], np.int64)
+    owner, pick = _turns(ids, rows)
+    r = rows if pick is None else rows.pick(pick)
+    prices = (r.open, r.high, r.low, r.close, r.volume, r.vwap)
+    return BarTable(tuple(i.symbol for i in chosen), owner, r.at, *prices, r.trades)
+
+
+def _turns(ids: Ints, rows: Rows) -> tuple[Ints, Ints | None]:
+    """The owner of each row of the table, and which row it is; None where all are in order."""
+    by_key: Ints | None = None
+    instrument = rows.instrument
+    if not (np.diff(rows.key()) > 0).all():
+        by_key = np.argsort(rows.key(), kind="stable")
+        instrument = instrument[by_key]
+    start, end = (np.searchsorted(instrument, ids, side) for side in SIDES)
+    owner = np.repeat(np.arange(len(ids)), end - start)
+    if by_key is None and (np.diff(ids) > 0).all():
+        return owner, None
+    by_key = np.arange(len(rows)) if by_key is None else by_key
+    parts = [by_key[a:b] for a, b in zip(start, end, strict=True)]
+    return owner, np.concatenate(parts) if parts else by_key
+
+
+def span_of(edges: Iterable[datetime | None], timeframe: Timeframe) -> Span | None:
+    """From the first bar held to the last one, by the moments of both."""
+    # A day bar is named by its date, and kept as midnight UTC of it.
+    zone = UTC if timeframe.stored is Timeframe.DAY else NEW_YORK
+    days = [at.astimezone(zone).date() for at in edges if at]
+    return Span.inclusive(min(days), max(days)) if days else None

@@ -1,0 +1,87 @@
+"""Steering loads: pause, resume, do again, forget."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from tickstock.config import Settings
+from tickstock.loading.request import LoadRequest
+from tickstock.model import Timeframe
+from tickstock.service.loads import Loads
+from tickstock.spans import Span
+from tickstock.store import ledger, schedules
+from tickstock.store.database import Database
+from tickstock.store.ledger import Load
+
+
+class Steering:
+    """What can be done with loads besides submitting, cancelling and retrying them."""
+
+    def __init__(
+        self, database: Database, settings: Settings, loads: Loads, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._loads = loads
+        self._clock = clock
+
+    def pause(self, load_id: uuid.UUID) -> bool:
+        """Let no call of a load be asked until it is resumed, and hand back what is in hand.
+        What is done stays done. False when it has ended, or is paused already."""
+        with self._database.transaction() as connection:
+            return ledger.pause(connection, load_id)
+
+    def resume(self, load_id: uuid.UUID) -> bool:
+        """Go on with a paused load. False when it is not paused."""
+        from tickstock.service.queue import defer_drain
+
+        with self._database.transaction() as connection:
+            if not ledger.unpause(connection, load_id):
+                return False
+            load = ledger.read(connection, load_id)
+            defer_drain(connection, load_id, load.vendor, load.priority)
+        return True
+
+    def clone(self, load_id: uuid.UUID, requested_by: str = "") -> Load:
+        """A new load for the same request (symbols, timeframes, days), planned as of now."""
+        with self._database.transaction() as connection:
+            old = ledger.read(connection, load_id)
+            spells = {i.symbol: i.spells or () for i in ledger.items(connection, load_id)}
+        request = request_of(old.request)
+        if any(spells.values()):
+            request = replace(request, spells=tuple(spells.get(s, ()) for s in request.symbols))
+        plan = self._loads.plan(request)
+        return self._loads.submit(
+            plan, title=old.title, requested_by=requested_by, parent_id=old.id
+        )
+
+    def prune(self, age: timedelta | None = None, *, dry_run: bool = False) -> tuple[int, datetime]:
+        """Forget loads that ended longer ago than `age` (by default the setting says), with their
+        calls; how many, and ended before when. Bars, coverage and holes stay as they are."""
+        kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
+        before = self._clock() - kept
+        from tickstock.service.queue import DRAIN, SILENCE
+
+        with self._database.transaction() as connection:
+            if dry_run:
+                return ledger.count_prunable(connection, before), before
+            count = ledger.prune(connection, before)
+            schedules.forget_runs(connection, before)
+            ledger.drop_idle_jobs(connection, DRAIN, SILENCE)
+        return count, before
+
+
+def request_of(kept: dict[str, Any]) -> LoadRequest:
+    """The request that `request_as_dict` has written down."""
+    span = Span.inclusive(date.fromisoformat(kept["from"]), date.fromisoformat(kept["to"]))
+    return LoadRequest(
+        str(kept["universe"]),
+        tuple(kept["symbols"]),
+        tuple(Timeframe(t) for t in kept["timeframes"]),
+        span,
+        bool(kept["refresh"]),
+    )

@@ -1,0 +1,187 @@
+"""Splits and dividends in the database: the vendor's facts, each with the time it was known."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+import psycopg
+
+from tickstock.actions import Action, ActionKind, Dividend, Split
+from tickstock.errors import FenceLost
+from tickstock.failpoints import reach
+from tickstock.loading.actions import Difference, compare
+from tickstock.store.bars import lock_instruments
+from tickstock.store.moment import database_now
+from tickstock.store.queries import load
+
+QUERIES = load("actions.sql")
+Connection = psycopg.Connection[Any]
+A = TypeVar("A", Split, Dividend)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What answers changed: calls made, records added, corrected and withdrawn."""
+
+    calls: int = 0
+    added: int = 0
+    corrected: int = 0
+    withdrawn: int = 0
+
+    def __add__(self, other: Changes) -> Changes:
+        return Changes(
+            self.calls + other.calls,
+            self.added + other.added,
+            self.corrected + other.corrected,
+            self.withdrawn + other.withdrawn,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of the actions of a load. `state`: running, done or failed."""
+
+    state: str
+    changes: Changes
+    message: str
+
+
+def known_through(
+    connection: Connection, instruments: Sequence[int], since: datetime | None = None
+) -> dict[tuple[int, ActionKind], date]:
+    """Until which New York date each instrument's records are known; absent: never asked, or not
+    `since` that moment."""
+    params = {"ids": list(instruments), "since": since}
+    rows = connection.execute(QUERIES["known"], params).fetchall()
+    return {(id_, ActionKind(kind)): through for id_, kind, through in rows}
+
+
+def read_splits(
+    connection: Connection, instruments: Sequence[int], as_of: datetime | None = None
+) -> dict[int, list[Split]]:
+    """Splits by instrument, as known now or `as_of` a moment."""
+    params = {"ids": list(instruments), "as_of": as_of}
+    rows = connection.execute(QUERIES["splits"], params).fetchall()
+    return _grouped((row[0], Split(*row[1:])) for row in rows)
+
+
+def read_dividends(
+    connection: Connection, instruments: Sequence[int], as_of: datetime | None = None
+) -> dict[int, list[Dividend]]:
+    """Dividends by instrument, as known now or `as_of` a moment."""
+    params = {"ids": list(instruments), "as_of": as_of}
+    rows = connection.execute(QUERIES["dividends"], params).fetchall()
+    return _grouped((row[0], Dividend(*row[1:])) for row in rows)
+
+
+def write_answer(
+    connection: Connection,
+    kind: ActionKind,
+    targets: Mapping[str, int],
+    records: Iterable[Action],
+    *,
+    since: date | None,
+    through: date,
+    origin: str,
+) -> Changes:
+    """Make the database hold what an answer says, and note that it is known `through` that day.
+
+    `targets` are the tickers that the answer speaks of, with their instruments; records of other
+    tickers (of a whole market) are left out.
+
+    Raises:
+        VendorUnreadable: the answer lacks most of what was known before.
+    """
+    ids = sorted(set(targets.values()))
+    lock_instruments(connection, ids)
+    found = {(targets[r.ticker], r.id): r for r in records if r.ticker in targets}
+    difference = compare(_held(connection, kind, ids), found, since, targets)
+    _write(connection, kind, difference, origin)
+    reach("actions.written")
+    known = {"ids": ids, "kind": kind, "through": through}
+    connection.execute(QUERIES["set_known"], known)
+    reach("actions.known")
+    parts = (difference.added, difference.corrected, difference.withdrawn)
+    return Changes(0, *map(len, parts))
+
+
+def claim(connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta) -> bool:
+    """Whether it is for this worker to ask for the actions of the load."""
+    params = {"load_id": load_id, "worker": worker, "lease": lease}
+    return connection.execute(QUERIES["claim"], params).fetchone() is not None
+
+
+def renew(connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta) -> None:
+    params = {"load_id": load_id, "worker": worker, "lease": lease}
+    connection.execute(QUERIES["renew"], params)
+
+
+def count(connection: Connection, load_id: uuid.UUID, worker: str, changes: Changes) -> None:
+    """Count what an answer changed. Raises FenceLost when the claim has gone to another."""
+    params = {"load_id": load_id, "worker": worker} | asdict(changes)
+    if connection.execute(QUERIES["count"], params).fetchone() is None:
+        raise FenceLost(
+            f"Another worker asks for the splits and dividends of the load {str(load_id)[:8]}.",
+            "Leave them to it: this one was silent for too long.",
+        )
+
+
+def end(
+    connection: Connection, load_id: uuid.UUID, worker: str, state: str, message: str = ""
+) -> None:
+    """Write down what came of it; nothing where the claim has gone to another."""
+    params = {"load_id": load_id, "worker": worker, "state": state, "message": message}
+    connection.execute(QUERIES["end"], params)
+
+
+def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
+    """What came of the actions of a load; None where none were asked for."""
+    row = connection.execute(QUERIES["outcome"], {"load_id": load_id}).fetchone()
+    return None if row is None else Outcome(row[0], Changes(*row[1:5]), row[5])
+
+
+def _grouped(rows: Iterable[tuple[int, A]]) -> dict[int, list[A]]:
+    found: dict[int, list[A]] = {}
+    for id_, record in rows:
+        found.setdefault(id_, []).append(record)
+    return found
+
+
+def _held(
+    connection: Connection, kind: ActionKind, ids: Sequence[int]
+) -> dict[tuple[int, str], Action]:
+    found: Mapping[int, Sequence[Action]] = (
+        read_splits(connection, ids)
+        if kind is ActionKind.SPLITS
+        else read_dividends(connection, ids)
+    )
+    return {(i, a.id): a for i, actions in found.items() for a in actions}
+
+
+def _write(connection: Connection, kind: ActionKind, difference: Difference, origin: str) -> None:
+    at = database_now(connection)
+    if ended := difference.ended:
+        gone = {"at": at, "ids": [i for i, _ in ended], "vendor_ids": [v for _, v in ended]}
+        connection.execute(QUERIES[f"end_{kind}"], gone)
+    if new := difference.added + difference.corrected:
+        columns = _columns([action for _, action in new])
+        params = {"at": at, "origin": origin, "ids": [i for i, _ in new]}
+        connection.execute(QUERIES[f"add_{kind}"], params | columns)
+
+
+def _columns(records: Sequence[Action]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "vendor_ids": [r.id for r in records],
+        "tickers": [r.ticker for r in records],
+        "days": [r.day for r in records],
+        "kinds": [r.kind for r in records],
+    }
+    names = ("split_from", "split_to", "cash", "currency", "declared", "recorded", "paid")
+    for name in names:
+        if hasattr(records[0], name):
+            columns[name] = [getattr(r, name) for r in records]
+    return columns

@@ -1,0 +1,98 @@
+-- name: known
+-- Until when the splits and the dividends of instruments are known, as far as they were asked for
+-- since a moment.
+SELECT instrument_id, kind, through FROM tickstock.actions_known
+WHERE instrument_id = ANY (%(ids)s)
+  AND (%(since)s::timestamptz IS NULL OR asked_at >= %(since)s)
+
+-- name: splits
+-- Splits of instruments as known now, or at an earlier moment; in order of execution.
+SELECT instrument_id, vendor_id, ticker, execution_date, split_from, split_to, kind
+FROM tickstock.splits
+WHERE instrument_id = ANY (%(ids)s)
+  AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
+           ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
+ORDER BY instrument_id, execution_date, id
+
+-- name: dividends
+-- Dividends of instruments as known now, or at an earlier moment; in order of their ex-dates.
+SELECT instrument_id, vendor_id, ticker, ex_dividend_date, cash_amount, currency, kind, declared,
+       recorded, paid
+FROM tickstock.dividends
+WHERE instrument_id = ANY (%(ids)s)
+  AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
+           ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
+ORDER BY instrument_id, ex_dividend_date, id
+
+-- name: end_splits
+-- Corrected or withdrawn splits: they were true until now.
+UPDATE tickstock.splits AS s SET superseded_at = %(at)s
+FROM unnest(%(ids)s::int[], %(vendor_ids)s::text[]) AS gone(id, vendor_id)
+WHERE s.instrument_id = gone.id AND s.vendor_id = gone.vendor_id AND s.superseded_at IS NULL
+
+-- name: end_dividends
+-- Corrected or withdrawn dividends: they were true until now.
+UPDATE tickstock.dividends AS d SET superseded_at = %(at)s
+FROM unnest(%(ids)s::int[], %(vendor_ids)s::text[]) AS gone(id, vendor_id)
+WHERE d.instrument_id = gone.id AND d.vendor_id = gone.vendor_id AND d.superseded_at IS NULL
+
+-- name: add_splits
+-- New splits, and new forms of corrected ones.
+INSERT INTO tickstock.splits
+    (instrument_id, vendor_id, origin, ticker, execution_date, split_from, split_to, kind, first_seen)
+SELECT id, vendor_id, %(origin)s, ticker, day, split_from, split_to, kind, %(at)s
+FROM unnest(%(ids)s::int[], %(vendor_ids)s::text[], %(tickers)s::text[], %(days)s::date[],
+            %(split_from)s::float8[], %(split_to)s::float8[], %(kinds)s::text[])
+     AS n(id, vendor_id, ticker, day, split_from, split_to, kind)
+
+-- name: add_dividends
+-- New dividends, and new forms of corrected ones.
+INSERT INTO tickstock.dividends
+    (instrument_id, vendor_id, origin, ticker, ex_dividend_date, cash_amount, currency, kind,
+     declared, recorded, paid, first_seen)
+SELECT id, vendor_id, %(origin)s, ticker, day, cash, currency, kind, declared, recorded, paid, %(at)s
+FROM unnest(%(ids)s::int[], %(vendor_ids)s::text[], %(tickers)s::text[], %(days)s::date[],
+            %(cash)s::float8[], %(currency)s::text[], %(kinds)s::text[], %(declared)s::date[],
+            %(recorded)s::date[], %(paid)s::date[])
+     AS n(id, vendor_id, ticker, day, cash, currency, kind, declared, recorded, paid)
+
+-- name: set_known
+-- All records of these instruments are known until that day.
+INSERT INTO tickstock.actions_known (instrument_id, kind, through)
+SELECT id, %(kind)s, %(through)s FROM unnest(%(ids)s::int[]) AS id
+ON CONFLICT (instrument_id, kind) DO UPDATE
+SET through = greatest(actions_known.through, EXCLUDED.through), asked_at = clock_timestamp()
+
+-- name: claim
+-- Ask for the actions of a load, unless somebody else does.
+INSERT INTO tickstock.load_actions AS a (load_id, worker, lease_until)
+VALUES (%(load_id)s, %(worker)s, clock_timestamp() + %(lease)s)
+ON CONFLICT (load_id) DO UPDATE
+SET worker = EXCLUDED.worker, lease_until = EXCLUDED.lease_until, state = 'running', message = ''
+WHERE a.state <> 'running' OR a.lease_until < clock_timestamp()
+RETURNING load_id
+
+-- name: renew
+-- Go on holding the claim.
+UPDATE tickstock.load_actions SET lease_until = clock_timestamp() + %(lease)s
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND state = 'running'
+
+-- name: count
+-- What an answer changed, on top of what others did, in the transaction that writes it. Nothing for
+-- a worker whose claim has gone to another: it is late, and so is its answer.
+UPDATE tickstock.load_actions
+SET calls = calls + %(calls)s, added = added + %(added)s, corrected = corrected + %(corrected)s,
+    withdrawn = withdrawn + %(withdrawn)s
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND state = 'running'
+RETURNING load_id
+
+-- name: end
+-- What came of it.
+UPDATE tickstock.load_actions
+SET state = %(state)s, message = %(message)s, lease_until = NULL
+WHERE load_id = %(load_id)s AND worker = %(worker)s
+
+-- name: outcome
+-- What came of the actions of a load; nothing where none were asked for.
+SELECT state, calls, added, corrected, withdrawn, message
+FROM tickstock.load_actions WHERE load_id = %(load_id)s

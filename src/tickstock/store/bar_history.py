@@ -1,0 +1,160 @@
+"""Bars as they were known at an earlier moment, and what was replaced since.
+
+When a bar came is not kept with the bar: sessions arrive as a whole, so their arrival is, once for
+all instruments of a write; a bar that changed, or came late into a held session, has a revision.
+A write counts as known from the moment it was made, which is at most the length of its
+transaction before others could see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from tickstock.model import Flags, Ints, Timeframe
+from tickstock.store.bars import DAY_SECONDS, Rows, read_rows, table_query
+from tickstock.store.pgbinary import columns_cursor
+from tickstock.store.queries import load
+from tickstock.vendors.newyork import dates_of
+
+QUERIES = load("bar_history.sql")
+DAY_BITS = 24
+"""Days since 1970 and instruments share one sortable integer."""
+Connection = psycopg.Connection[Any]
+Five = tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A bar that was replaced: open, high, low, close and volume before and after.
+
+    `at` is midnight UTC of the session's date for day bars, else the start of the bar. `old` is
+    None for a bar that came late into a held session, `new` for one that is gone.
+    """
+
+    instrument_id: int
+    at: datetime
+    replaced_at: datetime
+    old: Five | None
+    new: Five | None
+
+
+def read_as_of(
+    connection: Connection,
+    timeframe: Timeframe,
+    instruments: Ints,
+    lo: Ints,
+    hi: Ints,
+    as_of: datetime | None,
+) -> Rows:
+    """As `bars.read_rows`, as the database knew them at the moment `as_of`; None for now."""
+    rows = read_rows(connection, timeframe, instruments, lo, hi)
+    if as_of is None or not len(rows):
+        return rows
+    ids = np.unique(instruments)
+    rows = rows.pick(~_arrived_since(connection, timeframe, ids, rows, as_of))
+    return _with_old_forms(connection, timeframe, ids, rows, as_of)
+
+
+def note_late(connection: Connection, timeframe: Timeframe, new: Rows) -> None:
+    """Note which of these new rows joined a session that counted as held before them.
+
+    For hour and minute bars, before the coverage of this write is added. A held session of day
+    bars has its bar, so that no other can join it.
+    """
+    if timeframe is Timeframe.DAY or not len(new):
+        return
+    keys = _day_keys(new.instrument, dates_of(new.at))
+    pairs, place = np.unique(keys, return_inverse=True)
+    params = {"timeframe": timeframe, "ids": (pairs >> DAY_BITS).tolist()}
+    params["days"] = (pairs & ((1 << DAY_BITS) - 1)).tolist()
+    held = connection.execute(QUERIES["held_days"], params).fetchall()
+    if not held:
+        return
+    known = np.array([(id_ << DAY_BITS) + day for id_, day in held], np.int64)
+    late = new.pick(np.isin(pairs, known)[place])
+    late_rows = {"ids": late.instrument.tolist(), "at": late.at.tolist()}
+    connection.execute(QUERIES["note_late"], {"timeframe": timeframe} | late_rows)
+
+
+def revisions(
+    connection: Connection,
+    timeframe: Timeframe,
+    instruments: Sequence[int],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Revision]:
+    """What was replaced of these instruments' bars from `since` to `until`."""
+    query = table_query(QUERIES, "revisions", timeframe)
+    params = {"timeframe": timeframe, "ids": list(instruments), "since": since, "until": until}
+    rows = connection.execute(query, params).fetchall()
+    return [Revision(r[0], r[1], r[2], _five(r[3:8]), _five(r[8:13])) for r in rows]
+
+
+def _five(values: Sequence[Any]) -> Five | None:
+    if values[0] is None:
+        return None
+    opened, high, low, close, volume = values
+    return opened, high, low, close, volume
+
+
+def _day_keys(instrument: Ints, days: Ints) -> Ints:
+    return (instrument << DAY_BITS) + days
+
+
+def _arrived_since(
+    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, as_of: datetime
+) -> Flags:
+    """Which rows are of sessions that became held after `as_of`."""
+    params = {"timeframe": timeframe, "ids": ids.tolist(), "as_of": as_of}
+    found = columns_cursor(connection).execute(QUERIES["arrivals_after"], params).fetchall()
+    starts, ends = _arrival_keys(found, ids)
+    if not len(starts):
+        return np.zeros(len(rows), bool)
+    days = rows.at if timeframe is Timeframe.DAY else dates_of(rows.at)
+    keys = _day_keys(rows.instrument, days)
+    place = np.searchsorted(starts, keys, side="right") - 1
+    inside: Flags = (place >= 0) & (keys < ends[place])
+    return inside
+
+
+def _arrival_keys(found: Sequence[tuple[Ints, Ints, Ints]], ids: Ints) -> tuple[Ints, Ints]:
+    """Keys of the first day and of the day after the last of each arrived span, sorted. Spans do
+    not overlap: a session becomes held once."""
+    starts = [np.empty(0, np.int64)]
+    ends = [np.empty(0, np.int64)]
+    for instruments, first, after in found:
+        mine = instruments[np.isin(instruments, ids)] << DAY_BITS
+        starts.append(np.add.outer(mine, first).ravel())
+        ends.append(np.add.outer(mine, after).ravel())
+    every, until = np.concatenate(starts), np.concatenate(ends)
+    order = np.argsort(every)
+    return every[order], until[order]
+
+
+def _with_old_forms(
+    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, as_of: datetime
+) -> Rows:
+    """`rows` with what was replaced after `as_of` as it was before."""
+    params = {"timeframe": timeframe, "ids": ids.tolist(), "as_of": as_of}
+    found = columns_cursor(connection).execute(QUERIES["revised_after"], params).fetchone()
+    if found is None or not len(rows):
+        return rows
+    old = Rows(*found)
+    unit = DAY_SECONDS if timeframe is Timeframe.DAY else 1
+    old_keys = (old.instrument << 36) + old.at // unit  # sorted: the query orders them
+    keys = rows.key()
+    place = np.minimum(np.searchsorted(old_keys, keys), len(old) - 1)
+    was = np.flatnonzero(old_keys[place] == keys)
+    columns: list[Any] = [rows.instrument, rows.at]
+    for name in ("open", "high", "low", "close", "volume", "vwap", "trades"):
+        column = getattr(rows, name).copy()
+        column[was] = getattr(old, name)[place[was]]
+        columns.append(column)
+    restored = Rows(*columns)
+    return restored.pick(~np.isnan(restored.close))

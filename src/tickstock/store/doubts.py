@@ -1,0 +1,122 @@
+"""Bars that somebody should look at: doubtful ones, which are kept, and impossible ones, which are
+put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from tickstock.bars import JUMP
+from tickstock.bars import doubts as doubts_of
+from tickstock.model import BarTable, Flags, Timeframe
+from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
+from tickstock.store.queries import load
+
+QUERIES = load("doubts.sql")
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """One bar that somebody should look at.
+
+    `at` is midnight UTC of the session's date for day bars, else the start of the bar. `detail` is,
+    of a quarantined bar, what was received, as JSON.
+    """
+
+    symbol: str
+    at: datetime
+    reason: str
+    detail: str
+    seen_at: datetime
+
+
+def note_doubts(connection: Connection, timeframe: Timeframe, rows: Rows, written: Written) -> None:
+    """Judge what was written of `rows` (ordered), together with the bars around it."""
+    touched = written.new | written.changed
+    if not touched.any():
+        return
+    after = np.concatenate(([False], touched[:-1]))  # compared with what has changed
+    judged = _Judged(rows, touched | after, ~written.new)
+    if timeframe is Timeframe.DAY:
+        judged = judged.joined(read_neighbours(connection, rows.pick(touched)))
+    found = [d for d in doubts_of(judged.table(), timeframe) if judged.anew[d.row]]
+    before = judged.rows.pick(judged.anew & judged.known)
+    if len(before):
+        connection.execute(QUERIES["forget"], _keys(timeframe, before))
+    if found:
+        picked = judged.rows.pick(np.array([d.row for d in found], np.int64))
+        texts = {"reasons": [d.reason for d in found], "details": [d.detail for d in found]}
+        connection.execute(QUERIES["add"], _keys(timeframe, picked) | texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Bars in order, which of them are judged anew, and which may have been judged before."""
+
+    rows: Rows
+    anew: Flags
+    known: Flags
+
+    def joined(self, around: Rows) -> _Judged:
+        """With the bars before and after those of each instrument; the ones after are judged."""
+        firsts = np.flatnonzero(np.diff(self.rows.instrument, prepend=-1))
+        place = np.searchsorted(self.rows.instrument[firsts], around.instrument)
+        is_after = around.at > self.rows.at[firsts[place]]
+        rows = Rows.join([self.rows, around])
+        # A neighbour of what was written may be among the rows itself: then it comes twice.
+        key = rows.key()
+        _, once = np.unique(key, return_index=True)
+        anew = np.concatenate([self.anew, is_after])
+        known = np.concatenate([self.known, np.ones(len(around), np.bool_)])
+        return _Judged(rows.pick(once), anew[once], known[once])
+
+    def table(self) -> BarTable:
+        r = self.rows
+        prices = (r.open, r.high, r.low, r.close)
+        return BarTable((), r.instrument, r.at, *prices, r.volume, r.vwap, r.trades)
+
+
+def _keys(timeframe: Timeframe, rows: Rows) -> dict[str, Any]:
+    seconds = rows.at * DAY_SECONDS if timeframe is Timeframe.DAY else rows.at
+    return {"timeframe": timeframe, "ids": rows.instrument.tolist(), "at": seconds.tolist()}
+
+
+def list_doubts(
+    connection: Connection,
+    timeframe: Timeframe,
+    instruments: Sequence[int],
+    start: datetime,
+    end: datetime,
+) -> list[Doubted]:
+    """Doubtful bars of these instruments from `start` up to `end`, by symbol and time."""
+    return _listed(connection, "list", timeframe, instruments, start, end)
+
+
+def list_quarantined(
+    connection: Connection,
+    timeframe: Timeframe,
+    instruments: Sequence[int],
+    start: datetime,
+    end: datetime,
+) -> list[Doubted]:
+    """Bars put aside, of these instruments from `start` up to `end`, by symbol and time."""
+    return _listed(connection, "quarantined", timeframe, instruments, start, end)
+
+
+def _listed(
+    connection: Connection,
+    query: str,
+    timeframe: Timeframe,
+    instruments: Sequence[int],
+    start: datetime,
+    end: datetime,
+) -> list[Doubted]:
+    params = {"ids": list(instruments), "timeframe": timeframe, "start": start, "end": end}
+    rows = connection.execute(QUERIES[query], params | {"jump": JUMP}).fetchall()
+    return [Doubted(*row) for row in rows]

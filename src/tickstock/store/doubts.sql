@@ -1,0 +1,34 @@
+-- name: forget
+-- What was said about bars that are judged anew.
+DELETE FROM tickstock.doubts AS d
+USING unnest(%(ids)s::int[], %(at)s::bigint[]) AS n(id, at)
+WHERE d.instrument_id = n.id AND d.timeframe = %(timeframe)s AND d.at = to_timestamp(n.at)
+
+-- name: add
+-- Bars that somebody should look at.
+INSERT INTO tickstock.doubts (instrument_id, timeframe, at, reason, detail)
+SELECT id, %(timeframe)s, to_timestamp(at), reason, detail
+FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(reasons)s::text[], %(details)s::text[])
+     AS n(id, at, reason, detail)
+ON CONFLICT (instrument_id, timeframe, at, reason) DO UPDATE SET detail = EXCLUDED.detail
+
+-- name: list
+-- Doubtful bars of instruments in one timeframe, oldest first; a jump on the day of a split that is
+-- in force is explained.
+SELECT i.symbol, d.at, d.reason, d.detail, d.seen_at
+FROM tickstock.doubts AS d JOIN tickstock.instruments AS i ON i.id = d.instrument_id
+WHERE d.instrument_id = ANY (%(ids)s) AND d.timeframe = %(timeframe)s
+  AND d.at >= %(start)s AND d.at < %(end)s
+  AND NOT (d.reason = %(jump)s AND EXISTS (
+      SELECT FROM tickstock.splits AS s
+      WHERE s.instrument_id = d.instrument_id AND s.superseded_at IS NULL
+        AND s.execution_date = (d.at AT TIME ZONE 'UTC')::date))
+ORDER BY i.symbol, d.at, d.reason
+
+-- name: quarantined
+-- Bars that cannot be true, with what was received.
+SELECT i.symbol, q.at, q.reason, q.bar::text, q.seen_at
+FROM tickstock.quarantine AS q JOIN tickstock.instruments AS i ON i.id = q.instrument_id
+WHERE q.instrument_id = ANY (%(ids)s) AND q.timeframe = %(timeframe)s
+  AND q.at >= %(start)s AND q.at < %(end)s
+ORDER BY i.symbol, q.at, q.reason

@@ -1,0 +1,391 @@
+"""Who was in a universe when, and what this database said about it at the time.
+
+Two kinds of statements are kept, and none is ever changed: every revision of a universe's row,
+which speaks about its New York day and all days after it, and histories told by sources, which
+speak about a span of days. Of the statements that were known at an instant and speak of a day the
+latest holds. Both times are kept with each: the days it speaks about, and when it was learned here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg.types.range import Range
+
+from tickstock.errors import BadInput, UnknownUniverse
+from tickstock.model import UniverseRef
+from tickstock.spans import ONE_DAY, Span
+from tickstock.store.jsontext import decoded
+from tickstock.store.queries import load
+from tickstock.universes.plan import Telling
+from tickstock.universes.spells import FOREVER, History, Spell, make_history
+from tickstock.universes.suggest import shown
+from tickstock.universes.value import read_value
+
+QUERIES = load("history.sql")
+NEW_YORK = ZoneInfo("America/New_York")
+ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
+"""As an instant until which something is known: all that is known."""
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The members of a universe on a day, and who says so.
+
+    `known_at` is when this database learned it, None for a row that is older than our records.
+    `source` is what the change or the history gave as its own. `through` is set where a source's
+    last list is carried on beyond the day it is good for, to that day.
+    """
+
+    symbols: tuple[str, ...]
+    known_at: datetime | None = None
+    source: str = ""
+    through: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log of a universe: a change of its row, or a history told of it.
+
+    `action` is `insert`, `update`, `delete` or `history`; `days` is what a history speaks about.
+    `joined` and `left` are None where the symbols did not change.
+    """
+
+    id: int
+    at: datetime
+    action: str
+    by_role: str
+    application: str
+    source: str
+    reason: str
+    old_name: str | None
+    new_name: str | None
+    old_expression: str | None
+    new_expression: str | None
+    joined: tuple[str, ...] | None
+    left: tuple[str, ...] | None
+    days: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Since when a symbol is in a universe, and through which change.
+
+    `since` is a New York day: that of the change, or an earlier one by a history told of the
+    universe. `revision` is None where only a history says so.
+    """
+
+    symbol: str
+    since: date | None
+    revision: int | None
+    at: datetime | None
+    by_role: str = ""
+    application: str = ""
+    source: str = ""
+    reason: str = ""
+
+
+# --- on a day, at an instant --------------------------------------------------------------
+def said_on(
+    conn: Connection,
+    ref: UniverseRef,
+    day: date,
+    environment: str = "DEFAULT",
+    known: datetime | None = None,
+) -> Membership:
+    """The members on a day (at the end of it, in New York), by what was known at `known`.
+
+    Raises UnknownUniverse where nothing known speaks of that day or before it, and where the
+    universe had been deleted; MalformedUniverse for a row that could not be read then.
+    """
+    params = _named(ref, environment) | {
+        "day": day,
+        "until": _end_of(day),
+        "known": known or ALWAYS,
+    }
+    row = conn.execute(QUERIES["said_on"], params).fetchone()
+    if row is None or (row[0] == "row" and row[1] is None):
+        raise _unknown(conn, ref, day, environment, deleted=bool(row and row[3]))
+    kind, value, source, known_at, through, symbols = row
+    if kind == "row":
+        return Membership(read_value(ref, environment, decoded(value)), known_at, source)
+    last = through if kind == "carried" else None
+    return Membership(tuple((symbols or "").split()), known_at, source, last)
+
+
+def change_days(
+    conn: Connection, ref: UniverseRef, span: Span, environment: str = "DEFAULT"
+) -> list[date]:
+    """The days in `span` on which the members may differ from those of the day before."""
+    params = _named(ref, environment) | {"start": span.start, "end": span.end}
+    return [day for (day,) in conn.execute(QUERIES["change_days"], params)]
+
+
+def known_spans(
+    conn: Connection, ref: UniverseRef, environment: str = "DEFAULT"
+) -> list[tuple[Span, str]]:
+    """The days that histories speak about, with their sources, in the order they were told."""
+    rows = conn.execute(QUERIES["known_days"], _named(ref, environment)).fetchall()
+    return [(Span(days.lower, days.upper), source) for days, _, source, _ in rows]
+
+
+def expression_at(
+    conn: Connection, ref: UniverseRef, known: datetime, environment: str = "DEFAULT"
+) -> tuple[bool, str | None] | None:
+    """Whether the universe was there at an instant, and its expression then; None: not recorded."""
+    params = _named(ref, environment) | {"known": known}
+    row = conn.execute(QUERIES["expression_at"], params).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def keys_at(
+    conn: Connection, known: datetime, environment: str = "DEFAULT"
+) -> dict[UniverseRef, str | None]:
+    """The universes that there were at an instant, with their expressions then."""
+    params = {"environment": environment, "known": known}
+    rows = conn.execute(QUERIES["keys_at"], params)
+    return {UniverseRef(kind, key): expression for kind, key, expression in rows}
+
+
+def today(conn: Connection) -> date:
+    """The New York date by the clock of the database, which dates the changes of rows."""
+    found: list[date] = [row[0] for row in conn.execute(QUERIES["today"])]
+    return found[0]
+
+
+def _unknown(
+    conn: Connection, ref: UniverseRef, day: date, environment: str, *, deleted: bool
+) -> UnknownUniverse:
+    if deleted:
+        return UnknownUniverse(
+            f"{ref} was not in this database on {day}: it had been deleted.",
+            f"`tickstock universe log {ref}` shows when.",
+        )
+    spans = [span for span, _ in known_spans(conn, ref, environment)]
+    if spans:
+        first = min(span.start for span in spans)
+        return UnknownUniverse(
+            f"Who was in {ref} on {day} is unknown: the history told of it begins on {first}.",
+            "Import a longer history, or ask for a later day.",
+        )
+    return UnknownUniverse(
+        f"{ref} was not in this database on {day}.",
+        "`tickstock universe log` shows since when; import its history to go further back.",
+    )
+
+
+def _end_of(day: date) -> datetime:
+    if day >= date.max - ONE_DAY:
+        return ALWAYS
+    return datetime.combine(day + ONE_DAY, time(), NEW_YORK)
+
+
+def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
+    return {"environment": environment, "type": ref.type, "key": ref.key}
+
+
+# --- histories told by sources ------------------------------------------------------------
+def untold(
+    conn: Connection, histories: Mapping[UniverseRef, History], environment: str = "DEFAULT"
+) -> tuple[Telling, ...]:
+    """Those of `histories` that their source has not told like this before."""
+    if not histories:
+        return ()
+    params = {"environment": environment, "refs": [str(ref) for ref in histories]}
+    rows = conn.execute(QUERIES["latest_digests"], params)
+    known = {(kind, key, source, digest) for kind, key, source, digest in rows}
+    return tuple(
+        Telling(ref, history)
+        for ref, history in sorted(histories.items())
+        if (ref.type, ref.key, history.source, history.digest) not in known
+    )
+
+
+def tell(
+    conn: Connection, tellings: Iterable[Telling], environment: str = "DEFAULT", reason: str = ""
+) -> None:
+    """Keep histories, each as a further statement that is known from now on."""
+    for telling in tellings:
+        history = telling.history
+        params = _named(telling.ref, environment) | {
+            "start": history.days.start,
+            "end": history.days.end,
+            "source": history.source,
+            "reason": reason,
+            "digest": history.digest,
+        }
+        (number,) = conn.execute(QUERIES["tell"], params).fetchone() or (None,)
+        conn.execute(QUERIES["tell_spells"], {"id": number} | _columns(history.spells))
+
+
+def _columns(spells: Sequence[Spell]) -> dict[str, object]:
+    return {
+        "symbols": [s.symbol for s in spells],
+        "starts": [s.span.start for s in spells],
+        "ends": [None if s.span.end == FOREVER else s.span.end for s in spells],
+    }
+
+
+def all_known(
+    conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", source: str = ""
+) -> History | None:
+    """Everything known about the days before today as one history; None where that is nothing."""
+    until = today(conn)
+    ever = Span(date.min, until)
+    edges = [*change_days(conn, ref, ever, environment), until]
+    spells: list[Spell] = []
+    first: date | None = None
+    for start, end in pairwise(edges):
+        try:
+            found = said_on(conn, ref, start, environment)
+        except UnknownUniverse:
+            continue
+        first = first or start
+        spells += [Spell(symbol, Span(start, end)) for symbol in found.symbols]
+    return None if first is None else make_history(spells, Span(first, until), source)
+
+
+# --- what happened ------------------------------------------------------------------------
+def log(
+    conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
+) -> list[Entry]:
+    """The last `limit` changes of a universe and histories told of it, the latest first; also of
+    a deleted one. Empty for one that was never there."""
+    params = _named(ref, environment) | {"limit": limit}
+    return [_entry(row) for row in conn.execute(QUERIES["log"], params)]
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    *what, joined, left, days = row
+    fields: list[Any] = [*what, _tuple(joined), _tuple(left), _span(days)]
+    return Entry(*fields)
+
+
+def _tuple(symbols: list[str] | None) -> tuple[str, ...] | None:
+    return None if symbols is None else tuple(symbols)
+
+
+def _span(days: Range[date] | None) -> Span | None:
+    return (
+        None if days is None or not days.lower or not days.upper else Span(days.lower, days.upper)
+    )
+
+
+def blame(
+    conn: Connection,
+    ref: UniverseRef,
+    symbols: Collection[str],
+    environment: str = "DEFAULT",
+) -> list[Blame]:
+    """Since when each of `symbols` is in a universe and through which change, in their order.
+
+    A history told of the universe may date a member earlier than the change of the row: then
+    `since` is the first day of its spell, and the rest is the change's.
+    """
+    params = _named(ref, environment) | {"symbols": list(symbols)}
+    joined = {row[0]: row for row in conn.execute(QUERIES["blame"], params)}
+    dated = {row[0]: row for row in conn.execute(QUERIES["spells_through"], params)}
+    return [_blame(symbol, joined.get(symbol), dated.get(symbol)) for symbol in symbols]
+
+
+def _blame(symbol: str, change: Sequence[Any] | None, spell: Sequence[Any] | None) -> Blame:
+    if change is None:
+        if spell is None:
+            return Blame(symbol, None, None, None)
+        return Blame(symbol, spell[1], None, spell[3], source=spell[2])
+    _, began, number, at, *by = change
+    since = at.astimezone(NEW_YORK).date()
+    # What somebody changed after a history was told is not what that history speaks about.
+    if spell and (began or spell[3] >= at):
+        since = min(since, spell[1])
+    return Blame(symbol, since, number, at, *by)
+
+
+# --- from symbol to universes -------------------------------------------------------------
+def containing(
+    conn: Connection, symbol: str, environment: str = "DEFAULT", day: date | None = None
+) -> list[UniverseRef]:
+    """The universes whose list holds `symbol`, now or on a day, of all types at once.
+
+    Of a stored expression the list is what it gave when it was written last.
+    """
+    params: dict[str, object] = {"environment": environment, "symbol": symbol}
+    if day is None:
+        rows = conn.execute(QUERIES["containing"], params)
+        return [UniverseRef(kind, key) for kind, key, _ in rows]
+    params |= {"day": day, "until": _end_of(day)}
+    found = conn.execute(QUERIES["containing_then"], params).fetchall()
+    return list(_really_containing(conn, symbol, environment, day, found))
+
+
+def _really_containing(
+    conn: Connection, symbol: str, environment: str, day: date, found: Iterable[Sequence[Any]]
+) -> Iterator[UniverseRef]:
+    """Of the universes that may have held a symbol those that did: where a history was told, its
+    statements and the row's have to be weighed."""
+    for kind, key, dated in found:
+        ref = UniverseRef(kind, key)
+        if not dated or symbol in _symbols_on(conn, ref, day, environment):
+            yield ref
+
+
+def _symbols_on(conn: Connection, ref: UniverseRef, day: date, environment: str) -> tuple[str, ...]:
+    try:
+        return said_on(conn, ref, day, environment).symbols
+    except UnknownUniverse:
+        return ()
+
+
+# --- earlier states of a row --------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class State:
+    """A row as it was: `symbols` and `name` None where there was none."""
+
+    name: str | None
+    symbols: tuple[str, ...] | None
+    expression: str | None
+
+
+def state(
+    conn: Connection,
+    ref: UniverseRef,
+    environment: str = "DEFAULT",
+    *,
+    revision: int | None = None,
+    at: datetime | None = None,
+) -> State:
+    """The row as revision `revision` left it, as it was at `at`, or before its last revision.
+
+    Raises BadInput for a revision that is not of this universe, UnknownUniverse where nothing was
+    recorded by then.
+    """
+    params = _named(ref, environment)
+    if revision is not None:
+        row = conn.execute(QUERIES["state_after"], params | {"id": revision}).fetchone()
+        if row is None:
+            raise BadInput(
+                f"{ref} has no revision {revision}.",
+                f"`tickstock universe log {ref}` shows those it has.",
+            )
+    elif at is not None:
+        row = conn.execute(QUERIES["state_at"], params | {"at": at}).fetchone()
+    else:
+        row = conn.execute(QUERIES["state_before_last"], params).fetchone()
+    if row is None:
+        raise UnknownUniverse(
+            f"Nothing is recorded of {shown(str(ref), 120)}{f' before {at}' if at else ''}.",
+            "`tickstock universe log` shows what is recorded of a universe.",
+        )
+    name, value, expression = row
+    if value is None:
+        return State(None, None, None)
+    symbols = read_value(ref, environment, decoded(value))
+    return State(name, symbols, expression)

@@ -1,0 +1,20 @@
+"""JSON as PostgreSQL prints it, which allows more than either of our decoders takes."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+
+def decoded(value: str) -> object:
+    """JSON as Python holds it; the text itself, which is refused with its beginning shown, where
+    Python cannot hold it (a number of 5,000 digits, a thousand lists within lists)."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        pass  # msgspec refuses numbers that JSON allows and json takes
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value

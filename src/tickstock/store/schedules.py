@@ -1,0 +1,103 @@
+"""Schedules, and which of their due times somebody has taken on."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import psycopg
+
+from tickstock.store.queries import load
+
+QUERIES = load("schedules.sql")
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Load `universe` again and again. `at` is New York time; see `loading.due.Rule`."""
+
+    environment: str
+    name: str
+    universe: str
+    at: time
+    after_close: bool
+    duration: str
+    timeframes: str
+    vendor: str
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a due time. `missed` due times before it are made up for by the same load."""
+
+    due_at: datetime
+    missed: int
+    worker: str
+    state: str
+    load_id: uuid.UUID | None
+    message: str
+    ran_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A schedule; what is due later than `since` is still to be taken on. `last` run, if any."""
+
+    schedule: Schedule
+    since: datetime
+    last: Run | None
+
+
+def add(connection: Connection, schedule: Schedule) -> bool:
+    """False when the name is taken."""
+    return connection.execute(QUERIES["add"], asdict(schedule)).rowcount > 0
+
+
+def remove(connection: Connection, environment: str, name: str) -> bool:
+    """Also forgets its runs, not their loads. False when there is no such schedule."""
+    params = {"environment": environment, "name": name}
+    return connection.execute(QUERIES["remove"], params).rowcount > 0
+
+
+def known(connection: Connection, environment: str) -> list[Kept]:
+    """All schedules of an environment, by name."""
+    rows = connection.execute(QUERIES["known"], {"environment": environment}).fetchall()
+    return [Kept(Schedule(*r[:9]), r[9], Run(*r[10:]) if r[10] else None) for r in rows]
+
+
+def forget_runs(connection: Connection, before: datetime) -> None:
+    """Forget runs of before a time, but not the last one of a schedule."""
+    connection.execute(QUERIES["forget_runs"], {"before": before})
+
+
+def take(
+    connection: Connection,
+    schedule: Schedule,
+    due_at: datetime,
+    missed: int,
+    worker: str,
+    lease: timedelta,
+) -> bool:
+    """Take a due time on. False when somebody else has, and is at it or done with it."""
+    params = _of(schedule, due_at) | {"missed": missed, "worker": worker, "lease": lease}
+    return connection.execute(QUERIES["take"], params).rowcount > 0
+
+
+def settle(
+    connection: Connection,
+    schedule: Schedule,
+    due_at: datetime,
+    load_id: uuid.UUID | None,
+    message: str,
+) -> None:
+    """Say what came of a due time: a load, or why there is none."""
+    params = _of(schedule, due_at) | {"load_id": load_id, "message": message[:2000]}
+    connection.execute(QUERIES["settle"], params)
+
+
+def _of(schedule: Schedule, due_at: datetime) -> dict[str, Any]:
+    return {"environment": schedule.environment, "name": schedule.name, "due_at": due_at}

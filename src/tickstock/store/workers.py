@@ -1,0 +1,76 @@
+"""Worker processes, and sums that they add to. For people and metrics, never for correctness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from tickstock.store.queries import load
+
+QUERIES = load("workers.sql")
+Connection = psycopg.Connection[Any]
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """What a worker process says of itself."""
+
+    name: str
+    host: str
+    pid: int
+    vendor: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker process; `seconds` since it was last heard of, by the database's clock."""
+
+    name: str
+    host: str
+    pid: int
+    vendor: str
+    version: str
+    started_at: datetime
+    seconds: float
+
+
+def beat(connection: Connection, me: Me) -> None:
+    """Say that the worker is there; forget those that have been silent for a day."""
+    names = Me.__match_args__
+    connection.execute(QUERIES["beat"], dict(zip(names, astuple(me), strict=True)))
+    connection.execute(QUERIES["forget"], {"silence": FORGOTTEN_AFTER})
+
+
+def leave(connection: Connection, name: str) -> None:
+    connection.execute(QUERIES["leave"], {"name": name})
+
+
+def known(connection: Connection) -> list[WorkerRow]:
+    """All that were heard of, the latest first."""
+    return [WorkerRow(*row) for row in connection.execute(QUERIES["known"])]
+
+
+def add_counts(connection: Connection, sums: Mapping[tuple[str, str], int]) -> None:
+    """Add to the sums, in one order, so that no two workers can deadlock."""
+    if not sums:
+        return
+    found = sorted(sums.items())
+    connection.execute(
+        QUERIES["add_counts"],
+        {
+            "names": [name for (name, _), _ in found],
+            "labels": [label for (_, label), _ in found],
+            "sums": [n for _, n in found],
+        },
+    )
+
+
+def counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """All sums, by name and label."""
+    return {(name, label): total for name, label, total in connection.execute(QUERIES["counts"])}

@@ -1,0 +1,117 @@
+"""Lists of symbols in files: read in every form that people and issuers use, and written.
+
+Pure: bytes in, `Imported` out. What a file is, is told by its content and never by its name.
+Everything in it is untrusted; whatever cannot be read is refused by a BadFile that names the file,
+the lines, and what to do. Nothing is kept of a file with problems.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from tickstock.universes.files.decode import check_lines, check_size, text_of, unpacked
+from tickstock.universes.files.delimited import Row, rows_of
+from tickstock.universes.files.holdings import PREAMBLE, issuer_of, read_holdings
+from tickstock.universes.files.imported import (
+    MAX_BYTES,
+    Gather,
+    Imported,
+    Resolver,
+    nothing_else,
+)
+from tickstock.universes.files.listing import is_listing, read_listing
+from tickstock.universes.files.lists import is_words, read_table, read_words
+from tickstock.universes.files.parquet import START as PARQUET_START
+from tickstock.universes.files.parquet import rows_of_parquet
+from tickstock.universes.files.structured import is_json, is_toml, read_json, read_toml
+from tickstock.universes.files.xlsx import START as XLSX_START
+from tickstock.universes.files.xlsx import rows_of_xlsx
+
+__all__ = ["MAX_BYTES", "Form", "Gather", "Imported", "Resolver", "nothing_else", "read_file"]
+
+
+class Form(enum.StrEnum):
+    """What a file can be taken for; AUTO looks at the content."""
+
+    AUTO = "auto"
+    CSV = "csv"  # a table, also between semicolons or tabs, and in a workbook
+    TXT = "txt"
+    JSON = "json"
+    TOML = "toml"
+    HOLDINGS = "holdings"  # as iShares, State Street, Invesco, Vanguard publish them
+    NASDAQ = "nasdaq"  # the symbol directories of Nasdaq Trader
+
+
+def read_file(
+    name: str,
+    data: bytes,
+    form: Form = Form.AUTO,
+    *,
+    resolve: Resolver = nothing_else,
+    etfs: bool | None = None,
+) -> Imported:
+    """The symbols of a file.
+
+    Args:
+        name: what to call it in messages.
+        data: its bytes; gzip is unpacked, workbooks and Parquet are opened.
+        form: what to take it for, where its content could mislead.
+        resolve: tells of symbols what they stand for, to mend spellings without dots.
+        etfs: True or False to take only ETFs, or no ETFs, where the file tells them apart.
+
+    Raises:
+        BadFile: not a list of symbols, damaged, too large, or with problems, all named at once.
+        BadInput: a form that needs a library which is not installed.
+    """
+    gather = Gather(name, resolve, etfs=etfs)
+    check_size(name, data)
+    content = unpacked(name, data)
+    if content.startswith(XLSX_START):
+        words = f"XLSX, {_read_rows(rows_of_xlsx(content, gather), form, gather)}"
+    elif content.startswith(PARQUET_START):
+        words = f"Parquet, {_read_rows(rows_of_parquet(content, gather), Form.CSV, gather)}"
+    else:
+        words = _read_text(text_of(name, content), form, gather)
+    return gather.done(words, data)
+
+
+def _read_text(text: str, form: Form, gather: Gather) -> str:
+    if form is Form.AUTO:
+        form = _form_of(text)
+    if form is Form.JSON:
+        read_json(text, gather)
+        return "JSON"
+    if form is Form.TOML:
+        read_toml(text, gather)
+        return "TOML"
+    check_lines(gather.name, text)
+    if form is Form.AUTO and is_words(text):
+        form = Form.TXT
+    if form is Form.TXT:
+        read_words(text, gather)
+        return "text"
+    return _read_rows(rows_of(text, gather), form, gather)
+
+
+def _form_of(text: str) -> Form:
+    """What text is, as far as its first characters tell; AUTO for lines of any kind."""
+    if is_json(text):
+        return Form.JSON
+    return Form.TOML if is_toml(text) else Form.AUTO
+
+
+def _read_rows(rows: Iterator[Row], form: Form, gather: Gather) -> str:
+    """Gather a table, and say what it was taken for."""
+    first = list(islice(rows, PREAMBLE))
+    every = chain(first, rows)
+    if form is Form.NASDAQ or (form is Form.AUTO and first and is_listing(first[0][1])):
+        read_listing(every, gather)
+        return "symbol directory of Nasdaq Trader"
+    issuer = issuer_of(first)
+    if form is Form.HOLDINGS or (form is Form.AUTO and issuer):
+        read_holdings(every, gather)
+        return f"{issuer or 'fund'} holdings"
+    read_table(every, gather)
+    return "table"

@@ -1,0 +1,96 @@
+"""From bytes to text: what is no list of symbols is recognized and refused here."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+from tickstock.errors import BadFile
+from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS
+
+MAX_LINE = 1 << 20
+"""Characters; a row as long as this already takes 50 MB in pieces."""
+GZIP = b"\x1f\x8b"
+_NOT_TEXT = (
+    (b"%PDF", "a PDF document", "Download the data as CSV or XLSX."),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "Save it as .xlsx or CSV."),
+    (b"\x89PNG", "a picture", "Choose the list itself."),
+    (b"\xff\xd8\xff", "a picture", "Choose the list itself."),
+    (b"SQLite format 3", "a database file", "Export the list as CSV."),
+)
+
+
+def check_size(name: str, data: bytes) -> None:
+    """Raises BadFile for a file that is empty, or larger than a list of symbols is."""
+    if not data.strip():
+        raise BadFile(f"{name} is empty.", "Was it downloaded completely?")
+    if len(data) > MAX_BYTES:
+        raise BadFile(
+            f"{name} has {len(data):,} bytes; a list of symbols has at most {MAX_BYTES:,}.",
+            "Is this the right file?",
+        )
+
+
+def unpacked(name: str, data: bytes) -> bytes:
+    """The content of a gzip file; anything else as it is.
+
+    Never holds more than the cap, however much the stream would become.
+    Raises BadFile for a broken, cut or too large stream.
+    """
+    if not data.startswith(GZIP):
+        return data
+    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        content = stream.decompress(data, MAX_BYTES + 1)
+    except zlib.error as e:
+        raise BadFile(f"{name} is broken gzip: {e}.", "Download it again.") from None
+    if len(content) > MAX_BYTES:
+        raise BadFile(
+            f"{name} is larger than {MAX_BYTES:,} bytes when unpacked.", "Is this the right file?"
+        )
+    if not stream.eof:
+        raise BadFile(f"{name} is gzip that ends in the middle.", "Download it again.")
+    return content
+
+
+def text_of(name: str, data: bytes) -> str:
+    """UTF-8 text without its byte-order mark.
+
+    Raises BadFile for another kind of file (named, where it is a well-known one), a web page,
+    another encoding, and text with NUL characters.
+    """
+    for start, what, hint in _NOT_TEXT:
+        if data.startswith(start):
+            raise BadFile(f"{name} is {what}, not a list of symbols.", hint)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise BadFile(f"{name} is not UTF-8 text (byte {e.start}).", "Save it as UTF-8.") from None
+    if "\x00" in text:
+        raise BadFile(f"{name} holds NUL bytes, so it is not text.", "Save it as CSV.")
+    _refuse_markup(name, text)
+    return text
+
+
+def check_lines(name: str, text: str) -> None:
+    """Raises BadFile for text with more or longer lines than a list of symbols has."""
+    if text.count("\n") > MAX_ROWS:
+        raise BadFile(f"{name} has more than {MAX_ROWS:,} lines.", "Is this a list of symbols?")
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        if len(line) > MAX_LINE:
+            raise BadFile(
+                f"{name}:{number}: the line has {len(line):,} characters.",
+                "Write one symbol a line.",
+            )
+
+
+def _refuse_markup(name: str, text: str) -> None:
+    start = text[:4096].lstrip().lower()
+    if not start.startswith("<"):
+        return
+    if start.startswith("<?xml") and "<html" not in start:
+        raise BadFile(f"{name} is XML, not a list of symbols.", "Download it as CSV or XLSX.")
+    raise BadFile(
+        f"{name} is a web page, not a list of symbols: the download failed or needs a sign-in.",
+        "Download the file itself.",
+    )

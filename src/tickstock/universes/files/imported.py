@@ -1,0 +1,214 @@
+"""What a file of symbols holds, and how it is gathered row by row.
+
+Every reader of this package feeds one `Gather`: it reads symbols, drops repeats, keeps what is to
+say with its place, and at the end answers `Imported` or names all problems at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from tickstock.errors import BadFile, BadSymbol
+from tickstock.universes.catalog import Remark
+from tickstock.universes.suggest import shown
+from tickstock.universes.symbol import read_symbol
+
+MAX_BYTES = 8 * 1024 * 1024
+"""A list of symbols that is larger, as it comes or unpacked, is something else."""
+MAX_ROWS = 1_000_000
+MAX_SYMBOLS = 100_000
+"""All that was ever listed in the US is a third of this; no fund holds as much, either."""
+MAX_REMARKS = 1_000
+MAX_PROBLEMS = 1_000
+"""A file with more is not read to its end."""
+SHOWN = 50
+SYMBOL = "symbol"
+"""The kind of a row that names a symbol; the kinds of rows that are left out say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The symbols of a file or another source, in its order and each once.
+
+    `form` says in words what it was taken for. `rows` counts the rows by kind: `symbol`, and those
+    left out as `repeated`, `cash`, `test issue` and so on. `as_of` is the day that the source
+    itself names. `sha256` is of the bytes as they came, empty where there were none.
+    """
+
+    name: str
+    form: str
+    symbols: tuple[str, ...]
+    rows: Mapping[str, int]
+    remarks: tuple[Remark, ...] = ()
+    as_of: date | None = None
+    sha256: str = ""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many rows were left out, by kind."""
+        return {kind: n for kind, n in self.rows.items() if kind != SYMBOL}
+
+
+Resolver = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+def nothing_else(_: Sequence[str]) -> Mapping[str, str]:
+    """The resolver that takes every symbol as it is written."""
+    return {}
+
+
+class Gather:
+    """Takes the rows of one source and ends as `Imported`.
+
+    Args:
+        name: what to call the source in messages.
+        resolve: given symbols, answers what those among them stand for that are written another
+            way: issuers write `BRK.B` without its dot.
+        etfs: True to leave out what the source says is no ETF, False what it says is one.
+    """
+
+    def __init__(
+        self, name: str, resolve: Resolver = nothing_else, *, etfs: bool | None = None
+    ) -> None:
+        self.name = name
+        self.etfs = etfs
+        self.as_of: date | None = None
+        self._resolve = resolve
+        self._symbols: dict[str, int] = {}
+        self._sectors: dict[str, str] = {}
+        self._rows: Counter[str] = Counter()
+        self._remarks: list[Remark] = []
+        self._unsaid = 0
+        self._problems: list[Remark] = []
+        self._seen = 0
+        self._most = MAX_ROWS
+        self._read: dict[str, str] = {}
+
+    def expect_listing(self) -> None:
+        """No listing and no fund has as many rows as a table may have."""
+        self._most = MAX_SYMBOLS
+
+    def count_row(self) -> None:
+        """One more row was read, whatever is in it.
+
+        Raises BadFile when there are more than such a file has.
+        """
+        self._seen += 1
+        if self._seen > self._most:
+            raise BadFile(
+                f"{self.name} has more than {self._most:,} rows.", "Is this a list of symbols?"
+            )
+
+    def add(self, line: int, text: str, sector: str = "") -> None:
+        """A row that names a symbol, and the sector that it gives, if it gives one."""
+        symbol = self._read.get(text) or self._understood(line, text)
+        if not symbol:
+            return
+        if sector:
+            self._note_sector(line, symbol, sector)
+        first = self._symbols.get(symbol)
+        if first is None:
+            self._take(line, symbol)
+        elif len(self._remarks) < MAX_REMARKS:
+            self.leave_out(line, "repeated", f"{symbol} stands in line {first} too")
+        else:
+            self._rows["repeated"] += 1
+            self._unsaid += 1
+
+    def leave_out(self, line: int, kind: str, what: str = "") -> None:
+        """A row that names no symbol, and why; without `what` it is only counted."""
+        self._rows[kind] += 1
+        if what:
+            self.remark(line, f"{what}; left out.")
+
+    def remark(self, line: int | None, what: str) -> None:
+        """Something that a person should know and that stops nothing."""
+        if len(self._remarks) < MAX_REMARKS:
+            self._remarks.append(Remark(self.name, line, what))
+        else:
+            self._unsaid += 1
+
+    def problem(self, line: int | None, what: str) -> None:
+        """Something that makes the file unusable. Raises BadFile when there are too many."""
+        self._problems.append(Remark(self.name, line, what))
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise self._refusal(f" in its first {self._seen:,} rows, where reading stopped")
+
+    def done(self, form: str, data: bytes = b"") -> Imported:
+        """What was gathered. Raises BadFile naming all problems, or that there is no symbol."""
+        if self._problems:
+            raise self._refusal("")
+        self._mend_spellings()
+        if not self._symbols:
+            raise BadFile(self._nothing(), "It needs a symbol column, or one symbol a line.")
+        self._remarks.sort(key=lambda remark: remark.line or 0)
+        if self._unsaid:
+            self._remarks.append(Remark(self.name, None, f"{self._unsaid} more remarks."))
+        digest = hashlib.sha256(data).hexdigest() if data else ""
+        rows, remarks = dict(self._rows), tuple(self._remarks)
+        return Imported(self.name, form, tuple(self._symbols), rows, remarks, self.as_of, digest)
+
+    def _understood(self, line: int, text: str) -> str:
+        """The symbol that `text` means, remembered; empty where it cannot be one."""
+        try:
+            symbol, note = read_symbol(text)
+        except BadSymbol as fault:
+            self.problem(line, fault.what)
+            return ""
+        if note:
+            self.remark(line, note)
+        if len(self._read) < MAX_SYMBOLS:
+            self._read[text] = symbol
+        return symbol
+
+    def _take(self, line: int, symbol: str) -> None:
+        if len(self._symbols) >= MAX_SYMBOLS:
+            raise BadFile(f"{self.name} names more than {MAX_SYMBOLS:,} symbols.", "Is it a list?")
+        self._symbols[symbol] = line
+        self._rows[SYMBOL] += 1
+
+    def _mend_spellings(self) -> None:
+        meant = self._resolve(tuple(self._symbols))
+        if not meant:
+            return
+        written, self._symbols = self._symbols, {}
+        for symbol, line in written.items():
+            right = meant.get(symbol, symbol)
+            if right != symbol:
+                self.remark(line, f"{symbol} is read as {right} (written without its dot).")
+            if right not in self._symbols and (right == symbol or right not in written):
+                self._symbols[right] = line
+            else:
+                self._rows[SYMBOL] -= 1
+                self.leave_out(line, "repeated", f"{right} stands in the file too")
+
+    def _note_sector(self, line: int, symbol: str, sector: str) -> None:
+        first = self._sectors.setdefault(symbol, sector)
+        if len(self._remarks) >= MAX_REMARKS:
+            self._unsaid += first != sector
+        elif first != sector:
+            self.remark(
+                line,
+                f"{symbol} has two sectors: {shown(sector)} here, {shown(first)} in line "
+                f"{self._symbols.get(symbol, line)}.",
+            )
+        elif "|" in sector:
+            self.remark(line, f"{symbol} has more than one sector: {shown(sector, 80)}.")
+
+    def _nothing(self) -> str:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self._rows.items())
+        return f"{self.name} holds no symbol" + (f" ({kinds})." if kinds else ".")
+
+    def _refusal(self, where: str) -> BadFile:
+        listed = "\n  ".join(map(str, self._problems[:SHOWN]))
+        more = len(self._problems) - SHOWN
+        tail = f"\n  and {more} more" if more > 0 else ""
+        count = "1 problem" if len(self._problems) == 1 else f"{len(self._problems)} problems"
+        return BadFile(
+            f"{count} in {self.name}{where}:\n  {listed}{tail}\n",
+            "Nothing was imported. Correct or remove these lines.",
+        )

@@ -1,0 +1,124 @@
+"""The splits and dividends of a load, asked for once its bars are there.
+
+Whatever goes wrong here leaves the bars as they are; the load's verdict says it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import structlog
+
+from tickstock.actions import ActionCall
+from tickstock.errors import (
+    CredentialsRefused,
+    FenceLost,
+    NotEntitled,
+    TickStockError,
+    Transient,
+)
+from tickstock.failpoints import reach
+from tickstock.service.actions import Actions, Work
+from tickstock.vendors import Gate
+from tickstock.vendors.actions import ActionSource
+from tickstock.worker.drain import Policy
+
+log = structlog.get_logger("tickstock.worker")
+
+
+class Asking:
+    """Asks for what a load's plan of actions says. One instance for one load."""
+
+    def __init__(
+        self, actions: Actions, source: ActionSource, gate: Gate, worker: str, policy: Policy
+    ) -> None:
+        self._actions = actions
+        self._source = source
+        self._gate = gate
+        self._worker = worker
+        self._policy = policy
+        self._lease = timedelta(seconds=policy.lease)
+        self._dice = random.Random()  # noqa: S311 -- only to keep workers out of step
+
+    async def run(self, load_id: uuid.UUID) -> bool:
+        """Ask, write, and say what came of it. False when another worker is at it.
+
+        A stop from outside (a cancellation) hands the rest to whoever takes over the load.
+        """
+        if not await self._due(load_id):
+            return True
+        if not await asyncio.to_thread(self._actions.claim, load_id, self._worker, self._lease):
+            return False
+        reach("actions.claimed")
+        try:
+            async with self._held(load_id):
+                # Looked at again: the last one to hold the claim may have asked for everything.
+                work = await self._due(load_id)
+                errors = await self._ask_all(work) if work else []
+        except FenceLost as lost:
+            log.warning("late answer refused", load=str(load_id), error=str(lost))
+            return False
+        reach("actions.asked")
+        await asyncio.to_thread(self._actions.end, load_id, self._worker, errors)
+        reach("actions.ended")
+        return True
+
+    async def _due(self, load_id: uuid.UUID) -> Work | None:
+        work = await asyncio.to_thread(self._actions.work, load_id)
+        return work if work and (work.calls or work.is_begun) else None
+
+    async def _ask_all(self, work: Work) -> list[str]:
+        errors = list[str]()
+        refused = set()
+        for call in work.calls:
+            if call.kind in refused:
+                continue
+            try:
+                await self._ask(call, work)
+            except FenceLost:
+                raise
+            except TickStockError as error:
+                log.warning("actions not loaded", call=str(call), error=str(error))
+                errors.append(error.what)
+                if isinstance(error, CredentialsRefused | NotEntitled):
+                    refused.add(call.kind)
+        return errors
+
+    async def _ask(self, call: ActionCall, work: Work) -> None:
+        """One call, again after what may pass, up to the policy's attempts."""
+        for attempt in range(1, self._policy.attempts):
+            try:
+                return await self._once(call, work)
+            except Transient as error:
+                log.info("actions to be asked again", call=str(call), error=str(error))
+            await asyncio.sleep(self._policy.delay(attempt, self._dice).total_seconds())
+        return await self._once(call, work)
+
+    async def _once(self, call: ActionCall, work: Work) -> None:
+        answer = await self._source.fetch_actions(call, self._gate)
+        reach("actions.fetched")
+        await asyncio.to_thread(self._actions.write, answer, work, self._worker)
+
+    @contextlib.asynccontextmanager
+    async def _held(self, load_id: uuid.UUID) -> AsyncIterator[None]:
+        """Keep the claim while inside; give it up when the work ends before its end."""
+        keeper = asyncio.create_task(self._keep(load_id))
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(TickStockError):
+                await asyncio.to_thread(self._actions.renew, load_id, self._worker, timedelta(0))
+            raise
+        finally:
+            keeper.cancel()
+
+    async def _keep(self, load_id: uuid.UUID) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            with contextlib.suppress(TickStockError):
+                await asyncio.to_thread(self._actions.renew, load_id, self._worker, self._lease)

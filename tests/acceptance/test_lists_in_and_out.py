@@ -1,0 +1,345 @@
+"""Lists from files, packages and the vendor into universes, and out again, as people do it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tickstock.cli.app import run
+from tickstock.config import read_settings
+from tickstock.errors import (
+    BadFile,
+    BadInput,
+    EmptyUniverse,
+    GuardRefused,
+    StalePlan,
+    UnknownUniverse,
+)
+from tickstock.service import TickStock
+from tickstock.store.database import Database
+from tickstock.universes.files import Imported
+from tickstock.universes.files.written import OutForm
+from tickstock.universes.sources import Source
+from tickstock.vendors import OpenGate
+from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors.reference import ConstituentRecord, TickerRecord
+from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+
+DATA = Path(__file__).parents[1] / "data"
+NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)
+X, ETFS = "stock_universe:theme_x", "etf_universe:theme_all"
+THIRTY = [f"{chr(65 + i)}{chr(65 + i)}" for i in range(26)] + ["AB", "AC", "AD", "AE"]
+
+
+@pytest.fixture
+def tick(database: Database, tmp_path: Path) -> TickStock:
+    settings = read_settings({}, cwd=tmp_path, home=tmp_path)
+    return TickStock(settings, database, lambda: NOW)
+
+
+def put(tick: TickStock, ref: str, symbols: list[str]) -> None:
+    tick.edits.apply(tick.edits.set(ref, symbols), reason="test", allow=[ref.partition(":")[2]])
+
+
+def held(tick: TickStock, ref: str) -> tuple[str, ...]:
+    return tick.universes.get(ref).symbols
+
+
+def read(tick: TickStock, name: str, ref: str = X) -> Imported:
+    (folder,) = [f for f in ("lists", "bad_lists") if (DATA / f / name).exists()]
+    return tick.imports.read(name, (DATA / folder / name).read_bytes(), ref)
+
+
+# --- files ------------------------------------------------------------------------------
+def test_an_issuers_file_becomes_a_universe_with_its_source(tick: TickStock) -> None:
+    put(tick, "stock_universe:theme_known", ["BRK.B", "BF.B"])
+    change = tick.imports.plan(read(tick, "ishares.csv"), X, title="Example")
+    assert change.plan.counts["added"] == 1
+    with pytest.raises(UnknownUniverse):
+        tick.universes.get(X)  # a plan writes nothing
+    tick.imports.apply(change)
+    universe = tick.universes.get(X)
+    assert universe.symbols == ("NVDA", "AAPL", "BRK.B", "BF.B")
+    assert universe.name == "Example"
+    digest = change.imported.sha256[:12]
+    assert universe.source == f"file:ishares.csv sha256:{digest}, as of 2025-07-18"
+    (line,) = tick.history.log(X)
+    assert line.source == universe.source
+
+
+def test_the_same_again_changes_nothing(tick: TickStock) -> None:
+    tick.imports.apply(tick.imports.plan(read(tick, "invesco.csv"), X))
+    before = tick.universes.get(X).updated_at
+    again = tick.imports.plan(read(tick, "invesco.csv"), X)
+    assert again.plan.idle
+    tick.imports.apply(again)
+    assert tick.universes.get(X).updated_at == before
+
+
+def test_a_plan_that_is_out_of_date_is_refused(tick: TickStock) -> None:
+    change = tick.imports.plan(read(tick, "invesco.csv"), X)
+    put(tick, X, ["AAPL"])
+    with pytest.raises(StalePlan):
+        tick.imports.apply(change)
+    assert held(tick, X) == ("AAPL",)
+
+
+def test_the_guard_holds_when_sixty_percent_is_gone(tick: TickStock) -> None:
+    put(tick, X, THIRTY)
+    change = tick.imports.plan(read(tick, "sixty_percent_gone.csv"), X)
+    with pytest.raises(GuardRefused, match="would lose 18 of 30"):
+        tick.imports.apply(change)
+    assert len(held(tick, X)) == 30
+    tick.imports.apply(change, allow=["theme_x"])
+    assert len(held(tick, X)) == 12
+
+
+def test_the_guard_holds_a_part_of_an_index_where_nothing_was_before(tick: TickStock) -> None:
+    change = tick.imports.plan(read(tick, "invesco.csv"), "stock_universe:index_sp500")
+    with pytest.raises(GuardRefused, match=r"would hold 3 symbols.*at least 396"):
+        tick.imports.apply(change)
+    assert tick.universes.list() == []
+
+
+def test_what_is_lost_is_said_before(tick: TickStock) -> None:
+    put(tick, "stock_universe:theme_a", ["AAPL"])
+    plan = tick.edits.set(X, expression="stock_universe:theme_a | {NVDA}")
+    tick.edits.apply(plan, reason="test")
+    change = tick.imports.plan(read(tick, "invesco.csv"), X)
+    assert "is the expression" in change.plan.notes[0]
+    tick.imports.apply(change)
+    older = tick.imports.plan(read(tick, "vanguard.csv"), X)
+    assert "this is older, as of 2025-06-30" in older.plan.notes[0]
+
+
+def test_a_listing_gives_what_fits_the_type_of_the_universe(tick: TickStock) -> None:
+    assert read(tick, "otherlisted.txt", ETFS).symbols == ("SPY",)
+    assert "SPY" not in read(tick, "otherlisted.txt", X).symbols
+
+
+@pytest.mark.parametrize("form", list(OutForm))
+def test_export_and_import_give_the_same_universe(tick: TickStock, form: OutForm) -> None:
+    put(tick, X, ["KIMpL", "BRK.B", "AAPL", "ACHR.WS"])
+    data = tick.imports.export(X, form)
+    tick.imports.apply(tick.imports.plan(tick.imports.read("x", data, X), "stock_universe:copy"))
+    assert held(tick, "stock_universe:copy") == held(tick, X)
+
+
+def test_an_expression_is_exported_sorted_and_an_empty_one_not_at_all(tick: TickStock) -> None:
+    put(tick, X, ["MSFT", "AAPL"])
+    assert tick.imports.export(f"{X} | {{IBM}}", OutForm.TXT) == b"AAPL\nIBM\nMSFT\n"
+    with pytest.raises(EmptyUniverse):
+        tick.imports.export(f"{X} & {{IBM}}", OutForm.TXT)
+
+
+def test_csv_files_of_the_folder_are_read_by_the_same_readers(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = read_settings({}, cwd=tmp_path, home=tmp_path, csv_dir=DATA / "lists")
+    tick = TickStock(settings, database, lambda: NOW)
+    assert tick.universes.csv_symbols("invesco.csv") == ("NVDA", "ASML", "META")
+
+
+# --- packages ---------------------------------------------------------------------------
+PACKAGE = """
+class PyTickerSymbols:
+    def get_stocks_by_index(self, index):
+        assert index == "S&P 100"
+        return iter([{"symbol": s} for s in %r])
+"""
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, symbols: list[Any]) -> None:
+    """A package of the shape of pytickersymbols, as an installer would leave it."""
+    (folder / "pytickersymbols").mkdir()
+    (folder / "pytickersymbols" / "__init__.py").write_text(PACKAGE % symbols)
+    info = folder / "pytickersymbols-9.8.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pytickersymbols\nVersion: 9.8.7\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "pytickersymbols", raising=False)
+
+
+def test_a_package_that_is_installed(
+    tick: TickStock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, THIRTY)
+    ref = "stock_universe:index_sp100"
+    source = tick.imports.source(ref, "package:pytickersymbols")
+    change = tick.imports.plan(tick.imports.package(source), ref, source=source)
+    tick.imports.apply(change)
+    assert held(tick, ref) == tuple(THIRTY)
+    assert tick.universes.get(ref).source == "package:pytickersymbols:sp100, read on 2026-11-22"
+    assert tick.imports.source(ref) == source
+    assert tick.imports.package(source).form == "package pytickersymbols 9.8.7"
+
+
+def test_packages_that_give_nothing_useful(
+    tick: TickStock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = tick.imports.package
+    with pytest.raises(BadInput, match=r"not installed.*pip install index-constitution"):
+        ask(Source("package", "index-constitution", "sp500"))
+    with pytest.raises(BadInput, match=r"no index 'sp50'.*sp500"):
+        ask(Source("package", "pytickersymbols", "sp50"))
+    install(tmp_path, monkeypatch, [None, "no symbol"])
+    with pytest.raises(BadFile, match="2 problems in package:pytickersymbols:sp100"):
+        ask(Source("package", "pytickersymbols", "sp100"))
+    with pytest.raises(BadFile, match="cannot be read: AssertionError"):
+        ask(Source("package", "pytickersymbols", "sp500"))
+
+
+# --- the vendor -------------------------------------------------------------------------
+DAY = date(2026, 11, 18)
+MANY = [TickerRecord(f"F{a}{b}", "stocks", "ETF") for a in "ABCDEFGH" for b in "ABCDEFGH"]
+CASH = ConstituentRecord("SPY", DAY, None, "US DOLLAR", asset_class="Cash")
+
+
+def constituents(symbols: list[str], day: date = DAY) -> list[ConstituentRecord]:
+    return [ConstituentRecord("SPY", day, s, asset_class="Equity") for s in symbols]
+
+
+def fetched(
+    tick: TickStock, source: str, vendor: ReplayVendor, ref: str = X, day: date | None = None
+) -> Imported:
+    async def ask() -> Imported:
+        async with vendor:
+            massive = MassiveSource(vendor.url, "any")
+            try:
+                found = tick.imports.source(ref, source)
+                return await tick.imports.fetch(found, massive, OpenGate(), day)
+            finally:
+                await massive.close()
+
+    return asyncio.run(ask())
+
+
+def test_the_tickers_of_a_type(tick: TickStock) -> None:
+    found = fetched(tick, "vendor:tickers", ReplayVendor(tickers=[*MANY, MANY[0]]), ETFS)
+    assert len(found.symbols) == 64
+    assert found.left_out == {"repeated": 1}  # the vendor lists some twice
+    assert found.as_of == date(2026, 11, 22)
+    day = date(2020, 1, 2)
+    assert fetched(tick, "vendor:tickers", ReplayVendor(tickers=MANY), ETFS, day).as_of == day
+
+
+def test_the_constituents_of_a_fund(tick: TickStock) -> None:
+    old = constituents(["GONE"], date(2026, 10, 1))
+    vendor = ReplayVendor(constituents=[*old, *constituents(["AAPL", "BRK-B"]), CASH])
+    found = fetched(tick, "vendor:etf:SPY", vendor)
+    assert (found.symbols, found.as_of) == (("AAPL", "BRK.B"), DAY)
+    assert found.left_out == {"cash": 1}
+
+
+@pytest.mark.parametrize("source", ["vendor:tickers", "vendor:etf:SPY"])
+def test_no_records_are_no_empty_universe(tick: TickStock, source: str) -> None:
+    with pytest.raises(EmptyUniverse, match="The vendor knows none of"):
+        fetched(tick, source, ReplayVendor())
+
+
+def test_an_answer_that_is_suspiciously_small_is_held(tick: TickStock) -> None:
+    source = tick.imports.source(ETFS, "vendor:tickers")
+    found = fetched(tick, "vendor:tickers", ReplayVendor(tickers=MANY[:10]), ETFS)
+    change = tick.imports.plan(found, ETFS, source=source)
+    with pytest.raises(GuardRefused, match=r"would hold 10 symbols.*at least 50"):
+        tick.imports.apply(change)
+
+
+# --- the command line -------------------------------------------------------------------
+@dataclass
+class Shell:
+    capture: pytest.CaptureFixture[str]
+    home: Path
+    tick: TickStock
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        assert run([*words, "--home", str(self.home)]) == code, self.capture.readouterr().err
+        out = self.capture.readouterr()
+        self.err = out.err
+        return out.out
+
+
+@pytest.fixture
+def shell(
+    tick: TickStock,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Shell]:
+    monkeypatch.setenv("DATABASE_URI", database.conninfo)
+    monkeypatch.chdir(tmp_path)
+    return Shell(capsys, tmp_path, tick)
+
+
+def test_import_shows_first_and_asks(shell: Shell) -> None:
+    words = ["universe", "import", str(DATA / "lists" / "ishares.csv"), "--as", X]
+    shown = shell(*words, code=2)
+    assert "ishares.csv: iShares holdings, as of 2025-07-18: 4 symbols" in shown
+    assert "ishares.csv:18: 'XTSLA'" in shown
+    assert "+ stock_universe:theme_x" in shown
+    assert "no terminal" in shell.err
+    assert shell.tick.universes.list() == []
+    shell(*words, "--dry-run")
+    assert shell.tick.universes.list() == []
+    done = json.loads(shell(*words, "--yes", "--json"))["data"]
+    assert done["applied"]
+    assert done["imported"]["rows"]["cash"] == 2
+    assert len(held(shell.tick, X)) == 4
+
+
+def test_import_names_every_problem(shell: Shell) -> None:
+    file = str(DATA / "bad_lists" / "formula.csv")
+    assert shell("universe", "import", file, "--as", X, "--yes", code=2) == ""
+    assert all(f"formula.csv:{line}:" in shell.err for line in (3, 4, 5, 6))
+    shell("universe", "import", str(shell.home / "none.csv"), "--as", X, "--yes", code=2)
+    assert "cannot be read" in shell.err
+
+
+def test_export_to_a_file_and_to_stdout(shell: Shell) -> None:
+    put(shell.tick, X, ["MSFT", "AAPL"])
+    assert shell("universe", "export", X) == "symbol\nMSFT\nAAPL\n"
+    out = shell.home / "x.parquet"
+    shell("universe", "export", X, "--format", "parquet", "--out", str(out))
+    assert shell.tick.imports.read("x", out.read_bytes(), X).symbols == ("MSFT", "AAPL")
+    shell("universe", "export", X, "--out", str(shell.home / "no" / "x"), code=2)
+
+
+def test_refresh_from_the_vendor_and_again_from_where_it_came(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve_in_thread(ReplayVendor(constituents=constituents(THIRTY))) as vendor:
+        monkeypatch.setenv("MASSIVE_BASE_URL", vendor.url)
+        monkeypatch.setenv("MASSIVE_API_KEY", "any")
+        monkeypatch.setenv("MASSIVE_CALLS_PER_MINUTE", "0")
+        shell("universe", "refresh", X, "--source", "vendor:etf:SPY", "--yes")
+        shell("universe", "refresh", X, "--yes")
+    assert "Nothing to do" in shell.err
+    assert held(shell.tick, X) == tuple(THIRTY)
+    assert shell.tick.universes.get(X).source == "vendor:etf:SPY, as of 2026-11-18"
+
+
+def test_refresh_from_a_file_that_lost_most_is_held(shell: Shell) -> None:
+    put(shell.tick, X, THIRTY)
+    source = f"file:{DATA / 'bad_lists' / 'sixty_percent_gone.csv'}"
+    words = ["universe", "refresh", X, "--source", source, "--yes"]
+    shell(*words, code=1)
+    assert "would lose 18 of 30" in shell.err
+    shell(*words, "--allow", "theme_x")
+    assert len(held(shell.tick, X)) == 12
+
+
+def test_refresh_that_has_nowhere_to_ask_says_so(shell: Shell) -> None:
+    put(shell.tick, X, ["AAPL"])
+    shell("universe", "refresh", X, code=2)
+    assert "--source" in shell.err
+    shell("universe", "refresh", X, "--source", "file:x.csv", "--date", "2020-01-02", code=2)
+    assert "knows no other day" in shell.err

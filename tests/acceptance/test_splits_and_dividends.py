@@ -1,0 +1,264 @@
+"""Splits and dividends from the vendor to the reader, with a real worker, server and database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.kit import day, span
+from tickstock.actions import Adjust, Dividend, Split
+from tickstock.config import read_settings
+from tickstock.crosscheck import Doubt
+from tickstock.model import LoadState, Timeframe
+from tickstock.service import TickStock
+from tickstock.service.loads import Progress
+from tickstock.spans import Span
+from tickstock.store.database import Database
+from tickstock.store.moment import database_now
+from tickstock.vendors.faults import Fault, What
+from tickstock.vendors.massive import Bounds, MassiveSource
+from tickstock.vendors.replay import ReplayVendor
+from tickstock.worker.drain import Policy
+from tickstock.worker.run import Worker
+
+QUICK = Policy(attempts=2, backoff=0.01, longest_backoff=0.02)
+WINTER = span("2005-02-14", "2005-03-11")
+SEVEN = Split("seven", "AAPL", day("2014-06-09"), 1, 7, "forward_split")
+MONDAY = datetime(2026, 11, 16, 15, tzinfo=UTC)
+
+
+@dataclass
+class House:
+    """An installation whose clock is set by hand, and what its vendor was asked."""
+
+    database: Database
+    home: Path
+    now: datetime = MONDAY
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def tick(self) -> TickStock:
+        settings = read_settings({}, self.home, home=self.home, vendor="massive",
+                                 massive_api_key="sesame")  # fmt: skip
+        return TickStock(settings, self.database, lambda: self.now)
+
+    def load(
+        self, symbols: Sequence[str] = ("AAPL",), over: Span = WINTER, *, refresh: bool = False,
+        **vendor: Any,
+    ) -> Progress:  # fmt: skip
+        """Plan, submit and work, with a vendor like this."""
+        tick = self.tick
+        request = tick.loads.request(
+            symbols=symbols, first=over.start, last=over.last, refresh=refresh
+        )
+        load = tick.loads.submit(tick.loads.plan(request))
+        return self.work(tick, load.id, **vendor)
+
+    def work(self, tick: TickStock, load_id: Any, **vendor: Any) -> Progress:
+        async def run() -> None:
+            async with ReplayVendor(**vendor) as serving:
+                source = MassiveSource(serving.url, "sesame", bounds=Bounds(throttle_rounds=0))
+                await Worker(tick, policy=QUICK, source=lambda *_: source).drain(load_id)
+                self.asked = [f"{s.path}?{s.query}" for s in serving.requests]
+
+        with capture_logs():
+            asyncio.run(run())
+        return tick.loads.progress(load_id)
+
+    def closes(self, symbol: str = "AAPL", **how: Any) -> list[float]:
+        bars = self.tick.holdings.bars([symbol], Timeframe.DAY, **how)
+        return [round(c, 6) for c in bars.close.tolist()]
+
+    def known_now(self) -> datetime:
+        with self.database.transaction() as conn:
+            return database_now(conn)
+
+
+@pytest.fixture
+def house(database: Database, tmp_path: Path) -> House:
+    # No budget paces these: the limit of the free plan would take minutes.
+    (tmp_path / "tickstock.toml").write_text("massive_calls_per_minute = 0\n")
+    return House(database, tmp_path)
+
+
+def test_bars_come_with_their_splits_in_the_fewest_calls(house: House) -> None:
+    done = house.load(["AAPL", "IBM", "MSFT"])
+    assert done.load.state is LoadState.COMPLETED
+    actions = [a for a in house.asked if "/stocks/v1/" in a]
+    assert len(actions) == 2
+    assert house.asked[-2:] == actions, "bars come first"
+    assert done.load.report is not None
+    assert done.load.report["actions"] == {
+        "state": "done", "calls": 2, "added": 3, "corrected": 0, "withdrawn": 0, "message": "",
+    }  # fmt: skip
+    raw = house.closes(adjust=Adjust.RAW)
+    made = house.closes()
+    cut = 9  # sessions before 28 February; the 21st was a holiday
+    assert made == [round(c / 2, 6) for c in raw[:cut]] + raw[cut:]
+    assert max(abs(a / b - 1) for a, b in pairwise(made)) < 0.1
+
+
+def test_a_reload_of_the_same_day_asks_nothing_and_of_the_next_only_what_is_new(
+    house: House,
+) -> None:
+    house.load()
+    again = house.tick.loads
+    plan = again.plan(again.request(symbols=["AAPL"], first=WINTER.start, last=WINTER.last))
+    assert again.submit(plan).state is LoadState.COMPLETED, "at once: there is nothing to ask"
+    house.now += timedelta(days=1)
+    assert house.load().load.state is LoadState.COMPLETED
+    assert len(house.asked) == 2
+    assert "execution_date.gte=2026-10-17" in house.asked[0]
+    assert "ex_dividend_date.gte=2026-11-02" in house.asked[1]
+
+
+def test_a_split_between_two_loads_is_applied_at_once_and_nothing_is_fetched_again(
+    house: House,
+) -> None:
+    house.now = datetime(2014, 6, 6, 21, tzinfo=UTC)
+    assert house.load().rows_new == 19
+    before, raw = house.closes(), house.closes(adjust=Adjust.RAW)
+    moment = house.known_now()
+    house.now += timedelta(days=3)
+    second = house.load(splits=[SEVEN])
+    assert (second.calls_planned, second.rows_new, second.rows_changed) == (0, 0, 0)
+    assert [a.partition("?")[0] for a in house.asked] == [
+        "/stocks/v1/splits",
+        "/stocks/v1/dividends",
+    ]
+    assert house.closes() == pytest.approx([c / 7 for c in before], abs=1e-6)
+    assert house.closes(adjust=Adjust.RAW) == raw
+    assert house.closes(as_of=moment) == before
+    assert house.closes(as_of=moment, adjust=Adjust.RAW) == raw
+
+
+def test_an_announced_split_is_applied_from_its_day_on(house: House) -> None:
+    house.now = datetime(2014, 6, 6, 21, tzinfo=UTC)
+    house.load(splits=[SEVEN])
+    before = house.closes()
+    house.now = datetime(2014, 6, 9, 3, 59, tzinfo=UTC)  # a minute to midnight in New York
+    assert house.closes() == before
+    house.now += timedelta(minutes=1)
+    assert house.closes() == pytest.approx([c / 7 for c in before], abs=1e-6)
+
+
+def test_total_return_counts_dividends_too(house: House) -> None:
+    paid = Dividend("d1", "AAPL", day("2005-03-07"), 1.0, "USD", "special")
+    house.load(dividends=[paid])
+    splits, total = house.closes(), house.closes(adjust=Adjust.TOTAL)
+    before = house.closes(span=span("2005-03-04"), adjust=Adjust.RAW)[0]
+    cut = 14  # sessions before 7 March
+    factor = 1 - 1.0 / before
+    assert total[cut:] == splits[cut:]
+    assert total[:cut] == pytest.approx([c * factor for c in splits[:cut]], abs=1e-6)
+    alone = house.closes(span=span("2005-02-14", "2005-02-18"), adjust=Adjust.TOTAL)
+    assert alone == total[:5], "days read alone are adjusted as among all others"
+
+
+def test_a_corrected_split_is_applied_and_its_predecessor_kept(house: House) -> None:
+    wrong = Split("x", "MSFT", day("2010-06-01"), 1, 3)
+    right = Split("x", "MSFT", day("2010-06-01"), 1, 2)
+    house.load(["MSFT"], splits=[wrong])
+    before, moment = house.closes("MSFT"), house.known_now()
+    done = house.load(["MSFT"], refresh=True, splits=[right])
+    assert done.load.report is not None
+    assert done.load.report["actions"]["corrected"] == 1
+    assert house.closes("MSFT") == pytest.approx([c * 1.5 for c in before], abs=1e-6)
+    assert house.closes("MSFT", as_of=moment) == before
+
+
+@pytest.mark.parametrize("what", [What.BAD_GATEWAY, What.NOT_ENTITLED, What.WEB_PAGE])
+def test_a_failure_of_actions_is_said_and_loses_no_bar(house: House, what: What) -> None:
+    failing = house.load(faults=[Fault(what, path="dividends")])
+    assert failing.load.state is LoadState.WITH_ERRORS
+    assert "splits or dividends not loaded" in failing.load.message
+    assert (failing.held, failing.rows_new) == (19, 19)
+    assert house.closes()[0] == round(house.closes(adjust=Adjust.RAW)[0] / 2, 6), "splits came"
+    tick = house.tick
+    assert tick.loads.retry(failing.load.id) == 1
+    mended = house.work(tick, failing.load.id)
+    assert mended.load.state is LoadState.COMPLETED
+    assert [a.partition("?")[0] for a in house.asked] == ["/stocks/v1/dividends"]
+
+
+def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
+    tick = house.tick
+    request = tick.loads.request(symbols=["AAPL"], first=WINTER.start, last=WINTER.last)
+    load = tick.loads.submit(tick.loads.plan(request))
+
+    async def stopped() -> None:
+        async with ReplayVendor(faults=[Fault(What.SLOW_DRIP, path="splits", seconds=5)]) as vendor:
+            source = MassiveSource(vendor.url, "sesame")
+            worker = Worker(tick, policy=QUICK, source=lambda *_: source)
+            work = asyncio.create_task(worker.drain(load.id))
+            # The vendor has no event for it.
+            while not any("splits" in s.path for s in vendor.requests):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            worker.stop()
+            assert await work is None
+
+    asyncio.run(stopped())
+    assert not tick.loads.progress(load.id).load.state.finished
+    done = house.work(tick, load.id)
+    assert done.load.state is LoadState.COMPLETED
+    assert not [a for a in house.asked if "/v2/aggs" in a]
+
+
+def test_two_workers_ask_once(house: House) -> None:
+    tick = house.tick
+    request = tick.loads.request(symbols=["AAPL", "IBM"], first=WINTER.start, last=WINTER.last)
+    load = tick.loads.submit(tick.loads.plan(request))
+
+    async def both() -> list[str]:
+        async with ReplayVendor(delay=0.05) as vendor:
+            workers = [
+                Worker(tick, policy=QUICK, source=lambda *_: MassiveSource(vendor.url, "sesame"))
+                for _ in range(2)
+            ]
+            await asyncio.gather(*(w.drain(load.id) for w in workers))
+            return [s.path for s in vendor.requests if "/stocks/" in s.path]
+
+    asked = asyncio.run(both())
+    assert sorted(asked) == ["/stocks/v1/dividends", "/stocks/v1/splits"]
+    assert tick.loads.progress(load.id).load.state is LoadState.COMPLETED
+
+
+def test_restated_bars_are_told_and_can_be_read_as_before(house: House) -> None:
+    house.load()
+    before, moment = house.closes(), house.known_now()
+    done = house.load(refresh=True, faults=[Fault(What.RESTATED, path="aggs")])
+    assert (done.rows_new, done.rows_changed) == (0, 19)
+    after = house.closes()
+    assert after != before
+    assert house.closes(as_of=moment) == before
+    found = house.tick.holdings.revisions(["AAPL"], since=moment)
+    assert len(found) == 19
+    symbol, first = found[0]
+    assert (symbol, first.at.date()) == ("AAPL", day("2005-02-14"))
+    assert first.old is not None
+    assert first.new is not None
+    assert (first.old[3] / 2, first.new[3] / 2) == pytest.approx((before[0], after[0]), abs=1e-6)
+
+
+def test_doubts_are_told_and_bars_are_never_altered(house: House) -> None:
+    twice = Split("b", "AAPL", day("2005-03-07"), 1, 2)
+    house.load(splits=[twice], over=span("2000-09-18", "2000-10-06"))
+    house.load(splits=[twice], over=WINTER)
+    found = house.tick.verify.stored(["AAPL", "NEVER"])
+    assert found.damages == ()
+    assert found.unknown == ("NEVER",)
+    assert [(f.day, f.doubt) for f in found.findings] == [
+        (day("2000-09-29"), Doubt.UNEXPLAINED),
+        (day("2005-02-28"), Doubt.DOUBLED),
+    ]
+    reading = house.tick.holdings.read(["AAPL"], Timeframe.DAY, WINTER)
+    assert [f.doubt for f in reading.findings] == [Doubt.DOUBLED]
+    assert reading.bars.close[0] == 84.63 / 2

@@ -1,0 +1,261 @@
+"""Universes by the command line: changed, asked about, undone, looked at in the past."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tickstock.cli.app import run
+from tickstock.store.database import Database
+from tickstock.store.reference import fill_reference
+
+MINE = "stock_universe:theme_mine"
+SP500 = "stock_universe:index_sp500"
+
+
+@dataclass
+class Shell:
+    capture: pytest.CaptureFixture[str]
+    home: Path
+    database: Database
+    err: str = ""
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        assert run([*words, "--home", str(self.home)]) == code, self.capture.readouterr().err
+        said = self.capture.readouterr()
+        self.err = said.err
+        return said.out
+
+    def universe(self, *words: str, code: int = 0) -> str:
+        return self("universe", *words, code=code)
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self("universe", *words, "--json", code=code))["data"]
+
+    def members(self, ref: str = MINE) -> list[str]:
+        return self.universe("show", ref).split()
+
+    def sql(self, statement: str) -> list[Any]:
+        with psycopg.connect(self.database.conninfo, autocommit=True) as conn:
+            cursor = conn.execute(statement)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def shell(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Shell:
+    monkeypatch.setenv("DATABASE_URI", database.conninfo)
+    monkeypatch.setenv("TICKSTOCK_VENDOR", "replay")
+    monkeypatch.chdir(tmp_path)
+    with database.transaction() as conn:
+        fill_reference(conn)
+    return Shell(capsys, tmp_path, database)
+
+
+@pytest.fixture
+def organized(shell: Shell) -> Shell:
+    shell.universe("organize", "--yes")
+    return shell
+
+
+# --- changes ----------------------------------------------------------------------------------
+def test_without_a_terminal_and_without_yes_nothing_is_written(shell: Shell) -> None:
+    shown = shell.universe("set", MINE, "AAPL", "MSFT", code=2)
+    assert '+ stock_universe:theme_mine "Theme mine": 2 symbols' in shown
+    assert "Add --yes" in shell.err
+    assert shell.json("set", MINE, "AAPL", code=2)["applied"] is False
+    assert shell.sql("SELECT * FROM cache_entries") == []
+
+
+def test_symbols_are_respelled_and_said_so(organized: Shell) -> None:
+    said = organized.universe("set", MINE, "brk/b", "BFB", "KIMpL", "AAPL", "AAPL", "--yes")
+    for note in ("brk/b is read as BRK.B", "BFB is read as BF.B", "AAPL was given more than once"):
+        assert note in said
+    assert organized.members() == ["AAPL", "BF.B", "BRK.B", "KIMpL"]
+
+
+def test_set_add_remove_rename_delete_and_back(shell: Shell) -> None:
+    shell.universe("set", MINE, "AAPL", "MSFT", "--name", "My stocks", "-y")
+    shell.universe("add", MINE, "TSLA", "-y")
+    assert "AAPL is in it already" in shell.universe("add", MINE, "AAPL", "-y")
+    assert "Nothing to do" in shell.err
+    shell.universe("remove", MINE, "MSFT", "-y")
+    assert shell.members() == ["AAPL", "TSLA"]
+    shell.universe("remove", MINE, "TSLX", "-y", code=2)
+    assert "Did you mean 'TSLA'" in shell.err
+    shell.universe("rename", MINE, "stock_universe:theme_ours", "-y")
+    shell.universe("delete", "stock_universe:theme_ours", "-y")
+    shell.universe("show", "stock_universe:theme_ours", code=1)
+    shell.universe("revert", "stock_universe:theme_ours", "-y")
+    assert shell.members("stock_universe:theme_ours") == ["AAPL", "TSLA"]
+    (listed,) = shell.json("list")
+    assert listed["name"] == "My stocks"
+
+
+def test_an_expression_is_amended_not_replaced(organized: Shell) -> None:
+    organized.universe("set", MINE, "--expression", "index_dow30 & index_nasdaq100", "-y")
+    organized.universe("add", MINE, "IBM", "-y")
+    organized.universe("remove", MINE, "CSCO", "-y")
+    members = organized.members()
+    assert "IBM" in members
+    assert "CSCO" not in members
+    (row,) = [u for u in organized.json("list") if u["key"] == "theme_mine"]
+    assert row["expression"] == "index_dow30 & index_nasdaq100 | {IBM} - {CSCO}"
+
+
+def test_the_guard_holds_what_would_lose_too_much(organized: Shell) -> None:
+    organized.universe("set", SP500, "AAPL", "-y", code=1)
+    assert "--allow index_sp500" in organized.err
+    assert len(organized.members(SP500)) == 503
+    organized.universe("set", SP500, "AAPL", "-y", "--allow", "index_sp500")
+    organized.universe("revert", SP500, "-y")
+    assert len(organized.members(SP500)) == 503
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("set", MINE),
+        ("set", MINE, "A", "--expression", "{B}"),
+        ("set", "theme_mine", "A"),
+        ("set", "stock_universe:Theme", "A"),
+        ("set", MINE, "not a symbol"),
+        ("add", MINE),
+        ("delete",),
+        ("revert", MINE, "1", "--to", "2026-01-01"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.universe(*words, "--yes", code=2)
+    assert shell.err.startswith("error: ")
+
+
+# --- the past ---------------------------------------------------------------------------------
+def test_the_past_of_an_index_with_its_label(organized: Shell) -> None:
+    assert len(organized.universe("show", SP500, "--as-of", "2010-01-04").split()) == 489
+    assert "278 (57%) are in this list" in organized.err
+    label = organized.json("show", SP500, "--as-of", "2010-01-04")["survivorship"]
+    assert (label["then"], label["stayed"], label["share_stayed"]) == (489, 278, 0.5685)
+    assert "CELG" in label["delisted"]
+    organized.universe("show", SP500, "--as-of", "1950-01-01", code=1)
+    assert "is unknown" in organized.err
+
+
+def test_plans_and_coverage_of_the_past_carry_the_label(organized: Shell) -> None:
+    span = ("--from", "2010-01-04", "--to", "2010-01-08")
+    organized("plan", SP500, *span)
+    assert "survivorship: of the 489 members of 2010-01-04, 278 (57%)" in organized.err
+    organized("coverage", SP500, *span)
+    assert "survivorship: of the 489 members" in organized.err
+    data = json.loads(organized("plan", "etf_universe:core_etfs", *span, "--json"))["data"]
+    assert "was not in this database on 2010-01-04" in data["survivorship"]["unknown"]
+
+
+def test_what_this_database_said_at_a_time(shell: Shell) -> None:
+    shell.universe("set", MINE, "AAPL", "-y")
+    then = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    shell.universe("set", MINE, "MSFT", "-y", "--allow", "theme_mine")
+    assert shell.universe("show", MINE, "--known-at", then).split() == ["AAPL"]
+    assert shell.members() == ["MSFT"]
+    shell.universe("revert", MINE, "--to", then, "-y")
+    assert shell.members() == ["AAPL"]
+
+
+def test_log_blame_containing_and_diff(organized: Shell) -> None:
+    organized.universe("set", MINE, "AAPL", "-y")
+    organized.sql("UPDATE cache_entries SET value = '[\"AAPL\", \"IBM\"]' WHERE key = 'theme_mine'")
+    first, second = reversed(organized.json("log", MINE))
+    assert (first["action"], first["joined"], second["joined"]) == ("insert", ["AAPL"], ["IBM"])
+    (blamed,) = organized.json("blame", MINE, "IBM")
+    assert (blamed["revision"], blamed["reason"]) == (second["revision"], "")
+    (apple,) = organized.json("blame", SP500, "AAPL")
+    assert apple["since"] == "1982-11-30"
+    assert "joined (1): IBM" in organized.universe("log", MINE)
+    assert MINE in organized.universe("containing", "IBM").split()
+    then = organized.universe("containing", "META", "--as-of", "2014-01-02").split()
+    assert then == ["stock_universe:index_nasdaq100", SP500]
+    changed = organized.universe("diff", "index_dow30@2015-01-02", "index_dow30")
+    assert {"- GE", "+ AAPL"} <= set(changed.splitlines())
+
+
+def test_a_told_history_is_known_from_then_on(shell: Shell, tmp_path: Path) -> None:
+    shell.universe("set", MINE, "B", "-y")
+    file = tmp_path / "h.csv"
+    file.write_text("date,action,symbol\n2020-01-02,add,A\n2020-06-01,add,B\n2020-07-01,remove,A\n")
+    shell.universe("tell", MINE, str(file), "--through", "2020-12-31", "-y")
+    assert shell.universe("show", MINE, "--as-of", "2020-06-15").split() == ["A", "B"]
+    assert "is good up to 2020-12-31" not in shell.err
+    assert shell.universe("show", MINE, "--as-of", "2021-06-15").split() == ["B"]
+    assert "h.csv is good up to 2020-12-31" in shell.err
+    shell.universe("tell", MINE, str(tmp_path / "none.csv"), "-y", code=2)
+
+
+# --- validate ---------------------------------------------------------------------------------
+def test_fix_mends_what_is_safe_and_says_what_is_left(shell: Shell) -> None:
+    shell.sql(
+        "INSERT INTO cache_entries (type, key, name, value) VALUES"
+        """ ('stock_universe', 'theme_a', 'A', '"[\\"AAPL\\", \\"AAPL\\"]"'),"""
+        """ ('stock_universe', 'theme_b', 'B', '["brk-b", "CELG"]'),"""
+        """ ('stock_universe', 'theme_c', 'C', '{"stocks": [{"ticker": "A", "rank": 1}]}'),"""
+        """ ('stock_universe', 'theme_d', 'D', '["FB", "META", "HANS"]')"""
+    )
+    shell.universe("validate", "--fix", code=2)
+    said = shell.universe("validate", "--fix", "--yes")
+    rows = dict(shell.sql("SELECT key, value FROM cache_entries"))
+    assert rows["theme_a"] == ["AAPL"]
+    assert rows["theme_b"] == ["BRK.B", "CELG"]
+    assert rows["theme_c"] == {"stocks": [{"ticker": "A", "rank": 1}]}
+    assert "CELG is no longer listed by 2026-10-09" in said
+    assert "HANS was renamed: since 2012-01-05 it is MNST" in said
+    assert "Nothing to do" not in shell.err
+    shell.universe("validate", "--fix", "--yes")
+    assert "Nothing to do" in shell.err
+
+
+# --- loads under changing tickers -------------------------------------------------------------
+def closes(shell: Shell, symbol: str, *span: str) -> dict[str, str]:
+    rows = shell("bars", f"{{{symbol}}}", *span, "--adjust", "raw", "--format", "csv").splitlines()
+    return {row.split(",")[1]: row.split(",")[5] for row in rows[1:]}
+
+
+def test_bars_of_meta_before_2022_are_asked_for_as_fb(shell: Shell) -> None:
+    span = ("--from", "2012-06-01", "--to", "2012-12-31")
+    shell("load", "{META}", *span)
+    assert len(closes(shell, "META", *span)) == 146
+    assert closes(shell, "FB", *span) == closes(shell, "META", *span)
+    assert shell.sql("SELECT symbol, count(*) FROM tickstock.calls GROUP BY 1") == [("FB", 1)]
+    assert closes(shell, "FB", "--from", "2026-01-02", "--to", "2026-02-02") == {}
+
+
+def test_a_span_over_a_rename_is_one_instrument_and_a_call_for_each_ticker(shell: Shell) -> None:
+    shell("load", "{ANDV, TSO}", "--from", "2017-07-03", "--to", "2017-08-31")
+    calls = shell.sql("SELECT symbol, lower(span)::text, upper(span)::text FROM tickstock.calls")
+    assert sorted(calls) == [
+        ("ANDV", "2017-08-01", "2017-09-01"),
+        ("TSO", "2017-07-03", "2017-08-01"),
+    ]
+    assert len(closes(shell, "ANDV", "--from", "2017-07-03", "--to", "2017-08-31")) == 43
+
+
+def test_a_whole_market_day_is_read_under_the_tickers_of_that_day(shell: Shell) -> None:
+    """On that day Andeavor was Tesoro, and Elevance was Anthem."""
+    day = ("--from", "2017-07-31", "--to", "2017-07-31")
+    listed = [f"S{n}" for n in "ABCDEFGH"]
+    shell("load", "{" + ", ".join(["ANDV", "ELV", *listed]) + "}", *day)
+    assert shell.sql("SELECT DISTINCT kind FROM tickstock.calls") == [("market_day",)]
+    assert len(closes(shell, "TSO", *day)) == len(closes(shell, "ANTM", *day)) == 1
+    held = shell.sql(
+        "SELECT i.symbol FROM tickstock.bars_day AS b"
+        " JOIN tickstock.instruments AS i ON i.id = b.instrument_id ORDER BY 1"
+    )
+    assert [symbol for (symbol,) in held] == ["ANDV", "ELV", *listed]

@@ -1,0 +1,338 @@
+"""Flat files, from a folder and from a server that speaks S3: what is read, and what is refused."""
+
+import asyncio
+import gzip
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.flat_kit import HEADER, S3Stub, key_on, packed, put, session_files, synthetic_files
+from tickstock.config import read_settings
+from tickstock.errors import (
+    BadInput,
+    BadSetting,
+    CredentialsRefused,
+    NotEntitled,
+    TickStockError,
+    VendorRefused,
+    VendorUnavailable,
+    VendorUnreadable,
+)
+from tickstock.model import COLUMNS, Answer, BarTable, Call, CallKind, Timeframe, epoch_day
+from tickstock.service.limits import vendor_limits
+from tickstock.sessions import shipped_calendar
+from tickstock.spans import ONE_DAY, Span
+from tickstock.vendors import OpenGate, flatcsv
+from tickstock.vendors.files import FolderFiles
+from tickstock.vendors.flatfiles import FlatFiles
+from tickstock.vendors.open import S3Account, open_source
+from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.synthetic import synthetic_bars
+
+DAY, MINUTE = Timeframe.DAY, Timeframe.MINUTE
+THAT_DAY = date(2024, 3, 7)
+NOON = 1_709_830_800_000_000_000
+MIDNIGHT = 1_709_787_600_000_000_000
+NOW = datetime(2025, 6, 2, tzinfo=UTC).timestamp()
+SECRET = "secretSECRETsecret"
+
+
+def call_on(day: date, timeframe: Timeframe = DAY) -> Call:
+    return Call(CallKind.FLAT_DAY, timeframe, Span(day, day + ONE_DAY))
+
+
+def line(ticker: str, stamp: int = MIDNIGHT, close: float = 12.5, volume: str = "900") -> str:
+    return f"{ticker},{volume},12,{close},13,11.5,{stamp},17"
+
+
+def read(
+    data: bytes, wanted: Sequence[str] = (), timeframe: Timeframe = DAY
+) -> tuple[BarTable, dict[str, int]]:
+    bars, dropped = flatcsv.read_flat_file(data, call_on(THAT_DAY, timeframe), wanted)
+    return bars, dict(dropped)
+
+
+def rows(bars: BarTable) -> list[tuple[object, ...]]:
+    columns = [getattr(bars, c).tolist() for c in ("at", "open", "high", "low", "close", "volume")]
+    owners = (bars.tickers[o] for o in bars.owner)
+    return list(zip(owners, *columns, bars.trades.tolist(), strict=True))
+
+
+# --- what is in a file -----------------------------------------------------------------------
+def test_columns_are_found_by_name_and_nothing_is_made_up() -> None:
+    bars, dropped = read(packed([line("A", volume="9099.618093"), line("KIMpL")]))
+    at = epoch_day(THAT_DAY)
+    assert rows(bars) == [
+        ("A", at, 12.0, 13.0, 11.5, 12.5, 9099.618093, 17),
+        ("KIMpL", at, 12.0, 13.0, 11.5, 12.5, 900.0, 17),
+    ]
+    assert np.isnan(bars.vwap).all()
+    assert dropped == {}
+    other = "window_start,ticker,otc,low,high,close,open,volume,transactions"
+    again, _ = read(packed([f'{MIDNIGHT},"A",0,11.5,13,12.5,12,9099.618093,17'], other))
+    assert rows(again) == rows(bars)[:1]
+
+
+@pytest.mark.parametrize("hour", [0, 16])
+@pytest.mark.parametrize("day", [date(2023, 3, 10), date(2023, 3, 13), date(2023, 11, 6)])
+def test_the_day_is_the_new_york_date_of_the_stamp(hour: int, day: date) -> None:
+    span = Span(day, day + ONE_DAY)
+    bars = synthetic_bars(["A", "B"], DAY, span, shipped_calendar(), NOW)
+    (data,) = session_files(bars, DAY, hour=hour).values()
+    found, _ = flatcsv.read_flat_file(data, call_on(day))
+    assert found.at.tolist() == [epoch_day(day)] * 2
+
+
+def test_of_repeated_rows_the_last_is_kept_and_the_rest_is_counted() -> None:
+    bars, dropped = read(packed([line("A", close=12.1), line("A", close=11), line("B"), line("A")]))
+    assert [(r[0], r[5]) for r in rows(bars)] == [("A", 12.5), ("B", 12.5)]
+    assert dropped == {"duplicate": 2}
+
+
+def test_wanted_tickers_are_read_in_any_order_of_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = sorted(
+        {f"{a}{b}p{c}"[:n] for a in "AZ" for b in "BY" for c in "CX" for n in range(1, 5)}
+    )
+    moments = [NOON + 60_000_000_000 * i for i in range(30)]
+    lines = [line(name, at, 11.5 + i / 100) for name in names for i, at in enumerate(moments)]
+    wanted = names[::3]
+    rng = np.random.default_rng(1)
+    mixed = [lines[i] for i in rng.permutation(len(lines))]
+    for step in (64, 1000, flatcsv.STEP):  # pieces that end anywhere
+        monkeypatch.setattr(flatcsv, "STEP", step)
+        sorted_, _ = read(packed(lines), wanted, MINUTE)
+        unsorted, _ = read(packed(mixed), wanted, MINUTE)
+        assert sorted_.tickers == tuple(wanted)
+        assert len(sorted_) == len(wanted) * 30
+        assert rows(sorted_) == rows(unsorted)
+        everything, _ = read(packed(mixed), (), MINUTE)
+        assert [r for r in rows(everything) if r[0] in wanted] == rows(sorted_)
+
+
+def test_a_prefix_is_another_ticker() -> None:
+    bars, _ = read(packed([line("A"), line("AA"), line("AAA.WS"), line("B")]), ["A", "AAA.WS"])
+    assert [r[0] for r in rows(bars)] == ["A", "AAA.WS"]
+
+
+def test_files_of_several_members_without_a_last_line_end_are_whole() -> None:
+    text = "\n".join([HEADER, line("A"), line("B")]).encode()
+    data = gzip.compress(text[:70]) + gzip.compress(text[70:])
+    assert [r[0] for r in rows(read(data)[0])] == ["A", "B"]
+    assert len(read(packed([]))[0]) == 0
+    assert len(read(packed([line("A")]), ["B"])[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "without exactly one column 'ticker'"),
+        (b"<html>no</html>", "broken gzip"),
+        (packed([line("A")])[:-9], "ends in the middle"),
+        (packed([line("A")]) + b"tail", "gzip"),
+        (packed([line("A")], "ticker,open"), "without exactly one column 'high'"),
+        (packed([line("A")], HEADER + ",low"), "without exactly one column 'low'"),
+        (packed([line("A"), "B,1"]), "not a bar"),
+        (packed([line("A"), "B"]), "impossible"),
+        (packed([line("A"), "B,NaN,1,1,1,1,1,1"]), "not a bar"),
+        (packed([line("A") + ",1"]), "not a bar"),
+        (packed([line("A", volume="")]), "not a bar"),
+        (packed([line("A", volume="1e999")]), "not a bar"),
+        (packed([line("A"), ""]), "impossible"),
+        (packed([line("")]), "impossible"),
+        (packed([line("A B")]), "impossible"),
+        (packed([line("X" * 33)]), "impossible"),
+        (packed([line("A", MIDNIGHT // 1000)]), "not in Unix nanoseconds"),
+        (packed([line("A", MIDNIGHT * 10)]), "not in Unix nanoseconds"),
+        (packed([line("A")[:-2] + "-1"]), "impossible number of trades"),
+        (packed([line("A", MIDNIGHT + 86_400 * 10**9)]), "of other days only"),
+        (packed(["A,1],[1,2", line("A")]), "not a bar"),
+    ],
+)
+def test_what_is_not_such_a_file_is_an_error(data: bytes, complaint: str) -> None:
+    with pytest.raises(VendorUnreadable, match=complaint):
+        read(data)
+
+
+def test_a_file_that_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatcsv, "MOST_BYTES", 1 << 20)
+    with pytest.raises(VendorUnreadable, match="when unpacked"):
+        read(gzip.compress(HEADER.encode() + b"\n" + b"A,1\n" * 500_000))
+
+
+# --- where files are -------------------------------------------------------------------------
+def fetch(source: object, *calls: Call) -> list[Answer]:
+    async def run() -> list[Answer]:
+        try:
+            return [await source.fetch(c, OpenGate()) for c in calls]  # type: ignore[attr-defined]
+        finally:
+            await source.close()  # type: ignore[attr-defined]
+
+    return asyncio.run(run())
+
+
+def with_stub(stub: S3Stub, *calls: Call, key_id: str = "", bucket: str = "") -> list[Answer]:
+    async def run() -> list[Answer]:
+        async with stub:
+            account = S3Account(key_id or stub.key_id, SECRET, stub.url)
+            source = open_source("flatfiles", s3=account)
+            stub.bucket = bucket or stub.bucket
+            try:
+                return [await source.fetch(c, OpenGate()) for c in calls]
+            finally:
+                await source.close()
+
+    return asyncio.run(run())
+
+
+def test_folder_and_s3_give_the_same(tmp_path: Path) -> None:
+    span = Span.inclusive(date(2024, 3, 7), date(2024, 3, 8))
+    files = synthetic_files(["A", "B"], span, DAY, NOW) | synthetic_files("A", span, MINUTE, NOW)
+    calls = [call_on(d, t) for d in (THAT_DAY, span.last) for t in (DAY, MINUTE)]
+    local = fetch(open_source(f"flatfiles:{put(tmp_path, files)}"), *calls)
+    remote = with_stub(S3Stub(files), *calls)
+    for a, b, call in zip(local, remote, calls, strict=True):
+        assert all(np.array_equal(getattr(a.bars, c), getattr(b.bars, c), True) for c in COLUMNS)
+        assert len(a.bars) == (2 if call.timeframe is DAY else 390)
+        assert a.origin == b.origin == "massive"
+        assert a.bytes == b.bytes == len(files[key_on(call.span.start, call.timeframe)])
+        assert a.etag
+        assert b.etag
+
+
+def test_a_replaced_file_has_another_tag(tmp_path: Path) -> None:
+    files = synthetic_files(["A"], Span(THAT_DAY, THAT_DAY + ONE_DAY), DAY, NOW)
+    stub = S3Stub(files)
+    (before,) = with_stub(stub, call_on(THAT_DAY))
+    (same,) = with_stub(stub, call_on(THAT_DAY))
+    stub.objects[key_on(THAT_DAY)] = packed([line("A")])
+    (after,) = with_stub(stub, call_on(THAT_DAY))
+    assert before.etag == same.etag != after.etag
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_no_file_is_an_empty_answer_that_says_so(place: str, tmp_path: Path) -> None:
+    files = {key_on(THAT_DAY): packed([line("A")])}
+    saturday = call_on(date(2024, 3, 9))
+    if place == "folder":
+        (answer,) = fetch(open_source(f"flatfiles:{put(tmp_path, files)}"), saturday)
+    else:
+        (answer,) = with_stub(S3Stub(files), saturday)
+    assert len(answer.bars) == 0
+    assert answer.note == (
+        "There is no file for 2024-03-09: not published yet, or the exchange was closed."
+    )
+
+
+def test_a_folder_without_such_files_is_not_taken_for_empty_days(tmp_path: Path) -> None:
+    put(tmp_path, {key_on(THAT_DAY): packed([line("A")])})
+    with pytest.raises(VendorRefused, match="holds no minute_aggs_v1"):
+        fetch(open_source(f"flatfiles:{tmp_path}"), call_on(THAT_DAY, MINUTE))
+    with pytest.raises(BadSetting, match="does not exist"):
+        open_source(f"flatfiles:{tmp_path}/nowhere")
+
+
+def break_entitlement(stub: S3Stub) -> None:
+    stub.refused.add(key_on(THAT_DAY))
+
+
+def break_server(stub: S3Stub) -> None:
+    stub.broken[key_on(THAT_DAY)] = 503
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [(break_entitlement, NotEntitled), (break_server, VendorUnavailable)],
+)
+def test_refusals_are_told_apart(
+    spoil: Callable[[S3Stub], None], error: type[TickStockError]
+) -> None:
+    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    spoil(stub)
+    with pytest.raises(error):
+        with_stub(stub, call_on(THAT_DAY))
+    assert len(stub.requests) == 1  # whoever holds the call decides whether to ask again
+
+
+def test_a_wrong_key_and_a_wrong_place_are_said_without_the_key() -> None:
+    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    with pytest.raises(CredentialsRefused, match="Check MASSIVE_S3_KEY_ID") as caught:
+        with_stub(stub, call_on(THAT_DAY), key_id="WRONGKEY")
+    assert "WRONGKEY" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+    with pytest.raises(BadSetting, match="Check MASSIVE_S3_ENDPOINT"):
+        with_stub(stub, call_on(THAT_DAY), bucket="elsewhere")
+
+
+def test_variables_of_another_account_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OTHER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "OTHERSECRET")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "OTHERTOKEN")
+    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    (answer,) = with_stub(stub, call_on(THAT_DAY))
+    assert len(answer.bars) == 1
+    (request,) = stub.requests
+    assert not any("OTHER" in value for value in request.headers.values())
+
+
+@pytest.mark.parametrize("url", ["http://files.massive.com", "https://user:pw@x", "ftp://x", ""])
+def test_the_s3_key_is_only_sent_where_it_is_safe(url: str) -> None:
+    with pytest.raises(BadSetting, match="base address"):
+        open_source("flatfiles", s3=S3Account("K", SECRET, url))
+    assert SECRET not in repr(S3Account("K", SECRET, url))
+
+
+def test_no_key_is_said() -> None:
+    with pytest.raises(CredentialsRefused, match="MASSIVE_S3_KEY_ID"):
+        open_source("flatfiles")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(CallKind.TICKER, DAY, Span(THAT_DAY, THAT_DAY + ONE_DAY), "A"),
+        Call(CallKind.MARKET_DAY, DAY, Span(THAT_DAY, THAT_DAY + ONE_DAY)),
+        Call(CallKind.FLAT_DAY, Timeframe.HOUR, Span(THAT_DAY, THAT_DAY + ONE_DAY)),
+        Call(CallKind.FLAT_DAY, DAY, Span(THAT_DAY, THAT_DAY + timedelta(2))),
+    ],
+)
+def test_files_cannot_be_asked_anything_else(call: Call, tmp_path: Path) -> None:
+    with pytest.raises(BadInput):
+        fetch(FlatFiles(FolderFiles(tmp_path)), call)
+
+
+def test_massive_with_a_key_pair_has_both_ways_in() -> None:
+    async def run() -> list[Answer]:
+        files = synthetic_files(["AAPL"], Span(THAT_DAY, THAT_DAY + ONE_DAY), MINUTE, NOW)
+        async with S3Stub(files) as stub, ReplayVendor() as vendor:
+            account = S3Account(stub.key_id, SECRET, stub.url)
+            source = open_source(
+                "massive", api_key="sesame", base_url=vendor.url, s3=account, symbols=["AAPL"]
+            )
+            rest = Call(CallKind.TICKER, DAY, Span(date(2012, 3, 1), date(2012, 4, 1)), "AAPL")
+            answers = [await source.fetch(c, OpenGate()) for c in (rest, call_on(THAT_DAY, MINUTE))]
+            await source.close()
+            assert (len(vendor.requests), len(stub.requests)) == (1, 1)
+            return answers
+
+    assert [len(a.bars) for a in asyncio.run(run())] == [22, 390]
+
+
+def test_limits_follow_the_settings(tmp_path: Path) -> None:
+    now = datetime(2024, 3, 8, 13, tzinfo=UTC)  # 8:00 in New York: the file comes at 12:00
+    calendar = shipped_calendar()
+    keys = {"MASSIVE_S3_KEY_ID": "K", "MASSIVE_S3_SECRET": "S", "TICKSTOCK_HOME": str(tmp_path)}
+    plain = read_settings({"TICKSTOCK_HOME": str(tmp_path)})
+    assert vendor_limits(plain, calendar, now).flat_days is None
+    both = vendor_limits(read_settings(keys), calendar, now)
+    assert both.flat_days == Span.inclusive(date(2003, 9, 10), date(2024, 3, 6))
+    later = vendor_limits(read_settings(keys), calendar, now + timedelta(hours=5))
+    assert later.flat_days is not None
+    assert later.flat_days.last == THAT_DAY
+    alone = vendor_limits(read_settings(keys | {"TICKSTOCK_VENDOR": "flatfiles:x"}), calendar, now)
+    assert (alone.ticker, alone.market_day) == (False, False)
+    assert "S" not in [str(v) for v in read_settings(keys).model_dump().values()]

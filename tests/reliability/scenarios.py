@@ -1,0 +1,230 @@
+"""What a process does until it is killed, and what another does then. Each may be begun again."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tickstock.bridge import Bridge, Pace, open_redis
+from tickstock.cache_operations import UniverseOrganizer
+from tickstock.config import Settings, read_settings
+from tickstock.errors import DatabaseUnavailable, Transient
+from tickstock.failpoints import arm
+from tickstock.loading.report import Report
+from tickstock.model import Call, CallKind, Timeframe
+from tickstock.service import TickStock
+from tickstock.spans import Span
+from tickstock.store import database, ledger
+from tickstock.store.database import Database
+from tickstock.store.reference import fill_reference
+from tickstock.vendors.massive import MassiveSource
+from tickstock.worker import run as running
+from tickstock.worker.drain import Policy
+from tickstock.worker.gate import SharedGate
+from tickstock.worker.run import Worker
+
+Job = dict[str, Any]
+SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+FIRST, LAST = date(2012, 7, 2), date(2012, 7, 31)
+KEY = "canary-5e5a3e"
+QUICK = Policy(
+    lease=0.4, concurrency=2, batch=2, attempts=9, backoff=0.01, longest_backoff=0.02,
+    database_patience=20.0,
+)  # fmt: skip
+
+
+def perform(job: Job) -> None:
+    """Do `job["do"]` on the database `job["uri"]`, with `job["point"]` armed."""
+    database.SILENCE = job.get("silence", 30.0)
+    structlog.configure(processors=[structlog.processors.JSONRenderer()])
+    arm(job.get("point", ""))
+    SCENARIOS[job["do"]](job)
+
+
+def settings(job: Job) -> Settings:
+    return read_settings(
+        {
+            "DATABASE_URI": job["uri"],
+            "TICKSTOCK_VENDOR": "massive",
+            "MASSIVE_API_KEY": job.get("key", KEY),
+            "MASSIVE_BASE_URL": job.get("url", "http://127.0.0.1:9"),
+            "MASSIVE_CALLS_PER_MINUTE": str(job.get("limit", 60_000)),
+        },
+        Path(job["home"]),
+        home=Path(job["home"]),
+    )
+
+
+def policy(job: Job) -> Policy:
+    named = ("lease", "concurrency", "batch")
+    return replace(QUICK, **{name: job[name] for name in named if name in job})
+
+
+def opened(job: Job) -> TickStock:
+    database = Database.open(job["uri"], Path(job["home"]), migrate=False)
+    return TickStock(settings(job), database)
+
+
+# --- loads ---------------------------------------------------------------------------------------
+def submit(job: Job) -> None:
+    """Plan a load of the five symbols and submit it, under the client's name `job-1`."""
+    with opened(job) as tick:
+        request = tick.loads.request(
+            symbols=SYMBOLS, first=FIRST, last=LAST, refresh=job.get("refresh", True)
+        )
+        tick.loads.submit(tick.loads.plan(request), client_id="job-1")
+
+
+def drain(job: Job) -> None:
+    """Work on the load until it has ended, as `tickstock load` does."""
+    with opened(job) as tick:
+        load = tick.loads.find("job-1")
+        worker = Worker(tick, policy=policy(job))
+        asyncio.run(_drain(tick, worker, load))
+
+
+async def _drain(tick: TickStock, worker: Worker, load: uuid.UUID) -> None:
+    while not await asyncio.to_thread(has_ended, tick, load):
+        await _once(worker, load)
+        await asyncio.sleep(0.01)
+
+
+async def _once(worker: Worker, load: uuid.UUID) -> Report | None:
+    try:
+        return await worker.drain(load)
+    except Transient:
+        return None
+
+
+def has_ended(tick: TickStock, load: uuid.UUID) -> bool:
+    try:
+        with tick.database.transaction() as connection:
+            return ledger.read(connection, load).state.finished
+    except DatabaseUnavailable:
+        return False
+
+
+def interrupted(job: Job) -> None:
+    """Begin the load, be told to stop while answers are awaited, then begin again and end it."""
+    with opened(job) as tick:
+        load = tick.loads.find("job-1")
+
+        async def run() -> None:
+            worker = Worker(tick, policy=policy(job))
+            asyncio.get_running_loop().call_later(0.15, worker.stop)
+            await worker.drain(load)
+            await _drain(tick, Worker(tick, policy=policy(job)), load)
+
+        asyncio.run(run())
+
+
+def serve(job: Job) -> None:
+    """Serve the queue until the load has ended."""
+    running.RESCUE_SECONDS = 0.1
+    with opened(job) as tick:
+        load = tick.loads.find("job-1")
+
+        async def run() -> None:
+            worker = Worker(tick, policy=policy(job))
+            serving = asyncio.create_task(worker.run())
+            while not await asyncio.to_thread(has_ended, tick, load):
+                await asyncio.sleep(0.02)
+            while await asyncio.to_thread(_is_queued, tick):
+                await asyncio.sleep(0.02)
+            worker.stop()
+            await serving
+
+        asyncio.run(run())
+
+
+def _is_queued(tick: TickStock) -> bool:
+    """Whether a job of the queue waits; one whose worker died does so no more."""
+    asked = "SELECT FROM procrastinate_jobs WHERE status = 'todo'"
+    with tick.database.transaction() as connection:
+        return connection.execute(asked).fetchone() is not None
+
+
+def cancel(job: Job) -> None:
+    with opened(job) as tick:
+        tick.loads.cancel(tick.loads.find("job-1"), "enough")
+
+
+# --- the rest ------------------------------------------------------------------------------------
+def organize(job: Job) -> None:
+    """Bring the universes to the shipped definitions."""
+    with opened(job) as tick:
+        UniverseOrganizer(database=tick.database, settings=tick.settings).organize()
+
+
+def migrate(job: Job) -> None:
+    with Database.open(job["uri"], Path(job["home"]), migrate=False) as database:
+        database.migrate(after=fill_reference)
+
+
+def bridge(job: Job) -> None:
+    """Serve the job bus until every message of the stream is durable and mirrored."""
+    with opened(job) as tick:
+
+        async def run() -> None:
+            redis = open_redis(job["redis"])
+            bridge = Bridge(tick, redis, Pace(hold_back=0.05, poll=0.05, claim=0.3))
+            serving = asyncio.create_task(bridge.run())
+            while await redis.xlen("tickstock.jobs.data_load") or not await _mirrored(redis, job):
+                await asyncio.sleep(0.02)
+            bridge.stop()
+            await serving
+            await redis.aclose()
+
+        asyncio.run(run())
+
+
+async def _mirrored(redis: Any, job: Job) -> bool:
+    keys = [f"tickstock.jobs.status:{job_id}" for job_id in job["jobs"]]
+    return bool(await redis.exists(*keys) == len(keys))
+
+
+# --- until killed --------------------------------------------------------------------------------
+def ask(job: Job) -> None:
+    """Ask for one bar again and again, as often as the gate lets four tasks through."""
+    span = Span.inclusive(FIRST, FIRST)
+    call = Call(CallKind.TICKER, Timeframe.DAY, span, "IBM")
+
+    async def run(tick: TickStock) -> None:
+        source, gate = MassiveSource(job["url"], KEY), SharedGate(tick.database, "v", job["limit"])
+
+        async def work() -> None:
+            while True:
+                await source.fetch(call, gate)
+
+        await asyncio.gather(*(work() for _ in range(4)))
+
+    with opened(job) as tick:
+        asyncio.run(run(tick))
+
+
+def attend(job: Job) -> None:
+    """Be a bridge."""
+    with opened(job) as tick:
+        asyncio.run(Bridge(tick, open_redis(job["redis"])).run())
+
+
+def work(job: Job) -> None:
+    """Be a worker."""
+    running.RESCUE_SECONDS = 0.2
+    with opened(job) as tick:
+        asyncio.run(Worker(tick, policy=policy(job)).run())
+
+
+SCENARIOS: dict[str, Callable[[Job], None]] = {
+    f.__name__: f
+    for f in (
+        submit, drain, interrupted, serve, cancel, organize, migrate, bridge, ask, attend, work,
+    )
+}  # fmt: skip

@@ -1,0 +1,98 @@
+"""Two bridges, many clients, bridges killed and begun again: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from tests.redis_fixtures import RedisServer
+from tests.reliability.scenarios import KEY, opened
+from tests.reliability.zygote import Zygote
+from tests.simulator import JOBS, Client, eventually
+from tickstock.store.database import Database
+from tickstock.store.reference import fill_reference
+from tickstock.vendors.faults import Fault, What
+from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+
+SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+
+
+def run_jobs(
+    forks: Zygote, database: Database, redis: RedisServer, folder: Path, count: int
+) -> dict[str, Any]:
+    """Send `count` jobs by publishing, while one bridge of two is killed now and then."""
+    faults = [Fault(What.SERVER_ERROR, chance=0.1), Fault(What.THROTTLED, chance=0.05, seconds=0)]
+    with serve_in_thread(ReplayVendor(key=KEY, faults=faults)) as vendor:
+        job = {
+            "do": "attend", "uri": database.conninfo, "url": vendor.url, "home": str(folder),
+            "log": str(folder / "log"), "redis": redis.url,
+        }  # fmt: skip
+        with opened(job) as tick, tick.database.transaction() as connection:
+            fill_reference(connection)
+        pids = [forks.start(job), forks.start(job), forks.start(job | {"do": "work"})]
+        try:
+            return asyncio.run(_clients(forks, redis, job, pids, count, database))
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+                forks.wait(pid)
+
+
+async def _clients(
+    forks: Zygote, redis: RedisServer, job: dict[str, Any], pids: list[int], count: int,
+    database: Database,
+) -> dict[str, Any]:  # fmt: skip
+    kills = 0
+    async with Redis.from_url(redis.url, max_connections=200) as connection:
+        client = Client(connection)
+
+        async def heard_by(bridges: int) -> None:
+            async def enough() -> bool:
+                return bool((await connection.pubsub_numsub(JOBS))[0][1] >= bridges)
+
+            await eventually(enough)
+
+        await heard_by(2)
+        ids = []
+        for number in range(count):
+            symbols = [SYMBOLS[(number + k) % 5] for k in range(2)]
+            message = {"job_type": "historical_load", "symbols": symbols, "years": 0.02}
+            ids.append(await client.submit(message | {"timespan": "day"}))
+            if number % 20 == 10:
+                # The other one has heard all that this one had in hand.
+                await asyncio.to_thread(_replace, forks, pids, kills % 2, job)
+                kills += 1
+                await heard_by(2)
+        ended = await asyncio.gather(*(client.ended(i, 100) for i in ids))
+    with database.transaction() as connection:
+        row = connection.execute(
+            "SELECT count(*)::int, count(DISTINCT client_id)::int FROM tickstock.loads"
+        ).fetchone()
+    assert row is not None
+    return {
+        "jobs": count,
+        "loads": row[0],
+        "names": row[1],
+        "bridges killed": kills,
+        "states": sorted({status["status"] for status in ended}),
+    }
+
+
+def _replace(forks: Zygote, pids: list[int], which: int, job: dict[str, Any]) -> None:
+    os.kill(pids[which], signal.SIGKILL)
+    forks.wait(pids[which])
+    pids[which] = forks.start(job)
+
+
+def test_jobs_of_two_bridges_are_each_one_load(
+    forks: Zygote, database: Database, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    found = run_jobs(forks, database, redis_server, tmp_path, 50)
+    assert found["loads"] == found["names"] == 50
+    assert found["bridges killed"] == 2
+    assert set(found["states"]) <= {"completed", "completed_with_errors"}

@@ -1,0 +1,54 @@
+"""A worker frozen past its lease changes nothing when it wakes; without the fence it would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.reliability.freezing import freeze_once
+from tests.reliability.rig import Rig
+from tickstock.store import ledger
+from tickstock.store.database import Database
+
+RUNS = 20
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+def late_writes(database: Database, seeds: range) -> list[int]:
+    """The seeds with which a woken worker wrote something."""
+    runs = {seed: freeze_once(database, seed) for seed in seeds}
+    assert sum(run.froze for run in runs.values()) > len(seeds) // 2
+    return [seed for seed, run in runs.items() if run.changed]
+
+
+def test_a_woken_worker_writes_nothing(database: Database) -> None:
+    assert late_writes(database, range(RUNS)) == []
+
+
+def test_without_the_fence_it_would(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "fence_check", lambda _, leases: {x.id for x in leases})
+    assert len(late_writes(database, range(RUNS))) > RUNS // 4
+
+
+@pytest.mark.parametrize("point", ["drain.fetched", "commit.judged", "actions.fetched"])
+def test_a_frozen_process_writes_nothing_when_it_goes_on(rig: Rig, point: str) -> None:
+    assert rig.freeze("load", point).changed == ()
+
+
+@pytest.mark.parametrize("point", ["commit.fence_checked", "bars.copying", "commit.finished"])
+def test_a_process_that_freezes_in_its_commit_does_not_keep_others_out(
+    rig: Rig, point: str
+) -> None:
+    """It holds locks that the server takes from it."""
+    assert rig.freeze("load", point).changed == ()

@@ -1,0 +1,166 @@
+"""Splits and dividends in the database: facts with the time they were known."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.kit import day
+from tickstock.actions import Action, ActionKind, Dividend, Split
+from tickstock.errors import FenceLost, VendorUnreadable
+from tickstock.store import actions
+from tickstock.store.actions import Changes, Outcome
+from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments
+from tickstock.store.moment import database_now
+
+SPLITS, DIVIDENDS = ActionKind.SPLITS, ActionKind.DIVIDENDS
+THROUGH = day("2026-11-20")
+
+
+def split(on: str, to: float = 2, ticker: str = "AAPL") -> Split:
+    return Split(f"{ticker}:{on}", ticker, day(on), 1, to, "forward_split")
+
+
+def targets(database: Database, *symbols: str) -> dict[str, int]:
+    with database.transaction() as conn:
+        return {s: i.id for s, i in ensure_instruments(conn, symbols).items()}
+
+
+def write(
+    database: Database,
+    records: Sequence[Action],
+    *,
+    since: str = "",
+    kind: ActionKind = SPLITS,
+    of: Sequence[str] = ("AAPL",),
+) -> Changes:
+    whom = targets(database, *of)
+    with database.transaction() as conn:
+        return actions.write_answer(
+            conn,
+            kind,
+            whom,
+            records,
+            since=day(since) if since else None,
+            through=THROUGH,
+            origin="recorded",
+        )
+
+
+def known(database: Database, as_of: datetime | None = None) -> list[Split]:
+    apple = targets(database, "AAPL")["AAPL"]
+    with database.transaction() as conn:
+        return actions.read_splits(conn, [apple], as_of).get(apple, [])
+
+
+def now(database: Database) -> datetime:
+    with database.transaction() as conn:
+        return database_now(conn)
+
+
+def test_what_was_written_is_read(database: Database) -> None:
+    records = [split("2000-06-21"), split("2005-02-28")]
+    assert write(database, [*records, split("2003-02-18", ticker="MSFT")]) == Changes(added=2)
+    assert known(database) == records
+    assert write(database, records) == Changes()
+
+
+def test_a_dividend_keeps_all_that_is_said_of_it(database: Database) -> None:
+    full = Dividend(
+        "d1", "AAPL", day("2012-08-09"), 2.65, "USD", "recurring", day("2012-07-24"),
+        day("2012-08-13"), day("2012-08-16"),
+    )  # fmt: skip
+    bare = Dividend("d2", "AAPL", day("2012-11-07"), 2.65)
+    assert write(database, [bare, full], kind=DIVIDENDS) == Changes(added=2)
+    apple = targets(database, "AAPL")["AAPL"]
+    with database.transaction() as conn:
+        assert actions.read_dividends(conn, [apple]) == {apple: [full, bare]}
+
+
+def test_corrections_and_withdrawals_keep_what_was_known(database: Database) -> None:
+    write(database, [split("2000-06-21"), split("2014-06-02"), split("2014-06-09")])
+    first = now(database)
+    after = [split("2000-06-21"), split("2014-06-09", 7)]
+    assert write(database, after) == Changes(corrected=1, withdrawn=1)
+    second = now(database)
+    assert write(database, [split("2020-08-31", 4)], since="2015-01-01") == Changes(added=1)
+    assert known(database, first - timedelta(days=1)) == []
+    assert known(database, first) == [split("2000-06-21"), split("2014-06-02"), split("2014-06-09")]
+    assert known(database, second) == after
+    assert known(database) == [*after, split("2020-08-31", 4)]
+
+
+def test_an_answer_that_is_not_believed_changes_nothing(database: Database) -> None:
+    many = [split(f"20{n:02}-01-03") for n in range(8)]
+    write(database, many)
+    with pytest.raises(VendorUnreadable):
+        write(database, [])
+    assert known(database) == many
+
+
+def test_the_same_split_under_two_tickers_of_an_instrument_is_one(database: Database) -> None:
+    meta = targets(database, "META")["META"]
+    record = Split("e1", "META", day("2030-01-02"), 1, 2)
+    for whom in ({"META": meta}, {"FB": meta}):
+        with database.transaction() as conn:
+            actions.write_answer(
+                conn, SPLITS, whom, [record], since=None, through=THROUGH, origin="massive"
+            )
+            assert actions.read_splits(conn, [meta]) == {meta: [record]}
+
+
+def test_until_when_each_kind_is_known(database: Database) -> None:
+    write(database, [], of=["AAPL", "MSFT"])
+    write(database, [], kind=DIVIDENDS)
+    ids = targets(database, "AAPL", "MSFT", "IBM")
+    with database.transaction() as conn:
+        assert actions.known_through(conn, [*ids.values()]) == {
+            (ids["AAPL"], SPLITS): THROUGH,
+            (ids["MSFT"], SPLITS): THROUGH,
+            (ids["AAPL"], DIVIDENDS): THROUGH,
+        }
+
+
+# --- who asks for a load --------------------------------------------------------------------
+def new_load(database: Database) -> uuid.UUID:
+    load_id = uuid.uuid4()
+    with database.transaction() as conn:
+        conn.execute(
+            "INSERT INTO tickstock.loads (id, title, request, summary, vendor)"
+            " VALUES (%s, 't', '{}', '{}', 'replay')",
+            [load_id],
+        )
+    return load_id
+
+
+def test_one_worker_asks_and_another_takes_over_when_it_is_gone(database: Database) -> None:
+    load_id = new_load(database)
+    minute, gone = timedelta(minutes=1), timedelta(0)
+
+    def claim(worker: str) -> bool:
+        with database.transaction() as conn:
+            return actions.claim(conn, load_id, worker, minute)
+
+    assert claim("a")
+    assert not claim("b")
+    with database.transaction() as conn:
+        actions.renew(conn, load_id, "a", gone)
+    assert claim("b")
+    with database.transaction() as conn:
+        actions.renew(conn, load_id, "a", minute)
+        with pytest.raises(FenceLost):
+            actions.count(conn, load_id, "a", Changes(9))
+        actions.end(conn, load_id, "a", "failed", "late")
+        assert actions.outcome(conn, load_id) == Outcome("running", Changes(), "")
+        actions.count(conn, load_id, "b", Changes(2, 1))
+        actions.end(conn, load_id, "b", "failed", "no dividends")
+        assert actions.outcome(conn, load_id) == Outcome("failed", Changes(2, 1), "no dividends")
+    assert claim("c"), "what failed can be asked for again"
+    with database.transaction() as conn:
+        actions.count(conn, load_id, "c", Changes(1, 0, 1))
+        actions.end(conn, load_id, "c", "done")
+        assert actions.outcome(conn, load_id) == Outcome("done", Changes(3, 1, 1), "")

@@ -1,0 +1,83 @@
+"""Instruments under their tickers."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments, find_instruments, with_lifetimes
+
+
+def count(database: Database) -> int:
+    with database.transaction() as conn:
+        row = conn.execute("SELECT count(*)::int FROM tickstock.instruments").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_symbol_gets_one_instrument_for_good(database: Database) -> None:
+    with database.transaction() as conn:
+        first = ensure_instruments(conn, ["B", "A", "B"])
+        again = ensure_instruments(conn, ["A", "C", "B"])
+    assert first.keys() == {"A", "B"}
+    assert {s: again[s] for s in first} == first
+    assert count(database) == 3
+
+
+def test_case_matters(database: Database) -> None:
+    with database.transaction() as conn:
+        found = ensure_instruments(conn, ["KIMpL", "KIMPL"])
+        assert found["KIMpL"].id != found["KIMPL"].id
+        assert find_instruments(conn, ["kimpl"]) == {}
+
+
+def test_racing_creators_make_one_of_each(database: Database) -> None:
+    barrier = threading.Barrier(4)
+    symbols = [f"S{i}" for i in range(50)]
+
+    def create(turn: int) -> dict[str, int]:
+        barrier.wait(20)
+        order = symbols[::-1] if turn % 2 else symbols
+        with database.transaction() as conn:
+            return {s: i.id for s, i in ensure_instruments(conn, order).items()}
+
+    with ThreadPoolExecutor(4) as pool:
+        one, *others = pool.map(create, range(4))
+    assert all(o == one for o in others)
+    assert count(database) == 50
+
+
+def test_a_reused_ticker_names_the_instrument_of_today(database: Database) -> None:
+    with database.transaction() as conn:
+        old, new = (ensure_instruments(conn, [s])[s].id for s in ("OLD", "NEW"))
+        conn.execute(
+            "INSERT INTO tickstock.tickers (instrument_id, symbol, valid) VALUES"
+            " (%s, 'GE', '[1990-01-01,2010-01-01)'), (%s, 'GE', '[2012-01-01,)')",
+            (old, new),
+        )
+        assert find_instruments(conn, ["GE"])["GE"].id == new
+        conn.execute("UPDATE tickstock.tickers SET valid = '[2005-01-01,2011-01-01)'"
+                     " WHERE symbol = 'GE' AND instrument_id = %s", (new,))  # fmt: skip
+        assert find_instruments(conn, ["GE"])["GE"].id == new
+
+
+def test_a_renamed_instrument_answers_to_both_tickers(database: Database) -> None:
+    with database.transaction() as conn:
+        meta = ensure_instruments(conn, ["META"])["META"]
+        conn.execute("INSERT INTO tickstock.tickers VALUES (%s, 'FB', '[2012-05-18,2022-06-09)')",
+                     (meta.id,))  # fmt: skip
+        found = ensure_instruments(conn, ["FB", "META"])
+    assert found["FB"].id == found["META"].id
+    assert count(database) == 1
+
+
+def test_lifetimes_are_the_databases(database: Database) -> None:
+    with database.transaction() as conn:
+        found = ensure_instruments(conn, ["A", "B"])
+        conn.execute("UPDATE tickstock.instruments SET listed='2012-05-18', delisted='2020-01-02'"
+                     " WHERE symbol = 'A'")  # fmt: skip
+        a, b = with_lifetimes(conn, [found["A"], found["B"]])
+    assert (a.listed, a.delisted) == (date(2012, 5, 18), date(2020, 1, 2))
+    assert (b.listed, b.delisted) == (None, None)

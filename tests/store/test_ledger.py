@@ -1,0 +1,564 @@
+"""The ledger: no call is given twice, no late commit is taken, and nothing is lost between."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.kit import CALENDAR, answer, bar, day, plan, span, ticker_call
+from tickstock.errors import DatabaseUnavailable, UnknownLoad, VendorThrottled, VendorUnavailable
+from tickstock.loading.judge import Target
+from tickstock.model import CallState, LoadState
+from tickstock.store import ledger
+from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments
+from tickstock.store.ledger import Finished, Lease
+from tickstock.worker.commit import Committed, Fetched, commit
+
+WEEK = span("2024-07-01", "2024-07-05")
+NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
+LONG, SHORT = timedelta(minutes=5), timedelta(milliseconds=30)
+SOME = VendorUnavailable("away")
+
+
+def submit(database: Database, count: int = 3, **other: Any) -> uuid.UUID:
+    symbols = [f"S{i}" for i in range(count)]
+    with database.transaction() as conn:
+        ids = {s: i.id for s, i in ensure_instruments(conn, symbols).items()}
+        made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
+        facts = {"title": "t", "vendor": "v", "summary": {"calls": count}, "request": {}} | other
+        return ledger.submit(conn, made, **facts)[0]
+
+
+def claim(
+    database: Database, load: uuid.UUID, most: int = 99, lease: timedelta = LONG, who: str = "w"
+) -> list[Lease]:
+    with database.transaction() as conn:
+        return ledger.claim(conn, load, who, most, lease)
+
+
+def do(database: Database, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    with database.transaction() as conn:
+        return work(conn, *args, **options)
+
+
+def states(database: Database, load: uuid.UUID) -> dict[str, int]:
+    found = do(database, ledger.tallies, [load])[load]
+    return {t.state.value: t.calls for t in found}
+
+
+def calls(database: Database, columns: str) -> list[Any]:
+    with database.transaction() as conn:
+        return conn.execute(f"SELECT {columns} FROM tickstock.calls ORDER BY position").fetchall()
+
+
+def finish(database: Database, leases: Sequence[Lease]) -> list[int]:
+    """Finish those that are still ours; the ids."""
+    with database.transaction() as conn:
+        mine = ledger.fence_check(conn, leases)
+        ledger.finish_calls(conn, [Finished(i, 1, 1, 0, 1) for i in mine])
+    return sorted(mine)
+
+
+def wait_for_expiry(database: Database) -> None:
+    end = time.monotonic() + 10
+    asked = (
+        "SELECT FROM tickstock.calls WHERE state = 'leased' AND lease_until >= clock_timestamp()"
+    )
+    while do(database, lambda conn: conn.execute(asked).fetchone()) is not None:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+# --- submitting ----------------------------------------------------------------------------------
+def test_a_client_id_is_submitted_once(database: Database) -> None:
+    first = submit(database, client_id="job-1")
+    assert submit(database, client_id="job-1") == first
+    assert submit(database) != submit(database)
+    assert len(calls(database, "id")) == 9
+
+
+def test_racing_submits_of_one_client_id_are_one_load(database: Database) -> None:
+    submit(database)  # so that the instruments are there
+    barrier = threading.Barrier(4)
+
+    def race(_: int) -> uuid.UUID:
+        barrier.wait(20)
+        return submit(database, client_id="job-1")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(race, range(4)))) == 1
+    assert len(calls(database, "id")) == 6
+
+
+def test_a_client_id_that_reads_like_the_start_of_another_load_is_its_own(
+    database: Database,
+) -> None:
+    other = uuid.UUID("ab120000-0000-4000-8000-000000000000")
+    submit(database, load_id=other)
+    mine = submit(database, client_id="ab12")
+    assert mine != other
+    assert submit(database, client_id="ab12") == mine
+    assert do(database, ledger.find, "ab12") == mine  # what a client named goes first
+
+
+def test_find(database: Database) -> None:
+    one = submit(database, load_id=uuid.UUID("aaaa0000-0000-4000-8000-000000000000"))
+    two = submit(
+        database, load_id=uuid.UUID("aabb0000-0000-4000-8000-000000000000"), client_id="x_y"
+    )
+    assert do(database, ledger.find, str(one)) == one
+    assert do(database, ledger.find, "AABB") == two
+    assert do(database, ledger.find, "x_y") == two
+    for text, told in (("aa", "Several"), ("b", "No load"), ("", "No load"), ("%", "No load"),
+                       ("x%y", "No load"), ("xAy", "No load"), ("-", "No load")):  # fmt: skip
+        with pytest.raises(UnknownLoad, match=told):
+            do(database, ledger.find, text)
+    with pytest.raises(UnknownLoad):
+        do(database, ledger.read, uuid.uuid4())
+
+
+# --- claiming ------------------------------------------------------------------------------------
+def test_calls_are_given_in_the_order_of_the_plan(database: Database) -> None:
+    load = submit(database, 5)
+    assert [x.call.symbol for x in claim(database, load, 2)] == ["S0", "S1"]
+    assert [x.call.symbol for x in claim(database, load, 9)] == ["S2", "S3", "S4"]
+    assert claim(database, load) == []
+
+
+def test_the_first_claim_starts_the_load(database: Database) -> None:
+    load = submit(database)
+    assert do(database, ledger.read, load).state is LoadState.SUBMITTED
+    claim(database, load, 1)
+    begun = do(database, ledger.read, load)
+    assert (begun.state, begun.started_at is None) == (LoadState.RUNNING, False)
+    claim(database, load, 1)
+    assert do(database, ledger.read, load).started_at == begun.started_at
+
+
+def test_many_threads_never_get_one_call_twice(database: Database) -> None:
+    load = submit(database, 300)
+    barrier = threading.Barrier(6)
+
+    def take_all(turn: int) -> list[int]:
+        barrier.wait(20)
+        got: list[int] = []
+        while found := claim(database, load, 7, who=str(turn)):
+            assert len(found) <= 7
+            got += [x.id for x in found]
+        return got
+
+    with ThreadPoolExecutor(6) as pool:
+        got = [i for part in pool.map(take_all, range(6)) for i in part]
+    assert len(got) == len(set(got)) == 300
+
+
+def test_an_expired_lease_is_given_to_another_with_a_higher_fence(database: Database) -> None:
+    load = submit(database, 1)
+    (old,) = claim(database, load, lease=SHORT)
+    assert claim(database, load) == []
+    wait_for_expiry(database)
+    (new,) = claim(database, load)
+    assert (new.id, new.fence, new.attempt) == (old.id, old.fence + 1, old.attempt + 1)
+
+
+def test_renewing_keeps_a_lease_and_tells_which_are_lost(database: Database) -> None:
+    load = submit(database, 3)
+    mine = claim(database, load, lease=SHORT)
+    wait_for_expiry(database)
+    (taken,) = claim(database, load, 1)
+    assert do(database, ledger.renew, mine, LONG) == {x.id for x in mine} - {taken.id}
+    assert claim(database, load) == []
+
+
+def test_renewing_does_not_wait_for_a_commit_that_takes_long(database: Database) -> None:
+    load = submit(database, 2)
+    busy, idle = claim(database, load, lease=SHORT)
+    with database.transaction() as conn:
+        ledger.fence_check(conn, [busy])
+        wait_for_expiry(database)
+        assert do(database, ledger.renew, [busy, idle], LONG) == {busy.id, idle.id}
+        assert claim(database, load) == []  # the one is locked, the other renewed
+        ledger.finish_calls(conn, [Finished(busy.id, 1, 1, 0, 1)])
+    assert states(database, load) == {"done": 1, "leased": 1}
+
+
+# --- the fence -----------------------------------------------------------------------------------
+def fetched(database: Database, lease: Lease) -> Fetched:
+    symbol = lease.call.symbol
+    instrument = do(database, ensure_instruments, [symbol])[symbol]
+    found = answer(lease.call, [bar(symbol, day("2024-07-01"))])
+    return Fetched(lease, found, {symbol: Target(instrument.id, symbol, WEEK)})
+
+
+def fenced(database: Database, batch: Sequence[Fetched]) -> Committed:
+    return commit(database, batch, CALENDAR, NOW)
+
+
+def unfenced(database: Database, batch: Sequence[Fetched]) -> Committed:
+    """The same commit, by a ledger that takes everybody's word for it."""
+    believed = pytest.MonkeyPatch()
+    believed.setattr(ledger, "fence_check", lambda _, leases: {x.id for x in leases})
+    with believed.context():
+        try:
+            return commit(database, batch, CALENDAR, NOW)
+        finally:
+            believed.undo()
+
+
+def bars(database: Database) -> int:
+    asked = "SELECT count(*)::int FROM tickstock.bars_day"
+    return int(do(database, lambda conn: conn.execute(asked).fetchone())[0])
+
+
+def a_late_commit_changes_nothing(
+    database: Database, committing: Callable[[Database, Sequence[Fetched]], Committed]
+) -> None:
+    load = submit(database, 1)
+    (old,) = claim(database, load, lease=SHORT)
+    late = fetched(database, old)
+    wait_for_expiry(database)
+    (new,) = claim(database, load)
+    assert committing(database, [late]).refused == (old.id,)
+    assert bars(database) == 0
+    assert states(database, load) == {"leased": 1}
+    assert committing(database, [fetched(database, new)]).rows_new == 1
+    assert committing(database, [late]).refused == (old.id,)
+    assert states(database, load) == {"done": 1}
+
+
+def test_a_late_commit_is_refused(database: Database) -> None:
+    a_late_commit_changes_nothing(database, fenced)
+
+
+def test_that_test_fails_without_the_fence(database: Database) -> None:
+    with pytest.raises(AssertionError):
+        a_late_commit_changes_nothing(database, unfenced)
+    assert bars(database) == 1
+
+
+def test_a_batch_keeps_what_is_ours_and_leaves_out_what_is_not(database: Database) -> None:
+    load = submit(database, 3)
+    mine = claim(database, load, lease=SHORT)
+    batch = [fetched(database, x) for x in mine]
+    wait_for_expiry(database)
+    (taken,) = claim(database, load, 1)
+    done = fenced(database, batch)
+    assert (done.rows_new, done.refused) == (2, (taken.id,))
+    assert states(database, load) == {"done": 2, "leased": 1}
+
+
+def test_a_commit_and_the_claim_of_its_expired_lease_cannot_both_win(database: Database) -> None:
+    load = submit(database, 40)
+    mine = claim(database, load, lease=SHORT)
+    batches = [[fetched(database, x) for x in mine[i : i + 4]] for i in range(0, 40, 4)]
+    wait_for_expiry(database)
+    barrier = threading.Barrier(2)
+
+    def take(_: Any) -> list[int]:
+        barrier.wait(20)
+        got: list[int] = []
+        while found := claim(database, load, 3):
+            got += [x.id for x in found]
+        return got
+
+    def write(_: Any) -> list[int]:
+        barrier.wait(20)
+        kept: list[int] = []
+        for batch in batches:
+            refused = fenced(database, batch).refused
+            kept += [f.lease.id for f in batch if f.lease.id not in refused]
+        return kept
+
+    with ThreadPoolExecutor(2) as pool:
+        taking, writing = pool.submit(take, 0), pool.submit(write, 0)
+        taken, kept = taking.result(60), writing.result(60)
+    assert sorted(taken + kept) == sorted(x.id for x in mine)
+    assert bars(database) == len(kept)
+
+
+# --- cancelling ----------------------------------------------------------------------------------
+def test_cancelling_ends_the_load_and_refuses_who_is_still_at_work(database: Database) -> None:
+    load = submit(database, 3)
+    one, two = claim(database, load, 2)
+    fenced(database, [fetched(database, one)])
+    late = fetched(database, two)
+    assert do(database, ledger.cancel, load, "enough") is True
+    assert fenced(database, [late]).refused == (two.id,)
+    assert do(database, ledger.renew, [two], LONG) == set()
+    do(database, ledger.hand_back, [two])
+    assert do(database, ledger.fail, two, SOME) is False
+    do(database, ledger.postpone, two, LONG, SOME, refund=False)
+    assert states(database, load) == {"done": 1, "cancelled": 2}
+    found = do(database, ledger.read, load)
+    assert (found.state, found.message) == (LoadState.CANCELLED, "enough")
+    assert do(database, ledger.cancel, load, "again") is False
+    assert do(database, ledger.read, load).message == "enough"
+    assert claim(database, load) == []
+
+
+def test_cancelling_while_others_claim_and_commit_does_not_deadlock(database: Database) -> None:
+    for _ in range(4):
+        load = submit(database, 60)
+        barrier = threading.Barrier(3)
+
+        def work(load: uuid.UUID = load, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(20)
+            while found := claim(database, load, 5):
+                do(database, ledger.renew, found, LONG)
+                fenced(database, [fetched(database, x) for x in found[::-1]])
+
+        def end(load: uuid.UUID = load, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(20)
+            assert do(database, ledger.cancel, load, "enough")
+
+        with ThreadPoolExecutor(3) as pool:
+            for done in [pool.submit(work), pool.submit(work), pool.submit(end)]:
+                done.result(60)
+        assert states(database, load).keys() <= {"done", "cancelled"}
+
+
+# --- giving up, postponing, trying again ----------------------------------------------------------
+def test_handing_back_makes_a_call_free_at_once_and_does_not_count(database: Database) -> None:
+    load = submit(database, 2)
+    one, _ = claim(database, load)
+    do(database, ledger.hand_back, [one])
+    (again,) = claim(database, load)
+    assert (again.id, again.attempt, again.fence) == (one.id, 1, one.fence + 1)
+    do(database, ledger.hand_back, [one])  # too late: it is another's
+    assert states(database, load) == {"leased": 2}
+
+
+@pytest.mark.parametrize(("refund", "attempt"), [(False, 2), (True, 1)])
+def test_a_postponed_call_waits(database: Database, refund: bool, attempt: int) -> None:
+    load = submit(database, 1)
+    (lease,) = claim(database, load)
+    do(database, ledger.postpone, lease, timedelta(milliseconds=150), SOME, refund=refund)
+    assert claim(database, load) == []
+    count, wait = do(database, ledger.open_calls, load)
+    assert count == 1
+    assert 0 < wait <= 0.15
+    ((kind, text),) = calls(database, "error_class, error")
+    assert (kind, text) == ("VendorUnavailable", "away")
+    time.sleep(wait)
+    (again,) = claim(database, load)
+    assert again.attempt == attempt
+    fenced(database, [fetched(database, again)])
+    assert calls(database, "error_class, error") == [(None, None)]
+
+
+def test_a_failed_call_is_at_its_end(database: Database) -> None:
+    load = submit(database, 2)
+    one, _ = claim(database, load)
+    assert do(database, ledger.fail, one, SOME) is True
+    assert do(database, ledger.fail, one, SOME) is False
+    assert states(database, load) == {"failed": 1, "leased": 1}
+    (told,) = do(database, ledger.errors, load)
+    assert (told.kind, told.calls, told.failed, told.example, told.symbol) == (
+        "VendorUnavailable", 1, 1, "away", "S0"
+    )  # fmt: skip
+
+
+def test_an_error_of_all_fails_what_waits_and_not_what_others_hold(database: Database) -> None:
+    load = submit(database, 4)
+    held = claim(database, load, 1)
+    failed = do(database, ledger.fail_rest, load, SOME)
+    assert [c.symbol for c in sorted(failed)] == ["S1", "S2", "S3"]
+    assert states(database, load) == {"leased": 1, "failed": 3}
+    assert finish(database, held) == [held[0].id]
+    assert do(database, ledger.failed_symbols, load) == {("day", f"S{i}") for i in (1, 2, 3)}
+
+
+def test_retrying_reopens_only_what_failed_or_was_cancelled(database: Database) -> None:
+    load = submit(database, 4)
+    one, two, three, _ = claim(database, load)
+    fenced(database, [fetched(database, one)])
+    do(database, ledger.fail, two, SOME)
+    do(database, ledger.postpone, three, LONG, SOME, refund=False)
+    do(database, ledger.cancel, load, "enough")
+    assert states(database, load) == {"done": 1, "failed": 1, "cancelled": 2}
+    assert do(database, ledger.reopen, load) == 3
+    assert states(database, load) == {"done": 1, "waiting": 3}
+    reopened = do(database, ledger.read, load)
+    assert (reopened.state, reopened.finished_at, reopened.report) == (
+        LoadState.SUBMITTED,
+        None,
+        None,
+    )
+    assert calls(database, "attempt, error_class, not_before")[1:] == [(0, None, None)] * 3
+    assert [x.attempt for x in claim(database, load)] == [1, 1, 1]
+    assert do(database, ledger.reopen, load) == 0
+
+
+def test_retrying_a_load_that_is_running_reopens_what_failed_so_far(database: Database) -> None:
+    load = submit(database, 2)
+    one, _ = claim(database, load)
+    do(database, ledger.fail, one, SOME)
+    assert do(database, ledger.reopen, load) == 1
+    assert do(database, ledger.read, load).state is LoadState.RUNNING
+    assert states(database, load) == {"leased": 1, "waiting": 1}
+
+
+def test_retrying_and_cancelling_at_once_do_not_deadlock(database: Database) -> None:
+    load = submit(database, 50)
+    for lease in claim(database, load):
+        do(database, ledger.fail, lease, SOME)
+    barrier = threading.Barrier(2)
+
+    def repeat(work: Callable[..., Any], *args: Any) -> None:
+        barrier.wait(20)
+        for _ in range(20):
+            do(database, work, load, *args)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(repeat, ledger.reopen), pool.submit(repeat, ledger.cancel, "x")]:
+            done.result(60)
+
+
+# --- ends ----------------------------------------------------------------------------------------
+def verdict(database: Database, load: uuid.UUID) -> bool:
+    return bool(do(database, ledger.finish, load, LoadState.COMPLETED, "done", {"held": 1}))
+
+
+def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) -> None:
+    load = submit(database, 2)
+    assert verdict(database, load) is False
+    finish(database, claim(database, load, 1))
+    assert verdict(database, load) is False
+    finish(database, claim(database, load, 1))
+    assert verdict(database, load) is True
+    assert verdict(database, load) is False
+    found = do(database, ledger.read, load)
+    assert (found.state, found.report) == (LoadState.COMPLETED, {"held": 1})
+
+
+def test_workable_loads_are_open_ours_and_most_urgent_first(database: Database) -> None:
+    low, high = submit(database, priority=0), submit(database, priority=9)
+    other = submit(database, vendor="another")
+    busy, judged = submit(database, 1), submit(database, 1)
+    claim(database, busy)
+    finish(database, claim(database, judged))
+    waiting = submit(database, 1)
+    do(database, ledger.postpone, claim(database, waiting)[0], LONG, SOME, refund=False)
+    ended = submit(database)
+    do(database, ledger.cancel, ended, "")
+    assert [*do(database, ledger.workable, ["v"])] == [high, low, judged]
+    assert [*do(database, ledger.workable, ["another"])] == [other]
+    assert [*do(database, ledger.workable, [])] == []
+
+
+def test_progress_counts_no_session_that_was_held_before(database: Database) -> None:
+    load = submit(database, 2)
+    with database.transaction() as conn:
+        ledger.finish_calls(
+            conn, [Finished(x.id, 99, 1, 2, 1) for x in ledger.claim(conn, load, "", 2, LONG)]
+        )
+        (tally,) = ledger.tallies(conn, [load])[load]
+    assert (tally.state, tally.calls, tally.cells, tally.held) == (CallState.DONE, 2, 2, 2)
+    assert (tally.rows_new, tally.rows_changed) == (2, 4)
+
+
+def test_errors_are_grouped_with_the_most_frequent_first(database: Database) -> None:
+    load = submit(database, 5)
+    one, *rest = claim(database, load)
+    do(database, ledger.postpone, one, LONG, VendorThrottled("slow"), refund=True)
+    for lease in rest:
+        do(database, ledger.fail, lease, SOME)
+    found = do(database, ledger.errors, load)
+    assert [(e.kind, e.calls, e.failed) for e in found] == [
+        ("VendorUnavailable", 4, 4),
+        ("VendorThrottled", 1, 0),
+    ]
+
+
+# --- all together --------------------------------------------------------------------------------
+class Ledger(RuleBasedStateMachine):
+    """Workers that claim, freeze, finish, fail and hand back in any order, against a model."""
+
+    database: Database
+
+    @initialize()
+    def begin(self) -> None:
+        self.load = submit(self.database, 4)
+        self.leases: list[Lease] = []
+        self.current: dict[int, Lease] = {}
+        self.done: Counter[int] = Counter()
+
+    @rule(most=st.integers(1, 4), expired=st.booleans())
+    def claim(self, most: int, expired: bool) -> None:
+        lease = timedelta(0) if expired else LONG
+        for x in claim(self.database, self.load, most, lease):
+            assert x.fence > max((o.fence for o in self.leases if o.id == x.id), default=0)
+            self.leases.append(x)
+            self.current[x.id] = x
+
+    @rule(pick=st.integers(0, 99))
+    def finish(self, pick: int) -> None:
+        if self.leases:
+            lease = self.leases[pick % len(self.leases)]
+            got = finish(self.database, [lease])
+            assert bool(got) == (self.current.get(lease.id) is lease)
+            if got:
+                self.done[lease.id] += 1
+                del self.current[lease.id]
+
+    @rule(pick=st.integers(0, 99), how=st.sampled_from(["back", "fail", "later"]))
+    def give_up(self, pick: int, how: str) -> None:
+        if self.leases:
+            lease = self.leases[pick % len(self.leases)]
+            match how:
+                case "back":
+                    do(self.database, ledger.hand_back, [lease])
+                case "fail":
+                    do(self.database, ledger.fail, lease, SOME)
+                case _:
+                    do(self.database, ledger.postpone, lease, timedelta(0), SOME, refund=True)
+            if self.current.get(lease.id) is lease:
+                del self.current[lease.id]
+
+    @rule()
+    def cancel_and_retry(self) -> None:
+        do(self.database, ledger.cancel, self.load, "")
+        self.current.clear()
+        do(self.database, ledger.reopen, self.load)
+
+    @invariant()
+    def no_call_is_finished_twice(self) -> None:
+        assert not self.done or max(self.done.values()) == 1
+        found = states(self.database, self.load)
+        assert found.get("done", 0) == len(self.done)
+        assert found.get("leased", 0) == len(self.current)
+        assert sum(found.values()) == 4
+
+    def teardown(self) -> None:
+        with suppress(DatabaseUnavailable), self.database.transaction() as conn:
+            conn.execute("DELETE FROM tickstock.loads")
+
+
+def test_no_order_of_events_finishes_a_call_twice_or_loses_one(database: Database) -> None:
+    machine = type("Machine", (Ledger,), {"database": database})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25, stateful_step_count=20, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,176 @@
+"""The three database roles on real servers: each can do its work, and nothing beyond it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.conftest import Cluster
+from tickstock.config import Settings
+from tickstock.errors import BadInput, DatabaseForbidden
+from tickstock.model import LoadState, Timeframe
+from tickstock.service import TickStock
+from tickstock.service.access import Access, Role
+from tickstock.store import migrate
+from tickstock.store.database import Database
+from tickstock.store.migrate import Step
+from tickstock.store.reference import fill_reference
+from tickstock.store.roles import KINDS, make, statements
+from tickstock.worker.run import Worker
+
+PREFIX = "ts_test"
+SECRET = ("users", "web_sessions", "sign_in_links", "sign_in_failures", "audit_log", "job_refusals")
+
+
+@pytest.fixture(scope="module", params=["embedded", "oldest"])
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, str]]:
+    """A migrated database with the roles, and somebody who may sign in as each."""
+    cluster: Cluster = request.getfixturevalue(
+        "cluster" if request.param == "embedded" else "oldest"
+    )
+    name = cluster.create()
+    uri = cluster.uri(name)
+    with psycopg.connect(uri, autocommit=True) as conn:
+        conn.execute("ALTER ROLE CURRENT_USER SET search_path = public")
+    with Database.open(uri, Path("/nowhere"), migrate=False) as database:
+        database.migrate(after=fill_reference)
+        for _ in range(2):  # again, as after an upgrade
+            with database.transaction() as connection:
+                make(connection, PREFIX)
+        with database.transaction() as connection:
+            for kind in KINDS:
+                role = f"{PREFIX}_{kind}"
+                connection.execute(f"CREATE ROLE {role}_login LOGIN IN ROLE {role}")
+    yield cluster, name
+    with psycopg.connect(uri, autocommit=True) as conn:
+        conn.execute("ALTER ROLE CURRENT_USER RESET search_path")
+    cluster.drop(name)
+    with psycopg.connect(cluster.uri("postgres"), autocommit=True) as conn:
+        for kind in KINDS:
+            conn.execute(f"DROP ROLE {PREFIX}_{kind}_login, {PREFIX}_{kind}")
+
+
+@contextmanager
+def as_(place: tuple[Cluster, str], kind: str) -> Iterator[Database]:
+    cluster, name = place
+    uri = make_conninfo(cluster.uri(name), user=f"{PREFIX}_{kind}_login")
+    with Database.open(uri, Path("/nowhere"), migrate=False) as database:
+        yield database
+
+
+def refused(database: Database, statement: str) -> bool:
+    """Whether the role lacks the privilege."""
+    try:
+        with database.transaction() as connection:
+            connection.execute(statement)
+    except DatabaseForbidden:
+        return True
+    return False
+
+
+def load_some(tick: TickStock, timeframes: str) -> LoadState:
+    request = tick.loads.request(symbols=["AAA", "BBB"], duration="2d", timeframes=timeframes)
+    load = tick.loads.submit(tick.loads.plan(request))
+    asyncio.run(Worker(tick).drain(load.id))
+    return tick.loads.progress(load.id).load.state
+
+
+def test_the_app_loads_organizes_schedules_and_keeps_users(
+    place: tuple[Cluster, str], tmp_path: Path
+) -> None:
+    settings = Settings(vendor="synthetic", home=tmp_path)
+    with as_(place, "app") as database:
+        tick = TickStock(settings, database)
+        tick.universes.apply(tick.universes.plan_organize(), reason="test")
+        assert len(tick.universes.list()) > 5
+        # Minutes need a new partition, which belongs to somebody else.
+        assert load_some(tick, "day,hour,1min") is LoadState.COMPLETED
+        Access(database).add_user("ann", "correct horse battery", Role.ADMIN)
+        Access(database).note("ann", "did", "something")
+        tick.steering.prune()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE tickstock.x ()",
+        "ALTER TABLE tickstock.bars_day ADD COLUMN x int",
+        "DROP TABLE tickstock.bars_day",
+        "TRUNCATE tickstock.bars_day",
+        "INSERT INTO tickstock.migrations VALUES ('tickstock', '9999', 'x', 'x')",
+        "DELETE FROM tickstock.universe_revisions",
+        "UPDATE tickstock.audit_log SET who = 'nobody'",
+        "DELETE FROM tickstock.audit_log",
+    ],
+)
+def test_the_app_changes_neither_the_schema_nor_the_past(
+    place: tuple[Cluster, str], statement: str
+) -> None:
+    with as_(place, "app") as database:
+        assert refused(database, statement)
+
+
+def test_the_reader_reads_bars_and_writes_nothing(
+    place: tuple[Cluster, str], tmp_path: Path
+) -> None:
+    settings = Settings(vendor="synthetic", home=tmp_path)
+    with as_(place, "app") as database:
+        assert load_some(TickStock(settings, database), "day") is LoadState.COMPLETED
+    with as_(place, "reader") as database:
+        tick = TickStock(settings, database)
+        assert len(tick.holdings.bars(["AAA"], Timeframe.DAY)) == 2
+        assert tick.holdings.coverage(["AAA", "CCC"], Timeframe.DAY).unknown == ("CCC",)
+        assert tick.loads.newest()
+        with database.transaction() as connection:
+            for view in ("ohlcv_daily", "ohlcv_weekly", "ohlcv_1min"):
+                connection.execute(f"SELECT count(*) FROM public.{view}")
+            tables = connection.execute(
+                "SELECT schemaname || '.' || tablename, has_table_privilege("
+                "schemaname || '.' || tablename, 'INSERT, UPDATE, DELETE, TRUNCATE') "
+                "FROM pg_tables WHERE schemaname IN ('public', 'tickstock')"
+            ).fetchall()
+        assert len(tables) > 30
+        assert [table for table, writable in tables if writable] == []
+        for table in SECRET:
+            assert refused(database, f"SELECT FROM tickstock.{table}")
+        assert refused(database, "SELECT tickstock.add_minute_months(ARRAY['2001-01-01'::date])")
+
+
+def test_neither_migrates_and_the_role_for_it_does(place: tuple[Cluster, str]) -> None:
+    step = "ALTER TABLE tickstock.loads ADD COLUMN of_tomorrow int"
+    for kind in ("app", "reader"):
+        with as_(place, kind) as database:
+            assert refused(database, step)
+            assert refused(database, "SELECT lo_import('/etc/passwd')")
+    with as_(place, "migrate") as database:
+        assert not refused(database, step)
+        assert not refused(database, "ALTER TABLE public.cache_entries ADD COLUMN of_tomorrow int")
+        assert not refused(database, "ALTER TABLE procrastinate_jobs ADD COLUMN of_tomorrow int")
+
+
+def test_a_step_that_the_role_takes_belongs_to_the_role_and_serves_the_app(
+    place: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tomorrow = Step("tickstock", "9999", "tomorrow", "CREATE TABLE tickstock.of_tomorrow ()")
+    steps = (*migrate.steps(), tomorrow)
+    monkeypatch.setattr(migrate, "steps", lambda: steps)
+    with as_(place, "app") as database, pytest.raises(DatabaseForbidden):
+        database.migrate()
+    with as_(place, "migrate") as database:
+        assert database.migrate() == (str(tomorrow),)
+    with as_(place, "app") as database:
+        assert not refused(database, "INSERT INTO tickstock.of_tomorrow DEFAULT VALUES")
+    with as_(place, "reader") as database:
+        assert refused(database, "SELECT FROM tickstock.of_tomorrow")
+
+
+@pytest.mark.parametrize("prefix", ["", "a b", "x;", 'a"b', "1x", "a" * 60])
+def test_a_prefix_that_is_no_name_is_refused(prefix: str) -> None:
+    with pytest.raises(BadInput, match="role"):
+        statements(prefix)

@@ -1,0 +1,171 @@
+"""What an answer means: bars kept, sessions held, and a cause for every session that is not."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
+from tickstock.loading.judge import Target, failure_holes, judge
+from tickstock.model import HoleCause, Timeframe
+from tickstock.spans import Span
+
+WEEK = span("2024-07-01", "2024-07-05")  # the 4th is a holiday
+DAYS = sessions(WEEK)
+NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
+A, B = Target(1, "A", WEEK), Target(2, "B", WEEK)
+BOTH = {"A": A, "B": B}
+
+
+def held(verdict, instrument=1):
+    return [s for g in verdict.gains if g.instrument_id == instrument for s in g.held]
+
+
+def holes(verdict, instrument=1):
+    return [(h.cause, str(h.span)) for h in verdict.holes if h.instrument_id == instrument]
+
+
+def test_a_full_answer_holds_every_session_and_leaves_no_hole():
+    verdict = judge(
+        answer(ticker_call("A", WEEK), [bar("A", d) for d in DAYS]), BOTH, CALENDAR, NOW
+    )
+    assert (verdict.cells, holes(verdict)) == (4, [])
+    assert verdict.asked == ((1, WEEK),)
+    (gain,) = verdict.gains
+    assert gain.bars == 4
+    assert gain.held == (Span(day("2024-07-01"), day("2024-07-08")),)  # to the next session
+    assert datetime.fromtimestamp(gain.first, UTC) == datetime(2024, 7, 1, tzinfo=UTC)
+    assert datetime.fromtimestamp(gain.last, UTC) == datetime(2024, 7, 5, tzinfo=UTC)
+
+
+def test_an_empty_answer_is_never_coverage():
+    verdict = judge(answer(ticker_call("A", WEEK)), BOTH, CALENDAR, NOW)
+    assert (verdict.gains, verdict.cells) == ((), 0)
+    (hole,) = verdict.holes
+    assert (hole.cause, hole.span) == (HoleCause.VENDOR_EMPTY, WEEK)
+    assert "2025-06-02" in hole.detail
+
+
+def test_a_hole_never_speaks_of_days_that_were_not_asked_for():
+    friday = judge(answer(ticker_call("A", span("2024-07-05"))), BOTH, CALENDAR, NOW)
+    assert holes(friday) == [(HoleCause.VENDOR_EMPTY, "2024-07-05")]
+
+
+@pytest.mark.parametrize(("age", "stands"), [(3, timedelta(days=1)), (300, timedelta(days=30))])
+def test_a_recent_empty_answer_expires_sooner(age, stands):
+    now = datetime(2024, 7, 5, 22, tzinfo=UTC) + timedelta(days=age)
+    (hole,) = judge(answer(ticker_call("A", span("2024-07-05"))), BOTH, CALENDAR, now).holes
+    assert hole.expires_at == now + stands
+
+
+def test_sessions_between_bars_are_holes():
+    verdict = judge(answer(ticker_call("A", WEEK), [bar("A", DAYS[0]), bar("A", DAYS[3])]),
+                    BOTH, CALENDAR, NOW)  # fmt: skip
+    assert holes(verdict) == [(HoleCause.VENDOR_EMPTY, "2024-07-02..2024-07-03")]
+    assert [str(s) for s in held(verdict)] == ["2024-07-01", "2024-07-05..2024-07-07"]
+
+
+def test_a_whole_market_answer_speaks_of_wanted_symbols_alone():
+    bars = [bar("X", DAYS[0]), bar("B", DAYS[0]), bar("Y", DAYS[0])]
+    verdict = judge(answer(market_call(DAYS[0]), bars), BOTH, CALENDAR, NOW)
+    assert verdict.instrument[verdict.order].tolist() == [2]
+    assert verdict.instrument.tolist() == [-1, 2, -1]
+    assert holes(verdict, 1) == [(HoleCause.VENDOR_EMPTY, "2024-07-01")]
+    assert holes(verdict, 2) == []
+    assert {i for i, _ in verdict.asked} == {1, 2}
+
+
+def test_nothing_is_said_about_a_target_whose_span_was_not_asked():
+    elsewhere = Target(3, "C", span("2023-01-03", "2023-01-31"))
+    verdict = judge(answer(market_call(DAYS[0])), {"A": A, "C": elsewhere}, CALENDAR, NOW)
+    assert {h.instrument_id for h in verdict.holes} == {1}
+
+
+def test_impossible_bars_are_put_aside_with_a_reason_and_a_hole():
+    bars = [bar("A", DAYS[0]), bar("A", DAYS[1], low=-1.0), bar("A", DAYS[2], volume=np.nan)]
+    verdict = judge(answer(ticker_call("A", WEEK), bars), BOTH, CALENDAR, NOW)
+    assert verdict.quarantined.tolist() == [1, 2]
+    assert verdict.reasons == ("low is not above zero", "not a finite number")
+    assert verdict.order.tolist() == [0]
+    assert sorted(holes(verdict)) == [
+        (HoleCause.QUARANTINED, "2024-07-02..2024-07-03"),
+        (HoleCause.VENDOR_EMPTY, "2024-07-05"),
+    ]
+
+
+def test_impossible_bars_of_others_are_nobodys_business():
+    bars = [bar("X", DAYS[0], low=-1.0), bar("A", DAYS[0], high=1.0)]
+    verdict = judge(answer(market_call(DAYS[0]), bars), BOTH, CALENDAR, NOW)
+    assert verdict.quarantined.tolist() == [1]
+    assert verdict.reasons == ("high is below low",)
+
+
+def test_bars_on_days_without_a_session_are_counted_and_left_out():
+    bars = [bar("A", day("2024-07-04")), bar("A", DAYS[3]), bar("X", day("2024-07-04"))]
+    verdict = judge(answer(ticker_call("A", WEEK), bars), BOTH, CALENDAR, NOW)
+    assert (verdict.off_session, verdict.order.tolist()) == (1, [1])
+
+
+def test_rows_are_ordered_by_instrument_and_time():
+    bars = [bar("B", DAYS[0]), bar("A", DAYS[0])]
+    verdict = judge(answer(market_call(DAYS[0]), bars), BOTH, CALENDAR, NOW)
+    assert verdict.order.tolist() == [1, 0]
+    shuffled = judge(answer(ticker_call("A", WEEK), [bar("A", d) for d in reversed(DAYS)]),
+                     BOTH, CALENDAR, NOW)  # fmt: skip
+    assert shuffled.order.tolist() == [3, 2, 1, 0]
+
+
+def test_an_answer_may_mix_origins_by_ticker():
+    bars = [bar("A", DAYS[0]), bar("B", DAYS[0])]
+    mixed = answer(market_call(DAYS[0]), bars, "synthetic", origins=(("B", "recorded"),))
+    gains = judge(mixed, BOTH, CALENDAR, NOW).gains
+    assert {(g.instrument_id, g.origin) for g in gains} == {(1, "synthetic"), (2, "recorded")}
+
+
+def test_minute_bars_before_the_open_and_after_the_close_belong_to_their_session():
+    call = ticker_call("A", WEEK, Timeframe.MINUTE)
+    early = int(datetime(2024, 7, 2, 8, 0, tzinfo=UTC).timestamp())  # 4:00 in New York
+    late = int(datetime(2024, 7, 3, 23, 59, tzinfo=UTC).timestamp())  # 19:59 in New York
+    verdict = judge(answer(call, [bar("A", early), bar("A", late)]), BOTH, CALENDAR, NOW)
+    assert verdict.cells == 2
+    assert holes(verdict) == [
+        (HoleCause.VENDOR_EMPTY, "2024-07-01"),
+        (HoleCause.VENDOR_EMPTY, "2024-07-05"),
+    ]
+    (gain,) = verdict.gains
+    assert (gain.first, gain.last) == (early, late)
+
+
+def test_the_calendars_last_session_has_an_end():
+    last = CALENDAR.day(len(CALENDAR) - 1)
+    targets = {"A": Target(1, "A", Span.inclusive(last, last))}
+    verdict = judge(answer(ticker_call("A", targets["A"].span), [bar("A", last)]),
+                    targets, CALENDAR, NOW)  # fmt: skip
+    assert held(verdict) == [Span.inclusive(last, last)]
+
+
+def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_stands():
+    call = ticker_call("A", WEEK)
+    (failed,) = failure_holes(call, BOTH, HoleCause.FAILED, "why", NOW)
+    (refused,) = failure_holes(call, BOTH, HoleCause.NOT_ENTITLED, "why", NOW)
+    assert (failed.span, failed.expires_at) == (WEEK, None)
+    assert refused.expires_at == NOW + timedelta(days=30)
+    assert failure_holes(ticker_call("X", WEEK), BOTH, HoleCause.FAILED, "why", NOW) == ()
+    assert len(failure_holes(market_call(DAYS[0]), BOTH, HoleCause.FAILED, "why", NOW)) == 2
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["good", "bad", "none"]), min_size=4, max_size=4),
+    order=st.permutations(range(4)),
+)
+def test_every_session_that_was_asked_for_is_held_or_has_one_cause(kinds, order):
+    given_ = {"good": {}, "bad": {"low": 0.0}}
+    bars = [bar("A", DAYS[i], **given_[kinds[i]]) for i in order if kinds[i] != "none"]
+    verdict = judge(answer(ticker_call("A", WEEK), bars), BOTH, CALENDAR, NOW)
+    expected = {"bad": HoleCause.QUARANTINED, "none": HoleCause.VENDOR_EMPTY}
+    for kind, session in zip(kinds, DAYS, strict=True):
+        causes = [h.cause for h in verdict.holes if session in h.span]
+        assert any(session in s for s in held(verdict)) == (kind == "good")
+        assert causes == ([] if kind == "good" else [expected[kind]])

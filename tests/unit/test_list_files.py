@@ -1,0 +1,165 @@
+"""Lists of symbols in the forms in which people, programs and issuers write them."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tickstock.errors import BadFile
+from tickstock.universes.files import Form, Imported, read_file
+
+FOLDER = Path(__file__).parents[1] / "data" / "lists"
+
+
+def read(text: str, form: Form = Form.AUTO) -> Imported:
+    return read_file("list", text.encode(), form)
+
+
+def file(name: str, **options: bool) -> Imported:
+    return read_file(name, (FOLDER / name).read_bytes(), **options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "symbol\nAAPL\nBRK.B\n",
+        "Symbol,Name\nAAPL,Apple\nBRK.B,\n",
+        "name,ticker\nApple,AAPL\n,BRK.B\n",
+        "TICKER;weight\nAAPL;0,5\nBRK.B;0,5\n",
+        "Ticker\tWeight\nAAPL\t1,000\nBRK.B\t2,000\n",
+        "symbol|name\nAAPL|Apple, Inc.\nBRK.B|Berkshire, Inc.\n",
+        "\ufeffsymbol,weight\r\nAAPL,0.5\r\nBRK.B,0.5\r\n",
+        '"symbol","name"\n"AAPL","Apple, Inc."\n"BRK.B","Berkshire\nHathaway"\n',
+        "# ours\n\nsymbol,x\n\nAAPL\n# no more\n BRK.B ,1,2,3\n",
+        "AAPL\nBRK.B",
+        "AAPL\rBRK.B\r",
+        "AAPL,0.5\nBRK.B,0.5\n",
+        "AAPL, BRK.B\n",
+        "AAPL BRK.B",
+        "AAPL # the phone\nBRK.B\n",
+        "aapl\nbrk.b\n",
+        '["AAPL", "BRK.B"]',
+        '{"symbols": ["AAPL", "BRK.B"], "count": 2}',
+        '{"symbols": [{"ticker": "AAPL"}, {"symbol": "BRK.B"}]}',
+        '{"value": ["AAPL", "BRK.B"]}',
+        '{"count": 2, "stocks": [{"ticker": "AAPL", "rank": 1}, {"ticker": "BRK.B"}]}',
+        '{"name": "x", "etfs": [{"ticker": "AAPL"}, {"symbol": "BRK.B"}]}',
+        '{"holdings": ["AAPL", "BRK.B"], "total_holdings": 2}',
+        json.dumps('["AAPL", "BRK.B"]'),
+        'symbols = ["AAPL", "BRK.B"]\n',
+        '# mine\n[stock_universe.theme_x]\nname = "X"\nsymbols = ["AAPL", "BRK.B"]\n',
+    ],
+)
+def test_the_same_list_in_every_form(text: str) -> None:
+    found = read(text)
+    assert found.symbols == ("AAPL", "BRK.B")
+    assert found.rows["symbol"] == 2
+
+
+def test_respelled_and_repeated_symbols_are_reported_with_their_lines() -> None:
+    found = read("symbol,w\nBRK-B,1\nAAPL,2\nBRK/B,3\n")
+    assert found.symbols == ("BRK.B", "AAPL")
+    assert found.left_out == {"repeated": 1}
+    told = [str(r) for r in found.remarks]
+    assert told[0].startswith("list:2: BRK-B is read as BRK.B")
+    assert "list:4: BRK.B stands in line 2 too; left out." in told
+
+
+def test_json_and_toml_name_lines_too() -> None:
+    found = read('{\n "name": "AAPL",\n "symbols": [\n  "AAPL",\n  "BRK-B"\n ]\n}')
+    assert [r.line for r in found.remarks] == [5]
+    found = read('symbols = [\n "AAPL",\n "BRK-B",\n]\n')
+    assert [r.line for r in found.remarks] == [3]
+
+
+def test_a_table_without_a_header_says_which_column_was_taken() -> None:
+    found = read("AAPL,XNAS\nMSFT,XNAS\n")
+    assert found.symbols == ("AAPL", "MSFT")
+    assert "first column" in str(found.remarks[0])
+
+
+def test_the_form_can_be_named_where_the_content_misleads() -> None:
+    assert read("AAPL,MSFT\nKO,PEP\n", Form.TXT).symbols == ("AAPL", "MSFT", "KO", "PEP")
+    text = "Ticker,Name,Asset Class\nAAPL,Apple,Equity\nMSFT,Microsoft,Cash\n"
+    assert read(text).symbols == ("AAPL",)
+    assert read(text, Form.CSV).symbols == ("AAPL", "MSFT")
+    with pytest.raises(BadFile, match="no header with a ticker column"):
+        read("AAPL\nMSFT\n", Form.HOLDINGS)
+
+
+def test_a_json_document_dates_itself() -> None:
+    found = read('{"symbols": ["AAPL"], "last_updated": "2025-07-18T21:00:00Z"}')
+    assert found.as_of == date(2025, 7, 18)
+
+
+# --- issuers ----------------------------------------------------------------------------
+def test_ishares() -> None:
+    found = file("ishares.csv")
+    assert found.form == "iShares holdings"
+    assert found.symbols == ("NVDA", "AAPL", "BRKB", "BFB")
+    assert found.as_of == date(2025, 7, 18)
+    assert found.left_out == {
+        "without ticker": 1,
+        "not listed": 1,
+        "foreign": 1,
+        "cash": 2,
+        "derivative": 1,
+        "text": 1,
+    }
+    assert "ishares.csv:18: 'XTSLA'" in str(found.remarks[3])
+
+
+def test_dotless_tickers_are_resolved_and_may_be_repeats_then() -> None:
+    data = (FOLDER / "ishares.csv").read_bytes()
+    found = read_file("x.csv", data, resolve=lambda _: {"BRKB": "BRK.B", "BFB": "AAPL"})
+    assert found.symbols == ("NVDA", "AAPL", "BRK.B")
+    assert found.left_out["repeated"] == 1
+    assert any(str(r).startswith("x.csv:13: BRKB is read as BRK.B") for r in found.remarks)
+
+
+def test_state_street() -> None:
+    found = file("state_street.xlsx")
+    assert found.form == "XLSX, State Street holdings"
+    assert found.symbols == ("NVDA", "BRK.B")
+    assert found.as_of == date(2025, 7, 18)
+    assert found.left_out == {"without ticker": 1, "not listed": 1, "cash": 1, "text": 1}
+
+
+def test_invesco() -> None:
+    found = file("invesco.csv")
+    assert (found.form, found.symbols) == ("Invesco holdings", ("NVDA", "ASML", "META"))
+    assert (found.as_of, found.left_out) == (date(2025, 7, 18), {"cash": 2})
+
+
+def test_vanguard() -> None:
+    found = file("vanguard.csv")
+    assert (found.form, found.symbols) == ("Vanguard holdings", ("NVDA", "BRK.B", "WCN"))
+    assert found.as_of == date(2025, 6, 30)
+    assert found.left_out == {"short-term reserves": 3}
+
+
+def test_nasdaq_listing() -> None:
+    found = file("nasdaqlisted.txt")
+    assert found.symbols == ("AAPL", "AACBR", "QQQ")
+    assert (found.as_of, found.left_out) == (date(2025, 7, 21), {"test issue": 1})
+
+
+def test_other_listing_gives_the_cqs_symbols_of_the_wanted_kind() -> None:
+    assert file("otherlisted.txt").symbols == ("ABRpD", "ACHR.WS", "BRK.B", "SPY")
+    assert file("otherlisted.txt", etfs=True).symbols == ("SPY",)
+    stocks = file("otherlisted.txt", etfs=False)
+    assert stocks.symbols == ("ABRpD", "ACHR.WS", "BRK.B")
+    assert stocks.left_out == {"ETF": 1, "test issue": 1}
+
+
+def test_the_sheet_named_holdings_of_a_workbook_by_another_writer() -> None:
+    found = file("two_sheets.xlsx")
+    assert found.symbols == ("AAPL", "MSFT", "BRK.B")
+    assert found.remarks[0].line == 6
+
+
+def test_a_legal_text_that_begins_a_row_of_holdings_is_no_holding() -> None:
+    footer = "Holdings are shown as of the date and may change, and are no advice, ever, to anybody"
+    found = read(f"Ticker,Name,Asset Class,Weight\nAAPL,Apple,Equity,1\n{footer}\n")
+    assert (found.symbols, found.left_out) == (("AAPL",), {"text": 1})

@@ -1,0 +1,45 @@
+"""No file takes the machine's time or memory, however it is made."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tickstock.errors import BadFile
+from tickstock.universes.files import MAX_BYTES, read_file
+
+SECONDS = 2.0
+SLOWER = 2.0
+"""How much slower a busy machine may be than an idle one, in processor time."""
+
+
+@pytest.mark.slow
+def test_hostile_files_are_answered_in_time_and_in_little_memory() -> None:
+    script = Path(__file__).with_name("hostile_lists.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # a MemoryError would end it
+    rows = [line.split("|") for line in done.stdout.splitlines()]
+    assert len(rows) == 20
+    assert [row for row in rows if float(row[1]) > SECONDS * SLOWER] == []
+    accepted = {name for name, _, outcome in rows if outcome != "refused"}
+    assert accepted == {
+        "a million repeats",
+        "a million sectors",
+        "a million texts in JSON",
+        "escapes in JSON",
+        "long TOML",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"A" * (MAX_BYTES + 1), "bytes"),
+        (b"AAPL\n" * 1_000_001, "more than 1,000,000 lines"),
+        (b"symbol\n" + b"\n".join(b"A%d" % i for i in range(100_001)), "more than 100,000 symbols"),
+    ],
+)
+def test_more_than_a_list_has(data: bytes, words: str) -> None:
+    with pytest.raises(BadFile, match=words):
+        read_file("large", data)

@@ -1,0 +1,87 @@
+"""Coverage by month, against counting cell by cell."""
+
+from datetime import date
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kit import CALENDAR, span
+from tickstock.loading.grid import HeldSpans, build_grid
+from tickstock.loading.strip import Cell, make_strip
+from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
+from tickstock.spans import ONE_DAY, Span, day_of
+
+QUARTER = span("2024-01-01", "2024-03-31")
+ALL = len(CALENDAR)
+
+
+def grid(instruments, held=(), holes=(), within=QUARTER, published=ALL):
+    columns = [np.array(c, np.int64) for c in zip(*held, strict=True)] or [
+        np.empty(0, np.int64)
+    ] * 3
+    return build_grid(
+        Timeframe.DAY, instruments, within, CALENDAR, published, HeldSpans(*columns), holes
+    )
+
+
+def held(instrument, first, last):
+    found = span(first, last)
+    return instrument, epoch_day(found.start), epoch_day(found.end)
+
+
+def test_months_and_symbols():
+    strip = make_strip(
+        grid([Instrument(1, "A"), Instrument(2, "B")], [held(1, "2024-01-01", "2024-01-31")])
+    )
+    assert strip.months == (date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1))
+    assert strip.symbols == ("A", "B")
+    assert strip.rows[0] == (
+        Cell(21, 21),
+        Cell(20, 0, HoleCause.NEVER_ASKED),
+        Cell(20, 0, HoleCause.NEVER_ASKED),
+    )
+    assert strip.rows[1][0] == Cell(21, 0, HoleCause.NEVER_ASKED)
+
+
+def test_a_month_that_begins_in_the_middle_is_named_by_its_first_day():
+    assert make_strip(grid([Instrument(1, "A")], within=span("2024-01-17"))).months == (
+        date(2024, 1, 1),
+    )
+
+
+def test_only_the_first_rows_are_made():
+    strip = make_strip(grid([Instrument(i, f"S{i}") for i in range(9)]), most=2)
+    assert (len(strip.rows), strip.symbols) == (2, ("S0", "S1"))
+
+
+def test_no_session_is_no_month():
+    strip = make_strip(grid([Instrument(1, "A")], within=span("2024-01-06", "2024-01-07")))
+    assert (strip.months, strip.rows) == ((), ((),))
+
+
+def test_what_was_not_expected_does_not_hide_a_failure():
+    listed = Instrument(1, "A", listed=date(2024, 1, 26))
+    failed = Hole(1, span("2024-01-26"), HoleCause.FAILED)
+    (row,) = make_strip(grid([listed], [held(1, "2024-01-29", "2024-03-31")], [failed])).rows
+    assert row[0] == Cell(4, 3, HoleCause.FAILED)
+    before = Instrument(1, "A", listed=date(2024, 2, 1))
+    assert make_strip(grid([before])).rows[0][0] == Cell(0, 0, HoleCause.NOT_LISTED)
+
+
+DAYS = st.integers(0, 90).map(lambda n: QUARTER.start + n * ONE_DAY)
+
+
+@given(spans=st.lists(st.tuples(DAYS, DAYS).map(sorted), max_size=4), since=DAYS)
+def test_against_a_plain_model(spans, since):
+    instrument = Instrument(7, "A", listed=since)
+    (row,) = make_strip(grid([instrument], [held(7, str(a), str(b)) for a, b in spans])).rows
+    covered = [Span.inclusive(a, b) for a, b in spans]
+    for cell, month in zip(row, (1, 2, 3), strict=True):
+        days = [
+            d for d in map(day_of, CALENDAR.days.tolist()) if (d.year, d.month) == (2024, month)
+        ]
+        expected = [d for d in days if d >= since]
+        assert cell.expected == len(expected)
+        assert cell.held == sum(any(d in s for s in covered) for d in expected)
+        assert (cell.cause is None) == (cell.held == cell.expected > 0)

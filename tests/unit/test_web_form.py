@@ -1,0 +1,105 @@
+"""The form of the Historical Data page, its address and its command line."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickstock.web.load_form import DURATIONS, LoadForm, form_of_load, matches
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12).map(
+    str.strip
+)
+forms = st.builds(
+    LoadForm,
+    source=st.sampled_from(["universe", "csv"]),
+    universe=words,
+    expression=words,
+    csv=words,
+    timeframes=st.lists(st.sampled_from(["day", "hour", "1min"]), unique=True).map(tuple),
+    duration=st.sampled_from([value for value, _ in DURATIONS]),
+    first=words,
+    last=words,
+    missing_only=st.booleans(),
+)
+
+
+@given(forms)
+def test_an_address_brings_the_form_back(form: LoadForm) -> None:
+    query = urlsplit(form.address()).query
+    assert LoadForm.read(parse_qsl(query, keep_blank_values=True)) == form
+
+
+def test_without_a_form_only_what_is_missing_of_a_year_of_days_is_asked_for() -> None:
+    form = LoadForm.read([])
+    assert (form.missing_only, form.timeframes, form.duration) == (True, ("day",), "1y")
+    assert not form.chosen
+
+
+def test_boxes_that_are_not_ticked_are_not_sent() -> None:
+    form = LoadForm.read([("form", "1"), ("universe", "etf_universe:x")])
+    assert (form.missing_only, form.timeframes) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("form", "command"),
+    [
+        (
+            LoadForm(universe="etf_universe:core_etfs", duration="1d"),
+            "tickstock load etf_universe:core_etfs --for 1d",
+        ),
+        (
+            LoadForm(universe="a:b", expression="{A} - {B}", timeframes=("day", "1min")),
+            "tickstock load '{A} - {B}' --for 1y --timeframes day,1min",
+        ),
+        (
+            LoadForm(source="csv", csv="my list.csv", duration="dates", first="2024-01-02"),
+            "tickstock load --csv 'my list.csv' --from 2024-01-02",
+        ),
+        (
+            LoadForm(universe="a:b", duration="dates", first="2024-01-02", last="2024-02-01",
+                     missing_only=False),
+            "tickstock load a:b --from 2024-01-02 --to 2024-02-01 --refresh",
+        ),
+    ],
+)  # fmt: skip
+def test_the_same_as_a_command_line(form: LoadForm, command: str) -> None:
+    assert " ".join(form.command()) == command
+
+
+@given(forms)
+def test_no_field_can_become_another_word_of_the_command(form: LoadForm) -> None:
+    named = form.csv if form.source == "csv" else form.expression or form.universe
+    assert named in shlex.split(" ".join(form.command()))
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("etf_universe:core_etfs", "universe"),
+        ("etf_universe:* - {SPY}", "expression"),
+        ("csv:mine.csv", "csv"),
+    ],
+)
+def test_a_load_becomes_the_form_that_asks_for_the_same(name: str, field: str) -> None:
+    request: dict[str, Any] = {
+        "universe": name, "timeframes": ["hour"], "from": "2024-01-02", "to": "2024-01-31",
+        "refresh": True,
+    }  # fmt: skip
+    form = form_of_load(request)
+    assert getattr(form, field) == name.removeprefix("csv:")
+    assert (form.duration, form.first, form.last) == ("dates", "2024-01-02", "2024-01-31")
+    assert (form.timeframes, form.missing_only) == (("hour",), False)
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("", True), ("core", True), ("CORE etf", True), ("etf core", True), ("bond", False)],
+)
+def test_every_word_of_a_search_has_to_be_somewhere(search: str, found: bool) -> None:
+    assert matches(search, "Core ETFs", "core_etfs", "etf_universe") is found
