@@ -46,7 +46,8 @@ def test_minute_bars_move_into_months(any_cluster: Cluster) -> None:
         tables = (
             "SELECT count(*) FROM pg_inherits WHERE inhparent = 'tickstock.bars_minute'::regclass"
         )
-        assert conn.execute(tables).fetchone() == (4,)
+        parent = ("tickstock.bars_minute",)
+        assert conn.execute(tables, parent).fetchone() == (4,)
     any_cluster.drop(name)
 
 

@@ -19,7 +19,7 @@ from tickstock.store.reference import fill_reference
 from tickstock.vendors.faults import Fault, What
 from tickstock.vendors.replay import ReplayVendor, serve_in_thread
 
-SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+SYMBOLS = ("SA", "SB", "SC", "SD", "SE")
 
 
 def run_jobs(
@@ -27,7 +27,7 @@ def run_jobs(
 ) -> dict[str, Any]:
     """Send `count` jobs by publishing, while one bridge of two is killed now and then."""
     faults = [Fault(What.SERVER_ERROR, chance=0.1), Fault(What.THROTTLED, chance=0.05, seconds=0)]
-    with serve_in_thread(ReplayVendor(key=KEY, faults=faults)) as vendor:
+    with serve_in_thread(ReplayVendor(key=KEY, faults=faults, symbols=SYMBOLS)) as vendor:
         job = {
             "do": "attend", "uri": database.conninfo, "url": vendor.url, "home": str(folder),
             "log": str(folder / "log"), "redis": redis.url,
@@ -52,10 +52,10 @@ async def _clients(
         client = Client(connection)
 
         async def heard_by(bridges: int) -> None:
-            async def enough() -> bool:
-                return bool((await connection.pubsub_numsub(JOBS))[0][1] >= bridges)
+            async def as_many() -> bool:
+                return bool((await connection.pubsub_numsub(JOBS))[0][1] == bridges)
 
-            await eventually(enough)
+            await eventually(as_many)
 
         await heard_by(2)
         ids = []
@@ -65,10 +65,17 @@ async def _clients(
             ids.append(await client.submit(message | {"timespan": "day"}))
             if number % 20 == 10:
                 # The other one has heard all that this one had in hand.
-                await asyncio.to_thread(_replace, forks, pids, kills % 2, job)
-                kills += 1
+                which = kills % 2
+                os.kill(pids[which], signal.SIGKILL)
+                await asyncio.to_thread(forks.wait, pids[which])
+                await heard_by(1)
+                pids[which] = await asyncio.to_thread(forks.start, job)
                 await heard_by(2)
-        ended = await asyncio.gather(*(client.ended(i, 100) for i in ids))
+                kills += 1
+        try:
+            ended = await asyncio.gather(*(client.ended(i, 60) for i in ids))
+        except AssertionError as error:
+            raise AssertionError(Path(job["log"]).read_text()[-5000:]) from error
     with database.transaction() as connection:
         row = connection.execute(
             "SELECT count(*)::int, count(DISTINCT client_id)::int FROM tickstock.loads"
@@ -81,12 +88,6 @@ async def _clients(
         "bridges killed": kills,
         "states": sorted({status["status"] for status in ended}),
     }
-
-
-def _replace(forks: Zygote, pids: list[int], which: int, job: dict[str, Any]) -> None:
-    os.kill(pids[which], signal.SIGKILL)
-    forks.wait(pids[which])
-    pids[which] = forks.start(job)
 
 
 def test_jobs_of_two_bridges_are_each_one_load(

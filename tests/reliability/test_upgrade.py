@@ -64,11 +64,13 @@ def test_an_earlier_schema_with_data_becomes_todays(
             patched.setattr(migrate, "steps", lambda: earlier)
             migrate.migrate(conn)
         with conn.transaction():
+            if "0005" in {step.version for step in earlier}:
+                conn.execute("SELECT tickstock.add_minute_months('{2024-01-01}')")
             conn.execute(DATA)
         before = contents(conn)
         done = migrate.migrate(conn)
         assert [name.split()[1] for name in done] == [step.version for step in steps()[count:]]
         assert contents(conn) == before
-        today = conn.execute(QUERIES["schema"]).fetchall()
+        today = {row for row in conn.execute(QUERIES["schema"]) if "minute_2" not in row[1]}
     with database.transaction() as fresh:
-        assert sorted(today) == sorted(fresh.execute(QUERIES["schema"]).fetchall())
+        assert today == set(fresh.execute(QUERIES["schema"]))

@@ -121,12 +121,15 @@ def test_the_reader_reads_bars_and_writes_nothing(
 ) -> None:
     settings = Settings(vendor="synthetic", home=tmp_path)
     with as_(place, "app") as database:
-        assert load_some(TickStock(settings, database), "day") is LoadState.COMPLETED
+        app = TickStock(settings, database)
+        app.universes.apply(app.universes.plan_organize(), reason="test")
+        assert load_some(app, "day") is LoadState.COMPLETED
     with as_(place, "reader") as database:
         tick = TickStock(settings, database)
         assert len(tick.holdings.bars(["AAA"], Timeframe.DAY)) == 2
         assert tick.holdings.coverage(["AAA", "CCC"], Timeframe.DAY).unknown == ("CCC",)
         assert tick.loads.newest()
+        assert tick.universes.list()
         with database.transaction() as connection:
             for view in ("ohlcv_daily", "ohlcv_weekly", "ohlcv_1min"):
                 connection.execute(f"SELECT count(*) FROM public.{view}")

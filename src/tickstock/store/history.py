@@ -118,7 +118,7 @@ def said_on(
     if kind == "row":
         return Membership(read_value(ref, environment, decoded(value)), known_at, source)
     last = through if kind == "carried" else None
-    return Membership(tuple((symbols or "").split()), known_at, source, last)
+    return Membership(tuple(sorted((symbols or "").split())), known_at, source, last)
 
 
 def change_days(

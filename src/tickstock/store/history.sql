@@ -39,7 +39,7 @@ WITH live AS (
     ORDER BY rank LIMIT 1
 )
 SELECT kind, value, source, known_at, upper(days) - 1 AS through,
-       (SELECT string_agg(symbol, ' ' ORDER BY symbol COLLATE "C") FROM tickstock.universe_spells
+       (SELECT string_agg(symbol, ' ') FROM tickstock.universe_spells
         WHERE history_id = said.id AND starts <= least(%(day)s, upper(said.days) - 1)
           AND ends > least(%(day)s, upper(said.days) - 1)) AS symbols
 FROM said

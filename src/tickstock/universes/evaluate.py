@@ -144,6 +144,9 @@ class _Evaluator:
         value = self._opened(node)
         if not value.symbols:
             raise _no_symbol(node)
+        if not value.parts:  # one list or one set lets in all of them
+            alone = dict.fromkeys(sorted(value.symbols), (value.name,))
+            return Evaluation(tuple(alone), alone)
         credited: dict[str, list[str]] = {symbol: [] for symbol in sorted(value.symbols)}
         _credit(value, value.symbols, credited)
         return Evaluation(

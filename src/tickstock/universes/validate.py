@@ -395,9 +395,10 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         known = context.instruments.keys() & one.members
         for symbol in sorted(known):
             yield from _identity(one.row, symbol, context.instruments[symbol])
-        unknown = sorted(one.members - known)
+        unknown = one.members - known
         if unknown and len(unknown) < len(known):
-            names = ", ".join(map(visible, unknown[:5])) + (" ..." if unknown[5:] else "")
+            first = map(visible, sorted(unknown)[:5])
+            names = ", ".join(first) + (" ..." if len(unknown) > 5 else "")
             yield _found(
                 Check.UNKNOWN,
                 one.row,

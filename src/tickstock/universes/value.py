@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import reprlib
 from dataclasses import dataclass
+from typing import cast
 
 from tickstock.errors import MalformedUniverse
 from tickstock.model import UniverseRef
@@ -136,6 +137,8 @@ def _list_in_text(text: str) -> list[object]:
 
 def _texts(items: list[object]) -> list[str]:
     """The symbol in each element; all faulty elements are named together."""
+    if (plain := _all_plain(items)) is not None:
+        return plain
     texts: list[str] = []
     faults: list[str] = []
     for place, item in enumerate(items):
@@ -149,6 +152,22 @@ def _texts(items: list[object]) -> list[str]:
         tail = f" and {more} more" if more > 0 else ""
         raise _Malformed("; ".join(faults[:_SHOWN_FAULTS]) + tail)
     return texts
+
+
+def _all_plain(items: list[object]) -> list[str] | None:
+    """The elements, where all are plain symbols; None where they have to be looked at one by one.
+
+    Of 10,000 universes of 500 symbols, looking at each takes longer than all other checks.
+    """
+    try:
+        joined = "".join(items)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    texts = cast("list[str]", items)
+    lengths = [*map(len, texts)]
+    if not lengths or min(lengths) == 0 or max(lengths) > MAX_TEXT:
+        return None
+    return texts if joined.isprintable() and " " not in joined else None
 
 
 def _could_be_symbol(text: str) -> bool:
