@@ -240,7 +240,8 @@ def run_storage(tick: TickStock, dice: np.random.Generator) -> None:
         conn.execute(
             "CREATE TABLE members (universe int, symbol text, effective daterange, known tstzrange,"
             " PRIMARY KEY (universe, symbol, effective, known));"
-            "CREATE TABLE lists (universe int, at timestamptz, value jsonb, PRIMARY KEY (universe, at))"
+            "CREATE TABLE lists (universe int, at timestamptz, value jsonb,"
+            " PRIMARY KEY (universe, at))"
         )
         value = json.dumps(names(dice, 500))
         fill = (

@@ -26,6 +26,7 @@ from tests.redis_fixtures import redis_server as redis_server
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     about = "how many seeded runs each of the random simulations makes, however long that takes"
     parser.addoption("--runs", type=int, default=None, help=about)

@@ -200,7 +200,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
             worker = Worker(tick, policy=QUICK, source=lambda *_: source)
             work = asyncio.create_task(worker.drain(load.id))
             # The vendor has no event for it.
-            while not any("splits" in s.path for s in vendor.requests):  # noqa: ASYNC110
+            while not any("splits" in s.path for s in vendor.requests):
                 await asyncio.sleep(0.01)
             worker.stop()
             assert await work is None

@@ -43,10 +43,8 @@ def test_minute_bars_move_into_months(any_cluster: Cluster) -> None:
         assert views == 6
         conn.execute("SELECT tickstock.add_minute_months('{2024-03-15,2025-01-01}')")
         conn.execute("SELECT tickstock.add_minute_months('{2025-01-31}')")
-        tables = (
-            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'tickstock.bars_minute'::regclass"
-        )
         parent = ("tickstock.bars_minute",)
+        tables = "SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass"
         assert conn.execute(tables, parent).fetchone() == (4,)
     any_cluster.drop(name)
 

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.kit import CALENDAR, answer, bar, plan, sessions, span, ticker_call
@@ -68,14 +68,14 @@ class FreezingDatabase:
 
 @dataclass
 class FreezingSource:
-    """Answers at once, with `close` as the price; freezes its worker with the `freezes`th answer."""
+    """Answers at once, with `close` as the price; freezes its worker with answer `freezes`."""
 
     still: Stillness
     close_at: float
     freezes: int = 0
     asked: int = 0
     name: str = "v"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
         await asyncio.to_thread(self.still.is_over.wait, 60)

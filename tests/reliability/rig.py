@@ -17,8 +17,8 @@ from typing import Any
 
 from redis import Redis
 
-from tests.conftest import Cluster
 from tests.cli_run import until
+from tests.conftest import Cluster
 from tests.redis_fixtures import RedisServer
 from tests.reliability import scenarios
 from tests.reliability.scenarios import KEY, SYMBOLS, Job, opened
@@ -153,7 +153,8 @@ class Rig:
             again = self._zygote.run(job)
             assert again == 0, self.said(job)
             found = differences(snapshot(database), wanted)
-            later = Counter(r.path.split("/")[4] for r in vendor.requests[before:] if "/aggs/ticker/" in r.path)
+            asked = [r.path for r in vendor.requests[before:] if "/aggs/ticker/" in r.path]
+            later = Counter(path.split("/")[4] for path in asked)
             repeated = {s: later[s] for s in ended if later[s]}
         apart = SETTINGS[name].apart
         found = {table: rows for table, rows in found.items() if table not in apart}

@@ -71,7 +71,9 @@ class World:
         self.dice = dice = random.Random(seed)
         self.variant = variant or Variant()
         self.now, self.numbers = 0, itertools.count()
-        self.events: list[tuple[int, int, Process | None, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.events: list[
+            tuple[int, int, Process | None, int, Callable[..., None], tuple[Any, ...]]
+        ] = []
         self.ledger = Ledger(dice.randint(1, 5), fenced=self.variant.fenced)
         self.limit, self.window = dice.choice([(5, 2_000), (100, 1_000)])
         self.spacing = self.window * 21 // (20 * self.limit)
@@ -103,7 +105,9 @@ class World:
         self.at(CALM_AFTER + 1, None, self.calm)
 
     # -- time ------------------------------------------------------------------------------------
-    def at(self, delay: int, worker: Process | None, what: Callable[..., None], *about: Any) -> None:
+    def at(
+        self, delay: int, worker: Process | None, what: Callable[..., None], *about: Any
+    ) -> None:
         life = worker.life if worker else 0
         event = (self.now + delay, next(self.numbers), worker, life, what, about)
         heapq.heappush(self.events, event)

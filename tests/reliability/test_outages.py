@@ -96,9 +96,10 @@ def under_restarts(
 ) -> dict[str, Any]:
     """Load while the server is restarted; the figures. Raises where anything is not right."""
     names = [f"R{i:03}" for i in range(symbols)]
-    with house(home) as made, serve_in_thread(
-        ReplayVendor(symbols=names, key=KEY, delay=delay)
-    ) as vendor:
+    with (
+        house(home) as made,
+        serve_in_thread(ReplayVendor(symbols=names, key=KEY, delay=delay)) as vendor,
+    ):
         job = submit(made, vendor.url, names)
         begun, restarts = time.monotonic(), 0
         pid = forks.start(job)
@@ -159,9 +160,11 @@ def small_disk(megabytes: int) -> Iterator[Path]:
 
 def test_a_disk_that_fills_up_and_is_emptied(forks: Zygote) -> None:
     names = [f"R{i:03}" for i in range(120)]
-    with small_disk(400) as home, house(home) as made, serve_in_thread(
-        ReplayVendor(symbols=names, key=KEY, delay=0.05)
-    ) as vendor:
+    with (
+        small_disk(400) as home,
+        house(home) as made,
+        serve_in_thread(ReplayVendor(symbols=names, key=KEY, delay=0.05)) as vendor,
+    ):
         job = submit(made, vendor.url, names)
         balloon = home / "balloon"
         free = os.statvfs(home).f_bavail * os.statvfs(home).f_frsize

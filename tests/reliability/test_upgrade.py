@@ -23,23 +23,26 @@ INSERT INTO tickstock.instruments (symbol, listed, delisted) VALUES
     ('SPY', '1993-01-29', NULL), ('OLD', NULL, '2020-02-03');
 INSERT INTO tickstock.bars_day SELECT 1, DATE '2024-01-01' + n, 1, 2, 0.5, 1, 100, 1, 7
     FROM generate_series(1, 50) AS n;
-INSERT INTO tickstock.bars_minute SELECT 1, TIMESTAMPTZ '2024-01-31 14:30+00' + n * interval '1 min',
-    1, 2, 0.5, 1, 100 FROM generate_series(0, 3000, 60) AS n;
+INSERT INTO tickstock.bars_minute SELECT 1, TIMESTAMPTZ '2024-01-30 14:30+00'
+    + n * interval '1 min', 1, 2, 0.5, 1, 100 FROM generate_series(0, 1200, 60) AS n;
 INSERT INTO tickstock.coverage (instrument_id, timeframe, origin, held, bars)
     VALUES (1, 'day', 'massive', '{[2024-01-02,2024-02-21)}', 50);
 INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause)
     VALUES (2, 'day', '[2024-01-02,2024-01-03)', 'vendor_empty');
 INSERT INTO tickstock.loads (id, client_id, title, request, summary, vendor, state) VALUES
-    ('aaaa0000-0000-4000-8000-000000000000', 'job-1', 't', '{"refresh": false}', '{}', 'v', 'running');
+    ('aaaa0000-0000-4000-8000-000000000000', 'job-1', 't', '{"refresh": false}', '{}', 'v',
+     'running');
 INSERT INTO tickstock.load_items SELECT id, 1, 'day', 'SPY', '[2024-01-02,2024-03-01)', 40, 0
     FROM tickstock.loads;
 INSERT INTO tickstock.calls (load_id, position, kind, timeframe, symbol, span, cells, state)
     SELECT id, n, 'ticker', 'day', 'SPY', '[2024-01-02,2024-03-01)', 40,
-           (ARRAY['waiting', 'done', 'failed'])[n + 1] FROM tickstock.loads, generate_series(0, 2) AS n
+           (ARRAY['waiting', 'done', 'failed'])[n + 1]
+    FROM tickstock.loads, generate_series(0, 2) AS n
 """
 KEPT = ("universes", "bars", "coverage", "holes", "loads", "items", "calls")
 MINUTES = "SELECT instrument_id, at, open, high, low, close, volume FROM tickstock.bars_minute"
-HISTORY = "SELECT type, key, action, old_value::text, new_value::text FROM tickstock.universe_revisions"
+HISTORY = """SELECT type, key, action, old_value::text, new_value::text
+FROM tickstock.universe_revisions"""
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ def statements(prefix: str = "tickstock") -> tuple[str, ...]:
     identifiers: dict[str, Any] = {k: sql.Identifier(n) for k, n in names.items()}
     literals: dict[str, Any] = {f"{k}_name": sql.Literal(n) for k, n in names.items()}
     return tuple(
-        sql.SQL(text).format(**identifiers, **literals).as_string(None)
-        for text in QUERIES.values()
+        sql.SQL(text).format(**identifiers, **literals).as_string(None) for text in QUERIES.values()
     )
 
 
