@@ -25,7 +25,7 @@ from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
-from tickstock.config import read_settings
+from tickstock.config import Settings, read_settings
 from tickstock.loading.plan import Item, Plan, PlannedCall
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
@@ -57,11 +57,12 @@ class Instant:
         return
 
 
+def settings(home: str, **more: str) -> Settings:
+    return read_settings({"TICKSTOCK_VENDOR": VENDOR, **more}, Path(home), home=Path(home))
+
+
 def opened(uri: str, home: str) -> TickStock:
-    settings = read_settings(
-        {"DATABASE_URI": uri, "TICKSTOCK_VENDOR": VENDOR}, Path(home), home=Path(home)
-    )
-    return TickStock.open(settings)
+    return TickStock.open(settings(home, DATABASE_URI=uri))
 
 
 def submit(tick: TickStock, calls: int, *, defer: bool = False) -> uuid.UUID:
@@ -192,7 +193,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="tsb-") as folder:
         Path(folder).chmod(0o711)
-        with TickStock.open(read_settings({}, Path(folder), home=Path(folder))) as tick:
+        with TickStock.open(settings(folder)) as tick:
             report(tick, folder, given.calls, given.rounds, given.loads)
 
 

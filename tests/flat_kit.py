@@ -40,7 +40,7 @@ def lines_of(bars: BarTable, timeframe: Timeframe, hour: int = 0) -> list[str]:
     stamps = (instants_of(bars.at, hour) if day else bars.at) * 1_000_000_000
     columns = (bars.volume, bars.open, bars.close, bars.high, bars.low, stamps, bars.trades)
     return [
-        f"{bars.tickers[owner]},{volume:g},{o!r},{c!r},{h!r},{low!r},{at},{max(n, 0)}"
+        f"{bars.tickers[owner]},{volume!r},{o!r},{c!r},{h!r},{low!r},{at},{max(n, 0)}"
         for owner, volume, o, c, h, low, at, n in zip(
             bars.owner.tolist(), *(c.tolist() for c in columns), strict=True
         )

@@ -106,6 +106,12 @@ class Rig:
         asyncio.run(self._work(load_id))
         return self.tick.loads.progress(load_id)
 
+    def load_configured(self, plan: Plan) -> Progress:
+        """Submit and drain with the vendor of the settings."""
+        load = self.tick.loads.submit(plan)
+        asyncio.run(Worker(self.tick, policy=self.policy).drain(load.id))
+        return self.tick.loads.progress(load.id)
+
     async def _work(self, load_id: Any) -> None:
         async with self.serving() as vendor:
             before = len(self.files.read_keys) if self.files else 0

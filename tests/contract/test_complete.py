@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from tests.flat_kit import put, session_files, synthetic_files
 from tests.kit import CALENDAR, sessions, span
 from tests.loading_rig import (
     NOW,
@@ -23,6 +25,7 @@ from tests.loading_rig import (
     unhold,
     write_folder,
 )
+from tickstock.errors import BadInput
 from tickstock.model import CallKind, HoleCause, LoadState, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.database import Database
@@ -230,3 +233,33 @@ def test_todays_bars_are_not_held_before_they_are_final(database: Database, tmp_
     later = here.plan(symbols=["A"], first=friday - timedelta(days=7), last=friday)
     assert [p.call.span for p in later.calls] == [Span(friday, friday + ONE_DAY)]
     assert code(here.load(later)) == 0
+
+
+def test_files_alone_load_days_and_minutes_and_a_replaced_one_is_noticed(
+    database: Database, tmp_path: Path
+) -> None:
+    week = span("2012-03-05", "2012-03-09")
+    two = ["A", "B"]
+    folder = tmp_path / "files"
+    for timeframe in (DAY, MINUTE):
+        put(folder, synthetic_files(two, week, timeframe, NOW.timestamp()))
+    env = {"TICKSTOCK_VENDOR": f"flatfiles:{folder}"}
+    here = rig(database, tmp_path, settings=env)
+    asked = {"symbols": two, "first": week.start, "last": week.last, "timeframes": "day,1min"}
+    made = here.plan(**asked)
+    assert {k.value: n for k, n in made.calls_by_kind.items()} == {"flat_day": 10}
+    assert here.load_configured(made).load.state is LoadState.COMPLETED
+    assert stored(database) == truth_of(invented(two, week))
+    assert stored(database, MINUTE) == truth_of(invented(two, week, MINUTE))
+    bars = invented(two, week)
+    bars.close[0] = bars.high[0]
+    put(folder, session_files(bars, DAY))
+    with capture_logs() as lines:
+        again = here.load_configured(here.plan(**asked, refresh=True))
+    assert (again.rows_new, again.rows_changed) == (0, 1)
+    told = [x["call"] for x in lines if x["event"] == "the vendor has replaced a file"]
+    assert "whole market day 2012-03-05" in told
+    known = "SELECT count(*), count(replaced_at) FROM tickstock.flat_files WHERE timeframe = '1min'"
+    assert sql(database, known) == [(5, 0)]
+    with pytest.raises(BadInput, match="no hour bars"):
+        here.plan(**asked | {"timeframes": "hour"})

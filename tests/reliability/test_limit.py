@@ -6,9 +6,10 @@ import os
 import random
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.reliability.form import FORM, record
 from tests.reliability.zygote import Zygote
 from tickstock.store.database import Database
 from tickstock.vendors.replay import Rate, ReplayVendor, serve_in_thread
@@ -52,7 +53,11 @@ def rush(
 def test_a_limit_is_kept_and_used_through_restarts(
     forks: Zygote, database: Database, tmp_path: Path
 ) -> None:
-    used = rush(forks, database, tmp_path, 5, 2.0, 9.0)
-    assert used.over == 0
-    assert used.share >= 0.85
-    assert used.restarts >= 4
+    for calls, window in FORM.limits:
+        used = rush(forks, database, tmp_path, calls, window, FORM.limit_seconds)
+        record(f"three processes, {calls} calls per {window:g} s", **asdict(used))
+        assert used.over == 0
+        assert used.share >= 0.85
+        assert used.restarts >= 4
+        with database.transaction() as connection:
+            connection.execute("DELETE FROM tickstock.budgets")

@@ -21,9 +21,11 @@ import pytest
 from tests.cli_run import until
 from tests.conftest import new_folder
 from tests.kit import span
-from tests.reliability.scenarios import KEY, opened, policy
+from tests.reliability.form import FORM, record
+from tests.reliability.scenarios import KEY, opened
 from tests.reliability.zygote import Zygote
 from tickstock.errors import DatabaseUnavailable
+from tickstock.model import Timeframe
 from tickstock.sessions import shipped_calendar
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
@@ -78,8 +80,6 @@ def submit(made: House, url: str, symbols: list[str]) -> dict[str, Any]:
 
 
 def truth(symbols: list[str]) -> Counter[Any]:
-    from tickstock.model import Timeframe
-
     made = synthetic_bars(
         sorted(symbols), Timeframe.DAY, span(*DATES), shipped_calendar(), time.time()
     )
@@ -138,8 +138,10 @@ def own_home() -> Iterator[Path]:
 
 
 def test_a_load_goes_on_through_restarts(forks: Zygote, own_home: Path) -> None:
-    figures = under_restarts(forks, own_home, 80, every=0.7, delay=0.12)
+    symbols, every, delay = FORM.restarted_symbols, FORM.restart_every, FORM.vendor_delay
+    figures = under_restarts(forks, own_home, symbols, every, delay)
     assert figures["restarts"] >= 2
+    record("PostgreSQL restarted under a load", every=every, **figures)
 
 
 # --- a full disk ----------------------------------------------------------------------------------
@@ -177,8 +179,10 @@ def test_a_disk_that_fills_up_and_is_emptied(forks: Zygote) -> None:
         until(lambda: _revived(made))
         until(lambda: not _is_running(pid), 60)
         forks.wait(pid)
-        _finish(job)
+        _ask_again(job)
+        assert forks.run(job) == 0, _tail(log)
         assert Counter(made.query(STORED)) == truth(names)
+    record("disk filled up under a load and emptied", symbols=len(names), half_written=0)
 
 
 def _tail(log: Path) -> bytes:
@@ -205,13 +209,7 @@ def _revived(made: House) -> bool:
     return True
 
 
-def _finish(job: dict[str, Any]) -> None:
-    """Ask again for what failed while the disk was full."""
-    import asyncio
-
-    from tickstock.worker.run import Worker
-
+def _ask_again(job: dict[str, Any]) -> None:
+    """Have what failed while the disk was full asked for again."""
     with opened(job) as tick:
-        load = tick.loads.find("job-1")
-        if tick.loads.retry(load):
-            asyncio.run(Worker(tick, policy=policy(job)).drain(load))
+        tick.loads.retry(tick.loads.find("job-1"))

@@ -104,10 +104,7 @@ def test_absent_vwap_and_trades_are_null(database: Database) -> None:
     assert back.trades.tolist() == [-1, 7]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"close": 10.5}, {"vwap": np.nan}, {"vwap": 10.26}, {"trades": -1}, {"trades": 8}],
-)
+@pytest.mark.parametrize("change", [{"close": 10.5}, {"vwap": 10.26}, {"trades": 8}])
 def test_a_changed_bar_keeps_its_predecessor(database: Database, change: dict[str, float]) -> None:
     (one,) = instruments(database, "A")
     write(database, rows(row(one, D1), row(one, D2), row(one, D3)))
@@ -115,6 +112,16 @@ def test_a_changed_bar_keeps_its_predecessor(database: Database, change: dict[st
     kept = query(database, "SELECT at, close, vwap, trades, timeframe FROM tickstock.bar_revisions")
     assert kept == [(datetime(2024, 7, 2, tzinfo=UTC), 10.0, 10.25, 7, "day")]
     same(read(database, [one]).pick(np.array([1])), rows(row(one, D2, **change)))
+
+
+def test_a_bar_without_vwap_or_trades_takes_none_away(database: Database) -> None:
+    """A file brings the same bar as a call, less its vwap."""
+    (one,) = instruments(database, "A")
+    write(database, rows(row(one, D1)))
+    assert write(database, rows(row(one, D1, vwap=np.nan, trades=-1))) == (0, 0)
+    same(read(database, [one]), rows(row(one, D1)))
+    write(database, rows(row(one, D2, vwap=np.nan, trades=-1)))
+    assert write(database, rows(row(one, D2))) == (0, 1)
 
 
 def test_every_change_is_kept_in_order(database: Database) -> None:

@@ -8,6 +8,7 @@ latest holds. Both times are kept with each: the days it speaks about, and when 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -26,7 +27,7 @@ from tickstock.store.queries import load
 from tickstock.universes.plan import Telling
 from tickstock.universes.spells import FOREVER, History, Spell, make_history
 from tickstock.universes.suggest import shown
-from tickstock.universes.value import read_value
+from tickstock.universes.value import LIST_FIELDS, read_value
 
 QUERIES = load("history.sql")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -318,12 +319,22 @@ def containing(
     Of a stored expression the list is what it gave when it was written last.
     """
     params: dict[str, object] = {"environment": environment, "symbol": symbol}
+    rows = conn.execute(QUERIES["containing"], params | {"patterns": _patterns(symbol)})
+    now = [UniverseRef(kind, key) for kind, key in rows]
     if day is None:
-        rows = conn.execute(QUERIES["containing"], params)
-        return [UniverseRef(kind, key) for kind, key, _ in rows]
+        return now
+    params |= {"types": [ref.type for ref in now], "keys": [ref.key for ref in now]}
     params |= {"day": day, "until": _end_of(day)}
     found = conn.execute(QUERIES["containing_then"], params).fetchall()
     return list(_really_containing(conn, symbol, environment, day, found))
+
+
+def _patterns(symbol: str) -> list[str]:
+    """Values that contain one of these may name the symbol."""
+    items: list[object] = [symbol, {"ticker": symbol}, {"symbol": symbol}]
+    lists: list[object] = [[item] for item in items]
+    fields = [{field: found} for field in LIST_FIELDS for found in lists]
+    return [json.dumps(pattern) for pattern in (*lists, *fields)]
 
 
 def _really_containing(

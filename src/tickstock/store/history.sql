@@ -135,31 +135,43 @@ JOIN tickstock.universe_spells AS s ON s.history_id = h.id
 WHERE s.symbol = ANY (%(symbols)s) AND s.ends >= upper(h.days)
 
 -- name: containing
--- The universes whose row names a symbol.
-SELECT type, key, name FROM public.cache_entries
-WHERE tickstock.symbols_of(value) @> ARRAY[%(symbol)s]
-  AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
-  AND environment = %(environment)s
+-- The universes whose row names a symbol: values that contain one of the patterns in which it can
+-- stand there, and lists encoded twice, which have to be read.
+WITH hits AS MATERIALIZED (
+    SELECT c.type, c.key, c.environment, c.value
+    FROM unnest(%(patterns)s::jsonb[]) AS p(pattern), tickstock.rows_with(p.pattern) AS c
+    UNION
+    SELECT type, key, environment, value FROM public.cache_entries
+    WHERE environment = %(environment)s AND jsonb_typeof(value) = 'string'
+      AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
+)
+SELECT type, key FROM hits
+WHERE environment = %(environment)s
+  AND (value @> jsonb_build_array(%(symbol)s::text)
+       OR tickstock.symbols_of(value) @> ARRAY[%(symbol)s])
 ORDER BY type, key
 
 -- name: containing_then
--- The universes that may have named a symbol on a day: rows that have not changed since and name it,
--- rows whose first change after it found it there, and histories that name it. `dated` where
--- a history was told of the universe, so that its statements have to be weighed.
+-- The universes that may have named a symbol on a day: rows whose first change after it found it
+-- there, histories that name it, and those of the rows given, which name it today, that have not
+-- changed since. `dated` where a history was told of the universe: its statements must be weighed.
 WITH changed AS (
     SELECT DISTINCT ON (type, key) type, key, old_value
     FROM tickstock.universe_revisions
     WHERE environment = %(environment)s AND at >= %(until)s
     ORDER BY type, key, id
 ), found AS (
-    SELECT type, key FROM public.cache_entries AS c
-    WHERE tickstock.symbols_of(value) @> ARRAY[%(symbol)s]
-      AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
-      AND environment = %(environment)s AND updated_at < %(until)s
+    SELECT c.type, c.key
+    FROM public.cache_entries AS c
+    JOIN unnest(%(types)s::text[], %(keys)s::text[]) AS u(type, key) USING (type, key)
+    WHERE c.environment = %(environment)s AND c.updated_at < %(until)s
       AND NOT EXISTS (SELECT FROM changed WHERE (changed.type, changed.key) = (c.type, c.key))
     UNION
     SELECT type, key FROM changed
-    WHERE old_value IS NOT NULL AND tickstock.symbols_of(old_value) @> ARRAY[%(symbol)s]
+    WHERE old_value IS NOT NULL
+      AND (old_value @> jsonb_build_array(%(symbol)s::text)
+           OR (jsonb_typeof(old_value) <> 'array' OR jsonb_typeof(old_value -> 0) <> 'string')
+              AND tickstock.symbols_of(old_value) @> ARRAY[%(symbol)s])
     UNION
     SELECT h.type, h.key
     FROM tickstock.universe_spells AS s JOIN tickstock.universe_histories AS h ON h.id = s.history_id

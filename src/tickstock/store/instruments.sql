@@ -89,10 +89,8 @@ FROM unnest(%(ids)s::int[], %(symbols)s::text[], %(listed)s::date[], %(delisted)
 WHERE i.id = n.id
 
 -- name: known_symbols
--- Those of some symbols that are a ticker of an instrument or stand in a universe.
+-- Those of some symbols that are a ticker of an instrument or stand in a universe that is a list.
 SELECT s.symbol FROM unnest(%(symbols)s::text[]) AS s(symbol)
 WHERE EXISTS (SELECT FROM tickstock.tickers AS t WHERE t.symbol = s.symbol)
-   OR EXISTS (SELECT FROM public.cache_entries AS c
-              WHERE tickstock.symbols_of(c.value) @> ARRAY[s.symbol]
-                AND c.type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
-                AND c.environment = %(environment)s)
+   OR EXISTS (SELECT FROM tickstock.rows_with(jsonb_build_array(s.symbol)) AS c
+              WHERE c.environment = %(environment)s)

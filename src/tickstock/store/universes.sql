@@ -182,3 +182,7 @@ FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC
 LIMIT %(limit)s
+
+-- name: count_rows
+-- Let the planner know how many rows there are now; who does not own the table only gets a warning.
+ANALYZE public.cache_entries (type, key, environment, value)

@@ -125,12 +125,9 @@ CREATE TRIGGER universe_facts_history_update AFTER UPDATE ON tickstock.universe_
     EXECUTE FUNCTION tickstock.record_universe_expression();
 
 -- ---------------------------------------------------------------------- from symbol to universes
--- The symbols of a stored value in any shape that is read; none where it is in no such shape. It
--- stands in an index of a table that others write to, so it must never fail, and never give a text
--- that is too long for an index. The cost tells the planner to use that index before any row has
--- been counted.
+-- The symbols of a stored value in any shape that is read; none where it is in no such shape.
 CREATE FUNCTION tickstock.symbols_of(value jsonb) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     items jsonb := value;
     found text[];
@@ -164,8 +161,24 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RETURN '{}';
 END $$;
 
-CREATE INDEX cache_entries_symbols ON public.cache_entries USING gin (tickstock.symbols_of(value))
+-- Over the values as they are, not over symbols_of: half the work at every write, and nothing that
+-- could refuse what another program writes. Lists encoded twice are text to it, and few. The list
+-- of what is still to be sorted in (kB) is short, because every reader goes through it.
+CREATE INDEX cache_entries_values ON public.cache_entries USING gin (value jsonb_path_ops)
+    WITH (gin_pending_list_limit = 1024)
     WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
+CREATE INDEX cache_entries_texts ON public.cache_entries (environment)
+    WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
+      AND jsonb_typeof(value) = 'string';
+
+-- The rows whose value contains a pattern. A function, so that each pattern is planned by itself: for
+-- many at once the planner would read the whole table, not knowing what reading long values costs.
+CREATE FUNCTION tickstock.rows_with(pattern jsonb) RETURNS SETOF public.cache_entries
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM public.cache_entries AS c
+    WHERE c.value @> pattern AND c.type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
+END $$;
 
 -- ---------------------------------------------------------------------- dated membership
 -- What a source says about the members of a universe on the days `days`. Never changed: a correction
