@@ -24,8 +24,8 @@ QUERIES = {
     f" FROM tickstock.coverage AS t {BY_SYMBOL}",
     "holes": f"SELECT i.symbol, timeframe, span::text, cause, detail"
     f" FROM tickstock.holes AS t {BY_SYMBOL}",
-    "loads": "SELECT client_id, title, request::text, (summary - 'digest')::text, state, message, report::text"
-    " FROM tickstock.loads",
+    "loads": "SELECT client_id, title, request::text, (summary - 'digest')::text, state, message,"
+    " report::text FROM tickstock.loads",
     "items": "SELECT symbol, timeframe, span::text, expected, held_before"
     " FROM tickstock.load_items",
     "calls": "SELECT position, kind, timeframe, symbol, span::text, cells, state, held, rows_new,"

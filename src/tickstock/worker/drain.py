@@ -60,13 +60,11 @@ CLASHES = 5
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How hard to try. Times in seconds. `bars` may be in hand, `batch_bars` go into one commit."""
+    """How hard to try. Times in seconds."""
 
     lease: float = 30.0
     concurrency: int = 64
     batch: int = 50
-    bars: int = 300_000
-    batch_bars: int = 100_000
     attempts: int = 5
     backoff: float = 1.0
     longest_backoff: float = 60.0
@@ -109,7 +107,6 @@ class Drain:
     _met: dict[Timeframe, Met] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _uncommitted: int = 0
-    _room: Room | None = None
     _refused: CredentialsRefused | None = None
     _crash: BaseException | None = None
     _outage_told: float = -1.0
@@ -152,7 +149,7 @@ class Drain:
     async def _claim_all(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
         while not (self._stopping.is_set() or committer.done() or self._crash or self._refused):
             most = self.share() if self.share else self.policy.concurrency
-            free = min(most - len(self._tasks), self.room.calls(len(self._tasks) + self._uncommitted))
+            free = most - len(self._tasks)
             if self._uncommitted >= 2 * self.policy.batch:
                 free = 0
             claimed = await self._patiently(self._claim, free) if free > 0 else []
@@ -185,18 +182,10 @@ class Drain:
 
         task.add_done_callback(ended)
 
-    @property
-    def room(self) -> Room:
-        self._room = self._room or Room(self.policy.bars)
-        return self._room
-
     async def _ask(self, lease: Lease, heart: Heartbeat) -> None:
         """Fetch one call, and settle what is not an answer."""
-        room = self.room.expect(lease.cells, lease.call.timeframe)
         try:
             fetched = await self._fetch(lease)
-            self.room.came(room, len(fetched.answer.bars))
-            room = 0
         except CredentialsRefused as error:
             self._refused = error  # every call would meet it: see _wind_up
         except Exception as error:
@@ -205,8 +194,6 @@ class Drain:
         else:
             self._uncommitted += 1
             self._ready.put_nowait(fetched)
-        finally:
-            self.room.leave(room)
 
     async def _fetch(self, lease: Lease) -> Fetched:
         reach("drain.fetch")
@@ -220,8 +207,7 @@ class Drain:
             self._fetching.discard(lease)
         self.count("answers", "bars" if len(answer.bars) else "empty", 1)
         reach("drain.fetched")
-        targets = self._targets_of(lease.call)
-        return Fetched(lease, narrowed(answer, targets), targets)
+        return Fetched(lease, answer, self._targets_of(lease.call))
 
     def _refuse_known(self, call: Call) -> None:
         """Raise NotEntitled for days that the account was refused in calls for other symbols."""
@@ -246,18 +232,11 @@ class Drain:
         """Commit what has arrived, in batches, until the end mark."""
         ended = False
         while not ended:
-            batch, bars = [], 0
-            while not batch or (
-                not self._ready.empty()
-                and len(batch) < self.policy.batch
-                and bars < self.policy.batch_bars
-                and batch[-1] is not None
-            ):
-                batch.append(await self._ready.get())
-                bars += len(batch[-1].answer.bars) if batch[-1] else 0
-            ended = batch[-1] is None
+            batch = [await self._ready.get()]
+            while not self._ready.empty() and len(batch) < self.policy.batch:
+                batch.append(self._ready.get_nowait())
+            ended = None in batch
             await self._commit([f for f in batch if f is not None], heart)
-            self.room.leave(bars)
 
     async def _commit(self, batch: Sequence[Fetched], heart: Heartbeat) -> None:
         if not batch:
