@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +18,7 @@ from tickstock.failpoints import reach
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.store.jobs import Head, Refused
+from tickstock.waiting import within
 
 EXPIRES = 86_400
 ALL = timedelta(seconds=EXPIRES)
@@ -109,8 +109,7 @@ class Mirror:
                 await self._keep_alive()
                 raise
             await asyncio.sleep(self._pace.least)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), wait)
+            await within(wait, self._moved)
 
     async def _look(self) -> float:
         """Write what is due; answers the seconds until the next look."""

@@ -18,6 +18,7 @@ from tickstock.bridge.steady import Complaints, Session, keep_going
 from tickstock.bridge.stream import Stream
 from tickstock.service import TickStock
 from tickstock.store.listen import LOAD, UNIVERSE, notifications
+from tickstock.waiting import end
 
 log = structlog.get_logger("tickstock.bridge")
 GRACE_SECONDS = 5.0
@@ -63,10 +64,11 @@ class Bridge:
         try:
             await self._until_stopped([*ears, *rest])
         finally:
-            await _end(ears)
+            await end(ears)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._inbox.emptied(), GRACE_SECONDS)
-            await _end(rest)
+                async with asyncio.timeout(GRACE_SECONDS):
+                    await self._inbox.emptied()
+            await end(rest)
             if len(self._inbox):
                 log.error("messages were heard and are lost", messages=len(self._inbox))
 
@@ -90,9 +92,3 @@ class Bridge:
                 self._mirror.nudge()
             if channel != LOAD:
                 self._news.add(payload)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

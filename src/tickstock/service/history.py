@@ -118,8 +118,11 @@ class Histories:
         """The universes of all types that hold a symbol, now or on a day. Raises BadSymbol."""
         written, _ = read_symbol(symbol)
         with self._database.transaction() as conn:
-            meant = instruments.spelled(conn, [written], self._environment).get(written, written)
-            return store.containing(conn, meant, self._environment, as_of)
+            found = store.containing(conn, written, self._environment, as_of)
+            if found:
+                return found
+            meant = instruments.spelled(conn, [written], self._environment).get(written)
+            return store.containing(conn, meant, self._environment, as_of) if meant else []
 
     def diff(self, first: str, second: str) -> Difference:
         """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`)."""

@@ -136,19 +136,22 @@ WHERE s.symbol = ANY (%(symbols)s) AND s.ends >= upper(h.days)
 
 -- name: containing
 -- The universes whose row names a symbol: values that contain one of the patterns in which it can
--- stand there, and lists encoded twice, which have to be read.
-WITH hits AS MATERIALIZED (
-    SELECT c.type, c.key, c.environment, c.value
-    FROM unnest(%(patterns)s::jsonb[]) AS p(pattern), tickstock.rows_with(p.pattern) AS c
-    UNION
-    SELECT type, key, environment, value FROM public.cache_entries
-    WHERE environment = %(environment)s AND jsonb_typeof(value) = 'string'
-      AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
-)
-SELECT type, key FROM hits
-WHERE environment = %(environment)s
-  AND (value @> jsonb_build_array(%(symbol)s::text)
-       OR tickstock.symbols_of(value) @> ARRAY[%(symbol)s])
+-- stand there, and lists encoded twice, which have to be read. Patterns of objects are tried only
+-- where there is a row that is no list.
+SELECT c.type, c.key
+FROM (
+    SELECT pattern FROM unnest(%(patterns)s::jsonb[]) AS p(pattern)
+    WHERE jsonb_typeof(pattern) = 'array' OR (SELECT tickstock.has_no_lists(%(environment)s))
+) AS p, tickstock.rows_with(p.pattern) AS c
+WHERE c.environment = %(environment)s
+  AND (c.value @> jsonb_build_array(%(symbol)s::text)
+       OR tickstock.symbols_of(c.value) @> ARRAY[%(symbol)s])
+UNION
+SELECT type, key FROM public.cache_entries
+WHERE environment = %(environment)s AND jsonb_typeof(value) = 'string'
+  AND jsonb_typeof(value) <> 'array'
+  AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
+  AND tickstock.symbols_of(value) @> ARRAY[%(symbol)s]
 ORDER BY type, key
 
 -- name: containing_then

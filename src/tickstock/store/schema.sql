@@ -253,19 +253,28 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END $$;
 
 -- Over the values as they are, not over symbols_of: half the work at every write, and nothing that
--- could refuse what another program writes. Lists encoded twice are text to it, and few. The list
--- of what is still to be sorted in (kB) is short, because every reader goes through it.
+-- could refuse what another program writes. Lists encoded twice are text to it, and few; with the
+-- other values that are no plain list they are found by a small index.
 CREATE INDEX cache_entries_values ON public.cache_entries USING gin (value jsonb_path_ops)
-    WITH (gin_pending_list_limit = 1024)
     WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
-CREATE INDEX cache_entries_texts ON public.cache_entries (environment)
+CREATE INDEX cache_entries_no_lists ON public.cache_entries (environment, jsonb_typeof(value))
     WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
-      AND jsonb_typeof(value) = 'string';
+      AND jsonb_typeof(value) <> 'array';
 
--- The rows whose value contains a pattern. A function, so that each pattern is planned by itself: for
--- many at once the planner would read the whole table, not knowing what reading long values costs.
+-- Whether there are rows that are no plain list. Costs as in rows_with, which follows.
+CREATE FUNCTION tickstock.has_no_lists(environment text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET random_page_cost = 0.1 AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM public.cache_entries AS c
+                   WHERE c.environment = $1 AND jsonb_typeof(c.value) <> 'array'
+                     AND c.type IN ('stock_universe', 'etf_universe', 'stock_etf_combo'));
+END $$;
+
+-- The rows whose value contains a pattern. A function, so that each pattern is planned by itself, and
+-- with its own idea of costs: the planner does not know what reading long values takes, and after
+-- many writes it shies at the list of what is still to be sorted into the index.
 CREATE FUNCTION tickstock.rows_with(pattern jsonb) RETURNS SETOF public.cache_entries
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET random_page_cost = 0.1 AS $$
 BEGIN
     RETURN QUERY SELECT * FROM public.cache_entries AS c
     WHERE c.value @> pattern AND c.type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');

@@ -35,6 +35,7 @@ from tickstock.vendors.recorded_actions import read_actions
 from tickstock.vendors.recorded_listings import RecordedListings
 from tickstock.vendors.reference import ConstituentRecord, TickerRecord
 from tickstock.vendors.wire import BASE_BARS, Envelope
+from tickstock.waiting import within
 
 _GZIP = 16 + zlib.MAX_WBITS
 _JSON = {"Content-Type": "application/json"}
@@ -149,7 +150,7 @@ class ReplayVendor:
         at = time.monotonic()
         seen = Seen(request.method, path, query, at, bool(bearer), exposed, agent, status)
         self.requests.append(seen)
-        if self._delay and await self._stopped_within(self._delay):
+        if self._delay and await within(self._delay, self._stopping):
             sending = replace(sending, manner=Manner.RESET)
         return await self._send(request, sending)
 
@@ -220,16 +221,8 @@ class ReplayVendor:
             return
         for i in range(len(sending.body)):
             await response.write(sending.body[i : i + 1])
-            if await self._stopped_within(sending.pause):
+            if await within(sending.pause, self._stopping):
                 return
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        """Wait, but not beyond the end of the server; true if it ended."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
 
 def _changed(page: Envelope | ActionPage, fault: Fault, here: str) -> Envelope | ActionPage:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from tickstock.service import TickStock
 from tickstock.service.access import Access
+from tickstock.waiting import end
 from tickstock.web import answers
 from tickstock.web.door import Door
 from tickstock.web.live import Live
@@ -61,9 +62,7 @@ def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[
             yield
         finally:
             live.close()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end([task])
 
     return lifespan
 

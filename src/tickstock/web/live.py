@@ -7,13 +7,13 @@ events. A nudge carries no data: the database is the only memory.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 import psycopg
 import structlog
 
 from tickstock.store.listen import LOAD, UNIVERSE, notifications
+from tickstock.waiting import within
 
 log = structlog.get_logger("tickstock.web")
 EVENTS = {UNIVERSE: "universes", LOAD: "loads"}
@@ -86,8 +86,7 @@ class Page:
 
     async def next(self) -> list[str]:
         """What has happened, after some time also nothing."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE)
+        await within(KEEP_ALIVE, self._changed)
         self._changed.clear()
         events, self._pending = sorted(self._pending), set()
         return events

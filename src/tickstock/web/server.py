@@ -16,6 +16,7 @@ import uvicorn
 from tickstock.errors import BadSetting
 from tickstock.service import TickStock
 from tickstock.service.access import Access
+from tickstock.waiting import within
 from tickstock.web.app import make_app
 from tickstock.web.site import Site
 
@@ -116,8 +117,7 @@ class Serving:
                 log.exception("%s ended by an error", type(part).__name__)
             finally:
                 self._running.discard(part)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), PAUSE)
+            await within(PAUSE, self._stopping)
 
     def _config(self, app: object) -> uvicorn.Config:
         # `access_log=False` alone still logs through our root handler, tokens of links included.

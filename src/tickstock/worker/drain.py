@@ -7,7 +7,6 @@ runs, further answers pile up and make the next batch.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import uuid
 from collections.abc import Callable, Sequence
@@ -38,6 +37,7 @@ from tickstock.store import bars, coverage, ledger
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
+from tickstock.waiting import within
 from tickstock.worker.commit import Committed, Fetched, commit
 from tickstock.worker.heartbeat import Heartbeat
 
@@ -219,6 +219,8 @@ class Drain:
 
     def _told(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
+        if isinstance(error, DatabaseUnavailable):
+            self._tell_outage(error)
         if isinstance(error, TickStockError):
             return error
         log.error("unforeseen error", call=str(lease.call), exc_info=error)
@@ -269,8 +271,7 @@ class Drain:
 
     async def _nap(self, longest: float) -> None:
         """Until something changed here, or `longest` seconds."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), longest)
+        await within(longest, self._changed)
         self._changed.clear()
 
     async def _wind_up(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
@@ -332,7 +333,8 @@ class Drain:
         parts. Answers what has failed."""
         free = isinstance(error, NO_ATTEMPT)
         again = isinstance(error, AGAIN) and (free or lease.attempt < self.policy.attempts)
-        log.warning("call not answered", call=str(lease.call), error=str(error), final=not again)
+        if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
+            log.warning("call not answered", call=str(lease.call), error=str(error), final=not again)
         if isinstance(error, NotEntitled):
             return self._refused_parts(connection, lease, error)
         if not again:

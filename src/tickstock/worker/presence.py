@@ -6,7 +6,6 @@ For people and for metrics; nothing is decided by it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import threading
@@ -19,6 +18,7 @@ import tickstock
 from tickstock.errors import TickStockError
 from tickstock.store import workers
 from tickstock.store.database import Database
+from tickstock.waiting import within
 
 log = structlog.get_logger("tickstock.worker")
 BEAT_SECONDS = 10.0
@@ -63,8 +63,7 @@ class Presence:
         """Beat until told to stop, then take leave."""
         while not stopping.is_set():
             await self._do(self._beat)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), BEAT_SECONDS)
+            await within(BEAT_SECONDS, stopping)
 
     async def leave(self) -> None:
         """The process ends in good order: nobody need wonder where it is."""

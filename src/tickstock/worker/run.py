@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from tickstock.store.listen import LOAD, notifications
 from tickstock.vendors import BarSource, Gate
 from tickstock.vendors.actions import ActionSource
 from tickstock.vendors.open import S3Account, open_source
+from tickstock.waiting import within
 from tickstock.worker.actions import Asking
 from tickstock.worker.crew import Crew
 from tickstock.worker.drain import Drain, Policy
@@ -147,7 +147,7 @@ class Worker:
         done, _ = await asyncio.wait({*parts, stop}, return_when=asyncio.FIRST_COMPLETED)
         self.stop()
         for part in parts:
-            part.cancel()
+            part.cancel()  # once: what a part does at its end must not be cut short
         await asyncio.gather(*parts, stop, return_exceptions=True)
         await self._presence.leave()
         for task in done - {stop}:
@@ -271,8 +271,7 @@ class Worker:
                 for load_id in turn.hand_back:
                     if drain := self._drains.get(load_id):
                         drain.stop()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudged.wait(), RESCUE_SECONDS)
+                await within(RESCUE_SECONDS, self._nudged)
         finally:
             await asyncio.gather(*tasks)
 
@@ -330,8 +329,7 @@ class Worker:
             log.info("queue cleaned", jobs=count)
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+        await within(seconds, self._stopping)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 
 from tickstock.errors import TickStockError
 from tickstock.service import TickStock
+from tickstock.waiting import within
 
 log = structlog.get_logger("tickstock.worker")
 LOOK_SECONDS = 5.0
@@ -30,5 +30,4 @@ class Scheduler:
                 log.warning("schedules not performed", error=str(e))
             except Exception:
                 log.exception("schedules not performed")  # the worker goes on
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+            await within(LOOK_SECONDS, stopping)
