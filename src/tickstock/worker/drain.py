@@ -334,7 +334,9 @@ class Drain:
         free = isinstance(error, NO_ATTEMPT)
         again = isinstance(error, AGAIN) and (free or lease.attempt < self.policy.attempts)
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
-            log.warning("call not answered", call=str(lease.call), error=str(error), final=not again)
+            log.warning(
+                "call not answered", call=str(lease.call), error=str(error), final=not again
+            )
         if isinstance(error, NotEntitled):
             return self._refused_parts(connection, lease, error)
         if not again:
