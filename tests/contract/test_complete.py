@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from tickstock.errors import BadInput
 from tickstock.model import CallKind, HoleCause, LoadState, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments
 
 DAY, HOUR, MINUTE = Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE
 LISTING = tuple(f"S{n:03}" for n in range(40))
@@ -188,8 +190,11 @@ def test_only_the_listed_life_is_expected(database: Database, tmp_path: Path) ->
     here = rig(
         database, tmp_path, vendor={"folder": write_folder(tmp_path / "v", bars.rows(lived))}
     )
-    asked = {"symbols": ["GONE", "NEW", "OLD"], "first": year.start, "last": year.last}
-    here.plan(**asked)  # makes the instruments
+    asked: dict[str, Any] = {
+        "symbols": ["GONE", "NEW", "OLD"], "first": year.start, "last": year.last,
+    }  # fmt: skip
+    with database.transaction() as connection:
+        ensure_instruments(connection, asked["symbols"])
     sql(database, "UPDATE tickstock.instruments SET listed = %s WHERE symbol = 'NEW'", listed)
     update = "UPDATE tickstock.instruments SET delisted = %s, listed = %s WHERE symbol = 'GONE'"
     sql(database, update, delisted, date(1990, 1, 2))

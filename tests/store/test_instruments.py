@@ -6,8 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+from tests.kit import span
 from tickstock.store.database import Database
-from tickstock.store.instruments import ensure_instruments, find_instruments, with_lifetimes
+from tickstock.store.instruments import (
+    ensure_instruments,
+    find_instruments,
+    foresee_instruments,
+    with_lifetimes,
+)
 
 
 def count(database: Database) -> int:
@@ -31,6 +37,21 @@ def test_case_matters(database: Database) -> None:
         found = ensure_instruments(conn, ["KIMpL", "KIMPL"])
         assert found["KIMpL"].id != found["KIMPL"].id
         assert find_instruments(conn, ["kimpl"]) == {}
+
+
+def test_an_instrument_foreseen_is_not_made(database: Database) -> None:
+    with database.transaction() as conn:
+        old = ensure_instruments(conn, ["OLD"])["OLD"]
+        conn.execute("UPDATE tickstock.tickers SET valid = '(,2020-01-02)'")
+    days = span("2021-01-04", "2021-02-01")
+    with database.transaction() as conn:
+        found = foresee_instruments(conn, ["OLD", "NEW"], days)
+    assert count(database) == 1
+    with database.transaction() as conn:
+        assert [found[s].id for s in ("NEW", "OLD")] == [-1, -2]
+        made = ensure_instruments(conn, ["OLD", "NEW"], days)
+        assert {s: i.listed for s, i in found.items()} == {s: i.listed for s, i in made.items()}
+        assert made["OLD"].id != old.id
 
 
 def test_racing_creators_make_one_of_each(database: Database) -> None:

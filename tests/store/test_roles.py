@@ -130,6 +130,7 @@ def test_the_reader_reads_bars_and_writes_nothing(
         assert tick.holdings.coverage(["AAA", "CCC"], Timeframe.DAY).unknown == ("CCC",)
         assert tick.loads.newest()
         assert tick.universes.list()
+        assert tick.loads.plan(tick.loads.request(symbols=["AAA", "NEW"], duration="5d")).calls
         with database.transaction() as connection:
             for view in ("ohlcv_daily", "ohlcv_weekly", "ohlcv_1min"):
                 connection.execute(f"SELECT count(*) FROM public.{view}")

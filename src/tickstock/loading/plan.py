@@ -112,10 +112,7 @@ def digest_of(
             [p.call.kind, p.call.timeframe, p.call.symbol, _span(p.call.span), p.cells]
             for p in calls
         ],
-        "items": [
-            [i.instrument_id, i.symbol, i.timeframe, _span(i.span), i.expected, i.held]
-            for i in items
-        ],
+        "items": [[i.symbol, i.timeframe, _span(i.span), i.expected, i.held] for i in items],
         "state": [
             [_hash(g.held.packed.tobytes()), _hash(g.missing.packed.tobytes())] for g in grids
         ],

@@ -184,12 +184,12 @@ class Loads:
         return replace(request, symbols=found.symbols, revision=found.revision)
 
     def plan(self, request: LoadRequest) -> Plan:
-        """The cheapest calls for what is missing; nothing is written but new instruments."""
+        """The cheapest calls for what is missing. Nothing is written, so a reader may plan too."""
         with self._database.transaction() as connection:
             return self._plan(connection, request)
 
     def _plan(self, connection: Connection, request: LoadRequest) -> Plan:
-        found = instruments.ensure_instruments(connection, request.symbols, request.span)
+        found = instruments.foresee_instruments(connection, request.symbols, request.span)
         # Two tickers of one instrument (before and after a rename) are asked for once.
         chosen: dict[int, Instrument] = {}
         spells: dict[int, tuple[Span, ...]] = {}
@@ -263,6 +263,7 @@ class Loads:
         with self._database.transaction() as connection:
             if digest is not None:
                 self._refuse_stale(connection, plan.request, digest)
+            plan = _with_instruments(connection, plan)
             load_id, new = ledger.submit(
                 connection,
                 plan,
@@ -461,6 +462,19 @@ FROM_CSV = "csv:"
 OPEN_STATES = (CallState.WAITING, CallState.LEASED)
 
 
+def _with_instruments(connection: Connection, plan: Plan) -> Plan:
+    """The plan with instruments made for the symbols that had none when it was made."""
+    fresh = sorted({item.symbol for item in plan.items if item.instrument_id < 0})
+    if not fresh:
+        return plan
+    found = instruments.ensure_instruments(connection, fresh, plan.request.span)
+    items = (
+        replace(item, instrument_id=found[item.symbol].id) if item.instrument_id < 0 else item
+        for item in plan.items
+    )
+    return replace(plan, items=tuple(items))
+
+
 def _percent(load: Load, held: int) -> int:
     """Sessions held of sessions expected; 100 is kept for a load that completed."""
     if load.state is LoadState.COMPLETED:
@@ -483,6 +497,28 @@ def summary_of(plan: Plan) -> dict[str, Any]:
         "seconds": round(plan.seconds, 1),
         "exact": plan.exact,
         "digest": plan.digest,
+    }
+
+
+def plan_as_dict(plan: Plan) -> dict[str, Any]:
+    """A plan for `--json` and the API; days are both included."""
+    return {
+        "request": request_as_dict(plan.request),
+        "summary": summary_of(plan),
+        "calls": [
+            {
+                "kind": p.call.kind,
+                "timeframe": p.call.timeframe,
+                "symbol": p.call.symbol,
+                "from": p.call.span.start.isoformat(),
+                "to": p.call.span.last.isoformat(),
+                "cells": p.cells,
+            }
+            for p in plan.calls
+        ],
+        "skips": [
+            {"timeframe": s.timeframe, "cause": s.cause, "cells": s.cells} for s in plan.skips
+        ],
     }
 
 

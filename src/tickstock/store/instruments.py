@@ -59,6 +59,19 @@ def ensure_instruments(
     return found
 
 
+def foresee_instruments(
+    connection: Connection, symbols: Sequence[str], span: Span | None = None
+) -> dict[str, Instrument]:
+    """As `ensure_instruments`, but nothing is written: an instrument still to be made has an id
+    below zero."""
+    found = find_instruments(connection, symbols, span)
+    unknown = sorted(set(symbols) - set(found))
+    if unknown:
+        given_up = dict(connection.execute(QUERIES["given_up"], {"symbols": unknown}).fetchall())
+        found |= {s: Instrument(-n, s, given_up.get(s)) for n, s in enumerate(unknown, start=1)}
+    return found
+
+
 def with_lifetimes(connection: Connection, instruments: Sequence[Instrument]) -> list[Instrument]:
     """The same instruments with the lives and dated tickers that the database knows."""
     ids = [i.id for i in instruments]

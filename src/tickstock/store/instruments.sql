@@ -41,6 +41,11 @@ WITH fresh AS (
 INSERT INTO tickstock.tickers (instrument_id, symbol, valid)
 SELECT id, symbol, daterange(listed, NULL) FROM fresh
 
+-- name: given_up
+-- Since when tickers that other instruments had are free.
+SELECT symbol, max(upper(valid)) FROM tickstock.tickers
+WHERE symbol = ANY (%(symbols)s) GROUP BY symbol
+
 -- name: lock_creation
 -- Held until the transaction ends.
 SELECT pg_advisory_xact_lock(1768845156, 1)
