@@ -21,7 +21,7 @@ from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Answer, BarTable, Call, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.spans import ONE_DAY, Span, day_of
 from tickstock.store.bars import TABLES
 from tickstock.store.database import Database

@@ -19,7 +19,7 @@ from tickstock.config import read_settings
 from tickstock.crosscheck import Doubt
 from tickstock.model import LoadState, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now

@@ -17,7 +17,7 @@ from tickstock.bridge.steady import Complaints
 from tickstock.bridge.stream import message_of
 from tickstock.model import Call, CallKind, LoadState, Timeframe
 from tickstock.service.jobs import JobDetail
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store.jobs import Head, Refused, SymbolsSoFar
 from tickstock.store.ledger import CallError, Load

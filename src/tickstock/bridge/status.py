@@ -8,7 +8,7 @@ from typing import Any
 
 from tickstock.model import LoadState
 from tickstock.service.jobs import JobDetail
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.store.jobs import Refused
 from tickstock.store.ledger import CallError
 

@@ -14,7 +14,7 @@ from typing import Any
 from tickstock.errors import Transient
 from tickstock.model import LoadState
 from tickstock.service import TickStock
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tickstock.service.loads import Loads, Progress
+from tickstock.service.loads import Loads
+from tickstock.service.progress import Progress
 from tickstock.store import jobs, ledger
 from tickstock.store.database import Database
 from tickstock.store.jobs import Head, Refused, SymbolsSoFar

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import zip_longest
 from typing import Any
@@ -26,47 +26,20 @@ from tickstock.loading.request import (
     padded,
     parse_timeframes,
 )
-from tickstock.model import Call, CallState, Instrument, LoadState, Timeframe
+from tickstock.model import CallState, Instrument, LoadState, Timeframe
 from tickstock.service.actions import Actions, outcome_as_dict, with_actions
 from tickstock.service.limits import vendor_limits
+from tickstock.service.progress import Progress, make_progress
 from tickstock.service.universes import Resolved, Universes
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span, union
 from tickstock.store import actions, coverage, instruments, ledger
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
-from tickstock.store.ledger import CallError, Holder, ItemRow, Load, Tally
+from tickstock.store.ledger import ItemRow, Load
 from tickstock.vendors import Limits
 
 Connection = psycopg.Connection[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a load is: a query over its calls, asked when somebody looks.
-
-    `held` of `expected` sessions; `calls` of `calls_planned` at an end; `percent` is 100 only for
-    a load that completed. `seconds_left` is None when nothing is known about the pace yet.
-    `holders` are those who have calls of it in hand.
-    """
-
-    load: Load
-    expected: int
-    held: int
-    calls_planned: int
-    calls: int
-    calls_failed: int
-    rows_new: int
-    rows_changed: int
-    percent: int
-    seconds_left: float | None
-    current: Call | None
-    errors: tuple[CallError, ...]
-    holders: tuple[Holder, ...] = ()
-
-    @property
-    def paused(self) -> bool:
-        return self.load.paused_at is not None
 
 
 class Loads:
@@ -380,7 +353,7 @@ class Loads:
         with self._database.transaction() as connection:
             loads = ledger.newest(connection, most, state, text, before)
             counts = ledger.tallies(connection, [x.id for x in loads])
-        return [self._progress(x, counts[x.id], None, ()) for x in loads]
+        return [make_progress(x, counts[x.id], None, (), now=self._clock()) for x in loads]
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
         """Progress of those of the loads that exist, oldest first."""
@@ -398,7 +371,10 @@ class Loads:
                 if any(t.state is CallState.FAILED for t in counts[x.id])
             }
         return [
-            self._progress(x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ())) for x in loads
+            make_progress(
+                x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ()), now=self._clock()
+            )
+            for x in loads
         ]
 
     def progress(self, load_id: uuid.UUID) -> Progress:
@@ -408,58 +384,11 @@ class Loads:
             current = None if load.state.finished else ledger.current(connection, load_id)
             errors = ledger.errors(connection, load_id)
             holders = ledger.holders(connection, [load_id]).get(load_id, ())
-        return self._progress(load, counts, current, errors, holders)
-
-    def _progress(
-        self,
-        load: Load,
-        counts: Iterable[Tally],
-        current: Call | None,
-        errors: Sequence[CallError],
-        holders: tuple[Holder, ...] = (),
-    ) -> Progress:
-        by_state = {t.state: t for t in counts}
-        done, failed = by_state.get(CallState.DONE), by_state.get(CallState.FAILED)
-        ended = sum(t.calls for s, t in by_state.items() if s not in OPEN_STATES)
-        # More than were planned, where answers were cut off or refused in part.
-        all_calls = max(int(load.summary["calls"]), sum(t.calls for t in by_state.values()))
-        before = 0 if load.request.get("refresh") else int(load.summary["held"])
-        held = min(before + (done.held if done else 0), int(load.summary["expected"]))
-        if load.report is not None:
-            held = int(load.report["held"])
-        return Progress(
-            load=load,
-            expected=int(load.summary["expected"]),
-            held=held,
-            calls_planned=all_calls,
-            calls=ended,
-            calls_failed=failed.calls if failed else 0,
-            rows_new=done.rows_new if done else 0,
-            rows_changed=done.rows_changed if done else 0,
-            percent=_percent(load, held),
-            seconds_left=self._seconds_left(
-                load, sum(t.lately for t in by_state.values()), all_calls, ended
-            ),
-            current=current,
-            errors=tuple(errors),
-            holders=holders,
-        )
-
-    def _seconds_left(self, load: Load, lately: int, calls: int, ended: int) -> float | None:
-        """By the pace since somebody last began to work on it; before, by the plan's."""
-        if load.state.finished:
-            return 0.0
-        if load.paused_at is not None:
-            return None
-        left = calls - ended
-        if load.active_since is None or not lately:
-            return float(load.summary["seconds"]) * left / max(calls, 1) or None
-        return left * (self._clock() - load.active_since).total_seconds() / lately
+        return make_progress(load, counts, current, errors, holders, now=self._clock())
 
 
 FROM_CSV = "csv:"
 """How a request names a file in place of a universe."""
-OPEN_STATES = (CallState.WAITING, CallState.LEASED)
 
 
 def _with_instruments(connection: Connection, plan: Plan) -> Plan:
@@ -473,14 +402,6 @@ def _with_instruments(connection: Connection, plan: Plan) -> Plan:
         for item in plan.items
     )
     return replace(plan, items=tuple(items))
-
-
-def _percent(load: Load, held: int) -> int:
-    """Sessions held of sessions expected; 100 is kept for a load that completed."""
-    if load.state is LoadState.COMPLETED:
-        return 100
-    expected = int(load.summary["expected"])
-    return min(99, 100 * held // expected) if expected else 0
 
 
 def summary_of(plan: Plan) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from tickstock.errors import BadInput
 from tickstock.loading.request import LoadRequest, duration_span, years_to_duration
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.web.historical import MAINTENANCE, README
 from tickstock.web.visit import Visit
 
