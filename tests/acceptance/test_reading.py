@@ -138,7 +138,7 @@ def test_frames_from_python(shell: Shell) -> None:
 
 # --- export ---------------------------------------------------------------------------------
 def exported(shell: Shell, folder: Path, *more: str) -> dict[str, object]:
-    shell("export", "{AAPL, MSFT}", "--to", str(folder), *more)
+    shell("export", "{AAPL, MSFT}", str(folder), *more)
     found: dict[str, object] = json.loads((folder / "manifest.json").read_text())
     return found
 
@@ -157,7 +157,7 @@ def test_an_exported_folder_says_what_it_holds(shell: Shell, tmp_path: Path) -> 
     one = data.filter(pl.col("symbol") == "AAPL", pl.col("year") == 2005).collect()
     assert one["date"][0] == day("2005-01-03")
     assert one.height == 252
-    assert "equal to the manifest" in shell("verify", "--manifest", str(folder))
+    assert "equal to the manifest" in shell("verify", "--folder", str(folder))
 
 
 def test_the_same_again_gives_the_same(shell: Shell, tmp_path: Path) -> None:
@@ -170,13 +170,13 @@ def test_the_same_again_gives_the_same(shell: Shell, tmp_path: Path) -> None:
 def test_derived_bars_are_each_in_one_file(shell: Shell, tmp_path: Path, timeframe: str) -> None:
     folder = tmp_path / "set"
     exported(
-        shell, folder, "--timeframe", timeframe, "--from", "2001-12-20", "--until", "2004-01-06"
+        shell, folder, "--timeframe", timeframe, "--from", "2001-12-20", "--to", "2004-01-06"
     )
     got = pl.read_parquet(folder / "**/*.parquet").filter(pl.col("symbol") == "AAPL")
     whole = shell("bars", "{AAPL}", "--timeframe", timeframe, "--from", "2001-12-20",
                   "--to", "2004-01-06", "--format", "csv")  # fmt: skip
     assert got.sort("date")["close"].to_list() == closes(whole)
-    shell("verify", "--manifest", str(folder), "--against-database")
+    shell("verify", "--folder", str(folder), "--against-database")
 
 
 def test_what_differs_is_told(shell: Shell, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_what_differs_is_told(shell: Shell, tmp_path: Path) -> None:
     pl.read_parquet(again).write_parquet(again)
     (folder / "timeframe=day/year=2003/bars.parquet").write_bytes(b"PAR1 no more")
     (folder / "timeframe=day/year=2003/more.parquet").write_bytes(b"")
-    told = shell("verify", "--manifest", str(folder), code=1).splitlines()
+    told = shell("verify", "--folder", str(folder), code=1).splitlines()
     assert [line.partition("timeframe=day/year=")[2] for line in told[:5]] == [
         "2000/bars.parquet is missing",
         "2001/bars.parquet holds other bars: 496 now, 496 in the manifest",
@@ -203,7 +203,7 @@ def test_what_differs_is_told(shell: Shell, tmp_path: Path) -> None:
 def test_another_database_that_differs_is_told(shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     exported(shell, folder)
-    both = ("verify", "--manifest", str(folder), "--against-database")
+    both = ("verify", "--folder", str(folder), "--against-database")
     assert "and to the bars stored here" in shell(*both)
     shell.query("UPDATE tickstock.bars_day SET close = close + 1 WHERE at = '2004-07-01'")
     told = shell(*both, "--json", code=1)
@@ -213,9 +213,9 @@ def test_another_database_that_differs_is_told(shell: Shell, tmp_path: Path) -> 
 
 def test_a_folder_that_is_not_ours_is_left_alone(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
-    shell("export", "{AAPL}", "--to", str(tmp_path), code=2)
+    shell("export", "{AAPL}", str(tmp_path), code=2)
     assert [f.name for f in tmp_path.iterdir()] == ["thesis.txt"]
-    shell("verify", "--manifest", str(tmp_path), code=2)
+    shell("verify", "--folder", str(tmp_path), code=2)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(shell: Shell, tmp_path: Path) -
 )
 def test_a_manifest_that_is_none(shell: Shell, tmp_path: Path, manifest: str) -> None:
     (tmp_path / "manifest.json").write_text(manifest)
-    shell("verify", "--manifest", str(tmp_path), code=2)
+    shell("verify", "--folder", str(tmp_path), code=2)
 
 
 def test_a_manifest_cannot_lead_out_of_its_folder(shell: Shell, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(shell: Shell, tmp_path: Path) 
     made = exported(shell, folder)
     made["files"][0]["path"] = "../../etc/passwd"  # type: ignore[index]
     (folder / "manifest.json").write_text(json.dumps(made))
-    assert "leads out of the folder" in shell("verify", "--manifest", str(folder), code=1)
+    assert "leads out of the folder" in shell("verify", "--folder", str(folder), code=1)
 
 
 def test_without_the_extra_the_way_to_it_is_told(
@@ -240,7 +240,7 @@ def test_without_the_extra_the_way_to_it_is_told(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert run(["export", "{AAPL}", "--to", str(tmp_path / "x"), "--home", str(shell.home)]) == 2
+    assert run(["export", "{AAPL}", str(tmp_path / "x"), "--home", str(shell.home)]) == 2
     assert "pip install 'tickstock[frames]'" in shell.capture.readouterr().err
     assert not (tmp_path / "x").exists()
     assert issubclass(BadDates, BadInput)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, moment
+from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, Last, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 
@@ -17,20 +16,20 @@ SHOWN = 200
 
 def export(
     universe: str,
+    folder: Annotated[Path, Parameter(help="A new folder, or an empty one.")],
     *,
-    to_: Annotated[Path, Parameter(name="--to", help="A new folder, or an empty one.")],
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
     from_: First = None,
-    until: Annotated[date | None, Parameter(help="Last session, included.")] = None,
+    to_: Last = None,
     adjust: AdjustBy = "splits",
     as_of: AsOf = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Write bars as Parquet files with a manifest: `tickstock export '{AAPL}' --to FOLDER`.
+    """Write bars as Parquet files with a manifest: `tickstock export '{AAPL}' FOLDER`.
 
     For polars, DuckDB and Spark: `SELECT * FROM 'FOLDER/**/*.parquet'`. Check it anywhere with
-    `tickstock verify --manifest FOLDER`.
+    `tickstock verify --folder FOLDER`.
     """
     from tickstock.actions import Adjust
     from tickstock.model import Timeframe
@@ -38,9 +37,9 @@ def export(
 
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
-        span = tick.loads.span(for_, from_, until) if for_ or from_ or until else None
+        span = tick.loads.span(for_, from_, to_) if for_ or from_ or to_ else None
         made = tick.exports.write(
-            to_, universe, symbols, Timeframe(timeframe), span,
+            folder, universe, symbols, Timeframe(timeframe), span,
             adjust=Adjust(adjust), as_of=moment(as_of),
         )  # fmt: skip
     if common.json:
@@ -49,7 +48,7 @@ def export(
     size = sum(f.bytes for f in made.files) / 1e6
     console().print(
         f"{made.bars:,} bars of {len(made.symbols):,} symbols in {len(made.files)} files "
-        f"({size:,.1f} MB), described in {to_ / MANIFEST}",
+        f"({size:,.1f} MB), described in {folder / MANIFEST}",
         markup=False,
     )
     return 0

@@ -17,11 +17,11 @@ SHOWN = 50
 def verify(
     universe: str = "",
     *,
-    manifest: Annotated[
+    folder: Annotated[
         Path | None, Parameter(help="A folder that `tickstock export` wrote, to check instead.")
     ] = None,
     against_database: Annotated[
-        bool, Parameter(negative="", help="With --manifest: compare with the bars stored here too.")
+        bool, Parameter(negative="", help="With --folder: compare with the bars stored here too.")
     ] = False,
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
     common: Common = Common(),  # noqa: B008 -- frozen
@@ -33,11 +33,11 @@ def verify(
     """
     from tickstock.errors import BadInput
 
-    if bool(universe) == (manifest is not None):
-        got = "Both a universe and --manifest were given." if universe else "Nothing was named."
-        raise BadInput(got, "Give a universe, say '{AAPL}', or --manifest FOLDER.")
-    if manifest is not None:
-        return _verify_folder(manifest, common, against_database=against_database)
+    if bool(universe) == (folder is not None):
+        got = "Both a universe and --folder were given." if universe else "Nothing was named."
+        raise BadInput(got, "Give a universe, say '{AAPL}', or --folder FOLDER.")
+    if folder is not None:
+        return _verify_folder(folder, common, against_database=against_database)
     from tickstock.model import Timeframe
 
     with open_tick(common) as tick:
@@ -60,8 +60,10 @@ def _show(found: Any) -> None:
     for rest in (found.damages, found.findings):
         if len(rest) > SHOWN:
             out.print(f"and {len(rest) - SHOWN} more; --json has them all")
-    if found.unknown:
-        out.print(f"never loaded: {', '.join(found.unknown[:8])}", markup=False)
+    if lacking := found.without_bars:
+        more = f" and {len(lacking) - 8} more" if len(lacking) > 8 else ""
+        out.print(f"no bars stored of {', '.join(lacking[:8])}{more}", markup=False)
+        out.print("    (of the instruments that have these tickers today)")
     state = f"{len(found.damages)} damages" if found.damages else "sound"
     out.print(
         f"{found.bars:,} bars of {len(found.hashes):,} symbols ({found.timeframe}): {state}, "

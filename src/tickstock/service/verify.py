@@ -42,7 +42,8 @@ class Damage:
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a check found. `hashes`: symbol and hash of its raw bars, for comparing two databases;
-    `content` is the hash of all of them. `unknown` symbols were never loaded."""
+    `content` is the hash of all of them. `without_bars` are symbols of which none is stored: a
+    symbol means the instrument that has the ticker today."""
 
     timeframe: Timeframe
     bars: int
@@ -50,7 +51,7 @@ class Verified:
     findings: tuple[Finding, ...]
     hashes: tuple[tuple[str, str], ...]
     content: str
-    unknown: tuple[str, ...]
+    without_bars: tuple[str, ...]
 
 
 class Verify:
@@ -85,7 +86,7 @@ class Verify:
             tuple(sorted(findings)),
             tuple(hashes),
             content.hexdigest(),
-            tuple(s for s in symbols if s not in found),
+            tuple(s for s in symbols if s not in dict(hashes)),
         )
 
     def _raw(
