@@ -1,28 +1,36 @@
 """Calls a second through the ledger, with a vendor that answers at once with nothing to store:
 
-    python benchmarks/ledger.py [--calls 3000] [--rounds 3]
+    python benchmarks/ledger.py [--calls 3000] [--rounds 3] [--peer PYTHON]
 
-ledger, 1 or 2 processes   claim, fetch, judge, commit under the fence: all but writing bars
-procrastinate, 1 or 2      the queue alone, one job for each call, concurrency 64
+ledger          claim, fetch, judge, commit under the fence: all but writing bars
+procrastinate   the queue alone, one job for each call, concurrency 64
+pgqueuer        another queue in PostgreSQL, alone, batches of 50; needs a Python that has pgqueuer
+                and asyncpg, in an environment of its own (`--peer`)
 
-And the pick-up time: from a load's submission until a worker that waits has claimed its first
-call, over the queue with its notifications. Figures are medians of the rounds; quote the ratios.
+each in 1 and 2 processes. And the pick-up time: from a load's submission until a worker that waits
+has claimed its first call, over the queue with its notifications; of the others, from adding a job
+until it begins. Rates are medians of the rounds; quote the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import logging
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import structlog
 from procrastinate import App, PsycopgConnector
 
 from tickstock.config import Settings, read_settings
@@ -41,6 +49,13 @@ from tickstock.worker.run import Worker
 VENDOR = "instant"
 WEEK = Span(date.fromisoformat("2024-07-01"), date.fromisoformat("2024-07-06"))
 POLICY = Policy(lease=30.0)
+PEER = Path(__file__).with_name("peer_queue.py")
+PEER_PYTHON = "TICKSTOCK_PEER_PYTHON"
+TITLES = {
+    "ledger": "calls through the ledger, vendor answers at once",
+    "procrastinate": "empty jobs through procrastinate alone",
+    "pgqueuer": "empty jobs through PgQueuer alone",
+}
 
 
 class Instant:
@@ -123,9 +138,8 @@ def _ready() -> None:
     sys.stdin.readline()
 
 
-def timed(what: str, processes: int, uri: str, home: str, load: str) -> float:
+def timed(processes: int, command: list[str]) -> float:
     """Seconds from the moment that all processes are ready until the last has ended."""
-    command = [sys.executable, __file__, "--do", what, uri, home, load]
     started: list[Any] = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
@@ -142,21 +156,75 @@ def timed(what: str, processes: int, uri: str, home: str, load: str) -> float:
 
 
 # --- figures -------------------------------------------------------------------------------------
-def rate_of_ledger(tick: TickStock, home: str, calls: int, processes: int) -> float:
-    load = submit(tick, calls)
-    return calls / timed("drain", processes, tick.database.conninfo, home, str(load))
+@dataclass
+class Bench:
+    tick: TickStock
+    home: str
+    peer: str | None
+
+    @property
+    def uri(self) -> str:
+        return self.tick.database.conninfo
+
+    def _ours(self, what: str, load: str = "") -> list[str]:
+        return [sys.executable, __file__, "--do", what, self.uri, self.home, load]
+
+    def _peers(self, *arguments: object) -> list[str]:
+        assert self.peer is not None
+        return [self.peer, str(PEER), *map(str, arguments)]
+
+    def ledger(self, calls: int, processes: int) -> float:
+        load = submit(self.tick, calls)
+        return calls / timed(processes, self._ours("drain", str(load)))
+
+    def procrastinate(self, calls: int, processes: int) -> float:
+        async def defer() -> None:
+            app = queue_app(self.uri)
+            async with app.open_async():
+                await app.tasks["bench.call"].batch_defer_async(*({"n": n} for n in range(calls)))
+
+        asyncio.run(defer())
+        return calls / timed(processes, self._ours("queue"))
+
+    def pgqueuer(self, calls: int, processes: int) -> float:
+        subprocess.run(self._peers("add", self.uri, calls), check=True)
+        return calls / timed(processes, self._peers("work", self.uri))
+
+    def ledger_pick_up(self, loads: int) -> list[float]:
+        return pick_up_times(self.tick, loads)
+
+    def procrastinate_pick_up(self, loads: int) -> list[float]:
+        return asyncio.run(queue_pick_up(self.uri, loads))
+
+    def pgqueuer_pick_up(self, loads: int) -> list[float]:
+        command = self._peers("pick-up", self.uri, loads)
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        found: list[float] = json.loads(run.stdout)
+        return found
 
 
-def rate_of_queue(tick: TickStock, home: str, calls: int, processes: int) -> float:
-    uri = tick.database.conninfo
+async def queue_pick_up(uri: str, loads: int) -> list[float]:
+    """Milliseconds until a waiting worker of the queue alone begins a job."""
+    app, begun, times = queue_app(uri), asyncio.Event(), list[float]()
 
-    async def defer() -> None:
-        app = queue_app(uri)
-        async with app.open_async():
-            await app.tasks["bench.call"].batch_defer_async(*({"n": n} for n in range(calls)))
+    @app.task(name="bench.load", queue="bench.load")
+    async def load() -> None:
+        times.append(1000 * (time.perf_counter() - added))
+        begun.set()
 
-    asyncio.run(defer())
-    return calls / timed("queue", processes, uri, home, "")
+    async with app.open_async():
+        working = app.run_worker_async(queues=["bench.load"], install_signal_handlers=False)
+        serving = asyncio.create_task(working)
+        await asyncio.sleep(1.5)
+        for _ in range(loads):
+            begun.clear()
+            added = time.perf_counter()
+            await app.tasks["bench.load"].defer_async()
+            await begun.wait()
+            await asyncio.sleep(0.02)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    return times
 
 
 def pick_up_times(tick: TickStock, loads: int) -> list[float]:
@@ -182,29 +250,48 @@ def pick_up_times(tick: TickStock, loads: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--loads", type=int, default=60)
+    parser.add_argument(
+        "--peer", help="a Python with pgqueuer", default=os.environ.get(PEER_PYTHON)
+    )
+    parser.add_argument("--figures", type=Path, help="a file to add them to, as JSON")
     parser.add_argument("--do", nargs=4, metavar=("WHAT", "URI", "HOME", "LOAD"))
     given = parser.parse_args()
     if given.do:
         {"drain": drain, "queue": queue}[given.do[0]](*given.do[1:])
         return
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet)
     with tempfile.TemporaryDirectory(prefix="tsb-") as folder:
         Path(folder).chmod(0o711)
         with TickStock.open(settings(folder)) as tick:
-            report(tick, folder, given.calls, given.rounds, given.loads)
+            found = report(Bench(tick, folder, given.peer), given.calls, given.rounds, given.loads)
+    for one in found:
+        print(", ".join(f"{name} {value}" for name, value in one.items()))
+    if given.figures:
+        lines = [json.dumps(one) + "\n" for one in found]
+        given.figures.write_text("".join(lines), encoding="utf-8")
 
 
-def report(tick: TickStock, folder: str, calls: int, rounds: int, loads: int) -> None:
-    for name, measure in (("ledger", rate_of_ledger), ("procrastinate", rate_of_queue)):
+def report(bench: Bench, calls: int, rounds: int, loads: int) -> list[dict[str, Any]]:
+    names = ["ledger", "procrastinate", *(["pgqueuer"] if bench.peer else [])]
+    found = []
+    for name in names:
+        figures: dict[str, Any] = {"what": TITLES[name]}
         for processes in (1, 2):
-            rates = [measure(tick, folder, calls, processes) for _ in range(rounds)]
-            print(f"{name}, {processes} process(es): {statistics.median(rates):,.0f} calls/s")
-    times = sorted(pick_up_times(tick, loads))
-    p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
-    print(f"pick-up of {len(times)} loads: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+            rates = [getattr(bench, name)(calls, processes) for _ in range(rounds)]
+            unit = f"a second in {processes} process{'es' * (processes > 1)}"
+            figures[unit] = round(statistics.median(rates))
+        times = sorted(getattr(bench, f"{name}_pick_up")(loads))
+        figures["pick-up ms p50"] = round(times[len(times) // 2], 1)
+        figures["p95"] = round(times[int(len(times) * 0.95)], 1)
+        found.append(figures)
+    return found
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py [--symbols N] [--times N] [--years N] [--home FOLDER]
 
-The vendor is a replay server in a process of its own, the database is the embedded one. What is
-shown is the peak of the resident memory of the process that plans and works, and its share before
-the first call: the program itself.
+The vendor is a replay server, the database is the embedded one, and planning and working are
+processes of their own, as where `tickstock worker` works. What is shown is the peak of their
+resident memory; what the program takes before the first call is in it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
+from typing import Any
 
 LIMIT_MB = 300
 MOST_GROWTH = 1.10
@@ -38,24 +40,30 @@ def vendor(symbols: int) -> None:
         asyncio.run(serve())
 
 
-def worker(symbols: int, years: int) -> None:
+def planner(symbols: int, years: int) -> None:
+    from tickstock.config import read_settings
+    from tickstock.service import TickStock
+
+    with TickStock.open(read_settings()) as tick:
+        empty = peak()
+        names = [f"M{n:05}" for n in range(symbols)]
+        made = tick.loads.plan(tick.loads.request(symbols=names, duration=f"{years}y"))
+        load = tick.loads.submit(made)
+    kinds = {kind.value: n for kind, n in made.calls_by_kind.items()}
+    print(json.dumps({"empty": empty, "planned": peak(), "load": str(load.id), "calls": kinds}))
+
+
+def worker(load: str) -> None:
     from tickstock.config import read_settings
     from tickstock.service import TickStock
     from tickstock.worker.run import Worker
 
     with TickStock.open(read_settings()) as tick:
-        empty = peak()
         started = time.perf_counter()
-        names = [f"M{n:05}" for n in range(symbols)]
-        made = tick.loads.plan(tick.loads.request(symbols=names, duration=f"{years}y"))
-        load = tick.loads.submit(made)
-        planned = peak()
-        asyncio.run(Worker(tick).drain(load.id))
+        asyncio.run(Worker(tick).drain(uuid.UUID(load)))
         seconds = time.perf_counter() - started
-        done = tick.loads.progress(load.id)
-    figures = {"empty": empty, "planned": planned, "peak": peak(), "seconds": seconds}
-    kinds = {kind.value: n for kind, n in made.calls_by_kind.items()}
-    print(json.dumps(figures | {"held": done.held, "state": done.load.state, "calls": kinds}))
+        done = tick.loads.progress(uuid.UUID(load))
+    print(json.dumps({"peak": peak(), "seconds": seconds, "held": done.held}))
 
 
 def peak() -> float:
@@ -63,7 +71,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(symbols: int, years: int, home: Path) -> dict[str, float]:
+def measure(symbols: int, years: int, home: Path) -> dict[str, Any]:
     me = [sys.executable, __file__, "--symbols", str(symbols), "--years", str(years), "--as"]
     with subprocess.Popen([*me, "vendor"], stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
@@ -75,12 +83,15 @@ def measure(symbols: int, years: int, home: Path) -> dict[str, float]:
             "MASSIVE_CALLS_PER_MINUTE": "0",
         }
         try:
-            done = subprocess.run(
-                [*me, "worker"], env=env, stdout=subprocess.PIPE, text=True, check=True
-            )
+            made = answer_of([*me, "planner"], env)
+            return made | answer_of([*me, "worker", "--load", made["load"]], env)
         finally:
             serving.terminate()
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+
+
+def answer_of(command: list[str], env: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -90,14 +101,18 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--home", type=Path, default=None)
-    parser.add_argument("--as", dest="role", choices=("vendor", "worker"))
+    parser.add_argument("--as", dest="role", choices=("vendor", "planner", "worker"))
+    parser.add_argument("--load", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role == "vendor":
         return vendor(given.symbols)
     if given.role == "worker":
-        return worker(given.symbols, given.years)
+        return worker(given.load)
+    if given.role == "planner":
+        return planner(given.symbols, given.years)
     print(
-        f"{'symbols':>8}{'bars':>12}{'program MB':>12}{'plan MB':>10}{'peak MB':>10}{'s':>8}  calls"
+        f"{'symbols':>8}{'bars':>12}{'program MB':>12}{'plan MB':>10}{'worker MB':>11}{'s':>8}"
+        "  calls"
     )
     peaks = []
     for symbols in (given.symbols, given.symbols * given.times):
@@ -106,7 +121,7 @@ def main() -> None:
         peaks.append(found["peak"])
         print(
             f"{symbols:>8,}{found['held']:>12,}{found['empty']:>12.0f}{found['planned']:>10.0f}"
-            f"{found['peak']:>10.0f}{found['seconds']:>8.0f}  {found['calls']}"
+            f"{found['peak']:>11.0f}{found['seconds']:>8.0f}  {found['calls']}"
         )
     growth = peaks[1] / peaks[0]
     print(f"x{given.times} data: {growth - 1:+.0%}; limits: {LIMIT_MB} MB, {MOST_GROWTH - 1:+.0%}")

@@ -49,7 +49,9 @@ def timed(database: Database, timeframe: Timeframe, rows: bars.Rows) -> dict[str
         started = time.perf_counter()
         for a, b in pairwise(cuts):
             with database.transaction() as connection:
-                bars.write_rows(connection, timeframe, rows.pick(np.arange(a, b)))
+                bars.write_rows(
+                    connection, timeframe, rows.pick(np.arange(a, b)), rows.instrument[a:b]
+                )
         out[name] = len(rows) / (time.perf_counter() - started)
     ids = np.unique(rows.instrument)
     for name, low in (("read all", rows.at.min()), ("read last day", rows.at.max() - 390 * 60)):

@@ -2,31 +2,38 @@
 
     python benchmarks/plan.py [--symbols N]
 
-The work is done in this process without a database: coverage comes as it is read from one,
-in flat columns. Each case runs three times, the middle one is shown; memory is the peak of
-a fourth run.
+In the first table the work is done in this process without a database: coverage comes as it is
+read from one, in flat columns. Memory is the peak of one more run. In the second one it is what a
+person waits for: symbols, lives, coverage and answers are read from an embedded database first.
+Each case runs three times, the middle one is shown.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
+from tickstock.config import read_settings
 from tickstock.loading.bits import Bits
 from tickstock.loading.grid import HeldSpans, build_grid
 from tickstock.loading.plan import Plan
 from tickstock.loading.planner import make_plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import CallKind, Flags, Instrument, Limits, Timeframe
+from tickstock.service import TickStock
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span, day_of
+from tickstock.store.instruments import ensure_instruments
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SESSIONS = 5040
@@ -97,6 +104,73 @@ def peak_memory(case: Case, calendar: Calendar) -> float:
     return peak / 1e6
 
 
+# --- with a database -------------------------------------------------------------------------
+@contextmanager
+def installation() -> Iterator[TickStock]:
+    with tempfile.TemporaryDirectory(prefix="ts-plan-") as folder:
+        Path(folder).chmod(0o711)
+        environ = {"TICKSTOCK_HOME": folder, "TICKSTOCK_VENDOR": "massive"}
+        settings = read_settings(environ | {"MASSIVE_CALLS_PER_MINUTE": "5"})
+        with TickStock.open(settings) as tick:
+            yield TickStock(settings, tick.database, lambda: NOW)
+
+
+def list_symbols(tick: TickStock, calendar: Calendar, span: Span, symbols: int) -> list[str]:
+    """Instruments with listing dates, as `cases` has them."""
+    rng, names = np.random.default_rng(2026), [f"T{i:05}" for i in range(symbols)]
+    first, stop = calendar.between(span)
+    listed = first + (rng.beta(0.6, 1.0, symbols) * (stop - first)).astype(int)
+    days = [calendar.day(int(day)) for day in listed]
+    with tick.database.transaction() as connection:
+        ensure_instruments(connection, names)
+        connection.execute(
+            "UPDATE tickstock.instruments AS i SET listed = n.day"
+            " FROM unnest(%s::text[], %s::date[]) AS n(symbol, day) WHERE i.symbol = n.symbol",
+            (names, days),
+        )
+    return names
+
+
+def hold_all_but(tick: TickStock, last: date, holes: int) -> None:
+    """Let every instrument be held from its listing on, but for so many days."""
+    with tick.database.transaction() as connection:
+        connection.execute("DELETE FROM tickstock.coverage")
+        connection.execute(
+            "INSERT INTO tickstock.coverage"
+            " (instrument_id, timeframe, origin, held, bars, first_at, last_at)"
+            " SELECT id, 'day', 'massive', datemultirange(daterange(listed, %(last)s, '[]'))"
+            " - coalesce((SELECT range_agg(daterange(day, day, '[]')) FROM"
+            "   (SELECT listed + (random() * (%(last)s - listed))::int AS day"
+            "    FROM generate_series(1, %(holes)s) WHERE i.id > 0) AS d), '{}'),"
+            " 1, now(), now() FROM tickstock.instruments AS i WHERE listed < %(last)s",
+            {"last": last, "holes": holes},
+        )
+        connection.execute("ANALYZE tickstock.coverage")
+
+
+def with_database(calendar: Calendar, span: Span, symbols: int) -> None:
+    print(
+        "\nfrom a database, 5 a minute             {:>12}{:>9}{:>9}".format("missing", "s", "calls")
+    )
+    with installation() as tick:
+        names = list_symbols(tick, calendar, span, symbols)
+
+        def show(name: str) -> None:
+            seconds = []
+            for _ in range(3):
+                started = time.perf_counter()
+                request = tick.loads.request(symbols=names, first=span.start, last=span.last)
+                made = tick.loads.plan(request)
+                seconds.append(time.perf_counter() - started)
+            middle = statistics.median(seconds)
+            print(f"{name:40}{made.cells:>12,}{middle:>9.2f}{len(made.calls):>9,}")
+
+        show("nothing held")
+        for holes in (0, 5, 50):
+            hold_all_but(tick, span.last, holes)
+            show(f"{holes} holes each")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, default=10_000)
@@ -130,6 +204,7 @@ def main() -> None:
             f"{kinds.get(CallKind.TICKER, 0):>9,}"
             f"{'yes' if made.exact else 'no':>7}{peak_memory(case, calendar):>6,.0f}"
         )
+    with_database(calendar, span, symbols)
 
 
 if __name__ == "__main__":

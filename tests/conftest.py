@@ -28,8 +28,8 @@ from tickstock.store.embedded import EmbeddedServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    about = "how many seeded runs each of the random simulations makes, however long that takes"
-    parser.addoption("--runs", type=int, default=None, help=about)
+    about = "the one seed to run, of a proof that runs many"
+    parser.addoption("--seed", type=int, default=None, help=about)
 
 
 TEMPLATE = "tickstock_template"

@@ -25,6 +25,7 @@ from tickstock.service.progress import Progress
 from tickstock.spans import ONE_DAY, Span, day_of
 from tickstock.store.bars import TABLES
 from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits
 from tickstock.vendors.faults import Fault
 from tickstock.vendors.files import Found
@@ -185,13 +186,17 @@ def sql(database: Database, text: str, *params: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def unhold(database: Database, cells: Sequence[tuple[int, date]]) -> None:
+def forget(
+    database: Database, cells: Sequence[tuple[int, date]], timeframe: Timeframe = Timeframe.DAY
+) -> None:
     """Punch holes: forget bars and coverage of these sessions of instruments."""
     ids, days = [i for i, _ in cells], [d for _, d in cells]
     pairs = "unnest(%s::int[], %s::date[]) AS n(id, day)"
+    at = "at" if timeframe is Timeframe.DAY else "(at AT TIME ZONE 'America/New_York')::date"
     sql(
         database,
-        f"DELETE FROM tickstock.bars_day USING {pairs} WHERE instrument_id = n.id AND at = n.day",
+        f"DELETE FROM tickstock.{TABLES[timeframe]} USING {pairs}"
+        f" WHERE instrument_id = n.id AND {at} = n.day",
         ids,
         days,
     )
@@ -199,10 +204,24 @@ def unhold(database: Database, cells: Sequence[tuple[int, date]]) -> None:
         database,
         "UPDATE tickstock.coverage AS c SET held = c.held - n.gone FROM (SELECT id,"
         f" range_agg(daterange(day, day, '[]')) AS gone FROM {pairs} GROUP BY id) AS n"
-        " WHERE c.instrument_id = n.id AND c.timeframe = 'day'",
+        " WHERE c.instrument_id = n.id AND c.timeframe = %s",
         ids,
         days,
+        timeframe,
     )
+
+
+def tell_lives(
+    database: Database,
+    symbols: Sequence[str],
+    listed: date | None = date(1990, 1, 2),
+    delisted: date | None = None,
+) -> None:
+    """Let it be known of symbols when they were listed."""
+    with database.transaction() as connection:
+        ensure_instruments(connection, symbols)
+    update = "UPDATE tickstock.instruments SET listed = %s, delisted = %s WHERE symbol = ANY (%s)"
+    sql(database, update, listed, delisted, list(symbols))
 
 
 def random_cells(rng: np.random.Generator, ids: Sequence[int], days: Sequence[date], count: int

@@ -60,7 +60,9 @@ def _strike(name: str, number: int, signal_number: signal.Signals) -> Callable[[
         with lock:
             reached += 1
             if reached == number:
-                os.kill(os.getpid(), signal_number)
+                # To this thread: of a process that is stopped as a whole, another thread may get
+                # the signal, and this one then goes on for a while.
+                signal.pthread_kill(threading.get_ident(), signal_number)
 
     return count
 

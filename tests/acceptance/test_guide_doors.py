@@ -264,7 +264,7 @@ def test_14_15_a_dry_run_reads_the_table_and_counts_what_the_run_then_does(
     with caplog.at_level(logging.INFO, "tickstock.universes"):
         dry.organize()
     assert rows(database) == before
-    assert '[DRY RUN] - etf_universe:theme_gone "X": 1 symbols' in caplog.messages
+    assert '[DRY RUN] - etf_universe:theme_gone "X": 1 symbol' in caplog.messages
     wet = UniverseOrganizer(database=database, settings=settings)
     wet.organize()
     assert dry.stats == wet.stats

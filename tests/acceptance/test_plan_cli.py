@@ -39,7 +39,7 @@ def test_what_is_missing_is_listed_by_cause(shell: Shell) -> None:
     assert shell.run("load", TWO, *SPRING).code == 0
     told = shell.run("missing", "{AAPL, FB, NOPE}", *SPRING)
     assert told.code == 0
-    assert "vendor empty: 55 sessions of 1 symbols" in told.out
+    assert "vendor empty: 55 sessions of 1 symbol" in told.out
     assert "FB 2012-03-01..2012-05-17" in told.out
     assert "Nothing was ever asked for NOPE" in told.out
     data = shell.run("missing", TWO, *SPRING, "--json").json()

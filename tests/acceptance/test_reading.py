@@ -169,9 +169,7 @@ def test_the_same_again_gives_the_same(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize("timeframe", ["week", "month"])
 def test_derived_bars_are_each_in_one_file(shell: Shell, tmp_path: Path, timeframe: str) -> None:
     folder = tmp_path / "set"
-    exported(
-        shell, folder, "--timeframe", timeframe, "--from", "2001-12-20", "--to", "2004-01-06"
-    )
+    exported(shell, folder, "--timeframe", timeframe, "--from", "2001-12-20", "--to", "2004-01-06")
     got = pl.read_parquet(folder / "**/*.parquet").filter(pl.col("symbol") == "AAPL")
     whole = shell("bars", "{AAPL}", "--timeframe", timeframe, "--from", "2001-12-20",
                   "--to", "2004-01-06", "--format", "csv")  # fmt: skip

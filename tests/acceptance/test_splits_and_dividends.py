@@ -254,7 +254,7 @@ def test_doubts_are_told_and_bars_are_never_altered(house: House) -> None:
     house.load(splits=[twice], over=WINTER)
     found = house.tick.verify.stored(["AAPL", "NEVER"])
     assert found.damages == ()
-    assert found.unknown == ("NEVER",)
+    assert found.without_bars == ("NEVER",)
     assert [(f.day, f.doubt) for f in found.findings] == [
         (day("2000-09-29"), Doubt.UNEXPLAINED),
         (day("2005-02-28"), Doubt.DOUBLED),

@@ -17,6 +17,7 @@ from tickstock.store.reference import fill_reference
 
 MINE = "stock_universe:theme_mine"
 SP500 = "stock_universe:index_sp500"
+CORE = "etf_universe:core_etfs"
 
 
 @dataclass
@@ -157,8 +158,12 @@ def test_plans_and_coverage_of_the_past_carry_the_label(organized: Shell) -> Non
     assert "survivorship: of the 489 members of 2010-01-04, 278 (57%)" in organized.err
     organized("coverage", SP500, *span)
     assert "survivorship: of the 489 members" in organized.err
-    data = json.loads(organized("plan", "etf_universe:core_etfs", *span, "--json"))["data"]
+    data = json.loads(organized("plan", "index_sp100", *span, "--json"))["data"]
     assert "was not in this database on 2010-01-04" in data["survivorship"]["unknown"]
+    organized("plan", "etf_universe:core_etfs", *span)
+    assert "survivorship" not in organized.err, "a list of one's own was never meant to be dated"
+    data = json.loads(organized("plan", "core_etfs", *span, "--json"))["data"]
+    assert "was not in this database" in data["survivorship"]["unknown"]
 
 
 def test_what_this_database_said_at_a_time(shell: Shell) -> None:
@@ -186,6 +191,65 @@ def test_log_blame_containing_and_diff(organized: Shell) -> None:
     assert then == ["stock_universe:index_nasdaq100", SP500]
     changed = organized.universe("diff", "index_dow30@2015-01-02", "index_dow30")
     assert {"- GE", "+ AAPL"} <= set(changed.splitlines())
+
+
+def test_a_ticker_of_the_time_finds_the_lists_that_name_todays(organized: Shell) -> None:
+    found = organized.json("containing", "FB", "--as-of", "2014-01-02")
+    assert found["universes"] == ["stock_universe:index_nasdaq100", SP500]
+    assert found["names"] == {"stock_universe:index_nasdaq100": "META", SP500: "META"}
+    assert f"{SP500}  as META" in organized.universe("containing", "FB", "--as-of", "2014-01-02")
+    assert organized.json("containing", "FB")["universes"] == [], "another firm's ticker by now"
+    assert SP500 in organized.json("containing", "ANTM")["universes"]
+
+
+def test_a_bare_key_is_enough_where_one_type_has_it(organized: Shell) -> None:
+    organized.universe("add", "core_etfs", "SPYG", "-y")
+    assert organized.universe("log", "core_etfs") == organized.universe("log", CORE)
+    organized.universe("set", "stock_universe:core_etfs", "AAPL", "-y")
+    organized.universe("blame", "core_etfs", code=2)
+    assert f"Write {CORE} or stock_universe:core_etfs" in organized.err
+    organized.universe("revert", "core_etf", "-y", code=2)
+    assert "Did you mean 'etf_universe:core_etfs'" in organized.err
+
+
+def test_who_is_left_behind_by_a_rename_is_named(organized: Shell) -> None:
+    organized.universe("set", MINE, "--expression", "core_etfs | {IBM}", "-y")
+    said = organized.universe("rename", "core_etfs", "etf_universe:theme_core", "-y")
+    assert f"{MINE} is the expression core_etfs | {{IBM}}, which names {CORE}" in said
+    assert "renamed from core_etfs to etf_universe:theme_core" in organized.universe(
+        "log", "theme_core"
+    )
+    assert "will fail" not in organized.universe("delete", MINE, "-y")
+
+
+def test_why_is_kept_and_nothing_in_it_is_markup(shell: Shell) -> None:
+    named = ("--name", "[b]x[/b] [/] \\")
+    shell.universe("set", MINE, "AAPL", *named, "-y", "-m", "because [/]")
+    shell.universe("add", MINE, "IBM", "-y", "--reason", "more")
+    assert "[b]x[/b] [/] \\" in shell.universe("list")
+    said = shell.universe("log", MINE)
+    assert "because [/]" in said
+    assert said.index("more") < said.index("because")
+    apple, ibm = shell.json("blame", MINE, "AAPL", "IBM")
+    assert (apple["reason"], ibm["reason"]) == ("because [/]", "more")
+    shell.universe("blame", MINE, "AAPL", "MSFT", code=2)
+    assert "MSFT is not in" in shell.err
+
+
+def test_a_dry_run_is_refused_as_the_run_would_be(organized: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text("AAPL\nMSFT\n")
+    call = ("import", str(file), "--as", SP500, "--dry-run")
+    assert "503 -> 2 symbols" in organized.universe(*call, code=1)
+    assert "--allow index_sp500" in organized.err
+    assert organized.json(*call, code=1)["applied"] is False
+    organized.universe(*call, "--allow", "index_sp500")
+
+
+def test_before_anything_was_known_is_said_so(organized: Shell) -> None:
+    organized.universe("show", SP500, "--known-at", "2020-01-01", code=1)
+    assert "At 2020-01-01 00:00:00 UTC this database knew no answer" in organized.err
+    assert "was not in this database" in organized.err
 
 
 def test_a_told_history_is_known_from_then_on(shell: Shell, tmp_path: Path) -> None:

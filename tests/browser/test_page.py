@@ -32,8 +32,16 @@ VIEWS = {
     "universes": "/universes?check=1",
     "universe": "/universes/etf_universe:core_etfs",
     "expression": "/universes/etf_universe:master_all_etfs",
+    "blame": "/universes/etf_universe:core_etfs?blame=1",
+    "as-of": "/universes/etf_universe:core_etfs?as_of=2030-01-02",
+    "diff": "/universes/diff?first=etf_universe:core_etfs&second=etf_universe:index_broad_market",
+    "edit": "/universes/edit?ref=etf_universe:core_etfs",
+    "import": "/universes/import?ref=etf_universe:core_etfs",
     "organize": "/universes/organize",
     "coverage": "/coverage?universe=etf_universe:core_etfs&for=3mo",
+    "coverage-sessions": "/coverage?universe=etf_universe:core_etfs&for=1mo",
+    "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
+    "bars-none": "/bars?symbol=AAPL&for=1w",
     "system": "/system",
     "error": "/jobs?state=nonsense",
 }
@@ -140,6 +148,106 @@ def test_by_keyboard_alone(tab: OpenTab, served: Running) -> None:
     page.wait_for_url("**/jobs/*")
 
 
+# --- bars -----------------------------------------------------------------------------------
+def test_from_a_cell_of_the_heat_map_to_its_candles(
+    tab: OpenTab, served: Running, jobs: dict[str, str]
+) -> None:
+    page = tab().go(f"{served.url}/coverage?universe=etf_universe:core_etfs&for=3mo")
+    # The whole map is one stop of the Tab key.
+    expect(page.locator('table.heat td a[tabindex="0"]')).to_have_count(1)
+    page.locator('table.heat td a[tabindex="0"]').focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    cell = page.locator(":focus")
+    expect(cell).to_have_attribute("title", re.compile("^QQQ .*: .* of .* sessions held"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bars of QQQ")).to_be_visible()
+    chart = page.locator("#chart[data-drawn]")
+    chart.wait_for(timeout=20_000)
+    count = int(chart.get_attribute("data-drawn") or 0)
+    assert count >= 15
+    expect(page.locator("table.bars tbody tr:not(.hole)")).to_have_count(count)
+    box = chart.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    expect(page.locator("#chart-says")).to_contain_text("close")
+    # Its colours follow the theme.
+    before = chart.screenshot()
+    page.get_by_role("button", name="Theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", re.compile("dark|light"))
+    assert chart.screenshot() != before
+
+
+def test_holes_are_shaded_and_told(tab: OpenTab, served: Running, jobs: dict[str, str]) -> None:
+    page = tab().go(f"{served.url}/bars?symbol=SPY&for=5y")
+    page.locator("#chart[data-drawn]").wait_for(timeout=20_000)
+    gaps = page.get_by_role("region", name="Gaps")
+    expect(gaps).to_contain_text("nobody has asked for it yet")
+    page.get_by_role("link", name="Load what is missing").click()
+    expect(page.locator("#plan")).to_contain_text("{SPY}")
+    expect(page.get_by_label("Duration")).to_have_value("dates")
+
+
+def test_bars_without_javascript(tab: OpenTab, served: Running, jobs: dict[str, str]) -> None:
+    page = tab(java_script_enabled=False).go(f"{served.url}/bars?symbol=SPY&for=3mo")
+    expect(page.locator("svg.candles path.up")).to_be_visible()
+    expect(page.locator("#chart")).to_be_hidden()
+    page.get_by_label("Timeframe").select_option("Week")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("svg.candles")).to_be_visible()
+
+
+# --- universes ------------------------------------------------------------------------------
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_universe_is_made_from_a_file_edited_and_deleted(
+    tab: OpenTab, served: Running, tmp_path: Path, scripts: bool
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("Symbol\nAAPL\nbrk/b\nAAPL\n")
+    ref = f"stock_universe:theme_file_{'with' if scripts else 'without'}"
+    page = tab(java_script_enabled=scripts).go(f"{served.url}/universes")
+    page.get_by_role("link", name="Import …").click()
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_label("Into the universe").fill(ref)
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="list.csv: 2 symbols")).to_be_visible()
+    expect(page.get_by_role("region", name="Changes")).to_contain_text("AAPL BRK.B")
+    page.get_by_role("button", name="Do exactly this").click()
+    expect(page.locator(".symbols li")).to_have_text(["AAPL", "BRK.B"])
+
+    page.get_by_role("link", name="Edit …").click()
+    expect(page.get_by_label("Expression")).to_be_hidden()
+    page.get_by_label("Symbols").fill("MSFT, IBM")
+    page.get_by_label("Why").fill("two more")
+    page.get_by_role("button", name="Show what it does").click()
+    expect(page.get_by_role("region", name="Changes")).to_contain_text("2: MSFT IBM")
+    page.get_by_role("button", name="Do exactly this").click()
+    expect(page.locator(".symbols li")).to_have_text(["AAPL", "BRK.B", "MSFT", "IBM"])
+    expect(page.get_by_role("region", name="History")).to_contain_text("two more")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    assert download.value.suggested_filename == f"{ref.partition(':')[2]}.csv"
+
+    page.get_by_role("link", name="Bring back").click()
+    page.get_by_role("button", name="Show what it does").click()
+    page.get_by_role("button", name="Do exactly this").click()
+    expect(page.locator(".symbols li")).to_have_text(["AAPL", "BRK.B"])
+    page.get_by_role("link", name="Edit …").click()
+    page.get_by_label("What to do").select_option("Delete")
+    page.get_by_role("button", name="Show what it does").click()
+    page.get_by_role("button", name="Do exactly this").click()
+    expect(page.get_by_text("Deleted.")).to_be_visible()
+
+
+def test_a_role_is_changed(tab: OpenTab, served: Running) -> None:
+    page = tab().go(f"{served.url}/system")
+    for role in ("operator", "viewer"):
+        page.get_by_label("Role of viewer", exact=True).select_option(role)
+        page.get_by_role("button", name="Change the role of viewer").click()
+        expect(page.get_by_role("region", name="Audit log")).to_contain_text(f"viewer ({role})")
+        expect(page.get_by_label("Role of viewer", exact=True)).to_have_value(role)
+
+
 # --- live -----------------------------------------------------------------------------------
 def test_a_universe_made_by_psql_appears_on_the_open_page(tab: OpenTab, served: Running) -> None:
     opened = [tab().go(served.url + path) for path in (H, "/universes")]
@@ -188,6 +296,10 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
     listed = tab().go(f"{served.url}/jobs?state=submitted")
     row = listed.locator(f'[id="row-{load.id}"]')
     expect(row).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#progress .chip")).to_have_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#progress .chip")).to_have_text("submitted")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#progress .chip")).to_have_text("cancelled")
     expect(page.locator("#message")).to_have_text("Cancelled by admin.")
@@ -197,6 +309,10 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     expect(row).to_be_visible(timeout=1500)
     served.tick.loads.cancel(load.id)
+    page.get_by_role("button", name="Load the same again").click()
+    page.wait_for_url(lambda address: str(load.id) not in address)
+    expect(page.get_by_role("heading", name=load.title)).to_be_visible()
+    served.tick.loads.cancel(served.tick.loads.find(page.url.rpartition("/")[2]))
 
 
 def waiting(served: Running, symbol: str) -> Load:
@@ -294,7 +410,8 @@ def test_no_view_breaks_the_rules_of_accessibility(
         page.goto(served.url + path.format(**jobs))
         page.add_script_tag(path=AXE)
         found: Any = page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+            "axe.run({resultTypes: ['violations'],"
+            " runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
         )
         wrong += [f"{name}: {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found["violations"]]
         page = opened.page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.flat_kit import put, session_files, synthetic_files
-from tests.kit import CALENDAR, sessions, span
+from tests.kit import CALENDAR, span
 from tests.loading_rig import (
     NOW,
-    FilesOf,
     code,
     invented,
-    random_cells,
     rig,
     sql,
     stored,
     truth_of,
-    unhold,
     write_folder,
 )
 from tickstock.errors import BadInput
-from tickstock.model import CallKind, HoleCause, LoadState, Timeframe
+from tickstock.model import HoleCause, LoadState, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
@@ -35,72 +31,6 @@ from tickstock.store.instruments import ensure_instruments
 DAY, HOUR, MINUTE = Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE
 LISTING = tuple(f"S{n:03}" for n in range(40))
 S3 = {"MASSIVE_S3_KEY_ID": "K", "MASSIVE_S3_SECRET": "S"}
-
-
-@pytest.fixture
-def runs(request: pytest.FixtureRequest) -> int | None:
-    found: int | None = request.config.getoption("--runs")
-    return found
-
-
-def test_the_calls_made_are_the_calls_planned(
-    database: Database, tmp_path: Path, runs: int | None
-) -> None:
-    """Random loads one after the other into one database, at vendors of every kind."""
-    rng = np.random.default_rng(7)
-    last = CALENDAR.last_published(NOW, timedelta(hours=8))
-    end, done, kinds = time.monotonic() + 15, 0, set()
-    while done < (runs or 10_000) and (runs or time.monotonic() < end):
-        settings = {"MASSIVE_CALLS_PER_MINUTE": str(rng.choice([0, 5]))}
-        with_files = bool(rng.integers(2))
-        files = FilesOf(LISTING) if with_files else None
-        here = rig(
-            database, tmp_path, settings=settings | (S3 if with_files else {}),
-            vendor={"symbols": LISTING}, files=files,
-        )  # fmt: skip
-        symbols = [str(s) for s in rng.choice(LISTING, int(rng.integers(1, 41)), replace=False)]
-        back = int(rng.integers(0, 200))
-        first = last - timedelta(days=back + int(rng.integers(0, 40)))
-        frames = "day" if rng.random() < 0.7 else str(rng.choice(["hour", "1min", "day,hour"]))
-        if frames != "day":
-            symbols, first = symbols[:4], last - timedelta(days=back + 5)
-        made = here.plan(
-            symbols=symbols, first=first, last=last - timedelta(days=back), timeframes=frames,
-            refresh=bool(rng.random() < 0.1),
-        )  # fmt: skip
-        progress = here.load(made)
-        assert here.asked == len(made.calls) == progress.calls
-        assert progress.load.state is LoadState.COMPLETED
-        assert progress.held == progress.expected
-        kinds |= set(made.calls_by_kind)
-        done += 1
-    assert done >= 20
-    assert kinds == set(CallKind)
-
-
-def test_five_hundred_holes_heal_in_one_load_and_nothing_else_is_asked(
-    database: Database, tmp_path: Path
-) -> None:
-    symbols = tuple(f"H{n:03}" for n in range(100))
-    year = span("2024-01-02", "2024-12-31")
-    here = rig(database, tmp_path, vendor={"symbols": symbols})
-    first = here.plan(symbols=symbols, first=year.start, last=year.last)
-    assert here.load(first).load.state is LoadState.COMPLETED
-    truth = truth_of(invented(symbols, year))
-    assert stored(database) == truth
-    ids = [row[0] for row in sql(database, "SELECT id FROM tickstock.instruments ORDER BY id")]
-    holes = random_cells(np.random.default_rng(3), ids, sessions(year), 500)
-    unhold(database, holes)
-    assert len(stored(database)) == len(truth) - 500
-    healing = here.plan(symbols=symbols, first=year.start, last=year.last)
-    assert healing.cells == 500
-    assert len(healing.calls) <= 100
-    progress = here.load(healing)
-    assert (here.asked, progress.rows_new) == (len(healing.calls), 500)
-    assert (progress.load.state, progress.held) == (LoadState.COMPLETED, len(truth))
-    assert stored(database) == truth
-    again = here.plan(symbols=symbols, first=year.start, last=year.last)
-    assert again.calls == ()
 
 
 def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
@@ -129,53 +59,6 @@ def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
     view = here.tick.missing.find(["A", "B"], [DAY], month)
     assert [(g.cause, g.cells, g.symbols) for g in view.gaps] == [("vendor_empty", 3, 1)]
     assert view.gaps[0].advice == "`tickstock load` asks for these."
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "count"),
-    [
-        ("2024-11-25", "2024-11-29", 4),  # Thanksgiving, and a half day after it
-        ("2024-07-01", "2024-07-05", 4),  # a half day before the fourth
-        ("2024-03-04", "2024-03-15", 10),  # the clock goes forward on the 10th
-        ("2024-10-28", "2024-11-08", 10),  # and back on 3 November
-        ("2025-01-06", "2025-01-10", 4),  # 9 January: a day of mourning
-        ("2024-02-26", "2024-03-01", 5),  # a leap day
-    ],
-)
-def test_weeks_unlike_others_are_held_whole(
-    database: Database, tmp_path: Path, first: str, last: str, count: int
-) -> None:
-    week = span(first, last)
-    here = rig(
-        database, tmp_path, settings=S3, files=FilesOf(["A", "B"]), vendor={"symbols": ["A", "B"]}
-    )
-    made = here.plan(
-        symbols=["A", "B"], first=week.start, last=week.last, timeframes="day,hour,1min"
-    )
-    assert made.cells == 2 * 3 * count
-    progress = here.load(made)
-    assert progress.load.state is LoadState.COMPLETED
-    assert progress.held == progress.expected == 6 * count
-    for timeframe in Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE:
-        assert stored(database, timeframe) == truth_of(invented(["A", "B"], week, timeframe))
-
-
-def test_a_closed_day_that_the_calendar_did_not_know_is_no_gap(
-    database: Database, tmp_path: Path
-) -> None:
-    """As on 9 January 2025, before the calendar had it: empty, explained, and gone when told."""
-    from tickstock.store.calendar import add_closure
-
-    week = span("2012-03-05", "2012-03-09")
-    bars = invented(["A"], week)
-    folder = write_folder(tmp_path / "vendor", bars.rows(np.arange(len(bars)) != 3))
-    here = rig(database, tmp_path, vendor={"folder": folder})
-    asked = {"symbols": ["A"], "first": week.start, "last": week.last}
-    assert here.load(here.plan(**asked)).load.report["causes"] == {"vendor_empty": 1}
-    with database.transaction() as connection:
-        add_closure(connection, date(2012, 3, 8), "a day of mourning")
-    plan = here.plan(**asked)
-    assert (plan.items[0].expected, plan.items[0].held, plan.skips) == (4, 4, ())
 
 
 def test_only_the_listed_life_is_expected(database: Database, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tickstock.service import TickStock
 from tickstock.store import coverage, ledger
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
-from tickstock.vendors import BarSource, Gate, OpenGate
+from tickstock.vendors import BarSource, Gate, Limits, OpenGate
 from tickstock.vendors.faults import Fault, What
 from tickstock.vendors.massive import Bounds, MassiveSource
 from tickstock.vendors.recorded import shipped_bars
@@ -413,6 +413,47 @@ def test_a_bar_that_an_outsider_inserts_meanwhile_is_no_failure(database: Databa
     assert attempts(database, load) == {"AAPL": 1}
     assert stored(database) == {k: v for k, v in TRUTH.items() if k[0] == "AAPL"}
     assert query(database, "SELECT close FROM tickstock.bar_revisions") == [(1.0,)]
+
+
+@dataclass
+class Counting:
+    """A source that answers at once, and counts."""
+
+    answered: int = 0
+    name: str = "v"
+    limits: Limits = field(default_factory=Limits)
+
+    async def fetch(self, call: Call, gate: Gate) -> Answer:
+        self.answered += 1
+        return Answer(call, shipped_bars().of(call.symbol, call.span), "recorded")
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("bars", "answers"), [(1, 1), (2 * len(DAYS), 2), (300_000, 5)])
+def test_no_more_bars_are_in_hand_than_there_is_room_for(
+    database: Database, bars: int, answers: int
+) -> None:
+    load = submit(database)
+    waiting = (
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tickstock.bars_day'::regclass"
+    )
+
+    async def run() -> int:
+        source = Counting()
+        with psycopg.connect(database.conninfo) as other:
+            other.execute("LOCK TABLE tickstock.bars_day IN EXCLUSIVE MODE")
+            working = drain(database, load, source, bars=bars, concurrency=64).run()
+            task = asyncio.create_task(working)
+            await until(lambda: query(database, waiting))
+            in_hand = source.answered
+        await task
+        return in_hand
+
+    assert asyncio.run(run()) == answers
+    assert states(database, load) == {"done": 5}
+    assert stored(database) == TRUTH
 
 
 def test_two_workers_share_a_load_and_repeat_nothing(database: Database) -> None:

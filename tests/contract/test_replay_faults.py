@@ -108,6 +108,7 @@ ERRORS: dict[What, type[TickStockError]] = {
     What.NOT_A_NUMBER: VendorUnreadable,
     What.INFINITE: VendorUnreadable,
     What.CUT_JSON: VendorUnreadable,
+    What.WRONG_LENGTH: VendorUnreadable,
     What.BAD_GZIP: VendorUnreadable,
     What.UNKNOWN_KEY: CredentialsRefused,
     What.NOT_ENTITLED: NotEntitled,
@@ -115,8 +116,16 @@ ERRORS: dict[What, type[TickStockError]] = {
     What.BAD_REQUEST: VendorRefused,
     What.NOT_FOUND: VendorRefused,
 }
-HARMLESS = {What.NEXT_FOREIGN_HOST, What.DELAYED, What.DUPLICATES, What.UNSORTED, What.OUT_OF_RANGE}
-CHANGED = {What.RESTATED, What.EMPTY, What.PAGE_MISSING}
+HARMLESS = {
+    What.NEXT_FOREIGN_HOST,
+    What.DELAYED,
+    What.DUPLICATES,
+    What.UNSORTED,
+    What.OUT_OF_RANGE,
+    What.BARE,
+    What.PAGES_OVERLAP,
+}
+CHANGED = {What.RESTATED, What.EMPTY, What.PAGE_MISSING, What.IMPOSSIBLE}
 
 
 def test_every_kind_of_fault_is_expected() -> None:
@@ -148,6 +157,7 @@ def test_a_harmless_fault_leaves_the_right_bars(what: What) -> None:
     assert answer.delayed == (what is What.DELAYED)
     assert dict(answer.dropped) == {
         What.DUPLICATES: {"duplicate": 25},
+        What.PAGES_OVERLAP: {"duplicate": 15},
         What.OUT_OF_RANGE: {"out_of_range": 2 * PAGES},
     }.get(what, {})
 
@@ -164,6 +174,12 @@ def test_a_missing_page_leaves_a_gap_and_no_wrong_bar() -> None:
     held = np.isin(TRUTH.at, bars.at)
     assert 0 < (~held).sum() <= 7
     assert numbers(bars) == numbers(TRUTH.rows(held))
+
+
+def test_an_impossible_bar_is_handed_on_for_others_to_judge() -> None:
+    bars = fetch(Fault(What.IMPOSSIBLE, nth=(1,))).bars
+    assert bars.low[0] == -TRUTH.low[0]
+    assert numbers(bars.rows(np.arange(1, 25))) == numbers(TRUTH.rows(np.arange(1, 25)))
 
 
 def test_an_answer_without_bars_is_empty() -> None:

@@ -21,9 +21,14 @@ def forks() -> Iterator[Zygote]:
 
 @pytest.fixture(scope="session")
 def rig(
-    cluster: Cluster, template: str, home: Path, forks: Zygote, redis_process: RedisServer
+    cluster: Cluster,
+    template: str,
+    home: Path,
+    forks: Zygote,
+    redis_process: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Rig:
-    made = Rig(cluster, home, forks, redis_process)
+    made = Rig(cluster, home, forks, redis_process, tmp_path_factory.mktemp("rig"))
     redis_process.start()
     made.prepare(template)
     return made

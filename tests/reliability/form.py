@@ -12,37 +12,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tickstock.store import database
+from tickstock.worker import run
+from tickstock.worker.drain import Policy
+
 VARIABLE = "TICKSTOCK_RELIABILITY"
 """The file that figures are written to; where it is set, the long form is run."""
+SEEDS = f"{VARIABLE}_SEEDS"
+
+
+def seeds_of(text: str) -> range:
+    """`3-5` as the numbers that it names."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 @dataclass(frozen=True)
 class Form:
     """Sizes of the proofs; times in seconds."""
 
-    kill_seeds: int = 1
+    is_long: bool = False
+    kill_seeds: range = range(1)
     freezes: int = 20
     frozen_processes: int = 1
     schedules: int = 3_000
-    restarted_symbols: int = 80
-    restart_every: float = 0.7
-    vendor_delay: float = 0.12
-    limit_seconds: float = 9.0
+    restarted_symbols: int = 40
+    restart_every: float = 0.6
+    most_restarts: int = 2
+    vendor_delay: float = 0.3
+    limit_seconds: float = 4.0
     limits: tuple[tuple[int, float], ...] = ((5, 2.0),)
     jobs: int = 50
+    small_choices: int = 150
+    large_choices: int = 30
+    plans: int = 32
+    planned_symbols: int = 1_000
+    punched_years: int = 1
+    faulty_vendors: int = 40
+    lease: float = 1.5
+    rescue: float = 0.2
+    silence: float = 0.75
+    takeover: float = 30.0
 
 
 LONG = Form(
-    kill_seeds=int(os.environ.get(f"{VARIABLE}_SEEDS", "10")),
+    is_long=True,
+    kill_seeds=seeds_of(os.environ.get(SEEDS, "0-9")),
     freezes=1_000,
     frozen_processes=5,
     schedules=100_000,
     restarted_symbols=500,
     restart_every=10.0,
+    most_restarts=1_000,
     vendor_delay=0.9,
     limit_seconds=40.0,
     limits=((5, 2.0), (100, 1.0)),
     jobs=500,
+    small_choices=2_000,
+    large_choices=1_000,
+    plans=1_000,
+    planned_symbols=10_000,
+    punched_years=20,
+    faulty_vendors=1_000,
+    lease=Policy().lease,
+    rescue=run.RESCUE_SECONDS,
+    silence=database.SILENCE,
+    takeover=45.0,
 )
 FORM = LONG if VARIABLE in os.environ else Form()
 

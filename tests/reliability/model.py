@@ -2,7 +2,7 @@
 
 Mirrored from `store/ledger.sql` (claim, renew, hand_back, fence_check with finish_calls, postpone,
 fail, fail_rest, cancel_load with cancel_calls, reopen_calls with reopen_load, finish_load) and from
-`store/budget.sql` (take, wait, push_back). `test_model.py` proves that the two agree on random
+`store/budget.sql` (take, wait, push_back). `test_simulation.py` proves that the two agree on random
 commands. Times are whole milliseconds.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 WAITING, LEASED, DONE, FAILED, CANCELLED = "waiting", "leased", "done", "failed", "cancelled"
 OPEN = (WAITING, LEASED)
+GRACE, LOOK = 250, 20
 Held = tuple[int, int]
 """A lease: position of the call, fence."""
 
@@ -131,13 +132,18 @@ class Budget:
 
     def __init__(self, now: int) -> None:
         self.next_at = now
+        self.wanted_priority, self.wanted_until = 0, now
 
-    def take(self, now: int, n: int, spacing: int, tolerance: int) -> int:
+    def take(self, now: int, n: int, spacing: int, tolerance: int, priority: int = 0) -> int:
         """As `store.budget.take`, in milliseconds and without its shortest wait."""
+        is_kept = self.wanted_until > now and self.wanted_priority > priority
+        if is_kept:
+            return max(self.next_at, min(self.wanted_until, now + LOOK)) - now
         if self.next_at > now:
+            self.wanted_priority, self.wanted_until = priority, self.next_at + GRACE
             return self.next_at - now
         first = max(self.next_at, now - tolerance)
-        self.next_at = first + n * spacing
+        self.next_at, self.wanted_until = first + n * spacing, now
         return first - now
 
     def push_back(self, now: int, delay: int) -> None:

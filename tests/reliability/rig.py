@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from tests.cli_run import until
 from tests.conftest import Cluster
 from tests.redis_fixtures import RedisServer
 from tests.reliability import scenarios
+from tests.reliability.form import FORM
 from tests.reliability.scenarios import KEY, SYMBOLS, Job, opened
 from tests.reliability.snapshot import differences, snapshot, versions
 from tests.reliability.zygote import Zygote
@@ -87,10 +87,6 @@ class Strike:
     """Calls that were at an end when the process was killed and were asked again."""
     said: str
 
-    @property
-    def is_good(self) -> bool:
-        return self.code == -9 and not self.differences and not self.repeated
-
 
 @dataclass(frozen=True)
 class Frozen:
@@ -104,12 +100,14 @@ class Frozen:
 class Rig:
     """Databases at each stage, a zygote, and a server for the job bus."""
 
-    def __init__(self, cluster: Cluster, home: Path, zygote: Zygote, redis: RedisServer) -> None:
+    def __init__(
+        self, cluster: Cluster, home: Path, zygote: Zygote, redis: RedisServer, folder: Path
+    ) -> None:
         self._cluster = cluster
         self._home = home
         self._zygote = zygote
         self._redis = redis
-        self._folder = Path(tempfile.mkdtemp(prefix="ts-rig-"))
+        self._folder = folder
         self._stages = {EMPTY: "template1"}
         self._baselines: dict[str, Baseline] = {}
 
@@ -178,6 +176,33 @@ class Rig:
         assert code == 0, self.said(job)
         return Frozen(tuple(t for t in before if before[t] != after[t]), seconds)
 
+    def takeover(self, name: str, blow: str) -> float:
+        """Seconds from the `blow` to a worker until another one has ended its load."""
+        return self._after(blow, name, "job-1", {"lease": FORM.lease})
+
+    def beside(self, name: str, blow: str) -> float:
+        """Seconds from the `blow` to a worker, whose leases stand, until another one has ended a
+        later load of the same symbols."""
+        return self._after(blow, name, "job-2", {"lease": 600.0})
+
+    def _after(self, blow: str, name: str, awaited: str, more: Mapping[str, Any]) -> float:
+        with self._begun(name) as (job, database, _):
+            common = {"do": "work", "rescue": FORM.rescue, "silence": FORM.silence}
+            job = job | common | {"concurrency": 8, "batch": 50} | dict(more)
+            pids = [self._zygote.start(job | {"point": blow})]
+            try:
+                until(lambda: _state(pids[0]) in "TZ")
+                begun = time.monotonic()
+                if awaited != "job-1":
+                    scenarios.submit(job | {"name": awaited})
+                pids.append(self._zygote.start(job))
+                until(lambda: _is_over(database, awaited), FORM.takeover + 20)
+                return time.monotonic() - begun
+            finally:
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+                    self._zygote.wait(pid)
+
     @contextmanager
     def _begun(self, name: str) -> Iterator[tuple[Job, Database, ReplayVendor]]:
         setting = SETTINGS[name]
@@ -210,10 +235,21 @@ class Rig:
         return file.read_text("utf-8")[-4000:] if file.exists() else ""
 
 
+def _state(pid: int) -> str:
+    """`T` for a stopped process, `Z` for one that has ended."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+
+
 def _is_stopped(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+    state = _state(pid)
     assert state != "Z", "it ended without coming to the point"
     return state == "T"
+
+
+def _is_over(database: Database, client_id: str) -> bool:
+    asked = "SELECT FROM tickstock.loads WHERE client_id = %s AND finished_at IS NOT NULL"
+    with database.transaction() as connection:
+        return connection.execute(asked, [client_id]).fetchone() is not None
 
 
 def _ended(database: Database) -> set[str]:

@@ -15,9 +15,8 @@ import structlog
 from tickstock.bridge import Bridge, Pace, open_redis
 from tickstock.cache_operations import UniverseOrganizer
 from tickstock.config import Settings, read_settings
-from tickstock.errors import DatabaseUnavailable, Transient
+from tickstock.errors import DatabaseUnavailable
 from tickstock.failpoints import arm
-from tickstock.loading.report import Report
 from tickstock.model import Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.spans import Span
@@ -42,7 +41,7 @@ QUICK = Policy(
 
 def perform(job: Job) -> None:
     """Do `job["do"]` on the database `job["uri"]`, with `job["point"]` armed."""
-    database.SILENCE = job.get("silence", 30.0)
+    database.SILENCE = job.get("silence", database.SILENCE)
     structlog.configure(processors=[structlog.processors.JSONRenderer()])
     arm(job.get("point", ""))
     SCENARIOS[job["do"]](job)
@@ -74,12 +73,13 @@ def opened(job: Job) -> TickStock:
 
 # --- loads ---------------------------------------------------------------------------------------
 def submit(job: Job) -> None:
-    """Plan a load of the five symbols and submit it, under the client's name `job-1`."""
+    """Plan a load of the five symbols and submit it, under the client's name `job-1`, if no other
+    is given."""
     with opened(job) as tick:
         request = tick.loads.request(
             symbols=SYMBOLS, first=FIRST, last=LAST, refresh=job.get("refresh", True)
         )
-        tick.loads.submit(tick.loads.plan(request), client_id="job-1")
+        tick.loads.submit(tick.loads.plan(request), client_id=job.get("name", "job-1"))
 
 
 def drain(job: Job) -> None:
@@ -92,15 +92,8 @@ def drain(job: Job) -> None:
 
 async def _drain(tick: TickStock, worker: Worker, load: uuid.UUID) -> None:
     while not await asyncio.to_thread(has_ended, tick, load):
-        await _once(worker, load)
+        await worker.drain(load)
         await asyncio.sleep(0.01)
-
-
-async def _once(worker: Worker, load: uuid.UUID) -> Report | None:
-    try:
-        return await worker.drain(load)
-    except Transient:
-        return None
 
 
 def has_ended(tick: TickStock, load: uuid.UUID) -> bool:
@@ -217,7 +210,7 @@ def attend(job: Job) -> None:
 
 def work(job: Job) -> None:
     """Be a worker."""
-    running.RESCUE_SECONDS = 0.2
+    running.RESCUE_SECONDS = job.get("rescue", 0.2)
     with opened(job) as tick:
         asyncio.run(Worker(tick, policy=policy(job)).run())
 

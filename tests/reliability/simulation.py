@@ -22,9 +22,9 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.reliability.model import DONE, FAILED, OPEN, Budget, Held, Ledger
@@ -54,6 +54,7 @@ class Process:
     """A worker. `life` is raised by its death: what was on its way for an earlier one is lost."""
 
     name: str
+    priority: int = 0
     life: int = 0
     is_alive: bool = True
     stopping: bool = False
@@ -84,7 +85,8 @@ class World:
         self.writes = [0] * len(self.ledger.calls)
         self.longest = dice.choice([50, 400, 2_500])
         self.outages = [self._span(800) for _ in range(dice.randint(0, 2))]
-        self.workers = [Process(f"w{i}") for i in range(dice.randint(1, 3))]
+        urgency = dice.choice([(0,), (0, 0, 30)])
+        self.workers = [Process(f"w{i}", dice.choice(urgency)) for i in range(dice.randint(1, 3))]
         self.told: list[str] | None = None
         self._set_the_scene()
 
@@ -178,7 +180,7 @@ class World:
         if self.is_away(worker, self.ask, i, fence):
             return False
         n = max(1, 100 // self.spacing)
-        wait = self._budget(worker).take(self.now, n, self.spacing, self.late)
+        wait = self._budget(worker).take(self.now, n, self.spacing, self.late, worker.priority)
         if wait > 0:
             self.at(wait, worker, self.ask, i, fence)
             return False
@@ -329,18 +331,28 @@ def failing_on_all_cores(count: int) -> list[tuple[int, str]]:
         return [one for part in pool.map(failing, parts) for one in part]
 
 
+def told(found: Sequence[tuple[int, str]], variant: Variant | None = None) -> str:
+    """What failed, each with the command that plays it again."""
+    wrong = [name for name, right in asdict(variant or Variant()).items() if not right]
+    options = "".join(f" --without {name}" for name in wrong)
+    command = "python -m tests.reliability.simulation --seed"
+    return "\n".join(f"seed {seed}: {why}\n{command} {seed}{options}" for seed, why in found[:20])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--without", action="append", default=[], help="fenced or one_budget")
     given = parser.parse_args()
+    variant = Variant(**dict.fromkeys(given.without, False))
     if given.seed is None:
         begun = time.monotonic()
         found = failing_on_all_cores(given.count)
         print(f"{given.count} schedules, {time.monotonic() - begun:.1f} s, {len(found)} failing")
-        print("\n".join(f"  seed {seed}: {why}" for seed, why in found[:20]))
+        print(told(found))
         return bool(found)
-    world = World(given.seed)
+    world = World(given.seed, variant)
     world.told = []
     try:
         world.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from tickstock.store.database import Database
@@ -76,8 +77,8 @@ def differences(found: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> di
     """Rows that are in one of the two alone, by table."""
     differing = {}
     for name, rows in wanted.items():
-        extra = [row for row in found[name] if row not in rows]
-        lacking = [row for row in rows if row not in found[name]]
-        if extra or lacking or len(rows) != len(found[name]):
-            differing[name] = {"extra": extra[:5], "lacking": lacking[:5]}
+        has, should = Counter(found[name]), Counter(rows)
+        if has != should:
+            extra, lacking = (has - should).elements(), (should - has).elements()
+            differing[name] = {"extra": [*extra][:5], "lacking": [*lacking][:5]}
     return differing

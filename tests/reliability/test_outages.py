@@ -47,11 +47,14 @@ class House:
     def uri(self) -> str:
         return self.server.uri("tickstock")
 
-    def restart(self) -> None:
-        """`pg_ctl restart -m fast`: sessions end at once."""
+    def stop(self) -> None:
+        """`pg_ctl stop -m fast`: sessions end at once."""
         pid = int((self.home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGINT)
         until(lambda: not Path(f"/proc/{pid}").exists())
+
+    def restart(self) -> None:
+        self.stop()
         self.server.revive()
 
     def query(self, text: str) -> list[Any]:
@@ -105,7 +108,7 @@ def under_restarts(
         pid = forks.start(job)
         while _is_running(pid):
             time.sleep(every)
-            if _is_running(pid):
+            if _is_running(pid) and restarts < FORM.most_restarts:
                 made.restart()
                 restarts += 1
         seconds = time.monotonic() - begun
@@ -142,6 +145,28 @@ def test_a_load_goes_on_through_restarts(forks: Zygote, own_home: Path) -> None:
     figures = under_restarts(forks, own_home, symbols, every, delay)
     assert figures["restarts"] >= 2
     record("PostgreSQL restarted under a load", every=every, **figures)
+
+
+def test_a_database_away_when_splits_and_dividends_are_asked_for_is_waited_for(
+    forks: Zygote, own_home: Path
+) -> None:
+    names = ["R000", "R001"]
+    with (
+        house(own_home) as made,
+        serve_in_thread(ReplayVendor(symbols=names, key=KEY, delay=0.4)) as vendor,
+    ):
+        job = submit(made, vendor.url, names)
+        pid = forks.start(job)
+        until(lambda: any("/dividends" in seen.path for seen in vendor.requests))
+        made.stop()
+        until(lambda: b"database away" in _tail(Path(job["log"])))
+        time.sleep(0.5)  # an outage that outlasts a few attempts
+        made.server.revive()
+        assert forks.wait(pid) == 0, _tail(Path(job["log"]))
+        ended = "SELECT l.state, a.state, a.message FROM tickstock.loads AS l"
+        found = made.query(f"{ended} JOIN tickstock.load_actions AS a ON a.load_id = l.id")
+        assert found == [("completed", "done", "")]
+        assert Counter(made.query(STORED)) == truth(names)
 
 
 # --- a full disk ----------------------------------------------------------------------------------

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,13 +18,14 @@ import pytest
 from tests.kit import plan, span, ticker_call
 from tests.reliability import model
 from tests.reliability.form import FORM, record
-from tests.reliability.simulation import Variant, World, failing, failing_on_all_cores
+from tests.reliability.simulation import Variant, World, failing, failing_on_all_cores, told
 from tickstock.model import LoadState
 from tickstock.store import budget, ledger
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
 
+ROOT = Path(__file__).parents[2]
 WEEK = span("2024-07-01", "2024-07-05")
 START = datetime(2026, 1, 5, tzinfo=UTC)
 CALLS = 4
@@ -36,7 +41,8 @@ SET search_path = frozen, pg_catalog, public;
 # --- schedules ------------------------------------------------------------------------------------
 def test_no_schedule_breaks_a_rule() -> None:
     begun = time.monotonic()
-    assert failing_on_all_cores(FORM.schedules) == []
+    found = failing_on_all_cores(FORM.schedules)
+    assert not found, told(found)
     seconds = round(time.monotonic() - begun, 1)
     record("simulated schedules", runs=FORM.schedules, violations=0, seconds=seconds)
 
@@ -44,6 +50,15 @@ def test_no_schedule_breaks_a_rule() -> None:
 @pytest.mark.parametrize("variant", [Variant(fenced=False), Variant(one_budget=False)])
 def test_what_is_built_in_wrong_is_found(variant: Variant) -> None:
     assert failing(range(2_000), variant)
+
+
+def test_a_failing_seed_is_replayed_by_the_command_that_is_printed() -> None:
+    seed, why = failing(range(2_000), Variant(fenced=False))[0]
+    command = shlex.split(told([(seed, why)], Variant(fenced=False)).splitlines()[1])
+    command[0] = sys.executable
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 1, run.stderr
+    assert run.stdout.splitlines()[-1] == f"VIOLATION {why}"
 
 
 def test_a_seed_is_played_alike_each_time() -> None:
@@ -210,7 +225,7 @@ def test_a_model_that_differs_is_found(clocked: psycopg.Connection[Any]) -> None
 
 def test_the_model_and_the_budget_agree(clocked: psycopg.Connection[Any]) -> None:
     dice, now = random.Random(1), 0
-    mine = model.Budget(0)
+    mine, met = model.Budget(0), set()
     spacing, late = 420, 21
     for _ in range(300):
         at = START + timedelta(milliseconds=now)
@@ -223,6 +238,10 @@ def test_the_model_and_the_budget_agree(clocked: psycopg.Connection[Any]) -> Non
             budget.push_back(clocked, "v", timedelta(milliseconds=delay))
             mine.push_back(now, delay)
         units = [timedelta(milliseconds=x) for x in (spacing, late)]
-        found = budget.take(clocked, "v", n, *units)
-        assert round(found * 1000) == mine.take(now, n, spacing, late)
+        priority = dice.choice([-5, 0, 0, 30])
+        found = budget.take(clocked, "v", n, *units, priority)
+        wanted = mine.take(now, n, spacing, late, priority)
+        assert round(found * 1000) == wanted
+        met.add((wanted > 0, mine.wanted_priority > priority))
         now += dice.choice([1, 15, 200, 1_300])
+    assert met == {(True, True), (True, False), (False, True), (False, False)}

@@ -49,8 +49,9 @@ def write(database: Database, timeframe: Timeframe, found: dict[tuple[int, int],
     batch = rows(timeframe, found)
     with database.transaction() as conn:
         bars.lock_instruments(conn, sorted({i for i, _ in found}))
-        done = bars.write_rows(conn, timeframe, batch)
-        bar_history.note_late(conn, timeframe, batch.pick(done.new))
+        calls = np.full(len(batch), 7)
+        done = bars.write_rows(conn, timeframe, batch, calls)
+        bar_history.note_late(conn, timeframe, batch.pick(done.new), calls[done.new])
         gains = []
         for id_ in sorted({i for i, _ in found}):
             held = sorted({session_of(timeframe, at) for i, at in found if i == id_})

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.kit import CALENDAR, answer, bar, day, market_call, span, ticker_call
 from tickstock.errors import MixedOrigin
 from tickstock.loading.judge import Target
-from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe, epoch_day
+from tickstock.model import Answer, BarTable, Call, CallKind, Ints, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import bars
 from tickstock.store.bars import Rows, read_rows, write_rows
@@ -51,10 +51,14 @@ def instruments(database: Database, *symbols: str) -> list[int]:
     return [found[s].id for s in symbols]
 
 
+def calls_of(batch: Rows) -> Ints:
+    return np.arange(len(batch)) + 71
+
+
 def write(database: Database, batch: Rows, timeframe: Timeframe = Timeframe.DAY) -> tuple[int, int]:
     with database.transaction() as conn:
         bars.lock_instruments(conn, sorted(set(batch.instrument.tolist())))
-        done = write_rows(conn, timeframe, batch)
+        done = write_rows(conn, timeframe, batch, calls_of(batch))
     return int(done.new.sum()), int(done.changed.sum())
 
 
@@ -109,8 +113,10 @@ def test_a_changed_bar_keeps_its_predecessor(database: Database, change: dict[st
     (one,) = instruments(database, "A")
     write(database, rows(row(one, D1), row(one, D2), row(one, D3)))
     assert write(database, rows(row(one, D1), row(one, D2, **change), row(one, D3))) == (0, 1)
-    kept = query(database, "SELECT at, close, vwap, trades, timeframe FROM tickstock.bar_revisions")
-    assert kept == [(datetime(2024, 7, 2, tzinfo=UTC), 10.0, 10.25, 7, "day")]
+    kept = query(
+        database, "SELECT at, close, vwap, trades, timeframe, call_id FROM tickstock.bar_revisions"
+    )
+    assert kept == [(datetime(2024, 7, 2, tzinfo=UTC), 10.0, 10.25, 7, "day", 72)]
     same(read(database, [one]).pick(np.array([1])), rows(row(one, D2, **change)))
 
 
@@ -181,16 +187,16 @@ def test_whatever_double_is_written_comes_back_bit_for_bit(
     def check(found: list[tuple[Any, ...]]) -> None:
         batch = rows(*sorted(found))
         with pytest.raises(RolledBack), database.transaction() as conn:  # noqa: PT012
-            write_rows(conn, timeframe, batch)
+            write_rows(conn, timeframe, batch, calls_of(batch))
             low, high = batch.at.min(), batch.at.max()
             back = read_rows(conn, timeframe, *(np.array([n]) for n in (one, low, high)))
             assert back.at.tolist() == batch.at.tolist()
             assert back.trades.tolist() == batch.trades.tolist()
             for name in NAMES:
                 assert bits(getattr(back, name)) == bits(getattr(batch, name)), name
-            assert not write_rows(conn, timeframe, batch).changed.any()
+            assert not write_rows(conn, timeframe, batch, calls_of(batch)).changed.any()
             changed = rows(*((*r[:5], r[5] + 1.5, *r[6:]) for r in sorted(found)))
-            write_rows(conn, timeframe, changed)  # by parameters, not by COPY
+            write_rows(conn, timeframe, changed, calls_of(changed))  # by parameters, not by COPY
             back = read_rows(conn, timeframe, *(np.array([n]) for n in (one, low, high)))
             for name in NAMES:
                 assert bits(getattr(back, name)) == bits(getattr(changed, name)), name
@@ -275,6 +281,24 @@ def test_committing_the_same_answer_again_writes_nothing(database: Database) -> 
     assert (first.rows_new, again.rows_new, again.rows_changed) == (4, 0, 0)
     assert versions(database) == before
     assert query(database, "SELECT count(*) FROM tickstock.holes") == [(0,)]
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.DAY, Timeframe.HOUR])
+def test_a_revision_names_the_call_that_made_it(database: Database, timeframe: Timeframe) -> None:
+    wanted = targets(database, "A", "B")
+    moment = int(datetime(2024, 7, 2, 14, tzinfo=UTC).timestamp())
+    early, late = (D1, D2) if timeframe is Timeframe.DAY else (moment, moment + 3600)
+
+    def asked(symbol: str, *found: Any) -> Fetched:
+        return fetched(database, wanted, ticker_call(symbol, WEEK, timeframe), found)
+
+    commit(database, [asked("A", bar("A", early)), asked("B", bar("B", early))], CALENDAR, NOW)
+    again = [asked("B", bar("B", early, 11.0), bar("B", late)), asked("A", bar("A", early, 12.0))]
+    commit(database, again, CALENDAR, NOW)
+    kept = query(database, "SELECT close, call_id FROM tickstock.bar_revisions"
+                 " ORDER BY call_id, at")  # fmt: skip
+    came_late = [] if timeframe is Timeframe.DAY else [(None, again[0].lease.id)]
+    assert kept == [(10.0, again[0].lease.id), *came_late, (10.0, again[1].lease.id)]
 
 
 def test_impossible_bars_are_put_aside_as_received(database: Database) -> None:
@@ -385,6 +409,18 @@ def test_real_and_synthetic_bars_are_never_mixed(
         with pytest.raises(MixedOrigin, match=f"A.*{first}"):
             commit(database, [fetched(database, wanted, call, found, second)], CALENDAR, NOW)
     assert versions(database) == before
+
+
+def test_an_answer_may_mix_origins_by_ticker(database: Database) -> None:
+    wanted = targets(database, "A", "B")
+    on = day("2024-07-01")
+    found = answer(market_call(on), [bar("A", on), bar("B", on)], "synthetic",
+                   origins=(("B", "recorded"), ("X", "recorded")))  # fmt: skip
+    commit(database, [Fetched(lease(database, found.call), found, wanted)], CALENDAR, NOW)
+    held = "SELECT symbol, origin FROM tickstock.coverage JOIN tickstock.instruments ON id ="
+    assert query(database, f"{held} instrument_id ORDER BY 1") == [
+        ("A", "synthetic"), ("B", "recorded"),
+    ]  # fmt: skip
 
 
 def test_two_origins_of_one_instrument_in_one_batch_are_refused(database: Database) -> None:

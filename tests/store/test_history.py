@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from typing import Any
 
 import psycopg
@@ -69,6 +72,30 @@ def test_organize_tells_the_shipped_histories_once(database: Database) -> None:
     assert truth is not None
     for day in (date(2012, 3, 1), date(1999, 12, 31), date(2026, 10, 9)):
         assert on(database, SP500, day) == " ".join(truth.members(day))
+
+
+def test_the_members_of_200_random_days_are_those_of_the_spell_files(database: Database) -> None:
+    definitions = [d for d in shipped().definitions if d.history]
+    organize(database, definitions)
+    assert len(definitions) == 3
+    dice = random.Random(200)
+    with database.transaction() as conn:
+        for definition in definitions:
+            told = definition.history
+            assert told is not None
+            file = resources.files("tickstock") / f"data/catalog/history/{definition.ref.key}.csv"
+            rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+            for _ in range(200):
+                day = told.days.start + timedelta(days=dice.randrange(told.days.days))
+                found = history.said_on(conn, definition.ref, day).symbols
+                assert set(found) == set(in_file(rows, day.isoformat())), (definition.ref, day)
+
+
+def in_file(rows: list[dict[str, str]], day: str) -> Iterator[str]:
+    """The members on a day, by the text of a file of spells."""
+    for row in rows:
+        if row["opt-in"] <= day and (not row["opt-out"] or day < row["opt-out"]):
+            yield row["symbol"]
 
 
 def test_before_the_first_day_of_a_source_is_unknown(database: Database) -> None:
@@ -278,6 +305,35 @@ def test_blame_names_the_change_and_the_day(database: Database) -> None:
     assert (b.revision, b.reason, b.source) == (last.id, "because", "mine")
     assert a.revision is not None
     assert a.revision < last.id
+
+
+def test_blame_of_one_symbol_and_of_all_agree(database: Database) -> None:
+    values = [
+        {"nothing": 1},
+        ["A", "B", "C", "D", "E", "F"],
+        {"symbols": [{"ticker": s} for s in "ABCDEG"]},
+        ["A", {"symbol": "B"}, "C", "E", "F", "G"],
+        json.dumps(["A", "C", "D", "E", "F", "G"]),
+        ["A", "B", "C", "D", "E", "F", "G"],
+    ]
+    for value in values:
+        put(database, X, json.dumps(value))
+    with database.transaction() as conn:
+        together = history.blame(conn, X, list("ABCDEFG"))
+        alone = [history.blame(conn, X, [symbol])[0] for symbol in "ABCDEFG"]
+    assert alone == together
+    assert len({one.revision for one in alone}) > 1
+
+
+@pytest.mark.parametrize("value", [None, 3, "A", [], ["A"], {"symbols": ["A"]}, [["A"]], {"A": 1}])
+def test_a_value_names_what_is_read_from_it(database: Database, value: object) -> None:
+    found = sql(
+        database,
+        "SELECT tickstock.names(v, 'A'), 'A' = ANY (tickstock.symbols_of(v))"
+        " FROM (SELECT %s::jsonb AS v) AS one",
+        json.dumps(value),
+    )
+    assert len(set(found[0])) == 1
 
 
 def today(database: Database) -> date:

@@ -10,8 +10,10 @@ from tests.kit import span
 from tickstock.store.database import Database
 from tickstock.store.instruments import (
     ensure_instruments,
+    find_held,
     find_instruments,
     foresee_instruments,
+    spelled,
     with_lifetimes,
 )
 
@@ -52,6 +54,13 @@ def test_an_instrument_foreseen_is_not_made(database: Database) -> None:
         made = ensure_instruments(conn, ["OLD", "NEW"], days)
         assert {s: i.listed for s, i in found.items()} == {s: i.listed for s, i in made.items()}
         assert made["OLD"].id != old.id
+
+
+def test_a_share_class_without_its_point_is_known_to_an_empty_database(database: Database) -> None:
+    with database.transaction() as conn:
+        assert spelled(conn, ["BRKB", "BFB", "AAPL", "GOOGL"]) == {"BRKB": "BRK.B", "BFB": "BF.B"}
+        ensure_instruments(conn, ["BFB"])
+        assert spelled(conn, ["BFB"]) == {}, "there is a BFB"
 
 
 def test_racing_creators_make_one_of_each(database: Database) -> None:
@@ -102,3 +111,18 @@ def test_lifetimes_are_the_databases(database: Database) -> None:
         a, b = with_lifetimes(conn, [found["A"], found["B"]])
     assert (a.listed, a.delisted) == (date(2012, 5, 18), date(2020, 1, 2))
     assert (b.listed, b.delisted) == (None, None)
+
+
+def test_without_days_the_instrument_with_bars_is_meant(database: Database) -> None:
+    with database.transaction() as conn:
+        old = ensure_instruments(conn, ["GOOG"])["GOOG"].id
+        conn.execute("UPDATE tickstock.tickers SET valid = '(,2014-04-03)'")
+        new = ensure_instruments(conn, ["GOOG"], span("2015-01-02", "2015-02-02"))["GOOG"].id
+        assert find_held(conn, ["GOOG"])["GOOG"].id == new
+        conn.execute(
+            "INSERT INTO tickstock.coverage (instrument_id, timeframe, origin, bars)"
+            " VALUES (%s, 'day', 'massive', 250)", [old],
+        )  # fmt: skip
+        assert find_held(conn, ["GOOG"])["GOOG"].id == old
+        assert find_held(conn, ["GOOG"], span("2015-01-02", "2015-02-02"))["GOOG"].id == new
+        assert find_instruments(conn, ["GOOG"])["GOOG"].id == new

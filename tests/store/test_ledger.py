@@ -24,7 +24,13 @@ from hypothesis.stateful import (
 )
 
 from tests.kit import CALENDAR, answer, bar, day, plan, span, ticker_call
-from tickstock.errors import DatabaseUnavailable, UnknownLoad, VendorThrottled, VendorUnavailable
+from tickstock.errors import (
+    CredentialsRefused,
+    DatabaseUnavailable,
+    UnknownLoad,
+    VendorThrottled,
+    VendorUnavailable,
+)
 from tickstock.loading.judge import Target
 from tickstock.model import CallState, LoadState
 from tickstock.store import ledger
@@ -562,3 +568,15 @@ def test_no_order_of_events_finishes_a_call_twice_or_loses_one(database: Databas
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+def test_it_is_in_vain_when_all_failed_or_the_key_was_refused(database: Database) -> None:
+    load = submit(database)
+    one, two, three = claim(database, load)
+    assert not do(database, ledger.in_vain, load)
+    do(database, ledger.fail, one, SOME)
+    assert do(database, ledger.in_vain, load)
+    do(database, ledger.finish_calls, [Finished(two.id, 1, 1, 0, 1)])
+    assert not do(database, ledger.in_vain, load)
+    do(database, ledger.fail, three, CredentialsRefused("wrong key"))
+    assert do(database, ledger.in_vain, load)

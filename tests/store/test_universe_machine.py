@@ -30,6 +30,7 @@ from tickstock.spans import Span
 from tickstock.store import history, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import Definition
+from tickstock.universes.files import read_file
 from tickstock.universes.plan import Action, Mode, OrganizePlan
 from tickstock.universes.spells import Spell, make_history
 
@@ -142,6 +143,16 @@ class Universes(RuleBasedStateMachine):
     def edit(self, key: str, members: Members) -> None:
         with self.database.transaction() as conn:
             plan = universes.plan_set(conn, self.ref(key), sorted(members), name="X")
+        self.apply(plan)
+        self.became(key, tuple(sorted(members)))
+
+    @rule(key=keys, members=some, form=st.sampled_from(["symbol\n%s\n", "%s"]))
+    def import_file(self, key: str, members: Members, form: str) -> None:
+        data = (form % "\n".join(sorted(members))).encode()
+        imported = read_file("list.csv", data)
+        with self.database.transaction() as conn:
+            ref, source = self.ref(key), f"file:list.csv sha256:{imported.sha256}"
+            plan = universes.plan_set(conn, ref, imported.symbols, name="X", source=source)
         self.apply(plan)
         self.became(key, tuple(sorted(members)))
 

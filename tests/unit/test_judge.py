@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
-from tickstock.loading.judge import Target, failure_holes, judge
+from tickstock.loading.gains import Brought, gains_of
+from tickstock.loading.judge import Target, Wanted, failure_holes, judge, narrowed
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import Span
 
@@ -19,8 +20,15 @@ A, B = Target(1, "A", WEEK), Target(2, "B", WEEK)
 BOTH = {"A": A, "B": B}
 
 
-def held(verdict, instrument=1):
-    return [s for g in verdict.gains if g.instrument_id == instrument for s in g.held]
+def gains(found, verdict):
+    rows = verdict.order
+    at = found.bars.at[rows]
+    brought = Brought(verdict.instrument[rows], at, np.zeros_like(at), np.ones(len(at), np.bool_))
+    return gains_of(brought, lambda *_: found.origin, found.call.timeframe, CALENDAR)
+
+
+def held(found, verdict, instrument=1):
+    return [s for g in gains(found, verdict) if g.instrument_id == instrument for s in g.held]
 
 
 def holes(verdict, instrument=1):
@@ -28,12 +36,11 @@ def holes(verdict, instrument=1):
 
 
 def test_a_full_answer_holds_every_session_and_leaves_no_hole():
-    verdict = judge(
-        answer(ticker_call("A", WEEK), [bar("A", d) for d in DAYS]), BOTH, CALENDAR, NOW
-    )
+    found = answer(ticker_call("A", WEEK), [bar("A", d) for d in DAYS])
+    verdict = judge(found, BOTH, CALENDAR, NOW)
     assert (verdict.cells, holes(verdict)) == (4, [])
     assert verdict.asked == ((1, WEEK),)
-    (gain,) = verdict.gains
+    (gain,) = gains(found, verdict)
     assert gain.bars == 4
     assert gain.held == (Span(day("2024-07-01"), day("2024-07-08")),)  # to the next session
     assert datetime.fromtimestamp(gain.first, UTC) == datetime(2024, 7, 1, tzinfo=UTC)
@@ -41,8 +48,9 @@ def test_a_full_answer_holds_every_session_and_leaves_no_hole():
 
 
 def test_an_empty_answer_is_never_coverage():
-    verdict = judge(answer(ticker_call("A", WEEK)), BOTH, CALENDAR, NOW)
-    assert (verdict.gains, verdict.cells) == ((), 0)
+    found = answer(ticker_call("A", WEEK))
+    verdict = judge(found, BOTH, CALENDAR, NOW)
+    assert (gains(found, verdict), verdict.cells) == ([], 0)
     (hole,) = verdict.holes
     assert (hole.cause, hole.span) == (HoleCause.VENDOR_EMPTY, WEEK)
     assert "2025-06-02" in hole.detail
@@ -61,10 +69,10 @@ def test_a_recent_empty_answer_expires_sooner(age, stands):
 
 
 def test_sessions_between_bars_are_holes():
-    verdict = judge(answer(ticker_call("A", WEEK), [bar("A", DAYS[0]), bar("A", DAYS[3])]),
-                    BOTH, CALENDAR, NOW)  # fmt: skip
+    found = answer(ticker_call("A", WEEK), [bar("A", DAYS[0]), bar("A", DAYS[3])])
+    verdict = judge(found, BOTH, CALENDAR, NOW)
     assert holes(verdict) == [(HoleCause.VENDOR_EMPTY, "2024-07-02..2024-07-03")]
-    assert [str(s) for s in held(verdict)] == ["2024-07-01", "2024-07-05..2024-07-07"]
+    assert [str(s) for s in held(found, verdict)] == ["2024-07-01", "2024-07-05..2024-07-07"]
 
 
 def test_a_whole_market_answer_speaks_of_wanted_symbols_alone():
@@ -117,33 +125,35 @@ def test_rows_are_ordered_by_instrument_and_time():
     assert shuffled.order.tolist() == [3, 2, 1, 0]
 
 
-def test_an_answer_may_mix_origins_by_ticker():
-    bars = [bar("A", DAYS[0]), bar("B", DAYS[0])]
-    mixed = answer(market_call(DAYS[0]), bars, "synthetic", origins=(("B", "recorded"),))
-    gains = judge(mixed, BOTH, CALENDAR, NOW).gains
-    assert {(g.instrument_id, g.origin) for g in gains} == {(1, "synthetic"), (2, "recorded")}
+def test_each_instrument_gains_what_came_for_it():
+    bars = [bar("A", DAYS[0]), bar("B", DAYS[0]), bar("B", DAYS[1]), bar("B", DAYS[3])]
+    found = answer(market_call(DAYS[0]), bars)
+    one, two = gains(found, judge(found, BOTH, CALENDAR, NOW))
+    assert (one.instrument_id, one.bars, [str(s) for s in one.held]) == (1, 1, ["2024-07-01"])
+    assert (two.instrument_id, two.bars) == (2, 3)
+    assert [str(s) for s in two.held] == ["2024-07-01..2024-07-02", "2024-07-05..2024-07-07"]
 
 
 def test_minute_bars_before_the_open_and_after_the_close_belong_to_their_session():
     call = ticker_call("A", WEEK, Timeframe.MINUTE)
     early = int(datetime(2024, 7, 2, 8, 0, tzinfo=UTC).timestamp())  # 4:00 in New York
     late = int(datetime(2024, 7, 3, 23, 59, tzinfo=UTC).timestamp())  # 19:59 in New York
-    verdict = judge(answer(call, [bar("A", early), bar("A", late)]), BOTH, CALENDAR, NOW)
+    found = answer(call, [bar("A", early), bar("A", late)])
+    verdict = judge(found, BOTH, CALENDAR, NOW)
     assert verdict.cells == 2
     assert holes(verdict) == [
         (HoleCause.VENDOR_EMPTY, "2024-07-01"),
         (HoleCause.VENDOR_EMPTY, "2024-07-05"),
     ]
-    (gain,) = verdict.gains
+    (gain,) = gains(found, verdict)
     assert (gain.first, gain.last) == (early, late)
 
 
 def test_the_calendars_last_session_has_an_end():
     last = CALENDAR.day(len(CALENDAR) - 1)
     targets = {"A": Target(1, "A", Span.inclusive(last, last))}
-    verdict = judge(answer(ticker_call("A", targets["A"].span), [bar("A", last)]),
-                    targets, CALENDAR, NOW)  # fmt: skip
-    assert held(verdict) == [Span.inclusive(last, last)]
+    found = answer(ticker_call("A", targets["A"].span), [bar("A", last)])
+    assert held(found, judge(found, targets, CALENDAR, NOW)) == [Span.inclusive(last, last)]
 
 
 def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_stands():
@@ -163,9 +173,35 @@ def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_
 def test_every_session_that_was_asked_for_is_held_or_has_one_cause(kinds, order):
     given_ = {"good": {}, "bad": {"low": 0.0}}
     bars = [bar("A", DAYS[i], **given_[kinds[i]]) for i in order if kinds[i] != "none"]
-    verdict = judge(answer(ticker_call("A", WEEK), bars), BOTH, CALENDAR, NOW)
+    found = answer(ticker_call("A", WEEK), bars)
+    verdict = judge(found, BOTH, CALENDAR, NOW)
     expected = {"bad": HoleCause.QUARANTINED, "none": HoleCause.VENDOR_EMPTY}
     for kind, session in zip(kinds, DAYS, strict=True):
         causes = [h.cause for h in verdict.holes if session in h.span]
-        assert any(session in s for s in held(verdict)) == (kind == "good")
+        assert any(session in s for s in held(found, verdict)) == (kind == "good")
         assert causes == ([] if kind == "good" else [expected[kind]])
+
+
+def test_an_answer_narrowed_to_what_is_wanted_means_the_same():
+    names = ("X", "B", "Y", "A")
+    bars = [bar(name, DAYS[0], close) for close, name in enumerate(names, 10)]
+    whole = answer(market_call(DAYS[0]), bars, origins=(("X", "recorded"), ("A", "recorded")))
+    few = narrowed(whole, BOTH)
+    assert few.bars.tickers == ("B", "A")
+    assert [few.bars.tickers[i] for i in few.bars.owner] == ["B", "A"]
+    assert few.bars.close.tolist() == [11.0, 13.0]
+    assert few.origins == (("A", "recorded"),)
+    before, after = (judge(a, BOTH, CALENDAR, NOW) for a in (whole, few))
+    assert (before.asked, before.holes, before.cells) == (after.asked, after.holes, after.cells)
+    assert narrowed(few, BOTH).bars.tickers == few.bars.tickers
+    assert len(narrowed(whole, {}).bars) == 0
+
+
+def test_a_call_speaks_of_the_targets_of_its_days():
+    old, new = span("2024-07-01", "2024-07-02"), span("2024-07-03", "2024-07-05")
+    targets = (A, Target(2, "OLD", old), Target(2, "NEW", new), Target(3, "OLD", new))
+    wanted = Wanted(targets)
+    for call in (*map(market_call, (*DAYS, *reversed(DAYS))), ticker_call("OLD", new),
+                 ticker_call("NEW", WEEK), ticker_call("NONE", WEEK)):  # fmt: skip
+        named = [t for t in targets if not call.symbol or t.symbol == call.symbol]
+        assert wanted.of(call) == {t.symbol: t for t in named if t.span & call.span}

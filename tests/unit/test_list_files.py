@@ -79,6 +79,35 @@ def test_a_table_without_a_header_says_which_column_was_taken() -> None:
     assert "first column" in str(found.remarks[0])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "symbol,opt-in,opt-out\nGE,1896-05-26,2018-06-26\nAAPL,2015-03-19,\nX,2030-01-01,\n",
+        "symbol,starts,ends\nGE,2000-01-01,2026-11-20\nAAPL,2000-01-01,2026-11-21\n",
+        "symbol,from,to\nGE,2000-01-01,2026-11-19\nAAPL,2000-01-01,2026-11-20\n",
+        "symbol,first,last\nAAPL,1900-01-01,1910-01-01\nAAPL,2000-01-01,\n",
+    ],
+)
+def test_of_a_history_only_the_members_of_today_are_taken(text: str) -> None:
+    found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
+    assert found.symbols == ("AAPL",)
+    assert found.left_out.keys() == {"former member"}
+    assert "universe tell" in str(found.remarks[0])
+
+
+def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
+    found = read("symbol,first,last\nAAPL,99.5,101\nMSFT,n/a,\n")
+    assert (found.symbols, found.remarks, found.left_out) == (("AAPL", "MSFT"), (), {})
+
+
+def test_lists_of_several_days_are_pointed_at_and_changes_are_refused() -> None:
+    found = read("date,symbol\n2020-01-02,AAPL\n2021-01-04,MSFT\n")
+    assert "2 dates" in str(found.remarks[0])
+    assert not read("date,symbol\n2020-01-02,AAPL\n2020-01-02,MSFT\n").remarks
+    with pytest.raises(BadFile, match="universe tell"):
+        read("date,action,symbol\n2020-01-02,add,AAPL\n")
+
+
 def test_the_form_can_be_named_where_the_content_misleads() -> None:
     assert read("AAPL,MSFT\nKO,PEP\n", Form.TXT).symbols == ("AAPL", "MSFT", "KO", "PEP")
     text = "Ticker,Name,Asset Class\nAAPL,Apple,Equity\nMSFT,Microsoft,Cash\n"

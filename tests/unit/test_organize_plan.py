@@ -426,7 +426,7 @@ def test_a_plan_prints_what_it_does(table: Table) -> None:
         '~ etf_universe:theme_x "New": 2 -> 2 symbols (name was "Renamed")',
         "    joins (1): B",
         "    leaves (1): MINE",
-        '- etf_universe:theme_y "X": 1 symbols',
+        '- etf_universe:theme_y "X": 1 symbol',
         '- stock_universe:theme_s "X": 0 symbols',
         f"problem: {plan.problems[0]}",
     ]
@@ -440,7 +440,7 @@ def test_unchanged_universes_and_all_symbols_only_when_asked(table: Table) -> No
     assert "theme_y" not in "\n".join(lines(plan))
     verbose = "\n".join(lines(plan, verbose=True))
     assert "more" not in verbose
-    assert '= etf_universe:theme_y "X": 1 symbols' in verbose
+    assert '= etf_universe:theme_y "X": 1 symbol' in verbose
 
 
 def test_a_plan_for_programs_is_json(table: Table) -> None:

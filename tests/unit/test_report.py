@@ -47,7 +47,7 @@ def test_the_message_counts_symbols_sessions_and_causes():
         [item(), item("B", 10, 7, (FAILED, 2), (EMPTY, 1)), item("A", timeframe=HOUR)]
     )
     assert report.message == (
-        "2 symbols, 27 of 30 sessions held (2 failed, 1 vendor empty); 1 symbols failed"
+        "2 symbols, 27 of 30 sessions held (2 failed, 1 vendor empty); 1 symbol failed"
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from tickstock.errors import BadInput, BadSymbol, GuardRefused
 from tickstock.model import UniverseRef
 from tickstock.universes.files import Imported
-from tickstock.universes.guard import check_size
+from tickstock.universes.guard import check_guard
+from tickstock.universes.plan import NO_FACTS, Action, Change
 from tickstock.universes.sources import (
     Source,
     least,
@@ -79,7 +80,12 @@ def test_a_list_that_is_too_small_to_be_whole_is_held() -> None:
     assert least(ETFS) == 1
     assert least(ETFS, Source("tickers", "ETF")) == 50
     assert least(ETFS, Source("etf", "SPY")) == 5
-    check_size(SP500, 396, 396)
-    check_size(SP500, 3, 396, ["index_sp500"])
+    check_guard([_new(396)], least=396)
+    check_guard([_new(3)], ["index_sp500"], least=396)
     with pytest.raises(GuardRefused, match=r"would hold 395 symbols.*at least 396.*--allow index"):
-        check_size(SP500, 395, 396)
+        check_guard([_new(395)], least=396)
+
+
+def _new(size: int) -> Change:
+    symbols = tuple(f"S{n}" for n in range(size))
+    return Change(Action.ADD, SP500, "S&P 500", symbols, NO_FACTS, NO_FACTS)

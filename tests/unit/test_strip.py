@@ -85,3 +85,19 @@ def test_against_a_plain_model(spans, since):
         assert cell.expected == len(expected)
         assert cell.held == sum(any(d in s for s in covered) for d in expected)
         assert (cell.cause is None) == (cell.held == cell.expected > 0)
+
+
+def test_short_spans_session_by_session() -> None:
+    strip = make_strip(
+        grid(
+            [Instrument(1, "A")],
+            [held(1, "2024-01-03", "2024-01-04")],
+            within=span("2024-01-02", "2024-01-05"),
+        ),
+        by_session=True,
+    )
+    assert strip.months == tuple(date(2024, 1, day) for day in (2, 3, 4, 5))
+    assert [cell.held for cell in strip.rows[0]] == [0, 1, 1, 0]
+    none = make_strip(grid([Instrument(1, "A")]), most=0)
+    assert none.rows == ()
+    assert len(none.months) == 3

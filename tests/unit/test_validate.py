@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickstock.errors import UnknownUniverse
-from tickstock.model import UniverseRef
+from tickstock.model import Instrument, Ticker, UniverseRef
+from tickstock.spans import Span
 from tickstock.universes.findings import Check, Finding, Severity, exit_code, render
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.similar import near_duplicates
@@ -228,6 +229,43 @@ def test_symbols_that_look_alike() -> None:
     )
     assert {f.check for f in findings} == {Check.LOOKALIKE}
     assert [f.symbol for f in findings] == ["BRK.B", "KIMpL", "BRKB", "KIMPL"]
+
+
+def known(symbol: str, **life: Any) -> Instrument:
+    return Instrument(1, symbol, **life)
+
+
+def test_symbols_that_are_no_longer_what_they_were() -> None:
+    renamed = date(2022, 6, 9)
+    meta = (Ticker("FB", Span(date.min, renamed)), Ticker("META", Span(renamed, date.max)))
+    findings = found(
+        row("stock_universe:theme_a", ["FB", "WBD", "OLD", "META"]),
+        row("stock_universe:theme_b", ["FB"], expression="theme_a & {FB}"),
+        instruments={
+            "FB": known("FB", tickers=meta),
+            "META": known("META", tickers=meta),
+            "WBD": known("WBD", delisted=date(2026, 10, 6)),
+            "OLD": known("OLD", gone_by=date(2026, 10, 9)),
+        },
+    )
+    assert [(f.check, f.symbol) for f in findings] == [
+        (Check.DELISTED, "OLD"),
+        (Check.DELISTED, "WBD"),
+        (Check.RENAMED, "FB"),
+    ]
+    assert "no longer listed by 2026-10-09" in findings[0].what
+    assert "no longer listed since 2026-10-06" in findings[1].what
+    assert "since 2022-06-09 it is META" in findings[2].what
+
+
+def test_strangers_are_told_where_nearly_all_others_are_known() -> None:
+    listed = names(20)
+    instruments = {symbol: known(symbol) for symbol in listed[:19]}
+    finding = only(row("stock_universe:theme_a", listed), instruments=instruments)
+    assert finding.check == Check.UNKNOWN
+    assert f"1 of 20 symbols name no instrument known: {listed[19]}" in finding.what
+    half = {symbol: known(symbol) for symbol in listed[:10]}
+    assert not found(row("stock_universe:theme_a", listed), instruments=half)
 
 
 def test_near_duplicates_are_found_and_expressions_are_not_blamed() -> None:

@@ -10,7 +10,17 @@ import pytest
 from tickstock.model import UniverseRef
 from tickstock.store.universes import Listed
 from tickstock.web.live import Live, Page
-from tickstock.web.render import ago, duration_text, number, plural, size_text, time_text
+from tickstock.web.render import (
+    ago,
+    duration_text,
+    marked,
+    number,
+    plural,
+    price,
+    size_text,
+    spaced,
+    time_text,
+)
 from tickstock.web.universe_rows import search
 from tickstock.web.visit import local
 
@@ -127,3 +137,20 @@ def test_closing_ends_every_stream() -> None:
         return said
 
     assert asyncio.run(streams())[-1] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1.00"), (1234.5, "1,234.50"), (0.0001, "0.0001"), (532.1729, "532.1729")],
+)
+def test_prices_keep_their_digits(value: float, text: str) -> None:
+    assert price(value) == text
+
+
+def test_names_of_classes_in_words() -> None:
+    assert spaced("MixedOrigin") == "mixed origin"
+
+
+def test_commands_in_messages_are_code_and_nothing_else_is_markup() -> None:
+    assert marked("Run `a <b>` or <i>") == "Run <code>a &lt;b&gt;</code> or &lt;i&gt;"
+    assert marked("one ` alone") == "one ` alone"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -18,14 +19,25 @@ Allow = Annotated[
 NOT_AGREED = 2
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class How:
+    """Options of every command that changes universes."""
+
+    reason: Annotated[
+        str | None, Parameter(alias="-m", help="Why, for the log [default: the command].")
+    ] = None
+    dry_run: Annotated[bool, Parameter(negative="", help="Show the plan, write nothing.")] = False
+    yes: Yes = False
+
+
 def carry_out(
     command: str,
     plan: Any,
     apply: Callable[..., None],
     *,
     common: Common,
-    yes: bool = False,
-    dry_run: bool = False,
+    how: How,
     allow: Collection[str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> int:
@@ -33,7 +45,11 @@ def carry_out(
 
     `apply` is `Edits.apply` or its like. With `--json` the plan is printed once, at the end, with
     `applied`: whether it was performed; `more` is printed beside it.
+
+    Raises GuardRefused before anybody is asked, in a dry run too.
     """
+    from tickstock.errors import GuardRefused
+    from tickstock.universes.guard import check_guard
     from tickstock.universes.plan import as_dict, lines
 
     def ended(applied: bool, code: int = 0) -> int:
@@ -43,14 +59,20 @@ def carry_out(
 
     if not common.json:
         print("\n".join(lines(plan, verbose=common.verbose)))
-    if plan.idle or dry_run:
+    try:
+        check_guard(plan.changes, allow or (), least=plan.least)
+    except GuardRefused:
+        ended(applied=False)
+        raise
+    if plan.idle or how.dry_run:
         talk("Nothing to do." if plan.idle else "Dry run: nothing was written.")
         return ended(applied=False)
-    if not yes and not agreed(plan):
+    if not how.yes and not agreed(plan):
         return ended(applied=False, code=NOT_AGREED)
-    apply(plan, reason=f"{command} from the command line", allow=allow or ())
+    apply(plan, reason=how.reason or f"{command} from the command line", allow=allow or ())
     done = [f"{n} {word}" for word, n in plan.counts.items()]
-    done += [f"{len(plan.tellings)} histories told"] if plan.tellings else []
+    told = len(plan.tellings)
+    done += [f"{told} {'history' if told == 1 else 'histories'} told"] if told else []
     talk("Done: " + ", ".join(done) + ".")
     return ended(applied=True)
 

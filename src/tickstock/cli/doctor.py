@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json
 from tickstock.cli.session import settings_of
+from tickstock.words import plural
 
 MARKS = {
     "ok": "[green]ok[/]",
@@ -33,6 +34,7 @@ def doctor(
     """
     from tickstock.service import utc_now
     from tickstock.service.doctor import Health, examine
+    from tickstock.service.system import ask_redis
     from tickstock.store.database import Database
 
     settings = settings_of(common)
@@ -43,7 +45,7 @@ def doctor(
 
     probes = {}
     if redis := settings.redis_url:
-        probes["redis"] = lambda: _ask_redis(redis.get_secret_value())
+        probes["redis"] = lambda: ask_redis(redis.get_secret_value())
     if ask_vendor:
         probes["vendor"] = lambda: _ask_vendor(settings)
     found = list(examine(settings, open_database, utc_now, probes))
@@ -67,27 +69,6 @@ def _show(found: list[Any]) -> None:
     out.print(f"Look at: {', '.join(bad)}." if bad else "All is well.")
 
 
-def _ask_redis(url: str) -> str:
-    from tickstock.errors import BadSetting, DatabaseUnavailable
-
-    try:
-        from redis import Redis
-        from redis.exceptions import RedisError
-    except ModuleNotFoundError:
-        raise BadSetting(
-            "The Python package redis is not installed.", "Run: pip install 'tickstock[serve]'"
-        ) from None
-    try:
-        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as redis:
-            redis.ping()
-    except (RedisError, OSError, ValueError) as e:
-        raise DatabaseUnavailable(
-            f"Redis does not answer ({type(e).__name__}).",
-            "Loads go on without it; its clients see nothing. Check REDIS_URL.",
-        ) from None
-    return "answers"
-
-
 def _ask_vendor(settings: Any) -> str:
     """One call for one session of one symbol, within the shared budget."""
     import asyncio
@@ -107,7 +88,7 @@ def _ask_vendor(settings: Any) -> str:
             answer = await source.fetch(Call(kind, Timeframe.DAY, span, symbol), gate)
         finally:
             await source.close()
-        return f"{source.name} answers: {len(answer.bars)} bars for {answer.call}"
+        return f"{source.name} answers: {plural(len(answer.bars), 'bar')} for {answer.call}"
 
     with TickStock.open(settings) as tick:
         return asyncio.run(ask(tick))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common
 from tickstock.cli.session import open_tick
 
@@ -23,8 +24,8 @@ def set_(
     ] = None,
     name: Title = None,
     description: Annotated[str | None, Parameter(help="What it is.")] = None,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Make a universe of these symbols or this expression, or replace what it holds.
@@ -37,34 +38,34 @@ def set_(
             ref, symbols, expression=expression, title=name, description=description
         )
         return carry_out(
-            "universe set", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+            "universe set", plan, tick.edits.apply, common=common, how=how, allow=allow
         )
 
 
 def add(
     ref: str,
     *symbols: str,
-    yes: Yes = False,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Put symbols into a universe: at the end of a list, or joined to an expression."""
     with open_tick(common) as tick:
         plan = tick.edits.add(ref, _given(symbols))
-        return carry_out("universe add", plan, tick.edits.apply, common=common, yes=yes)
+        return carry_out("universe add", plan, tick.edits.apply, common=common, how=how)
 
 
 def remove(
     ref: str,
     *symbols: str,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Take symbols out of a universe."""
     with open_tick(common) as tick:
         plan = tick.edits.remove(ref, _given(symbols))
         return carry_out(
-            "universe remove", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+            "universe remove", plan, tick.edits.apply, common=common, how=how, allow=allow
         )
 
 
@@ -73,24 +74,25 @@ def rename(
     new: str,
     *,
     name: Title = None,
-    yes: Yes = False,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Give a universe another key: `type:key` to `type:new_key`. Its past goes with it."""
     with open_tick(common) as tick:
         plan = tick.edits.rename(ref, new, title=name)
-        return carry_out("universe rename", plan, tick.edits.apply, common=common, yes=yes)
+        how = replace(how, reason=how.reason or f"renamed from {ref} to {new}")
+        return carry_out("universe rename", plan, tick.edits.apply, common=common, how=how)
 
 
 def delete(
     *refs: str,
-    yes: Yes = False,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Delete universes. Their history stays; `universe revert REF` brings one back."""
     with open_tick(common) as tick:
         plan = tick.edits.delete(*_given(refs))
-        return carry_out("universe delete", plan, tick.edits.apply, common=common, yes=yes)
+        return carry_out("universe delete", plan, tick.edits.apply, common=common, how=how)
 
 
 def revert(
@@ -100,8 +102,8 @@ def revert(
     to: Annotated[
         datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
     ] = None,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Undo the last change of a universe, or bring back what REVISION left (see `universe log`)."""
@@ -110,7 +112,7 @@ def revert(
     with open_tick(common) as tick:
         plan = tick.edits.revert(ref, revision=revision, at=instant(to))
         return carry_out(
-            "universe revert", plan, tick.edits.apply, common=common, yes=yes, allow=allow
+            "universe revert", plan, tick.edits.apply, common=common, how=how, allow=allow
         )
 
 
@@ -125,7 +127,7 @@ def tell(
     backwards: Annotated[
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
-    yes: Yes = False,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Tell who was in a universe on past days; the list of today stays as it is.
@@ -144,7 +146,7 @@ def tell(
             through=through,
             backwards=backwards,
         )
-        return carry_out("universe tell", plan, tick.edits.apply, common=common, yes=yes)
+        return carry_out("universe tell", plan, tick.edits.apply, common=common, how=how)
 
 
 def _given(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, Last, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 SHOWN = 200
 
@@ -45,44 +46,58 @@ def export(
     if common.json:
         print_json("export", made)
         return 0
-    size = sum(f.bytes for f in made.files) / 1e6
+    size = sum(f.bytes for f in made.files) / 1e3
+    bars, symbols = plural(made.bars, "bar"), plural(len(made.symbols), "symbol")
     console().print(
-        f"{made.bars:,} bars of {len(made.symbols):,} symbols in {len(made.files)} files "
-        f"({size:,.1f} MB), described in {folder / MANIFEST}",
+        f"{bars} of {symbols} in {plural(len(made.files), 'file')} "
+        f"({size:,.0f} kB), described in {folder / MANIFEST}",
         markup=False,
     )
     return 0
 
 
 def revisions(
-    universe: str,
+    universe: str = "",
     *,
-    timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
+    timeframe: Annotated[
+        TIMEFRAMES | None, Parameter(help="Which bars [default: day, or those of the load].")
+    ] = None,
     since: Annotated[
         str | None, Parameter(help="Replaced since a New York date (its end), or a time (UTC).")
     ] = None,
-    job: Annotated[str | None, Parameter(help="Replaced while this load ran.")] = None,
+    job: Annotated[
+        str | None, Parameter(help="Replaced while this load ran; by itself, of all its symbols.")
+    ] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bars that a later answer replaced: symbol, day, old and new values, and when."""
+    from tickstock.errors import BadInput
     from tickstock.model import Timeframe
 
+    if not universe and job is None:
+        raise BadInput("Nothing was named.", "Give a universe, say '{AAPL}', or --job.")
     with open_tick(common) as tick:
         first, last = moment(since), None
+        frames = [timeframe or "day"]
         if job is not None:
             load = tick.loads.progress(tick.loads.find(job)).load
             first, last = load.started_at or load.created_at, load.finished_at
-        symbols = tick.universes.members(universe)
-        found = tick.holdings.revisions(symbols, Timeframe(timeframe), first, last)
+            frames = [timeframe] if timeframe else load.request["timeframes"]
+        symbols = tick.universes.members(universe) if universe else load.request["symbols"]
+        found = [
+            (frame, symbol, r)
+            for frame in frames
+            for symbol, r in tick.holdings.revisions(symbols, Timeframe(frame), first, last)
+        ]
     if common.json:
-        print_json("revisions", [_as_dict(symbol, r) for symbol, r in found])
+        print_json("revisions", [_as_dict(*one) for one in found])
         return 0
     if not found:
         talk("No bar of these symbols was replaced.")
     out = console()
-    for symbol, r in found[:SHOWN]:
+    for frame, symbol, r in found[:SHOWN]:
         when = r.replaced_at.strftime("%Y-%m-%d %H:%M:%SZ")
-        out.print(f"{symbol:<8} {_bar_time(r, timeframe)}  {_change(r)}  {when}", markup=False)
+        out.print(f"{symbol:<8} {_bar_time(r, frame)}  {_change(r)}  {when}", markup=False)
     if len(found) > SHOWN:
         out.print(f"and {len(found) - SHOWN} more; --json has them all")
     return 0
@@ -91,8 +106,9 @@ def revisions(
 NAMES = ("open", "high", "low", "close", "volume")
 
 
-def _as_dict(symbol: str, r: Any) -> dict[str, Any]:
+def _as_dict(timeframe: str, symbol: str, r: Any) -> dict[str, Any]:
     return {
+        "timeframe": timeframe,
         "symbol": symbol,
         "at": r.at,
         "replaced_at": r.replaced_at,

@@ -15,6 +15,7 @@ from tickstock.errors import Transient
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
+from tickstock.words import plural
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
 
@@ -143,7 +144,9 @@ def trouble(progress: Progress) -> str:
     """What keeps calls of a running load from an answer, most frequent first; mostly nothing."""
     if progress.load.state.finished:
         return ""
-    return " ".join(f"{e.calls} calls, {e.kind}: {e.example}" for e in progress.errors[:2])
+    return " ".join(
+        f"{plural(e.calls, 'call')}, {e.kind}: {e.example}" for e in progress.errors[:2]
+    )
 
 
 def held_up(progress: Progress, me: str) -> str:
@@ -157,7 +160,8 @@ def held_up(progress: Progress, me: str) -> str:
     first, until = others[0], max(h.until for h in others).astimezone()
     calls = sum(h.calls for h in others)
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return f"{calls} calls are leased by worker {first.worker}{more} until {until:%H:%M:%S}"
+    leased = "is leased" if calls == 1 else "are leased"
+    return f"{plural(calls, 'call')} {leased} by worker {first.worker}{more} until {until:%H:%M:%S}"
 
 
 def line_of(progress: Progress) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 
 AsOf = Annotated[
@@ -58,10 +58,16 @@ def text_of(file: Path) -> str:
 
 def label_as_dict(label: Any) -> dict[str, Any]:
     """The survivorship label of a read over the past for `--json`; nothing where there is none."""
-    if label is None:
-        return {}
-    unknown = isinstance(label, str)
-    return {"survivorship": {"unknown": label} if unknown else label.as_dict()}
+    return {} if label is None else {"survivorship": label.as_dict()}
+
+
+def talk_label(label: Any) -> None:
+    """The label for a person. That a list of one's own has no past is no news."""
+    from tickstock.universes.survivorship import Unlabelled
+
+    if label is None or (isinstance(label, Unlabelled) and label.is_own):
+        return
+    talk(str(label))
 
 
 def containing(
@@ -71,16 +77,19 @@ def containing(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """The universes of all types that hold SYMBOL, now or on a day."""
+    from tickstock.universes.suggest import counted
+
     with open_tick(common) as tick:
         found = tick.history.containing(symbol, as_of)
     if common.json:
         day = as_of.isoformat() if as_of else None
-        universes = [str(ref) for ref in found]
-        print_json("universe containing", {"symbol": symbol, "as_of": day, "universes": universes})
+        body = {"symbol": symbol, "as_of": day, "universes": [str(ref) for ref in found]}
+        names = {str(ref): name for ref, name in found.items()}
+        print_json("universe containing", body | {"names": names})
         return 0
-    for ref in found:
-        print(ref)
-    talk(f"{len(found)} universes{f' on {as_of}' if as_of else ''}")
+    for ref, name in found.items():
+        print(ref if name == symbol else f"{ref}  as {name}")
+    talk(f"{counted(len(found), 'universe')}{f' on {as_of}' if as_of else ''}")
     return 0
 
 
@@ -115,6 +124,8 @@ def log(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Every change of a universe, by whomever, and histories told of it; the latest first."""
+    from tickstock.universes.suggest import visible
+
     with open_tick(common) as tick:
         entries = tick.history.log(ref, most)
     if common.json:
@@ -122,13 +133,19 @@ def log(
         return 0
     out = console()
     for e in entries:
-        who = " ".join(filter(None, (e.by_role, e.application)))
-        why = "; ".join(filter(None, (e.reason, e.source)))
+        who, why = _by(e)
         number = f"{e.id:>6}" if e.action != "history" else "     -"
         out.print(f"{number}  {e.at:%Y-%m-%d %H:%M:%S}Z  {e.action:<8} {who}  [dim]{why}[/]")
         for line in _changes(e):
-            out.print(f"        {line}", markup=False)
+            out.print(f"        {visible(line)}", markup=False)
     return 0
+
+
+def _by(change: Any) -> tuple[str, str]:
+    """Who did it, and why."""
+    who = " ".join(filter(None, (change.by_role, change.application)))
+    why = "; ".join(filter(None, (change.reason, change.source)))
+    return unmarked(who), unmarked(why)
 
 
 def _changes(e: Any) -> list[str]:
@@ -153,13 +170,12 @@ def _as_dict(e: Any) -> dict[str, Any]:
 
 def blame(
     ref: str,
-    symbol: str | None = None,
-    *,
+    *symbols: str,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Since when, and through which change, each symbol (or SYMBOL) is in a universe."""
+    """Since when, and through which change, each symbol (or SYMBOLS) is in a universe."""
     with open_tick(common) as tick:
-        found = tick.history.blame(ref, symbol)
+        found = tick.history.blame(ref, *symbols)
     if common.json:
         names = ("symbol", "revision", "by_role", "application", "source", "reason")
         rows = [{name: getattr(b, name) for name in names} | _times(b) for b in found]
@@ -168,10 +184,9 @@ def blame(
     out = console()
     for b in found:
         number = f"revision {b.revision}" if b.revision else ""
-        who = " ".join(filter(None, (b.by_role, b.application)))
-        why = "; ".join(filter(None, (b.reason, b.source)))
+        who, why = _by(b)
         since = b.since or "unknown"
-        out.print(f"{b.symbol:<8} {since!s:<10}  {number:<14} {who}  [dim]{why}[/]")
+        out.print(f"{unmarked(b.symbol):<8} {since!s:<10}  {number:<14} {who}  [dim]{why}[/]")
     return 0
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from tickstock.cli.load import Universe
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
@@ -38,7 +39,7 @@ def coverage(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
-    from tickstock.cli.history import label_as_dict
+    from tickstock.cli.history import label_as_dict, talk_label
     from tickstock.model import Timeframe
 
     with open_tick(common) as tick:
@@ -51,8 +52,7 @@ def coverage(
         print_json("coverage", coverage_as_dict(view) | label_as_dict(label))
         return 0
     show_coverage(view, universe)
-    if label:
-        talk(str(label))
+    talk_label(label)
     return 0
 
 
@@ -82,7 +82,7 @@ def show_coverage(view: Any, title: str) -> None:
 
     out = console()
     strip = make_strip(view.grid, SHOWN_SYMBOLS)
-    out.print(f"[bold]{title}[/]  {view.grid.timeframe}  {_days(view.grid)}")
+    out.print(f"[bold]{unmarked(title)}[/]  {view.grid.timeframe}  {_days(view.grid)}")
     for line in strip_lines(strip, out.width):
         out.print(line)
     if (more := len(view.grid.instruments) - SHOWN_SYMBOLS) > 0:
@@ -95,8 +95,8 @@ def show_coverage(view: Any, title: str) -> None:
         out.print(f"  {cause.replace('_', ' ')}: {count:,}  ({names})")
     if view.unknown:
         out.print(
-            f"  symbols never asked for: {view.unasked:,} sessions of {len(view.unknown):,}  "
-            f"({_some(view.unknown)})"
+            f"  never asked for: {plural(view.unasked, 'session')} of "
+            f"{plural(len(view.unknown), 'symbol')}  ({_some(view.unknown)})"
         )
     origins = {s.origin for s in view.summaries.values()}
     if "synthetic" in origins:

@@ -11,17 +11,17 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 from tickstock.errors import BadFile, BadInput, BadSetting
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import Source
+from tickstock.universes.suggest import counted
 
 SHOWN = 20
 """Remarks that are printed without --verbose."""
-DryRun = Annotated[bool, Parameter(negative="", help="Show the plan, write nothing.")]
 
 
 def import_(
@@ -32,17 +32,16 @@ def import_(
         Form, Parameter(name="--format", help="What the file is, where its content misleads.")
     ] = Form.AUTO,
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Make the symbols of a file the members of a universe: shown first, then asked, then done."""
     with open_tick(common) as tick:
+        as_ = str(tick.universes.named(as_))
         imported = tick.imports.read(file.name, _content(file), as_, form=format_)
         change = tick.imports.plan(imported, as_, title=name)
-        options = {"yes": yes, "dry_run": dry_run, "allow": allow}
-        return _perform("universe import", tick, change, common, **options)
+        return _perform("universe import", tick, change, common=common, how=how, allow=allow)
 
 
 def refresh(
@@ -58,18 +57,17 @@ def refresh(
     date_: Annotated[
         date | None, Parameter(name="--date", help="Members on this day, where a vendor is asked.")
     ] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bring a universe up to date from its source: shown first, then asked, then done."""
     with open_tick(common) as tick:
+        universe = str(tick.universes.named(universe))
         found = tick.imports.source(universe, source)
         imported = _members(tick, universe, found, date_)
         change = tick.imports.plan(imported, universe, source=found)
-        options = {"yes": yes, "dry_run": dry_run, "allow": allow}
-        return _perform("universe refresh", tick, change, common, **options)
+        return _perform("universe refresh", tick, change, common=common, how=how, allow=allow)
 
 
 def export(
@@ -134,7 +132,7 @@ async def _ask_vendor(tick: Any, source: Source, day: date | None) -> Imported:
         await vendor.close()
 
 
-def _perform(command: str, tick: Any, change: Any, common: Common, **options: Any) -> int:
+def _perform(command: str, tick: Any, change: Any, *, common: Common, **options: Any) -> int:
     """Show what was read and what it changes, ask, and do it."""
 
     def apply(_: Any, *, reason: str, allow: Collection[str]) -> None:
@@ -150,7 +148,8 @@ def _describe(imported: Imported, verbose: bool) -> None:
     out = ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items())
     left_out = f"; left out: {out}" if out else ""
     when = f", as of {imported.as_of}" if imported.as_of else ""
-    print(f"{imported.name}: {imported.form}{when}: {len(imported.symbols)} symbols{left_out}")
+    size = counted(len(imported.symbols), "symbol")
+    print(f"{imported.name}: {imported.form}{when}: {size}{left_out}")
     shown = imported.remarks if verbose else imported.remarks[:SHOWN]
     for remark in shown:
         print(f"  {remark}")

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 JobId = Annotated[str, Parameter(help="The id, its first characters, or the client's own id.")]
 SHOWN_FAILURES = 20
@@ -119,7 +120,7 @@ def prune(
     else:
         what = "would be forgotten" if dry_run else "were forgotten"
         day = before.astimezone().strftime("%Y-%m-%d %H:%M")
-        console().print(f"{count:,} loads that ended before {day} {what}.")
+        console().print(f"{plural(count, 'load')} that ended before {day} {what}.")
     return 0
 
 
@@ -188,8 +189,9 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
         return
     out = console()
     short = str(load.id)[:8]
-    out.print(f"[bold]{load.title}[/]  {load.request['from']}..{load.request['to']}  job {short}")
-    bars = f"{progress.rows_new:,} bars new"
+    days = f"{load.request['from']}..{load.request['to']}"
+    out.print(f"[bold]{unmarked(load.title)}[/]  {days}  job {short}")
+    bars = f"{plural(progress.rows_new, 'bar')} new"
     if progress.rows_changed:
         bars += f", {progress.rows_changed:,} changed"
     calls = f"{progress.calls:,} of {progress.calls_planned:,} calls"
@@ -197,8 +199,7 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
     out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
     _show_actions(out, load)
     if progress.rows_changed:
-        universe = load.request["universe"]
-        out.print(f"  what changed: tickstock revisions '{universe}' --job {short}", markup=False)
+        out.print(f"  what changed: tickstock revisions --job {short}", markup=False)
     if not load.state.finished:
         out.print(f"Go on with: tickstock jobs resume {short}")
     _show_failures(out, progress)
@@ -230,7 +231,7 @@ def _state_text(state: str) -> str:
 def _show_failures(out: Any, progress: Any) -> None:
     for e in progress.errors:
         end = "" if e.failed else " (asked again since)"
-        out.print(f"  {e.kind}, {e.calls} calls{end}: {e.example}", markup=False)
+        out.print(f"  {e.kind}, {plural(e.calls, 'call')}{end}: {e.example}", markup=False)
     items = (progress.load.report or {}).get("items", [])
     short = [i for i in items if i[4]]
     for symbol, timeframe, expected, held, causes in short[:SHOWN_FAILURES]:

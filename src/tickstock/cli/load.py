@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 Universe = Annotated[
     str,
@@ -55,7 +56,8 @@ def plan(
 
     `tickstock load --plan TOKEN` then does exactly that, or says what has moved.
     """
-    from tickstock.cli.history import label_as_dict
+    from tickstock.cli.history import label_as_dict, talk_label
+    from tickstock.service.loads import plan_as_dict
 
     with open_tick(common) as tick:
         request = tick.loads.request(
@@ -74,8 +76,7 @@ def plan(
         else:
             show_plan(made, token)
             show_actions(actions)
-            if label:
-                talk(str(label))
+            talk_label(label)
     return 0
 
 
@@ -175,8 +176,8 @@ def _named(universe: str, csv: str | None) -> str:
 
 def show_plan_line(made: Any) -> None:
     kinds = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
-    calls = f"{len(made.calls)} calls ({kinds})" if made.calls else "no call"
-    talk(f"{made.cells:,} sessions missing: {calls}, about {_time(made.seconds)}")
+    calls = f"{plural(len(made.calls), 'call')} ({kinds})" if made.calls else "no call"
+    talk(f"{plural(made.cells, 'session')} missing: {calls}, about {_time(made.seconds)}")
 
 
 def show_plan(made: Any, token: str) -> None:
@@ -184,7 +185,9 @@ def show_plan(made: Any, token: str) -> None:
     out = console()
     held, expected = sum(i.held for i in made.items), sum(i.expected for i in made.items)
     request = made.request
-    out.print(f"[bold]{request.universe}[/]  {request.span}  {', '.join(request.timeframes)}")
+    out.print(
+        f"[bold]{unmarked(request.universe)}[/]  {request.span}  {', '.join(request.timeframes)}"
+    )
     out.print(f"  symbols    {len(request.symbols):>12,}")
     out.print(f"  sessions   {expected:>12,}   held {held:,}, missing {made.cells:,}")
     for skip in made.skips:
@@ -211,29 +214,6 @@ def show_actions(calls: Any) -> None:
         console().print(f"  and        {call}", markup=False)
     if len(calls) > 4:
         console().print(f"  and        {len(calls) - 4} more calls for splits and dividends")
-
-
-def plan_as_dict(made: Any) -> dict[str, Any]:
-    from tickstock.service.loads import request_as_dict, summary_of
-
-    return {
-        "request": request_as_dict(made.request),
-        "summary": summary_of(made),
-        "calls": [
-            {
-                "kind": p.call.kind,
-                "timeframe": p.call.timeframe,
-                "symbol": p.call.symbol,
-                "from": p.call.span.start.isoformat(),
-                "to": p.call.span.last.isoformat(),
-                "cells": p.cells,
-            }
-            for p in made.calls
-        ],
-        "skips": [
-            {"timeframe": s.timeframe, "cause": s.cause, "cells": s.cells} for s in made.skips
-        ],
-    }
 
 
 def _time(seconds: float) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
@@ -83,12 +84,13 @@ def _bar_as_dict(suspects: Any, bar: Any) -> dict[str, Any]:
 
 def show_missing(view: Any, title: str) -> None:
     out = console()
-    out.print(f"[bold]{title}[/]  {view.span}")
+    out.print(f"[bold]{unmarked(title)}[/]  {view.span}")
     for gap in view.gaps:
         cause = gap.cause.replace("_", " ")
         names = ", ".join(f"{symbol} {span}" for symbol, span in gap.examples)
-        out.print(f"{gap.timeframe:<5} [bold]{cause}[/]: {gap.cells:,} sessions of {gap.symbols:,}"
-                  f" symbols  [dim]{names}[/]")  # fmt: skip
+        out.print(f"{gap.timeframe:<5} [bold]{cause}[/]: "
+                  f"{plural(gap.cells, 'session')} of {plural(gap.symbols, 'symbol')}"
+                  f"  [dim]{names}[/]")  # fmt: skip
         if gap.detail:
             out.print(f"      {gap.detail}", markup=False)
         out.print(f"      {_stands(gap)}{gap.advice}", markup=False)
@@ -113,7 +115,7 @@ def _stands(gap: Any) -> str:
 def _show_bars(out: Any, suspects: Any, bars: Any, what: str) -> None:
     if not bars:
         return
-    out.print(f"{suspects.timeframe:<5} [bold]{len(bars):,} bars[/] {what}")
+    out.print(f"{suspects.timeframe:<5} [bold]{plural(len(bars), 'bar')}[/] {what}")
     for bar in bars[:SHOWN]:
         when = _when(suspects.timeframe, bar.at)
         line = f"      {bar.symbol:<8} {when}  {bar.reason} {bar.detail}"

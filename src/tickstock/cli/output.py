@@ -54,6 +54,15 @@ def console(*, stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
+def unmarked(text: str) -> str:
+    """Text that others wrote, for a rich console: nothing in it is markup or moves the cursor."""
+    from rich.markup import escape
+
+    from tickstock.universes.suggest import visible
+
+    return escape(visible(text))
+
+
 def report_error(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong and answer the exit code."""
     if not isinstance(error, TickStockError):

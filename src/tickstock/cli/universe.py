@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tickstock.cli.changes import Allow, Yes, carry_out
+from tickstock.cli.changes import Allow, How, Yes, carry_out
 from tickstock.cli.history import AsOf, KnownAt, instant
-from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 
 
@@ -21,6 +21,13 @@ def list_(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """All universes, with counts."""
+    from tickstock.errors import BadInput
+    from tickstock.model import READ_TYPES
+    from tickstock.universes.suggest import did_you_mean, shown
+
+    if type_ is not None and type_ not in READ_TYPES:
+        guess = did_you_mean(type_, READ_TYPES) or f"Types are {', '.join(READ_TYPES)}."
+        raise BadInput(f"{shown(type_)} is no type of universe.", guess)
     with open_tick(common) as tick:
         found = [u for u in tick.universes.list() if type_ in (None, u.ref.type)]
     if common.json:
@@ -32,9 +39,9 @@ def list_(
     out = console()
     for u in found:
         count = "?" if u.symbols is None else f"{u.symbols:,}"
-        what = f"  [dim]= {u.expression}[/]" if u.expression else ""
+        what = f"  [dim]= {unmarked(u.expression)}[/]" if u.expression else ""
         when = u.updated_at.strftime("%Y-%m-%d") if u.updated_at else ""
-        out.print(f"{u.ref!s:<{width}}  {count:>6}  {when:<10}  {u.name}{what}")
+        out.print(f"{u.ref!s:<{width}}  {count:>6}  {when:<10}  {unmarked(u.name)}{what}")
     return 0
 
 
@@ -65,6 +72,8 @@ def show(
 
     With --as-of the members of that day, and how far today's list stands for them.
     """
+    from tickstock.universes.suggest import counted
+
     with open_tick(common) as tick:
         found = tick.history.show(expression, as_of, instant(known_at))
     if common.json:
@@ -73,7 +82,7 @@ def show(
     for symbol in found.symbols:
         parts = "  " + ", ".join(found.lineage[symbol]) if why else ""
         print(f"{symbol}{parts}")
-    talk(f"{len(found.symbols)} symbols")
+    talk(counted(len(found.symbols), "symbol"))
     for line in (*([found.label] if found.label else []), *found.notes):
         talk(str(line))
     return 0
@@ -94,9 +103,8 @@ def organize(
     preserve: Annotated[
         bool, Parameter(negative="", help="Remove nothing; keep what people changed.")
     ] = False,
-    dry_run: Annotated[bool, Parameter(negative="", help="Show the plan, write nothing.")] = False,
-    yes: Yes = False,
     allow: Allow = None,
+    how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bring the stored universes to their definitions: shown first, then asked, then done."""
@@ -109,8 +117,7 @@ def organize(
             plan,
             tick.universes.apply,
             common=common,
-            yes=yes,
-            dry_run=dry_run,
+            how=how,
             allow=allow,
         )
 
@@ -135,7 +142,7 @@ def validate(
     with open_tick(common) as tick:
         if fix and (code := carry_out(
             "universe validate --fix", tick.edits.mend(), tick.edits.apply,
-            common=replace(common, json=False), yes=yes,
+            common=replace(common, json=False), how=How(yes=yes),
         )):  # fmt: skip
             return code
         findings = tick.universes.validate(datetime.now(UTC))

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from tickstock.cli.holdings import TIMEFRAMES
 from tickstock.cli.output import Common, console, print_json
 from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 SHOWN = 50
 
@@ -63,11 +64,11 @@ def _show(found: Any) -> None:
     if lacking := found.without_bars:
         more = f" and {len(lacking) - 8} more" if len(lacking) > 8 else ""
         out.print(f"no bars stored of {', '.join(lacking[:8])}{more}", markup=False)
-        out.print("    (of the instruments that have these tickers today)")
-    state = f"{len(found.damages)} damages" if found.damages else "sound"
+    state = plural(len(found.damages), "damage") if found.damages else "sound"
+    bars, symbols = plural(found.bars, "bar"), plural(len(found.hashes), "symbol")
     out.print(
-        f"{found.bars:,} bars of {len(found.hashes):,} symbols ({found.timeframe}): {state}, "
-        f"{len(found.findings)} doubts about splits and dividends"
+        f"{bars} of {symbols} ({found.timeframe}): {state}, "
+        f"{plural(len(found.findings), 'doubt')} about splits and dividends"
     )
     out.print(f"content {found.content}")
 
@@ -88,5 +89,7 @@ def _verify_folder(folder: Path, common: Common, *, against_database: bool) -> i
         out.print(f"{difference.path} {difference.what}", markup=False)
     what = "differ" if found else "are equal to the manifest"
     also = " and to the bars stored here" if against_database and not found else ""
-    out.print(f"{len(manifest.files)} files, {manifest.bars:,} bars: they {what}{also}.")
+    out.print(
+        f"{plural(len(manifest.files), 'file')}, {plural(manifest.bars, 'bar')}: they {what}{also}."
+    )
     return 1 if found else 0

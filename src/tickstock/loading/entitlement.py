@@ -7,48 +7,72 @@ are found by halving, and what other calls of the load have met already is not a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 
 from tickstock.model import Call, CallKind
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 
 Range = tuple[int, int]
+"""Sessions by their numbers in the calendar, half-open."""
 PROBE = 5
-"""Sessions before the end of a range that are newer than what some plans include."""
+"""Sessions before the newest one that every plan includes which includes anything."""
+NEVER = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What ticker calls of one load have met. Ends are half-open; None for none.
+    """What ticker calls of one load have met, as numbers of sessions; ends are half-open.
 
-    `answered_start` and `answered_end` are the earliest start and the latest end of answered
-    calls: the days between may be asked for. `refused_start` is the latest start of calls that were
-    refused for beginning too early, `refused_end` the earliest end of those refused for ending
-    too late; while none is answered, of all refused ones. `refused_tickers` counts whose they were.
+    Calls were answered from session `first` to `last` (equal where none was), so that all days
+    between may be asked for. `too_early` is the latest session known to lie before the plan's
+    history, `too_late` the earliest that is known to be an end beyond it. `newest` is the latest
+    end of a refused call, and `refused_tickers` counts whose the refused ones were.
     """
 
-    refused_start: date | None = None
-    refused_end: date | None = None
-    answered_start: date | None = None
-    answered_end: date | None = None
+    first: int = 0
+    last: int = 0
+    too_early: int = -1
+    too_late: int = NEVER
+    newest: int = 0
     refused_tickers: int = 0
 
+    @property
+    def answered(self) -> bool:
+        return self.first < self.last
 
-def is_refused(call: Call, met: Met) -> bool:
+
+def met_of(
+    refused: Iterable[Span], answered: Span | None, refused_tickers: int, calendar: Calendar
+) -> Met:
+    """What is known by the spans of refused calls, and the one from the first to the last
+    answered call.
+
+    A refused call that ends within the plan's history begins before it. While nothing is answered,
+    that is known of calls alone which end before the newest sessions: answers and refusals
+    come in any order.
+    """
+    ranges = [calendar.between(span) for span in refused]
+    newest = max((end for _, end in ranges), default=0)
+    first, last = calendar.between(answered) if answered else (0, 0)
+    sure = last if answered else newest - PROBE + 1
+    early = [start for start, end in ranges if end <= sure]
+    late = [end for start, end in ranges if answered and start >= first]
+    return Met(
+        first, last, max(early, default=-1), min(late, default=NEVER), newest, refused_tickers
+    )
+
+
+def is_refused(call: Call, met: Met, calendar: Calendar) -> bool:
     """Whether a call need not be made to be refused: others were, for the same days.
 
     Of one ticker alone that proves nothing, as it may be the ticker that is refused.
     """
-    if call.kind is not CallKind.TICKER or met.refused_tickers < 2 or met.answered_start is None:
+    if call.kind is not CallKind.TICKER or met.refused_tickers < 2 or not met.answered:
         return False
-    start, end = met.refused_start, met.refused_end
-    too_early = start is not None and call.span.start <= start < met.answered_start
-    last = met.answered_end
-    too_late = end is not None and last is not None and call.span.end >= end > last
-    return too_early or too_late
+    start, end = calendar.between(call.span)
+    return start <= met.too_early < met.first or end >= met.too_late > met.last
 
 
 def parts_of_refused(call: Call, met: Met, calendar: Calendar) -> tuple[Call, ...]:
@@ -59,50 +83,24 @@ def parts_of_refused(call: Call, met: Met, calendar: Calendar) -> tuple[Call, ..
     start, end = calendar.between(call.span)
     if call.kind is not CallKind.TICKER or end - start < 2:
         return ()
-    found = _parts(start, end, _Numbers(met, calendar))
+    found = _parts(start, end, met)
     return tuple(replace(call, span=_span(calendar, a, b)) for a, b in found if a < b)
 
 
-class _Numbers:
-    """`Met` as session numbers; what is not known is out of reach."""
-
-    def __init__(self, met: Met, calendar: Calendar) -> None:
-        def number(day: date | None, unknown: int) -> int:
-            return unknown if day is None else calendar.between(Span(day, day))[0]
-
-        self.answered = met.answered_start is not None
-        self.first = number(met.answered_start, 0)
-        self.last = number(met.answered_end, 0)
-        self.too_early = number(met.refused_start, -1)
-        self.too_late = number(met.refused_end, len(calendar) + 1)
-
-
-def _parts(start: int, end: int, met: _Numbers) -> Iterator[Range]:
+def _parts(start: int, end: int, met: Met) -> Iterator[Range]:
+    low = max(start, met.too_early + 1)
     if met.answered and met.first <= start and end <= met.last:
         return  # the same days were answered for others: it is the ticker that is refused
     if met.answered:
         yield max(start, met.first), min(end, met.last)
-        yield from _halves(max(start, met.too_early + 1), min(end, met.first))
+        yield from _halves(low, min(end, met.first))
         newest = max(start, met.last), min(end, met.too_late - 1)
         yield from ((-b, -a) for a, b in _halves(-newest[1], -newest[0]))
-    elif (met.too_early, met.too_late) == (start, end) and end - start > 2 * PROBE:
-        # The first refusal: any plan has this session, if it has one at all.
+    elif end == met.newest and end - low > 2 * PROBE:
         probe = end - PROBE
-        yield from ((probe, probe + 1), (probe + 1, end), (start, probe))
+        yield from ((probe, probe + 1), (probe + 1, end), (low, probe))
     else:
-        for a, b in _halves(start, end):
-            yield from _possible(a, b, met)
-
-
-def _possible(start: int, end: int, met: _Numbers) -> Iterator[Range]:
-    """What of a part may be had while nothing was answered yet: no plan has a range that begins no
-    later than one refused call and ends no earlier than one."""
-    if start > met.too_early or end < met.too_late:
-        yield start, end
-    elif end > met.too_early + 1:
-        yield met.too_early + 1, end
-    elif start < met.too_late - 1:
-        yield start, met.too_late - 1
+        yield from _halves(low, end)
 
 
 def _halves(start: int, end: int) -> Iterator[Range]:

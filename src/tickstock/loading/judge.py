@@ -6,6 +6,7 @@ without a bar become holes with a cause and a day on which they may be asked for
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +20,6 @@ from tickstock.model import (
     Call,
     CallKind,
     Flags,
-    Gain,
     Hole,
     HoleCause,
     Ints,
@@ -27,14 +27,13 @@ from tickstock.model import (
     epoch_day,
 )
 from tickstock.sessions import Calendar
-from tickstock.spans import ONE_DAY, Span, intersect, runs
+from tickstock.spans import Span, intersect, runs
 
 RECENT = timedelta(days=7)
 RECENT_EMPTY_STANDS = timedelta(days=1)
 OLD_EMPTY_STANDS = timedelta(days=30)
 NOT_ENTITLED_STANDS = timedelta(days=30)
 QUARANTINE_STANDS = timedelta(days=7)
-DAY_SECONDS = 86_400
 NO_ROWS: Ints = np.empty(0, np.int64)
 
 
@@ -61,11 +60,32 @@ Targets = Mapping[str, Target]
 """By symbol, within one timeframe."""
 
 
-def targets_of(call: Call, wanted: Sequence[Target]) -> Targets:
-    """Those of a load's targets that a call can speak of, by symbol: on its days no ticker names
-    two instruments, and an instrument that was renamed is wanted under each of its tickers."""
-    start, end = call.span.start, call.span.end
-    return {t.symbol: t for t in wanted if t.span.start < end and start < t.span.end}
+class Wanted:
+    """What a load wants in one timeframe, to be looked up by call."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self._by_symbol: dict[str, list[Target]] = {}
+        for target in targets:
+            self._by_symbol.setdefault(target.symbol, []).append(target)
+        # On the days from one edge to the next, the targets are the same.
+        self._edges = sorted({day for t in targets for day in (t.span.start, t.span.end)})
+        self._latest: tuple[tuple[int, int], Targets] = ((-1, -1), {})
+
+    def of(self, call: Call) -> Targets:
+        """Those targets that a call can speak of, by symbol: on its days no ticker names two
+        instruments, and an instrument that was renamed is wanted under each of its tickers."""
+        if call.symbol:
+            return _during(call.span, self._by_symbol.get(call.symbol, ()))
+        place = bisect_right(self._edges, call.span.start), bisect_left(self._edges, call.span.end)
+        if self._latest[0] != place:
+            # Answers in hand share it: of many instruments it is larger than they are.
+            self._latest = place, _during(call.span, self._targets)
+        return self._latest[1]
+
+
+def _during(span: Span, targets: Sequence[Target]) -> Targets:
+    return {t.symbol: t for t in targets if t.span & span}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,6 @@ class Verdict:
     order: Ints
     quarantined: Ints
     reasons: tuple[str, ...]
-    gains: tuple[Gain, ...]
     asked: tuple[tuple[int, Span], ...]
     holes: tuple[Hole, ...]
     cells: int
@@ -90,11 +109,27 @@ class Verdict:
     again: tuple[Call, ...] = ()
 
 
+def narrowed(answer: Answer, targets: Targets) -> Answer:
+    """The same answer with the bars of wanted tickers alone, all that `judge` looks at: of a whole
+    market these may be few."""
+    bars = answer.bars
+    found = [targets.get(ticker) for ticker in bars.tickers]
+    # The same text for all answers in hand: of a whole market it is as large as the bars.
+    tickers = tuple(target.symbol for target in found if target)
+    if len(tickers) == len(found):
+        return replace(answer, bars=replace(bars, tickers=tickers))
+    wanted = np.array([target is not None for target in found])
+    kept = bars.rows(wanted[bars.owner])
+    owner = (np.cumsum(wanted) - 1)[kept.owner]
+    origins = tuple(pair for pair in answer.origins if pair[0] in targets)
+    return replace(answer, bars=replace(kept, tickers=tickers, owner=owner), origins=origins)
+
+
 def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -> Verdict:
     """Decide on one answer. `now` is timezone-aware; it only sets when empty answers expire."""
     bars, call = answer.bars, answer.call
     instrument = _instruments(answer, targets)
-    session = _session_index(bars.at, call.timeframe, calendar)
+    session = session_index(bars.at, call.timeframe, calendar)
     wanted = (
         (instrument >= 0) & (session >= 0) & ~_outside_spells(answer, session, targets, calendar)
     )
@@ -102,30 +137,26 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
     good = np.flatnonzero(wanted & ~bad)
     order = good[np.lexsort((bars.at[good], instrument[good]))]
     quarantined = np.flatnonzero(bad & wanted)
-    kept = dict(_groups(instrument[order], order))
+    held_by, held = _cells(instrument[order], session[order])
     spoiled = dict(_groups(*_by_instrument(instrument, quarantined)))
-    origins = dict(answer.origins)
-    gains: list[Gain] = []
     holes: list[Hole] = []
     asked: list[tuple[int, Span]] = []
     again: list[Call] = []
-    cells = alive = alive_held = 0
+    alive = alive_held = 0
     parts: dict[object, _Part] = {}  # mostly one: the targets of a load share their span
-    for target in _spoken_of(call, targets):
+    spoken = list(_spoken_of(call, targets))
+    ids = np.array([target.instrument_id for target in spoken], np.int64)
+    edges = (np.searchsorted(held_by, ids, side).tolist() for side in ("left", "right"))
+    for target, start, end in zip(spoken, *edges, strict=True):
         key = (target.span, target.spells)
         part = parts.get(key) or _part(target.within(call.span), call.span, calendar, now)
         parts[key] = part
         asked += ((target.instrument_id, span) for span in part.spans)
-        rows = kept.get(target.instrument_id, NO_ROWS)
-        have = np.unique(session[rows]) if len(rows) > 1 else session[rows]
-        cells += len(have)
-        if len(rows):
-            origin = origins.get(target.symbol, answer.origin)
-            gains.append(_gain(target, origin, rows, bars.at, call.timeframe, have, calendar))
-        doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
         if target.listed is not None:
-            alive, alive_held = alive + _is_alive(target, call.span), alive_held + bool(len(have))
-        if len(have) < part.count or len(doubts):
+            alive, alive_held = alive + _is_alive(target, call.span), alive_held + (start < end)
+        if end - start < part.count or target.instrument_id in spoiled:
+            have = held[start:end]
+            doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
             holes += _holes(target, part, have, doubts, answer.note, calendar, now)
             again += _cut_off(answer, target, part, have, calendar, now)
     if not call.symbol and is_thin(alive, alive_held) and not answer.note:
@@ -135,10 +166,9 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
         order,
         quarantined,
         tuple(r for r, w in zip(reasons, wanted[bad].tolist(), strict=True) if w),
-        tuple(gains),
         tuple(asked),
         tuple(holes),
-        cells,
+        len(held),
         int(((instrument >= 0) & (session < 0)).sum()),
         tuple(again),
     )
@@ -218,7 +248,7 @@ def _spoken_of(call: Call, targets: Targets) -> Iterator[Target]:
     return (t for t in named if t and any(t.within(call.span)))
 
 
-def _session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
+def session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
     """Index of each bar's session in the calendar, -1 for a day that is none."""
     if timeframe is not Timeframe.DAY:
         return calendar.sessions_of(at)
@@ -229,6 +259,13 @@ def _session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
     return out
 
 
+def _cells(instrument: Ints, session: Ints) -> tuple[Ints, Ints]:
+    """Each pair of an instrument and a session once, of columns ordered by both."""
+    first = np.ones(len(session), np.bool_)
+    first[1:] = (np.diff(instrument) != 0) | (np.diff(session) != 0)
+    return instrument[first], session[first]
+
+
 def _groups(keys: Ints, rows: Ints) -> Iterator[tuple[int, Ints]]:
     """Runs of equal keys, with the rows they stand for. `keys` is sorted."""
     if not len(keys):
@@ -237,37 +274,6 @@ def _groups(keys: Ints, rows: Ints) -> Iterator[tuple[int, Ints]]:
     starts = np.concatenate(([0], cuts))
     for start, part in zip(starts.tolist(), np.split(rows, cuts), strict=True):
         yield int(keys[start]), part
-
-
-def _gain(
-    target: Target,
-    origin: str,
-    rows: Ints,
-    at: Ints,
-    timeframe: Timeframe,
-    have: Ints,
-    calendar: Calendar,
-) -> Gain:
-    unit = DAY_SECONDS if timeframe is Timeframe.DAY else 1
-    first, last = int(at[rows[0]]) * unit, int(at[rows[-1]]) * unit
-    held = tuple(_session_spans(have, calendar))
-    return Gain(target.instrument_id, origin, held, len(rows), first, last)
-
-
-def _session_spans(indices: Ints, calendar: Calendar) -> Iterator[Span]:
-    """Spans of days over runs of consecutive sessions, each up to the next session's day."""
-    if not len(indices):
-        return
-    unbroken = indices[-1] - indices[0] + 1 == len(indices)
-    cuts = NO_ROWS if unbroken else np.flatnonzero(np.diff(indices) > 1) + 1
-    for part in np.split(indices, cuts) if len(cuts) else (indices,):
-        yield Span(_day(calendar, int(part[0])), _day(calendar, int(part[-1]) + 1))
-
-
-def _day(calendar: Calendar, index: int) -> date:
-    """The day of a session; past the calendar's end, the day after its last session."""
-    last = len(calendar) - 1
-    return calendar.day(index) if index <= last else calendar.day(last) + ONE_DAY
 
 
 def _from_to(calendar: Calendar, start: int, end: int) -> Span:

@@ -26,7 +26,7 @@ ADVICE = {
     HoleCause.FAILED: "Load again: `tickstock load` asks for these.",
     HoleCause.NOT_ENTITLED: "Change the plan at the vendor, then `tickstock load --refresh`.",
     HoleCause.QUARANTINED: "Look at the bars put aside; `tickstock load --refresh` asks again.",
-    HoleCause.VENDOR_EMPTY: "Nothing, or `tickstock load --refresh` to ask again at once.",
+    HoleCause.VENDOR_EMPTY: "Nothing to do; `tickstock load --refresh` asks again at once.",
     HoleCause.NEVER_ASKED: "`tickstock load` asks for these.",
     HoleCause.NOT_PUBLISHED: "Nothing: a later load asks for these.",
     HoleCause.NOT_LISTED: "Nothing: there are no bars of these days.",
@@ -48,6 +48,23 @@ class Gap:
     examples: tuple[tuple[str, Span], ...]
     detail: str
     expires: tuple[datetime, datetime] | None
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Sessions in a row of one symbol that are not held for one cause.
+
+    `detail` is what was said of them, `expires_at` from when on that answer no longer stands; None
+    where none was given, or where it stands until somebody asks.
+    """
+
+    symbol: str
+    span: Span
+    sessions: int
+    cause: HoleCause
+    detail: str
+    expires_at: datetime | None
     advice: str
 
 
@@ -79,3 +96,27 @@ def _gap(grid: Grid, cause: HoleCause, told: Sequence[Hole], now: datetime, most
         expires,
         advice,
     )
+
+
+def stretches_of(grid: Grid, told: Sequence[Hole], now: datetime) -> tuple[Stretch, ...]:
+    """Every stretch of a grid, by symbol and time; `told` and `now` as for `gaps_of`."""
+    by_instrument: dict[int, list[Hole]] = {}
+    for hole in told:
+        by_instrument.setdefault(hole.instrument_id, []).append(hole)
+    found = []
+    for cause, cells in grid.holes.items():
+        for row, start, end in zip(*(part.tolist() for part in cells.runs()), strict=True):
+            instrument, span = grid.instruments[row], grid.span(start, end)
+            mine = [h for h in by_instrument.get(instrument.id, ()) if h.cause is cause]
+            found.append((row, _stretch(instrument.symbol, span, end - start, cause, mine, now)))
+    return tuple(stretch for _, stretch in sorted(found, key=lambda f: (f[0], f[1].span)))
+
+
+def _stretch(
+    symbol: str, span: Span, sessions: int, cause: HoleCause, mine: Sequence[Hole], now: datetime
+) -> Stretch:
+    said = next((h for h in mine if h.span & span), None)
+    expires_at = said.expires_at if said else None
+    over = expires_at is not None and expires_at <= now
+    advice = ADVICE[HoleCause.NEVER_ASKED if over else cause]
+    return Stretch(symbol, span, sessions, cause, said.detail if said else "", expires_at, advice)

@@ -98,12 +98,13 @@ def digest_of(
 
     The same on every machine; it changes when any of them does.
     """
+    asked = _span(request.span)
     text = {
         "request": [
             request.universe,
             request.symbols,
             request.timeframes,
-            _span(request.span),
+            asked,
             request.refresh,
             [[_span(s) for s in spells] for spells in request.spells],
             request.revision,

@@ -9,6 +9,7 @@ from typing import Any
 
 from tickstock.loading.grid import Grid
 from tickstock.model import HoleCause, LoadState, Timeframe
+from tickstock.words import plural
 
 FAULTS = (
     HoleCause.FAILED,
@@ -113,11 +114,11 @@ def make_report(items: Sequence[ItemResult]) -> Report:
 
 def _message(items: Sequence[ItemResult], failed: int) -> str:
     held, expected = sum(i.held for i in items), sum(i.expected for i in items)
-    text = f"{len({i.symbol for i in items})} symbols, {held} of {expected} sessions held"
+    text = f"{plural(len({i.symbol for i in items}), 'symbol')}, {held} of {expected} sessions held"
     causes = _causes(items)
     if causes:
         text += " (" + ", ".join(f"{n} {c.replace('_', ' ')}" for c, n in causes.items()) + ")"
-    return text + (f"; {failed} symbols failed" if failed else "")
+    return text + (f"; {plural(failed, 'symbol')} failed" if failed else "")
 
 
 def _causes(items: Iterable[ItemResult]) -> Counter[HoleCause]:

@@ -1,4 +1,5 @@
-"""Coverage as a picture: symbols down, months across. Pure; a terminal and a page draw it."""
+"""Coverage as a picture: symbols down, months (or sessions) across. Pure; a terminal and a page
+draw it."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """`rows[i][j]` is `symbols[i]` in `months[j]` (its first day)."""
+    """`rows[i][j]` is `symbols[i]` in `months[j]`, named by its first day, or in that session."""
 
     months: tuple[date, ...]
     symbols: tuple[str, ...]
@@ -34,12 +35,12 @@ class Strip:
 NOT_EXPECTED = (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED)
 
 
-def make_strip(grid: Grid, most: int | None = None) -> Strip:
-    """Sum a grid up by month: all of its instruments, or the first `most`."""
+def make_strip(grid: Grid, most: int | None = None, *, by_session: bool = False) -> Strip:
+    """Sum a grid up by month, or show every session: all its instruments, or the first `most`."""
     symbols = tuple(i.symbol for i in grid.instruments[:most])
     if not len(grid.days):
         return Strip((), symbols, tuple(() for _ in symbols))
-    month = grid.days.astype("datetime64[D]").astype("datetime64[M]")
+    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{'D' if by_session else 'M'}]")
     first = np.concatenate(([0], np.flatnonzero(np.diff(month).astype(np.int64)) + 1))
     tables: dict[str, Bits] = {"expected": grid.expected, "held": grid.held}
     tables |= {cause.value: cells for cause, cells in grid.holes.items()}
@@ -51,7 +52,8 @@ def make_strip(grid: Grid, most: int | None = None) -> Strip:
         tuple(_cell({name: table[i][j] for name, table in sums.items()}) for j in range(len(first)))
         for i in range(len(symbols))
     )
-    months = tuple(day_of(int(d)).replace(day=1) for d in grid.days[first])
+    days = tuple(day_of(int(d)) for d in grid.days[first])
+    months = days if by_session else tuple(day.replace(day=1) for day in days)
     return Strip(months, symbols, rows)
 
 

@@ -12,6 +12,7 @@ from typing import Self
 
 from tickstock.config import Settings
 from tickstock.service.actions import Actions
+from tickstock.service.charts import Charts
 from tickstock.service.edits import Edits
 from tickstock.service.export import Exports
 from tickstock.service.history import Histories
@@ -37,7 +38,7 @@ def utc_now() -> datetime:
 class TickStock:
     """One open installation: `universes`, `edits`, `history`, `actions`, `loads`,
     `steering`, `schedules`, `jobs`,
-    `plans`, `missing`, `holdings`, `exports`, `verify`.
+    `plans`, `missing`, `holdings`, `charts`, `exports`, `imports`, `verify`.
 
     Safe to share between threads.
     """
@@ -47,6 +48,7 @@ class TickStock:
     ) -> None:
         self.settings = settings
         self.database = database
+        self.clock = clock
         self.universes = Universes(database, settings)
         self.edits = Edits(database, settings)
         self.history = Histories(database, settings)
@@ -57,6 +59,7 @@ class TickStock:
         self.jobs = Jobs(database, self.loads)
         self.holdings = Holdings(database, self.loads, clock)
         self.missing = Missing(database, self.loads, clock)
+        self.charts = Charts(self.holdings, self.missing, self.actions, self.loads)
         self.plans = Plans(database, settings, self.loads, clock)
         self.exports = Exports(database, settings.environment, self.holdings)
         self.imports = Imports(database, settings, self.universes, clock)

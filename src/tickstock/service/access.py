@@ -91,6 +91,18 @@ class Access:
             if not store.set_password(connection, name, hashed):
                 raise _nobody(name)
 
+    def set_role(self, name: str, role: Role) -> None:
+        """Another role, from the next request on.
+
+        Raises BadInput when there is no such user, Conflict for taking the last admin's role.
+        """
+        with self._database.transaction() as connection:
+            if store.set_role(connection, name, role):
+                return
+            if store.user(connection, name) is None:
+                raise _nobody(name)
+        raise Conflict(f"{name} is the last admin.", "Make somebody else one first.")
+
     # -- signing in --------------------------------------------------------------------------
     def sign_in(self, name: str, password: str, address: str) -> str:
         """The token of a new session.

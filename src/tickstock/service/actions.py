@@ -48,7 +48,7 @@ class Actions:
     def splits(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Split]:
         """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_held(connection, symbols)
             ids = [found[s].id for s in symbols if s in found]
             by_id = actions.read_splits(connection, ids, as_of)
         return [split for id_ in ids for split in by_id.get(id_, ())]
@@ -56,7 +56,7 @@ class Actions:
     def dividends(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Dividend]:
         """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_held(connection, symbols)
             ids = [found[s].id for s in symbols if s in found]
             by_id = actions.read_dividends(connection, ids, as_of)
         return [dividend for id_ in ids for dividend in by_id.get(id_, ())]

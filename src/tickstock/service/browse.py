@@ -1,4 +1,4 @@
-"""What the page shows besides what a command asks for: a plan with its failures, a history."""
+"""What the page shows besides what a command asks for: a plan with its failures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import HoleCause
 from tickstock.service import TickStock
-from tickstock.store import universes as store
-from tickstock.store.universes import Revision
-from tickstock.universes.key import parse_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +34,3 @@ def preview(tick: TickStock, request: LoadRequest) -> Preview:
         view = tick.holdings.coverage(request.symbols, timeframe, request.span)
         failed += view.grid.counts().get(HoleCause.FAILED, 0)
     return Preview(plan, failed)
-
-
-def history(tick: TickStock, name: str, most: int = 50) -> list[Revision]:
-    """The last changes of the universe `type:key`, by whomever, the latest first."""
-    with tick.database.transaction() as connection:
-        return store.history(connection, parse_ref(name), tick.settings.environment, most)

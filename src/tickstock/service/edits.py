@@ -17,7 +17,15 @@ from tickstock.store import instruments
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.store.universes import Connection
-from tickstock.universes.expression import Chain, Symbols, format_expression, parse
+from tickstock.universes.expression import (
+    Bare,
+    Chain,
+    Ref,
+    Symbols,
+    format_expression,
+    parse,
+    references,
+)
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.plan import OrganizePlan
@@ -28,7 +36,8 @@ from tickstock.universes.validate import safe_symbols
 
 
 class Edits:
-    """Plans for changes, and their performance. Universes are named `type:key`.
+    """Plans for changes, and their performance. Universes are named `type:key`, and those that
+    exist also by a key that one type alone has.
 
     Symbols are understood in other spellings than the vendor's; what was respelled, repeated or
     left out is among the notes of the plan.
@@ -52,12 +61,12 @@ class Edits:
         With neither, only the `title` (its name for people) or the description change.
         Raises BadInput for both at once, BadSymbol, BadKey, and what an expression may raise.
         """
-        ref = parse_ref(name)
         if symbols and expression is not None:
             raise BadInput("Both symbols and an expression were given.", "Give one of them.")
         if not symbols and expression is None and title is None and description is None:
             raise BadInput("Nothing to set was given.", "Give symbols, or --expression.")
         with self._database.transaction() as conn:
+            ref = store.named(conn, name, self._environment)
             read, notes = self._read(conn, symbols)
             is_new = not store.exists(conn, ref, self._environment)
             plan = store.plan_set(
@@ -81,8 +90,8 @@ class Edits:
         return self._amend(name, symbols, "-")
 
     def _amend(self, name: str, symbols: Sequence[str], sign: ChainOperator) -> OrganizePlan:
-        ref = parse_ref(name)
         with self._database.transaction() as conn:
+            ref = store.named(conn, name, self._environment)
             read, notes = self._read(conn, symbols)
             held = store.get(conn, ref, self._environment)
             inside = [s for s in read if s in held.symbols]
@@ -111,15 +120,30 @@ class Edits:
     def rename(self, name: str, new: str, *, title: str | None = None) -> OrganizePlan:
         """Give a universe another key. What is known of its past goes with it."""
         with self._database.transaction() as conn:
-            return store.plan_rename(
-                conn, parse_ref(name), parse_ref(new), name=title, environment=self._environment
+            ref = store.named(conn, name, self._environment)
+            plan = store.plan_rename(
+                conn, ref, parse_ref(new), name=title, environment=self._environment
             )
+            return _noted(plan, self._left_behind(conn, [ref]))
 
     def delete(self, *names: str) -> OrganizePlan:
         """Delete universes. Their history stays, and `revert` brings them back."""
-        refs = [parse_ref(name) for name in names]
         with self._database.transaction() as conn:
-            return store.plan_delete(conn, refs, self._environment)
+            refs = [store.named(conn, name, self._environment) for name in names]
+            plan = store.plan_delete(conn, refs, self._environment)
+            return _noted(plan, self._left_behind(conn, refs))
+
+    def _left_behind(self, conn: Connection, refs: Collection[UniverseRef]) -> list[str]:
+        """The stored expressions that name universes which will not be there any more."""
+        held = store.StoreLookup(conn, self._environment).all_keys
+        return [
+            f"{user} is the expression {text}, which names {gone} and will fail."
+            for user, text in sorted(held.items())
+            if text is not None and user not in refs
+            for part in references(parse(text))
+            for gone in refs
+            if part in (Ref(gone), Bare(gone.key))
+        ]
 
     def revert(
         self, name: str, *, revision: int | None = None, at: datetime | None = None
@@ -128,8 +152,9 @@ class Edits:
         if revision is not None and at is not None:
             raise BadInput("Both a revision and a time were given.", "Give one of them.")
         with self._database.transaction() as conn:
+            ref = store.named(conn, name, self._environment)
             return store.plan_revert(
-                conn, parse_ref(name), revision=revision, at=at, environment=self._environment
+                conn, ref, revision=revision, at=at, environment=self._environment
             )
 
     def tell(
@@ -147,8 +172,8 @@ class Edits:
         `through` is the last day that the source speaks about. With `backwards` a stream of changes
         is read from the present members back. The list of today stays as it is.
         """
-        ref = parse_ref(name)
         with self._database.transaction() as conn:
+            ref = store.named(conn, name, self._environment)
             today = store.members(conn, ref, self._environment) if backwards else ()
             history = read_history(file, text, through=through, source=source, today=today)
             return store.plan_history(conn, ref, history, self._environment)

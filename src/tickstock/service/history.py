@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,13 +14,12 @@ from tickstock.store import history as store
 from tickstock.store import instruments
 from tickstock.store.database import Database
 from tickstock.store.history import Blame, Entry
-from tickstock.store.universes import Connection, PastLookup, StoreLookup
+from tickstock.store.universes import Connection, PastLookup, StoreLookup, named
 from tickstock.store.universes import get as get_universe
-from tickstock.universes.expression import AsOf, Evaluation, Node, evaluate, parse
-from tickstock.universes.key import parse_ref
+from tickstock.universes.expression import AsOf, Evaluation, Node, evaluate, parse, universes_under
 from tickstock.universes.suggest import did_you_mean, shown
-from tickstock.universes.survivorship import Survivorship, survivorship
-from tickstock.universes.symbol import read_symbol
+from tickstock.universes.survivorship import Survivorship, Unlabelled, survivorship
+from tickstock.universes.symbol import read_symbol, read_symbols
 from tickstock.universes.validate import SIZES
 
 
@@ -71,16 +70,17 @@ class Histories:
                 f"The time {known_at} has no zone.", "Write it like 2026-11-22T15:30:00+00:00."
             )
         tree = parse(expression)
+        asked = tree if as_of is None else AsOf(tree, as_of)
         with self._database.transaction() as conn:
-            lookup = (
-                StoreLookup(conn, self._environment)
-                if known_at is None
-                else PastLookup(conn, known_at, self._environment)
-            )
-            found = evaluate(tree if as_of is None else AsOf(tree, as_of), lookup)
             label = None
-            if as_of is not None and known_at is None:
-                label = self._labelled(conn, tree, found, as_of)
+            if known_at is None:
+                lookup = StoreLookup(conn, self._environment)
+                found = evaluate(asked, lookup)
+                if as_of is not None:
+                    label = self._labelled(conn, tree, found, as_of)
+            else:
+                lookup = PastLookup(conn, known_at, self._environment)
+                found = _evaluate_then(asked, lookup, known_at)
         return View(found.symbols, found.lineage, label, tuple(_notes(lookup)))
 
     def _labelled(
@@ -93,18 +93,20 @@ class Histories:
             return None
         return self._label(conn, now.symbols, then.symbols, day)
 
-    def survivorship(self, expression: str, day: date) -> Survivorship | str:
+    def survivorship(self, expression: str, day: date) -> Survivorship | Unlabelled:
         """How far today's list stands for the universe on `day`, or why nobody can say.
 
         Raises what evaluating the expression now raises.
         """
         tree = parse(expression)
         with self._database.transaction() as conn:
-            used = evaluate(tree, StoreLookup(conn, self._environment))
+            lookup = StoreLookup(conn, self._environment)
+            used = evaluate(tree, lookup)
             try:
                 then = evaluate(AsOf(tree, day), StoreLookup(conn, self._environment))
             except TickStockError as error:
-                return f"survivorship: unknown. {error.what}"
+                has_past = self._has_past(conn, universes_under(tree, lookup))
+                return Unlabelled(error.what, is_own=not has_past)
             return self._label(conn, used.symbols, then.symbols, day)
 
     def _label(
@@ -114,15 +116,36 @@ class Histories:
         then_named = instruments.find_instruments(conn, then, Span.inclusive(day, day))
         return survivorship(used, then, day, now_named, then_named)
 
-    def containing(self, symbol: str, as_of: date | None = None) -> list[UniverseRef]:
-        """The universes of all types that hold a symbol, now or on a day. Raises BadSymbol."""
+    def _has_past(self, conn: Connection, refs: Iterable[UniverseRef]) -> bool:
+        """Whether one of the universes has, or should have, a past that was told."""
+        return any(
+            ref.key.startswith("index_") or store.known_spans(conn, ref, self._environment)
+            for ref in refs
+        )
+
+    def containing(self, symbol: str, as_of: date | None = None) -> dict[UniverseRef, str]:
+        """The universes of all types that hold a symbol, now or on a day, and how they call it.
+
+        A ticker stands for its instrument: FB on a day of 2015 is in the lists that name META.
+        Raises BadSymbol.
+        """
         written, _ = read_symbol(symbol)
         with self._database.transaction() as conn:
-            found = store.containing(conn, written, self._environment, as_of)
-            if found:
-                return found
-            meant = instruments.spelled(conn, [written], self._environment).get(written)
-            return store.containing(conn, meant, self._environment, as_of) if meant else []
+            found = self._listing(conn, _names(conn, written, as_of), as_of)
+            if not found:
+                spelled = instruments.spelled(conn, [written], self._environment)
+                found = self._listing(conn, spelled.values(), as_of)
+        return dict(sorted(found.items()))
+
+    def _listing(
+        self, conn: Connection, names: Iterable[str], day: date | None
+    ) -> dict[UniverseRef, str]:
+        """The universes that list one of the names, and the first name under which each does."""
+        found: dict[UniverseRef, str] = {}
+        for name in names:
+            for ref in store.containing(conn, name, self._environment, day):
+                found.setdefault(ref, name)
+        return found
 
     def diff(self, first: str, second: str) -> Difference:
         """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`)."""
@@ -140,8 +163,8 @@ class Histories:
 
         Raises UnknownUniverse where nothing was ever recorded.
         """
-        ref = parse_ref(name)
         with self._database.transaction() as conn:
+            ref = named(conn, name, self._environment)
             found = store.log(conn, ref, self._environment, most)
         if not found:
             raise UnknownUniverse(
@@ -150,21 +173,44 @@ class Histories:
             )
         return found
 
-    def blame(self, name: str, symbol: str | None = None) -> list[Blame]:
-        """Since when, and through which change, each member (or one) is in a universe.
+    def blame(self, name: str, *symbols: str) -> list[Blame]:
+        """Since when, and through which change, each member (or each of `symbols`) is in it.
 
         Raises BadSymbol for one that is not in it.
         """
-        ref = parse_ref(name)
         with self._database.transaction() as conn:
+            ref = named(conn, name, self._environment)
             members = get_universe(conn, ref, self._environment).symbols
-            if symbol is not None:
-                written, _ = read_symbol(symbol)
-                if written not in members:
-                    hint = did_you_mean(written, members)
-                    raise BadSymbol(f"{written} is not in {ref}.", hint)
-                members = (written,)
-            return store.blame(conn, ref, members, self._environment)
+            asked = read_symbols(symbols).symbols
+            for symbol in asked:
+                if symbol not in members:
+                    hint = did_you_mean(symbol, members) or _LOG.format(ref)
+                    raise BadSymbol(f"{symbol} is not in {ref} now.", hint)
+            return store.blame(conn, ref, asked or members, self._environment)
+
+
+def _names(conn: Connection, written: str, day: date | None) -> list[str]:
+    """A symbol, and the other tickers of its instrument that mean nothing else on the day."""
+    span = Span.inclusive(day, day) if day else None
+    meant = instruments.find_instruments(conn, [written], span).get(written)
+    tickers = {ticker.symbol for ticker in meant.tickers} - {written} if meant else None
+    if not meant or not tickers:
+        return [written]
+    others = instruments.find_instruments(conn, tickers, span)
+    return [written, *sorted(name for name, other in others.items() if other.id == meant.id)]
+
+
+_LOG = "`tickstock universe log {}` shows who joined and left."
+
+
+def _evaluate_then(asked: Node, lookup: PastLookup, known_at: datetime) -> Evaluation:
+    try:
+        return evaluate(asked, lookup)
+    except UnknownUniverse as e:
+        raise UnknownUniverse(
+            f"At {known_at:%Y-%m-%d %H:%M:%S %Z} this database knew no answer: {e.what}",
+            "`tickstock universe log REF` shows since when it knows a universe.",
+        ) from None
 
 
 def _notes(lookup: StoreLookup) -> list[str]:

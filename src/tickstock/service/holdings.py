@@ -51,7 +51,7 @@ class Holdings:
         """Expected, held and missing sessions. Without a span: all that is held of any of them."""
         symbols = tuple(dict.fromkeys(symbols))
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols, span)
+            found = instruments.find_held(connection, symbols, span)
             chosen = [found[s] for s in symbols if s in found]
             kept = coverage.summaries(connection, timeframe.stored, [i.id for i in chosen])
             span = span or span_of(_edges(kept.values()), timeframe) or self._loads.span("1mo")
@@ -124,7 +124,7 @@ class Holdings:
     def span(self, symbols: Sequence[str], timeframe: Timeframe) -> Span | None:
         """From the first bar held of any of these symbols to the last; None where none is."""
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_held(connection, symbols)
             ids = [i.id for i in found.values()]
             kept = coverage.summaries(connection, timeframe.stored, ids)
         return span_of(_edges(kept.values()), timeframe)
@@ -135,7 +135,7 @@ class Holdings:
         """Symbols with real bars whose splits nobody has asked for: read as they were printed,
         however they are to be adjusted."""
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_held(connection, symbols)
             ids = [i.id for i in found.values()]
             known = actions.known_through(connection, ids)
             kept = coverage.summaries(connection, timeframe.stored, ids)
@@ -163,7 +163,7 @@ class Holdings:
     def _known(
         self, connection: Connection, symbols: Sequence[str], span: Span | None = None
     ) -> list[Instrument]:
-        found = instruments.find_instruments(connection, symbols, span)
+        found = instruments.find_held(connection, symbols, span)
         unknown = [s for s in symbols if s not in found]
         if unknown:
             raise UnknownUniverse(

@@ -24,7 +24,6 @@ from tickstock.universes.catalog import source_day
 from tickstock.universes.files import Form, Gather, Imported, read_file
 from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.written import Listing, OutForm, write_file
-from tickstock.universes.guard import check_guard, check_size
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.plan import OrganizePlan
 from tickstock.universes.sources import Source, least, parse_source, provenance, source_of
@@ -40,15 +39,11 @@ from tickstock.vendors.reference import (
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What was read, and what making it the members of a universe would do.
-
-    `least` is the size below which the list cannot be all of that universe.
-    """
+    """What was read, and what making it the members of a universe would do."""
 
     imported: Imported
     plan: OrganizePlan
     source: str
-    least: int
 
 
 class Imports:
@@ -77,7 +72,7 @@ class Imports:
         Raises BadFile naming all problems with their lines, BadKey for what names no universe.
         """
         etfs = parse_ref(universe).type == "etf_universe"
-        return read_file(name, data, form, resolve=self._spelled, etfs=etfs)
+        return read_file(name, data, form, resolve=self._spelled, etfs=etfs, today=self._today())
 
     def source(self, universe: str, text: str | None = None) -> Source:
         """Where to refresh a universe from: what `text` names, else where it came from.
@@ -136,9 +131,9 @@ class Imports:
             )
         warning = check_key(ref.key) if is_new else None
         notes = [*_lost(plan, imported), *([warning] if warning else [])]
-        return ImportPlan(
-            imported, replace(plan, notes=(*plan.notes, *notes)), came_from, least(ref, source)
-        )
+        whole = least(ref, source)
+        noted = replace(plan, notes=(*plan.notes, *notes), least=whole)
+        return ImportPlan(imported, noted, came_from)
 
     def apply(
         self, change: ImportPlan, *, reason: str = "import", allow: Collection[str] = ()
@@ -148,9 +143,6 @@ class Imports:
         Raises GuardRefused for a list that loses too much of the universe or is too small to be
         all of it, StalePlan when the state has moved.
         """
-        check_guard(change.plan.changes, allow)
-        for one in change.plan.changes:
-            check_size(one.ref, len(one.symbols), change.least, allow)
         with self._database.transaction() as conn:
             store.apply(conn, change.plan, allow=allow, source=change.source, reason=reason)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
-from tickstock.loading.grid import build_grid
-from tickstock.loading.missing import Gap, gaps_of
-from tickstock.model import Instrument, Timeframe
+from tickstock.loading.grid import Grid, build_grid
+from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
+from tickstock.model import Hole, Instrument, Timeframe
 from tickstock.service.loads import Loads
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
@@ -57,12 +57,22 @@ class Missing:
         """What is not held of `symbols` in `span`, by timeframe and cause."""
         symbols = tuple(dict.fromkeys(symbols))
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols, span)
+            found = instruments.find_held(connection, symbols, span)
             chosen = list({i.id: i for s, i in found.items()}.values())
             gaps = [g for t in timeframes for g in self._gaps(connection, chosen, t, span)]
             suspects = [_suspects(connection, chosen, t, span) for t in timeframes]
         unknown = tuple(s for s in symbols if s not in found)
         return MissingView(span, tuple(gaps), tuple(suspects), unknown)
+
+    def stretches(
+        self, symbols: Sequence[str], timeframe: Timeframe, span: Span
+    ) -> tuple[Stretch, ...]:
+        """Where and why sessions of `symbols` are not held in `span`, in order; nothing is said of
+        symbols never heard of."""
+        with self._database.transaction() as connection:
+            found = instruments.find_held(connection, symbols, span)
+            chosen = list({i.id: i for i in found.values()}.values())
+            return stretches_of(*self._grid(connection, chosen, timeframe.stored, span))
 
     def _gaps(
         self,
@@ -71,15 +81,24 @@ class Missing:
         timeframe: Timeframe,
         span: Span,
     ) -> tuple[Gap, ...]:
+        return gaps_of(*self._grid(connection, chosen, timeframe, span))
+
+    def _grid(
+        self,
+        connection: Connection,
+        chosen: Sequence[Instrument],
+        timeframe: Timeframe,
+        span: Span,
+    ) -> tuple[Grid, list[Hole], datetime]:
+        """The grid, the answers it was made with, and now."""
         now, ids = self._clock(), [i.id for i in chosen]
         calendar = read_calendar(connection)
         # Answers that have expired too: they say why, until somebody asks again.
         told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
         held = coverage.held_spans(connection, timeframe, ids)
         published = calendar.published(now, self._loads.limits().publication_lag)
-        return gaps_of(
-            build_grid(timeframe, chosen, span, calendar, published, held, told), told, now
-        )
+        grid = build_grid(timeframe, chosen, span, calendar, published, held, told)
+        return grid, told, now
 
 
 def _suspects(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tickstock.config import Settings
+from tickstock.errors import BadSetting, DatabaseUnavailable, TickStockError
 from tickstock.store import migrate, system, workers
 from tickstock.store.database import Database
 from tickstock.store.system import BudgetRow, LeaseRow, Sizes
 from tickstock.store.workers import WorkerRow
 
+PATIENCE = 0.5
 ALIVE_SECONDS = 30.0
 """A worker process that was heard of within this time is alive (it beats every ten seconds)."""
 
@@ -101,3 +104,49 @@ def figures(database: Database, settings: Settings) -> Figures:
             sizes.bars,
             settings.massive_calls_per_minute if settings.vendor == "massive" else 0.0,
         )
+
+
+def ask_redis(url: str, patience: float = 3.0) -> str:
+    """`answers`, when the Redis of existing clients does within `patience` seconds.
+
+    Raises DatabaseUnavailable when it does not, BadSetting without the library for it.
+    """
+    try:
+        from redis import Redis
+        from redis.exceptions import RedisError
+    except ModuleNotFoundError:
+        raise BadSetting(
+            "The Python package redis is not installed.", "Run: pip install 'tickstock[serve]'"
+        ) from None
+    try:
+        with Redis.from_url(url, socket_connect_timeout=patience, socket_timeout=patience) as redis:
+            redis.ping()
+    except (RedisError, OSError, ValueError) as e:
+        raise DatabaseUnavailable(
+            f"Redis does not answer ({type(e).__name__}).",
+            "Loads go on without it; its clients see nothing. Check REDIS_URL.",
+        ) from None
+    return "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisState:
+    """The Redis of existing clients: `address` is empty where none is set; `trouble` where it is
+    well. Never holds a password."""
+
+    address: str
+    trouble: str = ""
+
+
+def look_at_redis(settings: Settings) -> RedisState:
+    """Where Redis is, and whether it answers within half a second."""
+    if settings.redis_url is None:
+        return RedisState("")
+    url = settings.redis_url.get_secret_value()
+    place = urlsplit(url)
+    address = f"{place.hostname or place.path}:{place.port or 6379}"
+    try:
+        ask_redis(url, PATIENCE)
+    except TickStockError as e:
+        return RedisState(address, str(e))
+    return RedisState(address)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
-from tickstock.model import READ_TYPES, Universe
+from tickstock.model import READ_TYPES, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import instruments
 from tickstock.store import universes as store
@@ -62,6 +62,11 @@ class Universes:
         """One universe by its name `type:key`."""
         with self._database.transaction() as connection:
             return store.get(connection, parse_ref(text), self._environment)
+
+    def named(self, text: str) -> UniverseRef:
+        """The universe that `type:key`, or a key that one type alone has, names. Raises BadKey."""
+        with self._database.transaction() as connection:
+            return store.named(connection, text, self._environment)
 
     def evaluate(self, expression: str) -> Evaluation:
         """The symbols of a universe or an expression, and which part let each of them in.

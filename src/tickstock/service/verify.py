@@ -42,8 +42,7 @@ class Damage:
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a check found. `hashes`: symbol and hash of its raw bars, for comparing two databases;
-    `content` is the hash of all of them. `without_bars` are symbols of which none is stored: a
-    symbol means the instrument that has the ticker today."""
+    `content` is the hash of all of them. `without_bars` are symbols of which none is stored."""
 
     timeframe: Timeframe
     bars: int
@@ -70,7 +69,7 @@ class Verify:
         hashes: list[tuple[str, str]] = []
         count = 0
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
+            found = instruments.find_held(connection, symbols)
             chosen = [found[s] for s in symbols if s in found]
             for some in _groups(chosen, AT_ONCE[stored]):
                 bars = self._raw(connection, some, stored)

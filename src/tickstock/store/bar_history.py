@@ -61,8 +61,9 @@ def read_as_of(
     return _with_old_forms(connection, timeframe, ids, rows, as_of)
 
 
-def note_late(connection: Connection, timeframe: Timeframe, new: Rows) -> None:
-    """Note which of these new rows joined a session that counted as held before them.
+def note_late(connection: Connection, timeframe: Timeframe, new: Rows, calls: Ints) -> None:
+    """Note which of these new rows joined a session that counted as held before them, and the id of
+    the call that each came with.
 
     For hour and minute bars, before the coverage of this write is added. A held session of day
     bars has its bar, so that no other can join it.
@@ -77,9 +78,10 @@ def note_late(connection: Connection, timeframe: Timeframe, new: Rows) -> None:
     if not held:
         return
     known = np.array([(id_ << DAY_BITS) + day for id_, day in held], np.int64)
-    late = new.pick(np.isin(pairs, known)[place])
-    late_rows = {"ids": late.instrument.tolist(), "at": late.at.tolist()}
-    connection.execute(QUERIES["note_late"], {"timeframe": timeframe} | late_rows)
+    is_late = np.isin(pairs, known)[place]
+    late = {"ids": new.instrument[is_late], "at": new.at[is_late], "calls": calls[is_late]}
+    columns = {name: column.tolist() for name, column in late.items()}
+    connection.execute(QUERIES["note_late"], {"timeframe": timeframe} | columns)
 
 
 def revisions(

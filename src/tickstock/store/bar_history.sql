@@ -32,8 +32,9 @@ WHERE c.held @> (DATE '1970-01-01' + n.day)
 
 -- name: note_late
 -- Until now there was no such bar, in a session that counted as held.
-INSERT INTO tickstock.bar_revisions (instrument_id, timeframe, at)
-SELECT id, %(timeframe)s, to_timestamp(at) FROM unnest(%(ids)s::int[], %(at)s::bigint[]) AS n(id, at)
+INSERT INTO tickstock.bar_revisions (instrument_id, timeframe, at, call_id)
+SELECT id, %(timeframe)s, to_timestamp(at), call
+FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[]) AS n(id, at, call)
 
 -- name: revisions_day
 -- Replaced day bars with what replaced them: the next form, or the bar as it is now.

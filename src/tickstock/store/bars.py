@@ -100,11 +100,14 @@ def read_rows(
     return Rows.join([Rows(np.full(len(row[1]), row[0], np.int64), *row[1:]) for row in found])
 
 
-def write_rows(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> Written:
+def write_rows(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows, calls: Ints
+) -> Written:
     """Make the database hold `rows` (ordered, one per key); the caller holds the write locks.
 
     A bar that is already held with the same values is not touched; one that differs is replaced
-    and its predecessor kept as a revision.
+    and its predecessor kept as a revision, with the id of the call, one of `calls` for each row,
+    that brought the other one.
     """
     if not len(rows):
         none = np.zeros(0, bool)
@@ -117,7 +120,7 @@ def write_rows(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: 
         _copy(connection, timeframe, rows.pick(new))
         reach("bars.copied")
     if changed.any():
-        _replace(connection, timeframe, rows.pick(changed))
+        _replace(connection, timeframe, rows.pick(changed), calls[changed])
         reach("bars.replaced")
     return Written(new, changed)
 
@@ -226,7 +229,10 @@ def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows)
         copy.write(COPY_END)
 
 
-def _replace(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:
+def _replace(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows, calls: Ints
+) -> None:
     columns = {f.name: getattr(rows, f.name).tolist() for f in fields(rows)}
     columns["id"] = columns.pop("instrument")
+    columns["call"] = calls.tolist()
     connection.execute(_query("replace", timeframe), columns | {"timeframe": timeframe})

@@ -57,16 +57,16 @@ FROM STDIN (FORMAT binary)
 -- Changed day bars: the old row becomes a revision, the new values take its place.
 WITH news AS (
     SELECT id, DATE '1970-01-01' + at::int AS at, open, high, low, close, volume,
-           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades
+           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades, call
     FROM unnest(%(id)s::int[], %(at)s::bigint[], %(open)s::float8[], %(high)s::float8[],
                 %(low)s::float8[], %(close)s::float8[], %(volume)s::float8[], %(vwap)s::float8[],
-                %(trades)s::bigint[])
-         AS n(id, at, open, high, low, close, volume, vwap, trades)
+                %(trades)s::bigint[], %(call)s::bigint[])
+         AS n(id, at, open, high, low, close, volume, vwap, trades, call)
 ), kept AS (
     INSERT INTO tickstock.bar_revisions
-        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades)
+        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades, call_id)
     SELECT b.instrument_id, %(timeframe)s, b.at::timestamp AT TIME ZONE 'UTC',
-           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, news.call
     FROM tickstock.bars_day AS b JOIN news ON b.instrument_id = news.id AND b.at = news.at
 )
 UPDATE tickstock.bars_day AS b
@@ -78,16 +78,16 @@ FROM news AS n WHERE b.instrument_id = n.id AND b.at = n.at
 -- The same for hour and minute bars.
 WITH news AS (
     SELECT id, to_timestamp(at) AS at, open, high, low, close, volume,
-           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades
+           nullif(vwap, 'NaN') AS vwap, nullif(trades, -1)::int AS trades, call
     FROM unnest(%(id)s::int[], %(at)s::bigint[], %(open)s::float8[], %(high)s::float8[],
                 %(low)s::float8[], %(close)s::float8[], %(volume)s::float8[], %(vwap)s::float8[],
-                %(trades)s::bigint[])
-         AS n(id, at, open, high, low, close, volume, vwap, trades)
+                %(trades)s::bigint[], %(call)s::bigint[])
+         AS n(id, at, open, high, low, close, volume, vwap, trades, call)
 ), kept AS (
     INSERT INTO tickstock.bar_revisions
-        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades)
+        (instrument_id, timeframe, at, open, high, low, close, volume, vwap, trades, call_id)
     SELECT b.instrument_id, %(timeframe)s, b.at,
-           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, news.call
     FROM {table} AS b JOIN news ON b.instrument_id = news.id AND b.at = news.at
 )
 UPDATE {table} AS b

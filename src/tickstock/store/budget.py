@@ -13,6 +13,10 @@ QUERIES = load("budget.sql")
 Connection = psycopg.Connection[Any]
 SOON = 0.001
 """Seconds to wait when the next grant has just become due."""
+GRACE = timedelta(milliseconds=250)
+"""So long a grant that is due waits for the most urgent of those who were told when it would be."""
+LOOK = timedelta(milliseconds=20)
+"""How often the others look whether it was fetched."""
 
 
 def open_budget(connection: Connection, vendor: str) -> None:
@@ -20,17 +24,24 @@ def open_budget(connection: Connection, vendor: str) -> None:
 
 
 def take(
-    connection: Connection, vendor: str, n: int, spacing: timedelta, tolerance: timedelta
+    connection: Connection,
+    vendor: str,
+    n: int,
+    spacing: timedelta,
+    tolerance: timedelta,
+    priority: int = 0,
 ) -> float:
-    """Take `n` grants, `spacing` apart, if the first of them is due.
+    """Take `n` grants, `spacing` apart, if the first of them is due and nobody of a higher
+    `priority`, in whichever process, has lately been told to wait for it.
 
     Answers the seconds since it was due, at most `tolerance`, as a number not above 0; or else,
     above 0, the seconds after which to ask again.
     """
     params = {"vendor": vendor, "n": n, "spacing": spacing, "tolerance": tolerance}
+    params |= {"priority": priority, "grace": GRACE, "look": LOOK}
     if row := connection.execute(QUERIES["take"], params).fetchone():
         return min(float(row[0]), 0.0)
-    if row := connection.execute(QUERIES["wait"], {"vendor": vendor}).fetchone():
+    if row := connection.execute(QUERIES["wait"], params).fetchone():
         return max(float(row[0]), SOON)
     open_budget(connection, vendor)
     return SOON

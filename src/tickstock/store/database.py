@@ -39,8 +39,9 @@ QUERIES = load("database.sql")
 KEPT = 8
 """Connections kept open for the next transaction. More are made when needed, and closed after."""
 CONNECT_SECONDS = 10
-SILENCE = 30.0
-"""Seconds without a word in the middle of a brief transaction, before it is given up."""
+SILENCE = 15.0
+"""Seconds without a word in the middle of a brief transaction, before it is given up: shorter than
+a lease, so that the locks of a worker that froze are gone when its calls may be claimed again."""
 _FORM = (
     "Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in a password."
 )

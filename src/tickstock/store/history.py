@@ -34,6 +34,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 """As an instant until which something is known: all that is known."""
 
+FEW = 3
+"""Symbols that are blamed one by one; for more, each change is taken apart once for all of them."""
+
 Connection = psycopg.Connection[Any]
 
 
@@ -107,14 +110,13 @@ def said_on(
     Raises UnknownUniverse where nothing known speaks of that day or before it, and where the
     universe had been deleted; MalformedUniverse for a row that could not be read then.
     """
-    params = _named(ref, environment) | {
-        "day": day,
-        "until": _end_of(day),
-        "known": known or ALWAYS,
-    }
+    known = known or ALWAYS
+    params = _named(ref, environment) | {"day": day, "until": _end_of(day), "known": known}
     row = conn.execute(QUERIES["said_on"], params).fetchone()
     if row is None or (row[0] == "row" and row[1] is None):
-        raise _unknown(conn, ref, day, environment, deleted=bool(row and row[3]))
+        if row and row[3]:
+            raise _deleted(ref, day)
+        raise _unknown(conn, ref, day, environment, known)
     kind, value, source, known_at, through, symbols = row
     if kind == "row":
         return Membership(read_value(ref, environment, decoded(value)), known_at, source)
@@ -162,24 +164,28 @@ def today(conn: Connection) -> date:
     return found[0]
 
 
+def _deleted(ref: UniverseRef, day: date) -> UnknownUniverse:
+    return UnknownUniverse(
+        f"{ref} was not in this database on {day}: it had been deleted.",
+        f"`tickstock universe log {ref}` shows when.",
+    )
+
+
 def _unknown(
-    conn: Connection, ref: UniverseRef, day: date, environment: str, *, deleted: bool
+    conn: Connection, ref: UniverseRef, day: date, environment: str, known: datetime
 ) -> UnknownUniverse:
-    if deleted:
-        return UnknownUniverse(
-            f"{ref} was not in this database on {day}: it had been deleted.",
-            f"`tickstock universe log {ref}` shows when.",
-        )
-    spans = [span for span, _ in known_spans(conn, ref, environment)]
-    if spans:
-        first = min(span.start for span in spans)
+    rows = conn.execute(QUERIES["known_days"], _named(ref, environment))
+    begins = [days.lower for days, told_at, *_ in rows if told_at <= known]
+    if begins:
+        first = min(begins)
         return UnknownUniverse(
             f"Who was in {ref} on {day} is unknown: the history told of it begins on {first}.",
-            "Import a longer history, or ask for a later day.",
+            f"Ask for a later day, or tell a longer one: tickstock universe tell {ref} FILE",
         )
     return UnknownUniverse(
         f"{ref} was not in this database on {day}.",
-        "`tickstock universe log` shows since when; import its history to go further back.",
+        f"`tickstock universe log {ref}` shows since when; who was in it before can be told: "
+        f"tickstock universe tell {ref} FILE",
     )
 
 
@@ -292,9 +298,19 @@ def blame(
     `since` is the first day of its spell, and the rest is the change's.
     """
     params = _named(ref, environment) | {"symbols": list(symbols)}
-    joined = {row[0]: row for row in conn.execute(QUERIES["blame"], params)}
+    if len(symbols) <= FEW:
+        joined = {symbol: _joined(conn, params, symbol) for symbol in symbols}
+    else:
+        joined = {row[0]: row[1:] for row in conn.execute(QUERIES["blame"], params)}
     dated = {row[0]: row for row in conn.execute(QUERIES["spells_through"], params)}
     return [_blame(symbol, joined.get(symbol), dated.get(symbol)) for symbol in symbols]
+
+
+def _joined(conn: Connection, params: Mapping[str, object], symbol: str) -> Sequence[Any] | None:
+    """The change by which a symbol came in."""
+    found: Sequence[Any] | None
+    found = conn.execute(QUERIES["blame_one"], {**params, "symbol": symbol}).fetchone()
+    return found
 
 
 def _blame(symbol: str, change: Sequence[Any] | None, spell: Sequence[Any] | None) -> Blame:
@@ -302,7 +318,7 @@ def _blame(symbol: str, change: Sequence[Any] | None, spell: Sequence[Any] | Non
         if spell is None:
             return Blame(symbol, None, None, None)
         return Blame(symbol, spell[1], None, spell[3], source=spell[2])
-    _, began, number, at, *by = change
+    began, number, at, *by = change
     since = at.astimezone(NEW_YORK).date()
     # What somebody changed after a history was told is not what that history speaks about.
     if spell and (began or spell[3] >= at):

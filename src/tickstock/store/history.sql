@@ -114,6 +114,15 @@ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY at DESC, id DESC
 LIMIT %(limit)s
 
+-- name: blame_one
+-- The last revision by which a symbol came in, also where it has left since. From the latest back, and
+-- of the lists only looking whether they name it.
+SELECT action = 'insert', id, at, by_role, application, source, reason
+FROM tickstock.universe_revisions
+WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
+  AND tickstock.names(new_value, %(symbol)s) AND NOT tickstock.names(old_value, %(symbol)s)
+ORDER BY id DESC LIMIT 1
+
 -- name: blame
 -- For each symbol, the last revision by which it came in, also where it has left since.
 SELECT DISTINCT ON (symbol) symbol, action = 'insert', id, at, by_role, application, source, reason

@@ -13,6 +13,7 @@ from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span
 from tickstock.store.queries import load
+from tickstock.universes.share_classes import SHARE_CLASSES
 
 QUERIES = load("instruments.sql")
 
@@ -29,8 +30,24 @@ def find_instruments(
     too. One that had given up the ticker before the span is not meant. `symbol` of an instrument
     found is the one that was asked for.
     """
+    return _resolve(connection, symbols, span, held_first=False)
+
+
+def find_held(
+    connection: Connection, symbols: Iterable[str], span: Span | None = None
+) -> dict[str, Instrument]:
+    """As `find_instruments`. Without a span, of several that had a ticker one of which bars are
+    held is meant, where there is one: GOOG after a load of 2012, though another has it now."""
+    return _resolve(connection, symbols, span, held_first=span is None)
+
+
+def _resolve(
+    connection: Connection, symbols: Iterable[str], span: Span | None, *, held_first: bool
+) -> dict[str, Instrument]:
     edges = (span.start, span.end) if span else (None, None)
-    params = {"symbols": list(symbols), "start": edges[0], "end": edges[1]}
+    params = {
+        "symbols": list(symbols), "start": edges[0], "end": edges[1], "held_first": held_first,
+    }  # fmt: skip
     rows = connection.execute(QUERIES["resolve"], params).fetchall()
     tickers = _dated_tickers(connection, [row[1] for row in rows])
     return {
@@ -98,14 +115,15 @@ def spelled(
 ) -> dict[str, str]:
     """Symbols written without their point, as issuers write them, → the symbols that are meant.
 
-    `BRKB` is `BRK.B` where nothing here knows a BRKB and something knows a BRK.B: an instrument, or
-    a universe of the environment.
+    `BRKB` is `BRK.B` where nothing here knows a BRKB and something knows a BRK.B: an instrument, a
+    universe of the environment, or our own list of share classes.
     """
     dotted = {s: f"{s[:-1]}.{s[-1]}" for s in symbols if len(s) > 1 and s.isalpha() and s.isupper()}
     if not dotted:
         return {}
     params = {"symbols": [*dotted, *dotted.values()], "environment": environment}
     known = {symbol for (symbol,) in connection.execute(QUERIES["known_symbols"], params)}
+    known |= SHARE_CLASSES
     return {s: d for s, d in dotted.items() if s not in known and d in known}
 
 

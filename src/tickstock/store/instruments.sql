@@ -1,12 +1,15 @@
 -- name: resolve
 -- The instrument that each ticker means in a span of days: the one that it names on the last day,
 -- else named last within the span, else comes to name later. One that had given it up before the
--- span is not meant: somebody else may have taken it. Without a span, today's or the last.
+-- span is not meant: somebody else may have taken it. Without a span, today's or the last; with
+-- `held_first` only where no bars are held of the others.
 SELECT DISTINCT ON (t.symbol) t.symbol, i.id, i.listed, i.delisted, i.gone_by
 FROM tickstock.tickers AS t JOIN tickstock.instruments AS i ON i.id = t.instrument_id
 WHERE t.symbol = ANY (%(symbols)s)
   AND (%(end)s::date IS NULL OR upper_inf(t.valid) OR upper(t.valid) > %(start)s)
 ORDER BY t.symbol,
+         %(held_first)s AND NOT EXISTS (SELECT FROM tickstock.coverage AS c
+                                        WHERE c.instrument_id = i.id AND c.bars > 0),
          CASE WHEN t.valid @> %(end)s::date - 1 THEN 0
               WHEN t.valid && daterange(%(start)s, %(end)s) THEN 1 ELSE 2 END,
          CASE WHEN lower(t.valid) >= %(end)s THEN lower(t.valid) END,

@@ -19,10 +19,11 @@ from psycopg.types.multirange import Multirange
 
 from tickstock.errors import UnknownLoad
 from tickstock.failpoints import reach
-from tickstock.loading.entitlement import Met
+from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.judge import Target
 from tickstock.loading.plan import Plan
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
+from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import database, instruments
 from tickstock.store.coverage import multirange
@@ -249,10 +250,16 @@ def add_parts(connection: Connection, parts: Sequence[tuple[int, Call]], *, deep
         connection.execute(QUERIES["add_parts"], columns)
 
 
-def met(connection: Connection, load_id: uuid.UUID, timeframe: Timeframe) -> Met:
+def met(
+    connection: Connection, load_id: uuid.UUID, timeframe: Timeframe, calendar: Calendar
+) -> Met:
     """What ticker calls of a load have met of the account's plan."""
-    row = connection.execute(QUERIES["met"], {"load_id": load_id, "timeframe": timeframe})
-    return Met(*(row.fetchone() or ()))
+    params = {"load_id": load_id, "timeframe": timeframe}
+    row = connection.execute(QUERIES["met"], params).fetchone()
+    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    refused, start, end, tickers = row
+    spans = [Span(r.lower, r.upper) for r in refused or ()]
+    return met_of(spans, Span(start, end) if start else None, tickers, calendar)
 
 
 def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> list[Call]:
@@ -268,6 +275,12 @@ def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
     row = connection.execute(QUERIES["open_calls"], {"load_id": load_id}).fetchone()
     assert row is not None  # noqa: S101 -- an aggregate always answers one row
     return row[0], max(row[1], 0.0)
+
+
+def in_vain(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Whether the vendor refused the key, or calls failed and none was answered: to whomever."""
+    row = connection.execute(QUERIES["in_vain"], {"load_id": load_id}).fetchone()
+    return bool(row and row[0])
 
 
 def end_silent_copies(connection: Connection) -> int:

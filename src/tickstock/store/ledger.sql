@@ -148,19 +148,17 @@ JOIN tickstock.calls AS c ON c.id = n.parent
 ORDER BY n.place
 
 -- name: met
--- Which ticker calls of a load were refused for the account's plan, and which were answered.
+-- Which ticker calls of a load were refused for the account's plan, and from when to when others
+-- were answered.
 WITH met AS (
-    SELECT symbol, lower(span) AS start, upper(span) AS "end", state = 'done' AS answered
-    FROM tickstock.calls
+    SELECT symbol, span, state = 'done' AS answered FROM tickstock.calls
     WHERE load_id = %(load_id)s AND kind = 'ticker' AND timeframe = %(timeframe)s
       AND (state = 'done' OR error_class = 'NotEntitled' AND state IN ('failed', 'replaced'))
-), known AS (
-    SELECT min(start) AS start, max("end") AS "end" FROM met WHERE answered
 )
-SELECT max(m.start) FILTER (WHERE NOT answered AND (k."end" IS NULL OR m."end" <= k."end")),
-       min(m."end") FILTER (WHERE NOT answered AND (k.start IS NULL OR m.start >= k.start)),
-       k.start, k."end", count(DISTINCT m.symbol) FILTER (WHERE NOT answered)
-FROM met AS m CROSS JOIN known AS k GROUP BY k.start, k."end"
+SELECT array_agg(DISTINCT span) FILTER (WHERE NOT answered),
+       min(lower(span)) FILTER (WHERE answered), max(upper(span)) FILTER (WHERE answered),
+       count(DISTINCT symbol) FILTER (WHERE NOT answered)
+FROM met
 
 -- name: fail_rest
 -- An error that meets every call alike (a refused key) ends all that still wait.
@@ -179,6 +177,13 @@ SELECT count(*), coalesce(extract(epoch FROM min(
            CASE state WHEN 'leased' THEN lease_until ELSE coalesce(not_before, clock_timestamp()) END)
        - clock_timestamp()), 0)::float8
 FROM tickstock.calls WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+
+-- name: in_vain
+-- Whether it makes sense to ask the vendor for more: not with a key that was refused, nor when calls
+-- failed and none was answered.
+SELECT count(*) FILTER (WHERE error_class = 'CredentialsRefused') > 0
+       OR count(*) FILTER (WHERE state = 'failed') > 0 AND count(*) FILTER (WHERE state = 'done') = 0
+FROM tickstock.calls WHERE load_id = %(load_id)s
 
 -- name: end_silent_copies
 -- A worker that freezes while it sends bars is not idle, as the server sees it, and no time limit

@@ -252,6 +252,18 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RETURN '{}';
 END $$;
 
+-- Whether a stored value names a symbol; false for none. `?` finds it in a plain list without taking
+-- that apart.
+CREATE FUNCTION tickstock.names(value jsonb, symbol text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value IS NULL THEN false
+        WHEN jsonb_typeof(value) = 'array' AND value ? symbol THEN true
+        WHEN jsonb_typeof(value) = 'array' AND NOT value @? '$[*] ? (@.type() != "string")' THEN false
+        ELSE symbol = ANY (tickstock.symbols_of(value))
+    END
+$$;
+
 -- Over the values as they are, not over symbols_of: half the work at every write, and nothing that
 -- could refuse what another program writes. Lists encoded twice are text to it, and few; with the
 -- other values that are no plain list they are found by a small index.
@@ -581,12 +593,15 @@ CREATE INDEX calls_claimable ON tickstock.calls (load_id, position) WHERE state 
 
 -- ---------------------------------------------------------------------- the shared call budget
 -- One row per vendor account. `next_at` is when the next request may be sent, by the clock of
--- the database, so that workers on machines with other clocks keep one rhythm.
+-- the database, so that workers on machines with other clocks keep one rhythm. Until `wanted_until`
+-- the next grant is kept for who is of `wanted_priority`.
 CREATE TABLE tickstock.budgets (
     vendor     text PRIMARY KEY,
     next_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     granted    bigint NOT NULL DEFAULT 0,
-    throttled  bigint NOT NULL DEFAULT 0
+    throttled  bigint NOT NULL DEFAULT 0,
+    wanted_priority integer NOT NULL DEFAULT 0,
+    wanted_until    timestamptz
 );
 
 -- Worker processes that said something lately; for people, never for correctness.
@@ -771,8 +786,10 @@ CREATE TABLE tickstock.bar_arrivals (
 );
 CREATE INDEX bar_arrivals_by_time ON tickstock.bar_arrivals (timeframe, at);
 
+-- Of the rows before and after the planner knows nothing, and would compare each with each: 0.8 s
+-- for 5,000 instruments, against 5 ms.
 CREATE FUNCTION tickstock.record_bar_arrivals() RETURNS trigger
-LANGUAGE plpgsql SET search_path = tickstock, pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = tickstock, pg_catalog SET enable_nestloop = off AS $$
 DECLARE
     now_ constant timestamptz := clock_timestamp();
 BEGIN

@@ -91,6 +91,13 @@ def set_password(connection: Connection, name: str, password_hash: str) -> bool:
     return True
 
 
+def set_role(connection: Connection, name: str, role: str) -> bool:
+    """False when there is nobody of that name, or it is the last admin's."""
+    connection.execute(QUERIES["lock_roles"])
+    params = {"name": name, "role": role}
+    return connection.execute(QUERIES["set_role"], params).fetchone() is not None
+
+
 # --- sessions and links -------------------------------------------------------------------
 def add_session(connection: Connection, token_hash: bytes, user_id: int | None) -> None:
     params = {"token_hash": token_hash, "user_id": user_id}

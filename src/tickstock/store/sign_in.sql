@@ -28,6 +28,19 @@ SET password_hash = %(password_hash)s
 WHERE lower(name) = lower(%(name)s)
 RETURNING id
 
+-- name: set_role
+-- Another role; not from admin where nobody else is one. Nothing when there is nobody of that name.
+UPDATE tickstock.users AS u
+SET role = %(role)s
+WHERE lower(name) = lower(%(name)s)
+  AND (%(role)s = 'admin' OR u.role <> 'admin'
+       OR EXISTS (SELECT FROM tickstock.users AS o WHERE o.role = 'admin' AND o.id <> u.id))
+RETURNING id
+
+-- name: lock_roles
+-- One change of roles at a time: of two last admins each could think the other stays.
+LOCK TABLE tickstock.users IN SHARE ROW EXCLUSIVE MODE
+
 -- name: end_sessions_of
 -- Signs a person out everywhere.
 DELETE FROM tickstock.web_sessions WHERE user_id = %(user_id)s

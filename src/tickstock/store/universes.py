@@ -27,13 +27,13 @@ from tickstock.failpoints import reach
 from tickstock.model import READ_TYPES, UNIVERSE_TYPES, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
-from tickstock.store.jsontext import decoded
+from tickstock.store.jsontext import decoded, shared
 from tickstock.store.queries import load
 from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
 from tickstock.universes.guard import check_guard
-from tickstock.universes.key import check_key, check_name
+from tickstock.universes.key import check_key, check_name, parse_ref
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
     Action,
@@ -47,7 +47,7 @@ from tickstock.universes.plan import (
     without,
 )
 from tickstock.universes.spells import History
-from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.suggest import ref_meant, shown
 from tickstock.universes.validate import StoredUniverse
 from tickstock.universes.value import read_value
 
@@ -177,12 +177,13 @@ def _keep(conn: Connection, counts: Mapping[str, object]) -> None:
 
 def stored(conn: Connection, environment: str = "DEFAULT") -> list[StoredUniverse]:
     """Every row as it is, readable or not, for `validate` to judge."""
+    texts: dict[str, str] = {}
     return [
         StoredUniverse(
             UniverseRef(kind, key),
             environment,
             name,
-            decoded(value),
+            shared(decoded(value), texts),
             updated_at,
             description,
             source,
@@ -260,10 +261,32 @@ def _unknown(conn: Connection, ref: UniverseRef, environment: str) -> UnknownUni
     if others:
         hint = f"It exists in environment {', '.join(name for (name,) in others)}."
     else:
-        known = (str(r) for r in StoreLookup(conn, environment).refs())
-        hint = did_you_mean(str(ref), known) or "`tickstock universe list` shows what there is."
+        known = StoreLookup(conn, environment).refs()
+        hint = ref_meant(str(ref), known) or "`tickstock universe list` shows what there is."
     return UnknownUniverse(
         f"There is no universe {shown(str(ref), 120)} in environment {environment}.", hint
+    )
+
+
+def named(conn: Connection, text: str, environment: str = "DEFAULT") -> UniverseRef:
+    """The universe that a person names: `type:key`, or a key that one type alone has.
+
+    Raises BadKey for what names none, or more than one.
+    """
+    if ":" in text:
+        return parse_ref(text)
+    refs = StoreLookup(conn, environment).refs()
+    found = sorted(ref for ref in refs if ref.key == text.strip())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadKey(
+            f"{shown(text)} names more than one universe.",
+            f"Write {' or '.join(map(str, found))}.",
+        )
+    raise BadKey(
+        f"{shown(text)} names no universe.",
+        ref_meant(text, refs) or "Write it like etf_universe:core_etfs.",
     )
 
 
@@ -634,20 +657,24 @@ def apply(
         GuardRefused: a change loses too much of a universe; see `guard.check_guard`.
         StalePlan: a row that the plan was made from has changed since.
     """
-    check_guard(plan.changes, allow)
+    check_guard(plan.changes, allow, least=plan.least)
     with conn.transaction():
         conn.execute(QUERIES["lock"], {"space": LOCK_SPACE, "environment": plan.environment})
         if _state_now(conn, plan) != plan.state:
             raise _stale()
         reach("universes.locked")
         conn.execute(QUERIES["say_why"], {"source": source, "reason": reason})
+        has_many = len(plan.writes) >= MANY_WRITES
+        if has_many:
+            conn.execute(QUERIES["expect_many"])
         for action, query in _ROW_QUERIES:
             _write(conn, plan, query, [c for c in plan.changes if c.action is action])
             reach("universes.rows")
         _write_facts(conn, plan)
         reach("universes.facts")
         past.tell(conn, plan.tellings, plan.environment, reason)
-        if len(plan.writes) >= MANY_WRITES:
+        if has_many:
+            conn.execute(QUERIES["sort_in"])
             # Until the server has looked by itself, it plans for the rows that there were before.
             conn.execute(QUERIES["count_rows"])
 

@@ -183,6 +183,17 @@ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC
 LIMIT %(limit)s
 
+-- name: expect_many
+-- Until the end of the transaction, sort new symbols into the index in large portions: of 5 million
+-- in portions of 32 MB that takes 1.5 seconds instead of 2.7.
+SELECT set_config('work_mem', '64MB', true), set_config('gin_pending_list_limit', '32MB', true)
+
+-- name: sort_in
+-- Sort in what is still waiting for that, because every reader of the index goes through it. Who does
+-- not own the index leaves it to the server.
+SELECT gin_clean_pending_list(oid) FROM pg_class
+WHERE oid = 'public.cache_entries_values'::regclass AND pg_has_role(relowner, 'USAGE')
+
 -- name: count_rows
 -- Let the planner know how many rows there are now; who does not own the table only gets a warning.
 ANALYZE public.cache_entries (type, key, environment, value)

@@ -28,7 +28,7 @@ from tickstock.universes.nodes import (
     references,
 )
 from tickstock.universes.parsing import parse
-from tickstock.universes.suggest import did_you_mean, shown
+from tickstock.universes.suggest import did_you_mean, ref_meant, shown
 
 MAX_STEPS = 50
 """Stored expressions that lead from one to the next; more is a mistake, not a universe."""
@@ -275,7 +275,7 @@ class _Evaluator:
     def _resolve(self, node: Ref | Bare) -> UniverseRef:
         if isinstance(node, Ref):
             if node.ref not in self.known:
-                guess = did_you_mean(str(node.ref), map(str, self.known))
+                guess = ref_meant(str(node.ref), self.known)
                 raise self._unknown(str(node.ref), guess)
             return node.ref
         refs = sorted(self.by_key.get(node.key, []))

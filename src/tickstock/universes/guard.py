@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from tickstock.errors import GuardRefused
-from tickstock.model import UniverseRef
 from tickstock.universes.plan import Action, Change
 
 MAX_SHARE = 0.20
@@ -18,6 +17,7 @@ def check_guard(
     changes: Iterable[Change],
     allow: Collection[str] = (),
     *,
+    least: int = 0,
     max_share: float = MAX_SHARE,
     max_dropped: int = MAX_DROPPED,
 ) -> None:
@@ -25,15 +25,19 @@ def check_guard(
 
     Removing a whole universe is not held here: that is asked about by name.
 
+    Args:
+        least: how many symbols a list has at least that can be all of its universe.
+
     Raises:
         GuardRefused: naming every change that drops more than `max_share` of a universe and more
-            than `max_dropped` symbols, or leaves none; nothing may be written then.
+            than `max_dropped` symbols, leaves none, or leaves fewer than `least`; nothing may be
+            written then.
     """
     refused = [
         (change, why)
         for change in changes
         if change.ref.key not in allow and str(change.ref) not in allow
-        for why in _reasons(change, max_share, max_dropped)
+        for why in (*_losses(change, max_share, max_dropped), *_shortfall(change, least))
     ]
     if refused:
         names = " ".join(f"--allow {key}" for key in dict.fromkeys(c.ref.key for c, _ in refused))
@@ -43,21 +47,7 @@ def check_guard(
         )
 
 
-def check_size(ref: UniverseRef, size: int, least: int, allow: Collection[str] = ()) -> None:
-    """Hold a list that is too small to be all of a universe, unless `allow` names it.
-
-    Raises GuardRefused where `size` symbols are fewer than `least`.
-    """
-    if size >= least or ref.key in allow or str(ref) in allow:
-        return
-    raise GuardRefused(
-        f"The change guard refuses: {ref} would hold {size} symbols, and a complete list has at "
-        f"least {least}.",
-        f"Nothing was changed. If this is meant, repeat with --allow {ref.key}.",
-    )
-
-
-def _reasons(change: Change, max_share: float, max_dropped: int) -> Iterator[str]:
+def _losses(change: Change, max_share: float, max_dropped: int) -> Iterator[str]:
     if change.action is not Action.CHANGE or not change.held:
         return
     held, dropped = len(change.held), len(change.leaves)
@@ -68,3 +58,9 @@ def _reasons(change: Change, max_share: float, max_dropped: int) -> Iterator[str
             f"would lose {dropped} of {held} symbols ({dropped / held:.0%}; "
             f"up to {max_share:.0%} pass)"
         )
+
+
+def _shortfall(change: Change, least: int) -> Iterator[str]:
+    size = len(change.symbols)
+    if size < least and change.action in (Action.ADD, Action.CHANGE):
+        yield f"would hold {size} symbols, and a complete list has at least {least}"

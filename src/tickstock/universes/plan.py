@@ -15,6 +15,7 @@ import msgspec
 
 from tickstock.model import UniverseRef
 from tickstock.universes.spells import History
+from tickstock.universes.suggest import counted
 
 SCHEMA = "tickstock.universe-plan/1"
 SHOWN = 12
@@ -146,7 +147,7 @@ class Telling:
     def __str__(self) -> str:
         days, count = self.history.days, len(self.history.spells)
         source = f" from {self.history.source}" if self.history.source else ""
-        return f"{self.ref}: {count} spells of membership, {days}{source}"
+        return f"{self.ref}: {counted(count, 'spell')} of membership, {days}{source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ class OrganizePlan:
 
     `problems` are rows that could not be read or evaluated, with what happens to them. `state`
     stands for the rows the plan was made from: those in `scope`, or all of the environment (None).
-    `tellings` are histories that are not kept yet.
+    `tellings` are histories that are not kept yet. `least` is the size below which a list cannot be
+    all of its universe.
     """
 
     environment: str
@@ -167,6 +169,7 @@ class OrganizePlan:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     tellings: tuple[Telling, ...] = ()
+    least: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -228,9 +231,10 @@ def _facts_move(change: Change) -> bool:
 
 def _change_lines(change: Change, verbose: bool) -> list[str]:
     held, now = len(change.held), len(change.symbols)
-    size = f"{held} -> {now}" if change.action is Action.CHANGE else str(now or held)
+    size = f"{held} -> " if change.action is Action.CHANGE else ""
+    size += counted(now if change.action is Action.CHANGE else now or held, "symbol")
     notes = f" ({'; '.join(change.notes)})" if change.notes else ""
-    head = f'{change.action} {change.ref} "{change.name}": {size} symbols{notes}'
+    head = f'{change.action} {change.ref} "{change.name}": {size}{notes}'
     if change.action is not Action.CHANGE:
         return [head]
     moved = (("joins", change.joins), ("leaves", change.leaves))

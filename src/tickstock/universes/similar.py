@@ -4,7 +4,8 @@ Every element flips one bit of its set's sketch, always the same bit. So the ske
 differ in at most as many bits as the sets differ in elements, and two sets with a Jaccard share
 of at least `t` differ in at most (1-t)/(1+t) of the sum of their sizes. Pairs whose sketches
 differ in more bits are passed over; nothing is missed, unlike with MinHash. Comparing sketches
-is an exclusive or and a bit count: 10,000 sets of 500 elements take about a second.
+is an exclusive or and a bit count, and the first words of two sketches tell most pairs apart:
+10,000 sets of 500 elements take half a second.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _Sketches = npt.NDArray[np.uint64]
 
 _WORDS = 16
 """64-bit words a sketch: tells pairs apart up to sets of about 8,000 elements."""
+_FIRST = 2
+"""Words that are compared first: they do for sets of up to about 1,000 elements."""
 _SEED = 57
 
 
@@ -57,9 +60,11 @@ def _near(ranked: list[tuple[int, frozenset[str]]], threshold: float) -> list[Tw
     allowed = (1 - threshold) / (1 + threshold)
     twins = []
     for rank, start in enumerate(smallest.tolist()):
-        differing = np.bitwise_count(sketches[start:rank] ^ sketches[rank]).sum(axis=1)
         most = allowed * (sizes[start:rank] + sizes[rank]) + 1e-9
-        for candidate in (np.flatnonzero(differing <= most) + start).tolist():
+        one = sketches[:, rank : rank + 1]
+        near = np.flatnonzero(_differing(sketches[:_FIRST, start:rank], one[:_FIRST]) <= most)
+        near = near[_differing(sketches[:, start + near], one) <= most[near]]
+        for candidate in (start + near).tolist():
             share = _share(ranked[rank][1], ranked[candidate][1])
             if share >= threshold:
                 twins.append(Twin(ranked[rank][0], ranked[candidate][0], share))
@@ -67,8 +72,14 @@ def _near(ranked: list[tuple[int, frozenset[str]]], threshold: float) -> list[Tw
     return twins
 
 
+def _differing(sketches: _Sketches, sketch: _Sketches) -> Ints:
+    """In how many bits each of the sketches differs from the one."""
+    counts: Ints = np.bitwise_count(sketches ^ sketch).sum(axis=0, dtype=np.int64)
+    return counts
+
+
 def _sketches(sets: list[frozenset[str]], sizes: Ints) -> _Sketches:
-    """One row of bits a set: at each place the parity of how many elements fall there."""
+    """One column of bits a set: at each place the parity of how many elements fall there."""
     alphabet = sorted(frozenset[str]().union(*sets))
     places = np.random.default_rng(_SEED).integers(0, _WORDS * 64, len(alphabet))
     place_of = dict(zip(alphabet, places.tolist(), strict=True))
@@ -77,7 +88,7 @@ def _sketches(sets: list[frozenset[str]], sizes: Ints) -> _Sketches:
     bits += np.repeat(np.arange(len(sets)), sizes) * (_WORDS * 64)
     counts = np.bincount(bits, minlength=len(sets) * _WORDS * 64) & 1
     packed = np.packbits(counts.astype(np.uint8).reshape(len(sets), _WORDS * 64), axis=1)
-    return packed.view(np.uint64)
+    return np.ascontiguousarray(packed.view(np.uint64).T)
 
 
 def _share(a: frozenset[str], b: frozenset[str]) -> float:

@@ -75,8 +75,10 @@ def source_of(provenance: str, ref: UniverseRef) -> Source:
     except BadInput:
         source = None
     if source is None or source.kind == "file":
-        kept = f"Its source is {shown(provenance, 120)}" if provenance else "It has no source"
-        raise BadInput(f"{kept}, which cannot be asked again.", f"Name one with --source: {FORMS}.")
+        what = f"{ref} has no source that could be asked again."
+        if provenance:
+            what = f"{ref} came from {shown(provenance, 120)}, which cannot be asked again."
+        raise BadInput(what, f"Name one with --source: {FORMS}.")
     return source
 
 

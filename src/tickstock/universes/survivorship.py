@@ -11,6 +11,25 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.model import Instrument
+from tickstock.universes.suggest import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Why nobody can say how far the list stands for the past.
+
+    `is_own`: it is a list of somebody's own, of which nobody was told a past or expects one.
+    """
+
+    why: str
+    is_own: bool
+
+    def __str__(self) -> str:
+        return f"survivorship: unknown. {self.why}"
+
+    def as_dict(self) -> dict[str, object]:
+        """For programs."""
+        return {"unknown": str(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +62,18 @@ class Survivorship:
     def __str__(self) -> str:
         if self.stayed == self.then and not self.newcomers:
             return f"survivorship: the members of {self.day}, all {self.then} of them"
-        gone, unclear = len(self.delisted), len(self.unresolved)
-        return (
-            f"survivorship: of the {self.then} members of {self.day}, {self.stayed}"
+        text = (
+            f"survivorship: of the {counted(self.then, 'member')} of {self.day}, {self.stayed}"
             f" ({self.share_stayed:.0%}) are in this list; {self.newcomers} of its {self.used}"
-            f" ({self.share_newcomers:.0%}) were no members then; of those missing {gone} are no"
-            f" longer listed, {unclear} left or were renamed to something unknown"
+            f" ({self.share_newcomers:.0%}) were no members then"
         )
+        gone, unclear = len(self.delisted), len(self.unresolved)
+        if gone or unclear:
+            text += (
+                f"; of those missing {gone} are no longer listed, {unclear} left or were renamed"
+                " to something unknown"
+            )
+        return text
 
     def as_dict(self) -> dict[str, object]:
         """For programs."""

@@ -36,7 +36,9 @@ MASTERS = frozenset(
 SIZES: Mapping[UniverseRef, tuple[int, int]] = {
     UniverseRef("stock_universe", "index_dow30"): (30, 30),
     UniverseRef("stock_universe", "index_nasdaq100"): (95, 110),
+    UniverseRef("stock_universe", "index_sp100"): (99, 103),
     UniverseRef("stock_universe", "index_sp500"): (495, 510),
+    UniverseRef("stock_universe", "index_sp600"): (595, 610),
     UniverseRef("stock_universe", "index_russell3000"): (2500, 3200),
 }
 """How many symbols an index may have, both ends included: companies with two share classes and
@@ -44,6 +46,8 @@ changes under way make the number differ from the name."""
 SECTOR_SCHEMES = ("gics", "icb", "sic", "naics", "trbc")
 """`sector_gics_energy` belongs to the scheme gics; `sector_energy` to the one without a name."""
 NEAR_DUPLICATE = 0.95
+MOSTLY_KNOWN = 0.9
+"""A list of which fewer symbols are known is one that was loaded in part, and says nothing."""
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -396,7 +400,7 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         for symbol in sorted(known):
             yield from _identity(one.row, symbol, context.instruments[symbol])
         unknown = one.members - known
-        if unknown and len(unknown) < len(known):
+        if unknown and len(known) >= MOSTLY_KNOWN * len(one.members):
             first = map(visible, sorted(unknown)[:5])
             names = ", ".join(first) + (" ..." if len(unknown) > 5 else "")
             yield _found(

@@ -9,6 +9,7 @@ import enum
 import random
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -20,6 +21,7 @@ from tickstock.vendors.actions import ActionPage
 from tickstock.vendors.wire import Bar, Envelope
 
 _DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
 
 
 class What(enum.StrEnum):
@@ -53,6 +55,9 @@ class What(enum.StrEnum):
     OUT_OF_RANGE = "a bar before and one after"  # [left out]
     RESTATED = "other volume and close"  # [as given]
     EMPTY = "no bars"  # [no bars]
+    BARE = "no vwap, no trades"  # [all bars, without them]
+    PAGES_OVERLAP = "next_url goes back by some bars"  # [each bar once]
+    IMPOSSIBLE = "a price below zero"  # [that bar put aside]
     # spoiled bytes
     NOT_A_NUMBER = "NaN"  # [unreadable]
     INFINITE = "Infinity"  # [unreadable]
@@ -61,6 +66,7 @@ class What(enum.StrEnum):
     CUT_BODY = "connection lost in the middle"  # [unavailable]
     RESET = "connection reset"  # [unavailable]
     SLOW_DRIP = "a byte at a time"  # [unavailable]
+    WRONG_LENGTH = "Content-Length of half the body"  # [unreadable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ class Fault:
 
     `path` is a regular expression searched in path and query. Of the requests that it finds,
     those numbered in `nth` are struck (from 1; all, if empty), each with `chance`, drawn from
-    `seed`. `before` limits it to ranges that begin before a date. `seconds` is the Retry-After
+    `seed`, the request, and how often that came: so the order of requests is without influence.
+    `before` limits it to ranges that begin before a date. `seconds` is the Retry-After
     of THROTTLED, and the pause between the bytes of SLOW_DRIP.
     """
 
@@ -82,11 +89,13 @@ class Fault:
     seconds: float | None = None
     megabytes: int = 32
 
-    def strikes(self, number: int) -> bool:
-        """Whether the `number`th request that `path` finds is struck."""
+    def strikes(self, number: int, target: str, times: int) -> bool:
+        """Whether the `number`th request that `path` finds is struck: `target`, which comes for the
+        `times`th time."""
         if self.nth and number not in self.nth:
             return False
-        return random.Random(f"{self.seed}:{number}").random() < self.chance  # noqa: S311
+        drawn = random.Random(f"{self.seed}:{times}:{target}").random()  # noqa: S311
+        return drawn < self.chance
 
 
 class Script:
@@ -95,16 +104,18 @@ class Script:
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = [(fault, re.compile(fault.path)) for fault in faults]
         self._found = [0] * len(self._faults)
+        self._times: Counter[str] = Counter()
 
     def pick(self, target: str, begins: date | None) -> Fault | None:
         """The fault for the request `target`, whose range begins on `begins`."""
         struck = None
+        self._times[target] += 1
         for i, (fault, path) in enumerate(self._faults):
             late = fault.before is not None and (begins is None or begins >= fault.before)
             if late or not path.search(target):
                 continue
             self._found[i] += 1
-            if struck is None and fault.strikes(self._found[i]):
+            if struck is None and fault.strikes(self._found[i], target, self._times[target]):
                 struck = fault
         return struck
 
@@ -116,6 +127,7 @@ class Manner(enum.Enum):
     CUT = enum.auto()
     RESET = enum.auto()
     DRIP = enum.auto()
+    SHORT = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +262,18 @@ _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
     What.OUT_OF_RANGE: _with_neighbours,
     What.RESTATED: lambda bars: [restated(b) for b in bars],
     What.EMPTY: lambda _: [],
+    What.BARE: lambda bars: [msgspec.structs.replace(b, vw=None, n=None) for b in bars],
+    What.IMPOSSIBLE: lambda bars: [msgspec.structs.replace(b, l=-b.l) for b in bars[:1]] + bars[1:],
 }
 
 
-def _a_week_later(next_url: str) -> str:
-    return re.sub(r"/(\d{12,13})/", lambda m: f"/{int(m[1]) + 7 * _DAY_MS}/", next_url, count=1)
+def _moved(next_url: str, later: int) -> str:
+    return re.sub(r"/(\d{12,13})/", lambda m: f"/{int(m[1]) + later}/", next_url, count=1)
 
 
 _NEXT: dict[What, Callable[[str], str]] = {
-    What.PAGE_MISSING: _a_week_later,
+    What.PAGE_MISSING: lambda url: _moved(url, 7 * _DAY_MS),
+    What.PAGES_OVERLAP: lambda url: _moved(url, -7 * _DAY_MS if "/day/" in url else -_HOUR_MS),
     What.NEXT_FOREIGN_PATH: lambda url: re.sub(r"/ticker/[^/]+/", "/ticker/OTHER/", url),
     What.NEXT_FOREIGN_HOST: lambda url: (
         re.sub(r"^http://[^/]+", "https://vendor.invalid", url) + "&apiKey=planted"
@@ -280,6 +295,8 @@ def spoiled(sending: Sending, fault: Fault) -> Sending:
             return replace(sending, body=b"\x1f\x8b" + sending.body, packed=True)
         case What.CUT_BODY:
             return replace(sending, manner=Manner.CUT)
+        case What.WRONG_LENGTH:
+            return replace(sending, manner=Manner.SHORT)
         case What.SLOW_DRIP:
             return replace(sending, manner=Manner.DRIP, pause=fault.seconds or 0.05)
         case _:

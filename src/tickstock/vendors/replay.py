@@ -214,8 +214,12 @@ class ReplayVendor:
     ) -> None:
         if sending.manner is Manner.RESET:
             return
-        response.content_length = len(sending.body)
+        short = sending.manner is Manner.SHORT
+        response.content_length = len(sending.body) // 2 if short else len(sending.body)
         await response.prepare(request)
+        if short:
+            await response.write(sending.body)  # of which no more than announced is sent
+            return
         if sending.manner is Manner.CUT:
             await response.write(sending.body[: len(sending.body) // 2])
             return

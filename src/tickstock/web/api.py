@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadDates, BadInput, StalePlan
-from tickstock.loading.plan import Plan
+from tickstock.errors import BadInput, StalePlan
 from tickstock.loading.report import item_results
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Timeframe
-from tickstock.service.browse import history
-from tickstock.service.loads import Progress, request_as_dict, summary_of
-from tickstock.service.system import look
+from tickstock.service.loads import plan_as_dict
+from tickstock.service.progress import Progress
+from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
+from tickstock.web.fields import day, moment, one_of, span_of, texts
 from tickstock.web.jobs import Filter
 from tickstock.web.visit import Visit
 
 MOST_JOBS = 200
+MOST_CHANGES = 500
 
 
 # --- universes ----------------------------------------------------------------------------
@@ -60,30 +61,82 @@ def universe(visit: Visit) -> Response:
 
 
 def universe_history(visit: Visit) -> Response:
-    """Every recorded change of a universe, the latest first."""
+    """Every recorded change of a universe, and histories told of it, the latest first."""
     changes = [
         {
-            "at": r.at.isoformat(),
-            "action": r.action,
-            "by": r.by_role,
-            "application": r.application,
-            "source": r.source,
-            "reason": r.reason,
-            "old_name": r.old_name,
-            "new_name": r.new_name,
-            "joined": None if r.joined is None else list(r.joined),
-            "left": None if r.left is None else list(r.left),
+            "revision": None if e.action == "history" else e.id,
+            "at": e.at.isoformat(),
+            "action": e.action,
+            "by": e.by_role,
+            "application": e.application,
+            "source": e.source,
+            "reason": e.reason,
+            "days": [e.days.start.isoformat(), e.days.last.isoformat()] if e.days else None,
+            "old_name": e.old_name,
+            "new_name": e.new_name,
+            "old_expression": e.old_expression,
+            "new_expression": e.new_expression,
+            "joined": None if e.joined is None else list(e.joined),
+            "left": None if e.left is None else list(e.left),
         }
-        for r in history(visit.tick, visit.path("ref"))
+        for e in visit.tick.history.log(visit.path("ref"), MOST_CHANGES)
     ]
     return JSONResponse({"ref": visit.path("ref"), "changes": changes})
 
 
+def blame(visit: Visit) -> Response:
+    """Since when, and through which change, each member is in a universe."""
+    members = [
+        {
+            "symbol": b.symbol,
+            "since": b.since.isoformat() if b.since else None,
+            "revision": b.revision,
+            "at": _iso(b.at),
+            "by": b.by_role,
+            "source": b.source,
+            "reason": b.reason,
+        }
+        for b in visit.tick.history.blame(visit.path("ref"))
+    ]
+    return JSONResponse({"ref": visit.path("ref"), "members": members})
+
+
+def diff(visit: Visit) -> Response:
+    """Two universes or expressions compared."""
+    found = visit.tick.history.diff(visit.query("first"), visit.query("second"))
+    only = {"only_first": list(found.only_first), "only_second": list(found.only_second)}
+    return JSONResponse(only | {"common": list(found.common)})
+
+
+def findings(visit: Visit) -> Response:
+    """Everything that the health check finds about the stored universes."""
+    rows = [
+        {
+            "severity": f.severity.value,
+            "universe": str(f.ref),
+            "symbol": f.symbol,
+            "what": f.what,
+            "why": f.why,
+            "mend": f.mend,
+        }
+        for f in visit.tick.universes.validate(datetime.now(UTC))
+    ]
+    return JSONResponse({"findings": rows})
+
+
 def members(visit: Visit) -> Response:
-    """The symbols of an expression, and which part let each in."""
-    found = visit.tick.universes.evaluate(visit.query("expression"))
-    lineage = {symbol: list(parts) for symbol, parts in found.lineage.items()}
-    return JSONResponse({"symbols": list(found.symbols), "lineage": lineage})
+    """The symbols of an expression now, `as_of` a day or as `known_at` a time, which part let each
+    in, and for a past day how far today's list stands for it."""
+    day_, known = day(visit.query("as_of")), moment(visit.query("known_at"))
+    found = visit.tick.history.show(visit.query("expression"), day_, known)
+    return JSONResponse(
+        {
+            "symbols": list(found.symbols),
+            "lineage": {symbol: list(parts) for symbol, parts in found.lineage.items()},
+            "survivorship": found.label.as_dict() if found.label else None,
+            "notes": list(found.notes),
+        }
+    )
 
 
 def organize_plan(visit: Visit) -> Response:
@@ -96,21 +149,16 @@ def organize(visit: Visit) -> Response:
     plan = visit.tick.universes.plan_organize(_mode(visit.field("mode")))
     if plan.digest != visit.field("digest"):
         raise StalePlan("This is not the digest of the plan as it is now.", "Ask for it again.")
-    allow = visit.body.get("allow") or []
-    if not isinstance(allow, list):
-        raise BadInput("`allow` is no list.", "Send a list of keys.")
-    who = visit.who.name if visit.who else ""
-    allowed = [str(key) for key in allow]
-    visit.tick.universes.apply(plan, reason=f"organize by the API by {who}", allow=allowed)
+    reason = f"organize by the API by {visit.name}"
+    visit.tick.universes.apply(plan, reason=reason, allow=texts(visit, "allow"))
     visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
     return JSONResponse(as_dict(plan) | {"applied": True})
 
 
 def _mode(text: str) -> Mode:
-    try:
-        return Mode(text or "replace")
-    except ValueError:
-        raise BadInput(f"{text[:40]!r} is not a mode.", "Use replace or preserve.") from None
+    if text not in ("", Mode.REPLACE, Mode.PRESERVE):
+        raise BadInput(f"{text[:40]!r} is not a mode.", "Use replace or preserve.")
+    return Mode(text or Mode.REPLACE)
 
 
 # --- loads --------------------------------------------------------------------------------
@@ -129,7 +177,7 @@ def submit(visit: Visit) -> Response:
     loads = visit.tick.loads
     load = loads.submit(
         loads.plan(_request(visit)),
-        requested_by=visit.who.name if visit.who else "",
+        requested_by=visit.name,
         client_id=visit.field("job_id") or None,
         digest=visit.field("digest") or None,
     )
@@ -138,9 +186,7 @@ def submit(visit: Visit) -> Response:
 
 
 def _request(visit: Visit) -> LoadRequest:
-    symbols = visit.body.get("symbols") or []
-    if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
-        raise BadInput("`symbols` is no list of texts.", 'Send, say, ["SPY", "QQQ"].')
+    symbols = texts(visit, "symbols")
     csv, universe = visit.field("csv") or None, visit.field("universe")
     if sum(map(bool, (csv, universe, symbols))) != 1:
         raise BadInput("Give one of universe, csv and symbols.", "Say etf_universe:core_etfs.")
@@ -149,8 +195,8 @@ def _request(visit: Visit) -> LoadRequest:
         symbols=symbols,
         csv=csv,
         duration=visit.field("for") or None,
-        first=_day(visit.field("from")),
-        last=_day(visit.field("to")),
+        first=day(visit.field("from")),
+        last=day(visit.field("to")),
         timeframes=_words(visit.body.get("timeframes")),
         refresh=visit.body.get("refresh") is True,
     )
@@ -170,8 +216,7 @@ def load(visit: Visit) -> Response:
 def cancel(visit: Visit) -> Response:
     """End a load; what is done stays done."""
     load = _progress(visit).load
-    who = visit.who.name if visit.who else ""
-    if visit.tick.loads.cancel(load.id, f"Cancelled by {who}."):
+    if visit.tick.loads.cancel(load.id, f"Cancelled by {visit.name}."):
         visit.note("cancel", f"{load.id} {load.title}")
     return JSONResponse(progress_as_dict(_progress(visit)))
 
@@ -203,7 +248,7 @@ def resume(visit: Visit) -> Response:
 def clone(visit: Visit) -> Response:
     """A new load for the same request, planned as of now; the answer is the new load."""
     load = _progress(visit).load
-    made = visit.tick.steering.clone(load.id, visit.who.name if visit.who else "")
+    made = visit.tick.steering.clone(load.id, visit.name)
     visit.note("clone", f"{load.id} as {made.id} {made.title}")
     return JSONResponse(progress_as_dict(visit.tick.loads.progress(made.id)), 201)
 
@@ -211,27 +256,6 @@ def clone(visit: Visit) -> Response:
 def _progress(visit: Visit) -> Progress:
     tick = visit.tick
     return tick.loads.progress(tick.loads.find(visit.path("id")))
-
-
-def plan_as_dict(made: Plan) -> dict[str, Any]:
-    return {
-        "request": request_as_dict(made.request),
-        "summary": summary_of(made),
-        "calls": [
-            {
-                "kind": p.call.kind,
-                "timeframe": p.call.timeframe,
-                "symbol": p.call.symbol,
-                "from": p.call.span.start.isoformat(),
-                "to": p.call.span.last.isoformat(),
-                "cells": p.cells,
-            }
-            for p in made.calls
-        ],
-        "skips": [
-            {"timeframe": s.timeframe, "cause": s.cause, "cells": s.cells} for s in made.skips
-        ],
-    }
 
 
 def progress_as_dict(progress: Progress) -> dict[str, Any]:
@@ -277,11 +301,8 @@ def coverage(visit: Visit) -> Response:
     """Sessions expected and held of every symbol of a universe, and why the rest is not."""
     tick = visit.tick
     symbols = tick.universes.members(visit.query("universe"))
-    words = _words([visit.query("timeframe", "day")])
-    first, last, duration = visit.query("from"), visit.query("to"), visit.query("for")
-    given = first or last or duration
-    span = tick.loads.span(duration or None, _day(first), _day(last)) if given else None
-    view = tick.holdings.coverage(symbols, _timeframe(words), span)
+    timeframe = one_of(Timeframe, visit.query("timeframe", "day"), "a timeframe")
+    view = tick.holdings.coverage(symbols, timeframe, span_of(visit))
     items = [
         {
             "symbol": i.symbol,
@@ -296,7 +317,10 @@ def coverage(visit: Visit) -> Response:
 
 def system(visit: Visit) -> Response:
     """How the installation is doing."""
-    found = look(visit.tick.database, visit.tick.settings)
+    found, redis = (
+        look(visit.tick.database, visit.tick.settings),
+        look_at_redis(visit.tick.settings),
+    )
     return JSONResponse(
         {
             "workers_alive": found.alive,
@@ -308,6 +332,8 @@ def system(visit: Visit) -> Response:
             "database": found.address,
             "server": found.server,
             "schema": list(found.steps),
+            "pending": list(found.pending),
+            "redis": {"address": redis.address, "trouble": redis.trouble},
             "vendor": found.vendor,
             "environment": found.environment,
             "bytes": found.sizes.bytes,
@@ -317,24 +343,10 @@ def system(visit: Visit) -> Response:
     )
 
 
-def _timeframe(text: str) -> Timeframe:
-    try:
-        return Timeframe(text)
-    except ValueError:
-        raise BadInput(f"{text[:40]!r} is not a timeframe.", "Use day, hour or 1min.") from None
-
-
 def _words(given: object) -> str:
     if isinstance(given, list):
         return ",".join(str(word) for word in given) or "day"
     return str(given) if given else "day"
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -38,7 +38,9 @@ QUICK = 5
 def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
     """The page of an open installation, as an ASGI application."""
     live = Live(tick.database.conninfo)
-    routes = [Route(r.path, endpoint(r), methods=[r.method]) for r in RULES]
+    routes = [
+        Route(r.path, endpoint(r), methods=[r.method], max_body_size=r.largest) for r in RULES
+    ]
     routes.append(Route("/static/{name:path}", serve_file, methods=["GET"]))
     app = Starlette(
         routes=routes,

@@ -60,9 +60,8 @@ def load(visit: Visit) -> Response:
     form = LoadForm.read(visit.fields.multi_items())
     try:
         made = visit.tick.loads.plan(form.request(visit.tick))
-        who = visit.who.name if visit.who else ""
         submitted = visit.tick.loads.submit(
-            made, requested_by=who, digest=visit.field("digest") or None
+            made, requested_by=visit.name, digest=visit.field("digest") or None
         )
     except StalePlan as e:
         return _page(visit, form, _card(visit, form), status=409, stale=e)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tickstock.errors import BadInput
 from tickstock.loading.report import ItemResult
 from tickstock.model import LoadState
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.service.system import workers_alive
 from tickstock.web.load_form import form_of_load
 from tickstock.web.visit import Visit
@@ -96,8 +96,7 @@ def progress(visit: Visit) -> Response:
 def cancel(visit: Visit) -> Response:
     """End a load; what is done stays done."""
     load = _progress(visit).load
-    who = visit.who.name if visit.who else ""
-    if visit.tick.loads.cancel(load.id, f"Cancelled by {who}."):
+    if visit.tick.loads.cancel(load.id, f"Cancelled by {visit.name}."):
         visit.note("cancel", f"{load.id} {load.title}")
     return visit.go(f"/jobs/{load.id}")
 
@@ -129,7 +128,7 @@ def resume(visit: Visit) -> Response:
 def clone(visit: Visit) -> Response:
     """A new load for the same request, planned as of now."""
     load = _progress(visit).load
-    made = visit.tick.steering.clone(load.id, visit.who.name if visit.who else "")
+    made = visit.tick.steering.clone(load.id, visit.name)
     visit.note("clone", f"{load.id} as {made.id} {made.title}")
     return visit.go(f"/jobs/{made.id}")
 

@@ -10,54 +10,31 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 import tickstock
+from tickstock.web.bodies import DATE, MODE, TEXT
 from tickstock.web.visit import Kind, Rule, Visit
 
-TEXT: dict[str, Any] = {"type": "string"}
-DATE: dict[str, Any] = {"type": "string", "format": "date"}
-TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
-MODE: dict[str, Any] = {"enum": ["replace", "preserve"]}
-
-LOAD_BODY: dict[str, Any] = {
-    "type": "object",
-    "description": "One of universe, csv and symbols; `for`, or `from` with or without `to`.",
-    "properties": {
-        "universe": TEXT | {"description": "type:key, or an expression over universes"},
-        "csv": TEXT | {"description": "bare name of a file in the configured folder"},
-        "symbols": TEXTS,
-        "for": TEXT | {"description": "1d, 2d, 1w, 1mo, 3mo, 6mo, 1y, 2y, 5y, all"},
+MOMENT = TEXT | {"format": "date-time"}
+CREATED = {
+    "/api/loads",
+    "/api/loads/{id}/clone",
+    "/api/schedules",
+    "/api/schedules/{name}/run",
+}
+"""What answers 201."""
+QUERIES: dict[str, dict[str, Any]] = {
+    "/api/members": {"expression": TEXT, "as_of": DATE, "known_at": MOMENT},
+    "/api/diff": {"first": TEXT, "second": TEXT},
+    "/api/universes/{ref}/export": {"form": {"enum": ["csv", "json", "toml", "txt", "parquet"]}},
+    "/api/bars": {
+        "symbol": TEXT,
+        "timeframe": {"enum": ["day", "hour", "1min", "week", "month"]},
+        "adjust": {"enum": ["raw", "splits", "total"]},
+        "for": TEXT,
         "from": DATE,
         "to": DATE,
-        "timeframes": {"type": "array", "items": {"enum": ["day", "hour", "1min"]}},
-        "refresh": {"type": "boolean", "description": "ask again for what is held"},
-        "digest": TEXT | {"description": "submit exactly the plan with this digest"},
-        "job_id": TEXT | {"description": "your own id; the same id is the same load"},
     },
-}
-TRIGGER_BODY: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "universe_key": TEXT,
-        "csv_file": TEXT,
-        "years": {"type": "number", "exclusiveMinimum": 0, "maximum": 50},
-        "duration": TEXT,
-        "timeframes": TEXTS,
-        "job_id": TEXT,
-    },
-}
-BODIES: dict[str, dict[str, Any]] = {
-    "/api/plan": LOAD_BODY,
-    "/api/loads": LOAD_BODY,
-    "/api/organize": {
-        "type": "object",
-        "required": ["digest"],
-        "properties": {"mode": MODE, "digest": TEXT, "allow": TEXTS},
-    },
-    "/admin/historical-data/trigger-universe-load": TRIGGER_BODY,
-}
-QUERIES: dict[str, dict[str, Any]] = {
-    "/api/members": {"expression": TEXT},
     "/api/organize": {"mode": MODE},
-    "/api/loads": {"state": TEXT, "q": TEXT, "before": TEXT | {"format": "date-time"}},
+    "/api/loads": {"state": TEXT, "q": TEXT, "before": MOMENT},
     "/api/coverage": {"universe": TEXT, "timeframe": TEXT, "for": TEXT, "from": DATE, "to": DATE},
 }
 ERROR: dict[str, Any] = {
@@ -113,7 +90,7 @@ def documented(rule: Rule) -> bool:
 def _operation(rule: Rule) -> dict[str, Any]:
     text = (rule.handler.__doc__ or "").strip()
     success = "410" if rule.path.endswith("/rebuild-cache") else "200"
-    if (rule.method, rule.path) == ("POST", "/api/loads"):
+    if rule.method == "POST" and rule.path in CREATED:
         success = "201"
     reasons = {status: _failure(reason) for status, reason in REASONS.items()}
     operation: dict[str, Any] = {
@@ -124,8 +101,8 @@ def _operation(rule: Rule) -> dict[str, Any]:
         "parameters": _parameters(rule),
         "responses": {success: {"description": text}} | reasons,
     }
-    if rule.method == "POST" and rule.path in BODIES:
-        content = {"application/json": {"schema": BODIES[rule.path]}}
+    if rule.body and rule.body["properties"]:
+        content = {"application/json": {"schema": rule.body}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
 import jinja2
+from markupsafe import Markup, escape
 
 from tickstock.web.static import address
+from tickstock.words import plural
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -28,7 +31,8 @@ def templates() -> jinja2.Environment:
     env.globals["static"] = address
     env.filters.update(
         n=number, ago=ago, time=time_text, lasts=duration_text, words=words, size=size_text,
-        plural=plural, plain=unquote,
+        plural=plural, plain=unquote, price=price,
+        capitalize_first=capitalize_first, spaced=spaced, marked=marked,
     )  # fmt: skip
     return env
 
@@ -42,9 +46,30 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 symbol`, `1,200 symbols`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def price(value: float) -> str:
+    """`1,234.50`; as many digits after the point as there are, two at least."""
+    text = f"{value:,.6f}".rstrip("0")
+    whole, _, rest = text.partition(".")
+    return f"{whole}.{rest:0<2}"
+
+
+def capitalize_first(text: str) -> str:
+    """The rest keeps its capitals."""
+    return text[:1].upper() + text[1:]
+
+
+def marked(text: str) -> Markup:
+    """Escaped, with what stands between backticks as code: commands in messages."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(re.split(r"`([^`]+)`", str(text)))
+    ]
+    return Markup().join(parts)
+
+
+def spaced(name: str) -> str:
+    """The name of a class for people: `MixedOrigin` → `mixed origin`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def words(name: str) -> str:

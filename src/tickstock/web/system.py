@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 
-from tickstock.service.system import look
+from tickstock.service.access import Role
+from tickstock.service.system import look, look_at_redis
+from tickstock.web.load_form import DURATIONS
 from tickstock.web.visit import Visit
 
 
@@ -16,10 +24,27 @@ def home(visit: Visit) -> Response:
 
 def show(visit: Visit) -> Response:
     """How the installation is doing."""
-    log = visit.desk.access.log() if visit.may("admin") else None
-    found = look(visit.tick.database, visit.tick.settings)
-    schedules = visit.tick.schedules.planned()
-    return visit.page("system.html", system=found, schedules=schedules, log=log)
+    access = visit.desk.access
+    return visit.page(
+        "system.html",
+        system=look(visit.tick.database, visit.tick.settings),
+        redis=look_at_redis(visit.tick.settings),
+        schedules=visit.tick.schedules.planned(),
+        users=access.users() if visit.may("admin") else None,
+        roles=list(Role),
+        log=access.log() if visit.may("admin") else None,
+        durations=[d for d in DURATIONS if d[0] != "dates"],
+    )
+
+
+def audit(visit: Visit) -> Response:
+    """The last entries of the audit log, the latest first."""
+    rows = visit.desk.access.log()
+    found = [
+        {"at": r.at.isoformat(), "who": r.who, "action": r.action, "subject": r.subject}
+        for r in rows
+    ]
+    return JSONResponse({"entries": found})
 
 
 def healthz(visit: Visit) -> Response:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from tickstock.errors import BadDates, StalePlan, TickStockError, UnknownUniverse
+from tickstock.errors import StalePlan, TickStockError, UnknownUniverse
 from tickstock.model import Universe
-from tickstock.service.browse import history
-from tickstock.universes.expression import Evaluation
+from tickstock.service.history import View
+from tickstock.store.history import Entry
+from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
+from tickstock.web.answers import status_of
+from tickstock.web.changes import allowed, refusal
+from tickstock.web.fields import day, moment
 from tickstock.web.universe_rows import search
 from tickstock.web.visit import Visit
 
+MOST_CHANGES = 100
 MOST_LINES = 500
 
 
@@ -47,48 +53,64 @@ def _health(visit: Visit) -> dict[str, Any]:
 
 
 def show(visit: Visit) -> Response:
-    """One universe: members now or on a day, which part let each in, and every change."""
-    ref, as_of = visit.path("ref"), visit.query("as_of")
-    revisions = history(visit.tick, ref)
-    universe, found = None, None
+    """One universe: members now, on a day or as known at a time, and every change."""
+    ref, as_of, known_at = visit.path("ref"), visit.query("as_of"), visit.query("known_at")
+    log = _log(visit, ref)
+    universe, found, blame = None, None, []
     error: TickStockError | None = None
     try:
         universe = visit.tick.universes.get(ref)
-        found = _members(visit, ref, as_of)
+        found = visit.tick.history.show(ref, day(as_of), moment(known_at))
+        blame = visit.tick.history.blame(ref) if visit.query("blame") else []
     except UnknownUniverse as e:
-        if not revisions:
+        if not log:
             raise
         error = e
     except TickStockError as e:
         error = e
     return visit.page(
         "universe.html",
-        200 if error is None or revisions else 422,
+        200 if error is None or log else 422,
         ref=ref,
         universe=universe,
-        members=_in_order(universe, found, as_of),
+        members=_in_order(universe, found, as_of or known_at),
         found=found,
+        blame=blame,
         as_of=as_of,
+        known_at=known_at,
         error=error,
-        revisions=revisions,
+        log=log,
+        forms=list(OutForm),
+        bars_of=lambda symbol: f"/bars?{urlencode({'symbol': symbol, 'universe': ref})}",
     )
 
 
-def _members(visit: Visit, ref: str, as_of: str) -> Evaluation:
-    if not as_of:
-        return visit.tick.universes.evaluate(ref)
+def _log(visit: Visit, ref: str) -> list[Entry]:
+    """Every change; none for a universe of which nothing was ever recorded."""
     try:
-        day = date.fromisoformat(as_of)
-    except ValueError:
-        raise BadDates(f"{as_of[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
-    return visit.tick.universes.evaluate(f"{ref} @ {day}")
+        return visit.tick.history.log(ref, MOST_CHANGES)
+    except UnknownUniverse:
+        return []
 
 
-def _in_order(universe: Universe | None, found: Evaluation | None, as_of: str) -> tuple[str, ...]:
+def _in_order(universe: Universe | None, found: View | None, past: str) -> tuple[str, ...]:
     """The members as stored, where that is what is shown; else by name."""
-    if found is None:
-        return universe.symbols if universe and not as_of else ()
-    return universe.symbols if universe and not as_of else found.symbols
+    if past:
+        return found.symbols if found else ()
+    return universe.symbols if universe else ()
+
+
+def diff(visit: Visit) -> Response:
+    """Two universes or expressions compared."""
+    first, second = visit.query("first").strip(), visit.query("second").strip()
+    context: dict[str, Any] = {"first": first, "second": second, "found": None, "error": None}
+    if not first or not second:
+        return visit.page("universe_diff.html", **context)
+    try:
+        found = visit.tick.history.diff(first, second)
+    except TickStockError as e:
+        return visit.page("universe_diff.html", status_of(e), **context | {"error": e})
+    return visit.page("universe_diff.html", **context | {"found": found})
 
 
 def plan_organize(visit: Visit) -> Response:
@@ -107,10 +129,10 @@ def organize(visit: Visit) -> Response:
             "Look at the new plan; nothing was written.",
         )
         return _show_plan(visit, plan, error, 409)
-    allowed = [value for value in visit.fields.getlist("allow") if isinstance(value, str)]
-    who = visit.who.name if visit.who else ""
     try:
-        visit.tick.universes.apply(plan, reason=f"organize from the page by {who}", allow=allowed)
+        visit.tick.universes.apply(
+            plan, reason=f"organize from the page by {visit.name}", allow=allowed(visit)
+        )
     except TickStockError as e:
         return _show_plan(visit, plan, e, 409)
     visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
@@ -121,7 +143,8 @@ def _show_plan(
     visit: Visit, plan: OrganizePlan, error: TickStockError | None = None, status: int = 200
 ) -> Response:
     changes = [c for c in plan.changes if c.action.value != "="]
-    return visit.page("organize.html", status, plan=plan, changes=changes, error=error)
+    guard = refusal(plan)
+    return visit.page("organize.html", status, plan=plan, changes=changes, guard=guard, error=error)
 
 
 def _mode(text: str) -> Mode:

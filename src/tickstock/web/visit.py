@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tickstock.errors import BadInput, TickStockError
 from tickstock.service import TickStock
 from tickstock.service.access import Access, Role, Visitor
+from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.web import answers
 from tickstock.web.live import Live
 from tickstock.web.render import render
@@ -29,6 +30,9 @@ from tickstock.web.site import Site
 
 log = logging.getLogger("tickstock.web")
 MOST_FIELDS = 200
+LARGEST_FIELD = 65_536
+NOT_TYPED = ("digest", "kept", "file_name", "password")
+"""Fields of forms that nobody types, or that may stand in no address."""
 
 
 class Kind(enum.StrEnum):
@@ -85,13 +89,18 @@ class Visit:
         value = self.body.get(name) if self.body else self.fields.get(name)
         return otherwise if value is None else str(value)
 
+    @property
+    def name(self) -> str:
+        """Of the one who asks."""
+        return self.who.name if self.who else ""
+
     def may(self, role: str) -> bool:
         """Whether the one who asks has the role, or a higher one."""
         return self.who is not None and self.who.role.covers(Role(role))
 
     def note(self, action: str, subject: str = "") -> None:
         """Keep in the audit log that the one who asks did this."""
-        self.desk.access.note(self.who.name if self.who else "", action, subject)
+        self.desk.access.note(self.name, action, subject)
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
         return HTMLResponse(render(template, visit=self, **context), status)
@@ -111,6 +120,10 @@ class Rule:
     `form_at` is the page on which the fields of this route's form are typed; there they are shown
     again when the session ended in between. With `token`, programs that cannot sign in may show
     the metrics token of the settings instead, as a bearer token.
+
+    `largest` is how many bytes a request may have, where that is not the usual; its form may carry
+    a file. `body` is the JSON schema of what programs send; where it allows no additional
+    properties, a field of another name is refused.
     """
 
     method: str
@@ -120,6 +133,8 @@ class Rule:
     kind: Kind = Kind.PAGE
     form_at: str = ""
     token: bool = False
+    largest: int | None = None
+    body: Mapping[str, Any] | None = None
 
 
 def endpoint(rule: Rule) -> Callable[[Request], Any]:
@@ -129,7 +144,7 @@ def endpoint(rule: Rule) -> Callable[[Request], Any]:
         desk: Desk = request.app.state.desk
         visit = Visit(desk, request, rule.kind, FormData(), {})
         try:
-            visit = await _with_body(visit)
+            visit = await _with_body(rule, visit)
         except TickStockError as e:
             return answers.of_error(visit, e)
         return await run_in_threadpool(_answer, rule, visit)
@@ -168,15 +183,29 @@ def _with_visitor(visit: Visit) -> Visit:
     return Visit(visit.desk, visit.request, visit.kind, visit.fields, visit.body, who)
 
 
-async def _with_body(visit: Visit) -> Visit:
+async def _with_body(rule: Rule, visit: Visit) -> Visit:
     request = visit.request
     if request.method in ("GET", "HEAD"):
         return visit
     if request.headers.get("content-type", "").startswith("application/json"):
         body = _object(await request.body())
+        if rule.body is not None and rule.body.get("additionalProperties") is False:
+            _refuse_strangers(body, rule.body["properties"])
         return Visit(visit.desk, request, visit.kind, visit.fields, body)
-    fields = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=65_536)
+    fields = await request.form(
+        max_files=int(rule.largest is not None),
+        max_fields=MOST_FIELDS,
+        max_part_size=rule.largest or LARGEST_FIELD,
+    )
     return Visit(visit.desk, request, visit.kind, fields, {})
+
+
+def _refuse_strangers(body: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    strangers = [name for name in body if name not in known]
+    if strangers:
+        names = ", ".join(shown(name) for name in strangers[:10])
+        hint = did_you_mean(strangers[0], known) or f"There are: {', '.join(known)}."
+        raise BadInput(f"The body has a field that means nothing here: {names}.", hint)
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -195,7 +224,9 @@ def _back(rule: Rule, visit: Visit) -> str:
         return local(urlsplit(visit.request.headers.get("hx-current-url", "")).path)
     if rule.method == "GET":
         return visit.address
-    typed = [(k, v) for k, v in visit.fields.multi_items() if isinstance(v, str) and k != "digest"]
+    typed = [
+        (k, v) for k, v in visit.fields.multi_items() if isinstance(v, str) and k not in NOT_TYPED
+    ]
     return f"{rule.form_at or '/'}?{urlencode(typed)}" if typed else rule.form_at or "/"
 
 

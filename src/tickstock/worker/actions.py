@@ -1,6 +1,7 @@
 """The splits and dividends of a load, asked for once its bars are there.
 
-Whatever goes wrong here leaves the bars as they are; the load's verdict says it.
+Whatever goes wrong here leaves the bars as they are; the load's verdict says it. A database that is
+away is nothing that goes wrong: it is waited for.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 import structlog
 
 from tickstock.actions import ActionCall
 from tickstock.errors import (
     CredentialsRefused,
+    DatabaseUnavailable,
     FenceLost,
     NotEntitled,
     TickStockError,
@@ -27,8 +30,11 @@ from tickstock.service.actions import Actions, Work
 from tickstock.vendors import Gate
 from tickstock.vendors.actions import ActionSource
 from tickstock.worker.drain import Policy
+from tickstock.worker.patience import Patience
 
 log = structlog.get_logger("tickstock.worker")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Asking:
@@ -43,16 +49,19 @@ class Asking:
         self._worker = worker
         self._policy = policy
         self._lease = timedelta(seconds=policy.lease)
+        self._patience = Patience(lambda: policy.database_patience)
         self._dice = random.Random()  # noqa: S311 -- only to keep workers out of step
 
     async def run(self, load_id: uuid.UUID) -> bool:
         """Ask, write, and say what came of it. False when another worker is at it.
 
         A stop from outside (a cancellation) hands the rest to whoever takes over the load.
+        Raises DatabaseUnavailable when the database stayed away for longer than the policy's
+        patience.
         """
         if not await self._due(load_id):
             return True
-        if not await asyncio.to_thread(self._actions.claim, load_id, self._worker, self._lease):
+        if not await self._patiently(self._actions.claim, load_id, self._worker, self._lease):
             return False
         reach("actions.claimed")
         try:
@@ -64,12 +73,12 @@ class Asking:
             log.warning("late answer refused", load=str(load_id), error=str(lost))
             return False
         reach("actions.asked")
-        await asyncio.to_thread(self._actions.end, load_id, self._worker, errors)
+        await self._patiently(self._actions.end, load_id, self._worker, errors)
         reach("actions.ended")
         return True
 
     async def _due(self, load_id: uuid.UUID) -> Work | None:
-        work = await asyncio.to_thread(self._actions.work, load_id)
+        work = await self._patiently(self._actions.work, load_id)
         return work if work and (work.calls or work.is_begun) else None
 
     async def _ask_all(self, work: Work) -> list[str]:
@@ -80,7 +89,7 @@ class Asking:
                 continue
             try:
                 await self._ask(call, work)
-            except FenceLost:
+            except (FenceLost, DatabaseUnavailable):
                 raise
             except TickStockError as error:
                 log.warning("actions not loaded", call=str(call), error=str(error))
@@ -94,15 +103,20 @@ class Asking:
         for attempt in range(1, self._policy.attempts):
             try:
                 return await self._once(call, work)
+            except DatabaseUnavailable:
+                raise
             except Transient as error:
                 log.info("actions to be asked again", call=str(call), error=str(error))
             await asyncio.sleep(self._policy.delay(attempt, self._dice).total_seconds())
         return await self._once(call, work)
 
     async def _once(self, call: ActionCall, work: Work) -> None:
-        answer = await self._source.fetch_actions(call, self._gate)
+        answer = await self._patience.through(lambda: self._source.fetch_actions(call, self._gate))
         reach("actions.fetched")
-        await asyncio.to_thread(self._actions.write, answer, work, self._worker)
+        await self._patiently(self._actions.write, answer, work, self._worker)
+
+    async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._patience.through(lambda: asyncio.to_thread(work, *args, **kwargs))
 
     @contextlib.asynccontextmanager
     async def _held(self, load_id: uuid.UUID) -> AsyncIterator[None]:

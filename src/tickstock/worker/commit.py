@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -11,11 +11,12 @@ import psycopg
 import structlog
 
 from tickstock.failpoints import reach
+from tickstock.loading.gains import Brought, gains_of
 from tickstock.loading.judge import Targets, Verdict, judge
 from tickstock.loading.truncation import MOST_DEPTH
-from tickstock.model import Answer, Call, Flags, Gain, Ints, Timeframe
+from tickstock.model import Answer, Call, Ints, Timeframe
 from tickstock.sessions import Calendar
-from tickstock.spans import union
+from tickstock.spans import Span, union
 from tickstock.store import bar_history, bars, coverage, doubts, ledger
 from tickstock.store.database import Database
 from tickstock.store.flat_files import note_file
@@ -61,7 +62,7 @@ def commit(
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
-            done += _write(connection, timeframe, part)
+            done += _write(connection, timeframe, part, calendar)
         reach("commit.written")
         if done:
             ledger.finish_calls(connection, done)
@@ -95,24 +96,29 @@ def _tell_strays(fetched: Fetched, verdict: Verdict) -> None:
 
 
 def _write(
-    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, Verdict]]
+    connection: Connection,
+    timeframe: Timeframe,
+    part: Sequence[tuple[Fetched, Verdict]],
+    calendar: Calendar,
 ) -> list[Finished]:
-    asked = [pair for _, verdict in part for pair in verdict.asked]
-    gains = [gain for _, verdict in part for gain in verdict.gains]
-    coverage.refuse_mixed_origins(connection, {(g.instrument_id, g.origin) for g in gains})
     rows, owner = _rows(part)
+    origins = [_origins(fetched) for fetched, _ in part]
+    coverage.refuse_mixed_origins(connection, _pairs(part, origins))
     reach("commit.origins_checked")
-    written = bars.write_rows(connection, timeframe, rows)
+    calls = np.array([fetched.lease.id for fetched, _ in part])[owner]
+    written = bars.write_rows(connection, timeframe, rows, calls)
     reach("commit.bars_written")
     doubts.note_doubts(connection, timeframe, rows, written)
-    bar_history.note_late(connection, timeframe, rows.pick(written.new))
+    bar_history.note_late(connection, timeframe, rows.pick(written.new), calls[written.new])
     _set_aside(connection, timeframe, part)
     _note_files(connection, part)
     reach("commit.set_aside")
-    coverage.add_coverage(connection, timeframe, _merged(gains, rows.instrument, written.new))
+    brought = Brought(rows.instrument, rows.at, owner, written.new)
+    gains = gains_of(brought, lambda i, one: origins[i][one], timeframe, calendar)
+    coverage.add_coverage(connection, timeframe, gains)
     reach("commit.covered")
     holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
-    coverage.replace_holes(connection, timeframe, asked, [holes[k] for k in sorted(holes)])
+    coverage.replace_holes(connection, timeframe, _asked(part), [holes[k] for k in sorted(holes)])
     new = np.bincount(owner[written.new], minlength=len(part)).tolist()
     changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
     return [
@@ -158,17 +164,38 @@ def _note_files(connection: Connection, part: Sequence[tuple[Fetched, Verdict]])
             log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
 
 
-def _merged(gains: Sequence[Gain], instrument: Ints, new: Flags) -> list[Gain]:
-    """One gain an instrument, counting the bars that were new."""
-    ids, counts = np.unique(instrument[new], return_counts=True)
-    fresh = dict(zip(ids.tolist(), counts.tolist(), strict=True))
-    merged: dict[int, Gain] = {}
-    for gain in gains:
-        old = merged.get(gain.instrument_id)
-        merged[gain.instrument_id] = gain if old is None else _joined(old, gain)
-    return [replace(g, bars=fresh.get(i, 0)) for i, g in sorted(merged.items())]
+class _Origins(dict[int, str]):
+    """Where the bars of an answer come from, by instrument: `default`, but for some."""
+
+    def __init__(self, default: str, others: Mapping[int, str]) -> None:
+        super().__init__(others)
+        self.default = default
+
+    def __missing__(self, _: int) -> str:
+        return self.default
 
 
-def _joined(a: Gain, b: Gain) -> Gain:
-    held = union([*a.held, *b.held])
-    return replace(b, held=held, first=min(a.first, b.first), last=max(a.last, b.last))
+def _origins(fetched: Fetched) -> _Origins:
+    answer, targets = fetched.answer, fetched.targets
+    others = {targets[t].instrument_id: origin for t, origin in answer.origins if t in targets}
+    return _Origins(answer.origin, others)
+
+
+def _pairs(
+    part: Sequence[tuple[Fetched, Verdict]], origins: Sequence[_Origins]
+) -> set[tuple[int, str]]:
+    """Each instrument with each origin of its bars."""
+    return {
+        (instrument, origin[instrument])
+        for (_, verdict), origin in zip(part, origins, strict=True)
+        for instrument in np.unique(verdict.instrument[verdict.order]).tolist()
+    }
+
+
+def _asked(part: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Span]]:
+    """What was asked for, by instrument. Days of many answers are put together."""
+    asked: dict[int, list[Span]] = {}
+    for _, verdict in part:
+        for instrument, span in verdict.asked:
+            asked.setdefault(instrument, []).append(span)
+    return [(instrument, span) for instrument in sorted(asked) for span in union(asked[instrument])]

@@ -7,11 +7,14 @@ runs, further answers pile up and make the next batch.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -29,8 +32,8 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
-from tickstock.loading.judge import Target, Targets, failure_holes, targets_of
-from tickstock.model import Call, Hole, HoleCause, Timeframe
+from tickstock.loading.judge import Wanted, failure_holes, narrowed
+from tickstock.model import Answer, Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
 from tickstock.store import bars, coverage, ledger
@@ -40,6 +43,8 @@ from tickstock.vendors import BarSource, Gate
 from tickstock.waiting import within
 from tickstock.worker.commit import Committed, Fetched, commit
 from tickstock.worker.heartbeat import Heartbeat
+from tickstock.worker.patience import Patience
+from tickstock.worker.room import Room, most_bars
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
@@ -54,17 +59,27 @@ LOOK_SECONDS = 1.0
 """How often to look for calls that others handed back, or that waited for their time."""
 STOP_PATIENCE = 3.0
 """Seconds that somebody who said stop waits for a database that is away."""
+THREADS = 2
+"""While one commits, the other one claims."""
 CLASHES = 5
 """How often one piece of work in the database may clash with another's before it is an error."""
+CLASH_PAUSE = 0.1
+"""Seconds until it is done again; twice as many the second time, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How hard to try. Times in seconds."""
+    """How hard to try. Times in seconds.
+
+    `concurrency` calls and `bars` may be in hand, of all loads together; `batch` calls, or the
+    first few of them that hold `batch_bars`, are committed at once.
+    """
 
     lease: float = 30.0
     concurrency: int = 64
+    bars: int = 150_000
     batch: int = 50
+    batch_bars: int = 25_000
     attempts: int = 5
     backoff: float = 1.0
     longest_backoff: float = 60.0
@@ -97,24 +112,25 @@ class Drain:
     count: Callable[[str, str, int], None] = lambda *_: None
     """Told what happens, for metrics: the name of a sum, its label, and how much to add."""
     committed: int = 0
-    failed: int = 0
     _heart: Heartbeat | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: asyncio.Queue[Fetched | None] = field(default_factory=asyncio.Queue)
     _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
     _fetching: set[Lease] = field(default_factory=set)
-    _targets: dict[Timeframe, tuple[Target, ...]] = field(default_factory=dict)
+    _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
     _met: dict[Timeframe, Met] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _room: Room = field(init=False)
     _uncommitted: int = 0
     _refused: CredentialsRefused | None = None
     _crash: BaseException | None = None
-    _outage_told: float = -1.0
+    _patience: Patience = field(init=False)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS))
+    """The memory that a commit took, the allocator keeps for the thread: so they are few."""
 
-    @property
-    def in_vain(self) -> bool:
-        """Whether the vendor refused the key, or calls failed and none was answered."""
-        return self._refused is not None or (self.failed > 0 and not self.committed)
+    def __post_init__(self) -> None:
+        self._room = Room(self.policy.bars)
+        self._patience = Patience(self._patience_left)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -135,7 +151,7 @@ class Drain:
                 that it happened to is asked again, up to the policy's attempts.
         """
         lease = timedelta(seconds=self.policy.lease)
-        self._targets = await self._patiently(self._read_targets)
+        self._wanted = await self._patiently(self._read_targets)
         async with Heartbeat(self.database, lease, self._lost) as heart:
             self._heart = heart
             committer = asyncio.create_task(self._commit_all(heart))
@@ -143,12 +159,14 @@ class Drain:
                 await self._claim_all(heart, committer)
             finally:
                 await self._wind_up(heart, committer)
+                self._threads.shutdown(wait=False)
         if self._crash is not None:
             raise self._crash
 
     async def _claim_all(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
         while not (self._stopping.is_set() or committer.done() or self._crash or self._refused):
             most = self.share() if self.share else self.policy.concurrency
+            self._room.resize(self.policy.bars * most // self.policy.concurrency)
             free = most - len(self._tasks)
             if self._uncommitted >= 2 * self.policy.batch:
                 free = 0
@@ -196,6 +214,19 @@ class Drain:
             self._ready.put_nowait(fetched)
 
     async def _fetch(self, lease: Lease) -> Fetched:
+        """What was answered, in as much room as it takes."""
+        expected = most_bars(lease.call, lease.cells, self.calendar)
+        await self._room.enter(expected)
+        size = 0
+        try:
+            targets = self._wanted[lease.call.timeframe].of(lease.call)
+            answer = narrowed(await self._answer(lease), targets)
+            size = len(answer.bars)
+        finally:
+            self._room.leave(expected - size)
+        return Fetched(lease, answer, targets)
+
+    async def _answer(self, lease: Lease) -> Answer:
         reach("drain.fetch")
         try:
             self._refuse_known(lease.call)
@@ -207,11 +238,11 @@ class Drain:
             self._fetching.discard(lease)
         self.count("answers", "bars" if len(answer.bars) else "empty", 1)
         reach("drain.fetched")
-        return Fetched(lease, answer, self._targets_of(lease.call))
+        return answer
 
     def _refuse_known(self, call: Call) -> None:
         """Raise NotEntitled for days that the account was refused in calls for other symbols."""
-        if is_refused(call, self._met.get(call.timeframe, Met())):
+        if is_refused(call, self._met.get(call.timeframe, Met()), self.calendar):
             raise NotEntitled(
                 f"The vendor account is not entitled to {call}: calls for other symbols told.",
                 "Ask for a span that the plan includes, or change the plan.",
@@ -220,7 +251,7 @@ class Drain:
     def _told(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
         if isinstance(error, DatabaseUnavailable):
-            self._tell_outage(error)
+            self._patience.tell(error)
         if isinstance(error, TickStockError):
             return error
         log.error("unforeseen error", call=str(lease.call), exc_info=error)
@@ -234,11 +265,19 @@ class Drain:
         """Commit what has arrived, in batches, until the end mark."""
         ended = False
         while not ended:
-            batch = [await self._ready.get()]
-            while not self._ready.empty() and len(batch) < self.policy.batch:
-                batch.append(self._ready.get_nowait())
-            ended = None in batch
-            await self._commit([f for f in batch if f is not None], heart)
+            batch: list[Fetched] = []
+            while not ended and (not batch or self._has_more(batch)):
+                fetched = await self._ready.get()
+                if fetched is None:
+                    ended = True
+                else:
+                    batch.append(fetched)
+            await self._commit(batch, heart)
+
+    def _has_more(self, batch: Sequence[Fetched]) -> bool:
+        """Whether another answer has arrived, and the batch can take it."""
+        full = len(batch) >= self.policy.batch or _bars_in(batch) >= self.policy.batch_bars
+        return not full and not self._ready.empty()
 
     async def _commit(self, batch: Sequence[Fetched], heart: Heartbeat) -> None:
         if not batch:
@@ -260,6 +299,7 @@ class Drain:
             self._note(done, len(batch))
         heart.drop(*(fetched.lease for fetched in batch))
         self._uncommitted -= len(batch)
+        self._room.leave(_bars_in(batch))
         self._changed.set()
 
     def _note(self, done: Committed, size: int) -> None:
@@ -298,13 +338,11 @@ class Drain:
         reach("drain.claimed")
         return found
 
-    def _read_targets(self) -> dict[Timeframe, tuple[Target, ...]]:
+    def _read_targets(self) -> dict[Timeframe, Wanted]:
         reach("drain.targets")
         with self.database.brief() as connection:
-            return ledger.targets(connection, self.load_id)
-
-    def _targets_of(self, call: Call) -> Targets:
-        return targets_of(call, self._targets[call.timeframe])
+            found = ledger.targets(connection, self.load_id)
+        return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""
@@ -325,7 +363,6 @@ class Drain:
             if failed:
                 self._mark_failed(connection, failed, error)
             reach("drain.giving_up")
-        self.failed += len(failed)
         reach("drain.given_up")
 
     def _fails(self, connection: Any, lease: Lease, error: TickStockError) -> list[Call]:
@@ -352,7 +389,8 @@ class Drain:
         call = lease.call
         if not ledger.fail(connection, lease, error):
             return []
-        met = self._met[call.timeframe] = ledger.met(connection, self.load_id, call.timeframe)
+        met = ledger.met(connection, self.load_id, call.timeframe, self.calendar)
+        self._met[call.timeframe] = met
         parts = parts_of_refused(call, met, self.calendar)
         ledger.replace_call(connection, lease, parts)
         rest = subtract([call.span], [part.span for part in parts])
@@ -363,7 +401,7 @@ class Drain:
         cause = HoleCause.NOT_ENTITLED if entitled else HoleCause.FAILED
         found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
         for call in calls:
-            targets = self._targets_of(call)
+            targets = self._wanted[call.timeframe].of(call)
             for hole in failure_holes(call, targets, cause, str(error)[:500], self.clock()):
                 found.setdefault(call.timeframe, {})[hole.instrument_id, hole.span] = hole
         bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
@@ -386,30 +424,25 @@ class Drain:
     async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread; wait for a database that is away, to a limit, and do it again
         when it clashed with the work of others (a deadlock, a row that was there first)."""
-        away_since: float | None = None  # not since we began: we may have been frozen meanwhile
-        clashes, pause = 0, 0.1
-        while True:
+        for clash in range(1, CLASHES):
             try:
-                return await asyncio.to_thread(work, *args, **kwargs)
-            except DatabaseUnavailable as e:
-                away_since = away_since or asyncio.get_running_loop().time()
-                if not self._still_patient(away_since, pause):
-                    raise
-                self._tell_outage(e)
+                return await self._once(work, *args, **kwargs)
+            except DatabaseUnavailable:
+                raise
             except (Transient, Conflict):
-                clashes += 1
-                if clashes == CLASHES:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)
+                await asyncio.sleep(CLASH_PAUSE * clash)
+        return await self._once(work, *args, **kwargs)
 
-    def _still_patient(self, since: float, pause: float) -> bool:
-        patience = STOP_PATIENCE if self._stopping.is_set() else self.policy.database_patience
-        return asyncio.get_running_loop().time() + pause < since + patience
+    async def _once(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop, done = asyncio.get_running_loop(), partial(work, *args, **kwargs)
+        context = contextvars.copy_context()
+        return await self._patience.through(
+            lambda: loop.run_in_executor(self._threads, partial(context.copy().run, done))
+        )
 
-    def _tell_outage(self, error: DatabaseUnavailable) -> None:
-        """At most a line a second, however many wait."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._outage_told + 1.0:
-            self._outage_told = now
-            log.warning("database away", error=str(error))
+    def _patience_left(self) -> float:
+        return STOP_PATIENCE if self._stopping.is_set() else self.policy.database_patience
+
+
+def _bars_in(batch: Sequence[Fetched]) -> int:
+    return sum(len(fetched.answer.bars) for fetched in batch)

@@ -58,9 +58,8 @@ class SharedGate:
 
     async def enter(self, who: Hashable = None, priority: int = 0) -> None:
         """Wait until one request may be sent."""
-        async with self._turns.take(who, priority):
-            while not await self._granted():
-                pass
+        while not await self._enter(who, priority):
+            pass
 
     async def push_back(self, seconds: float | None) -> None:
         """Nobody, here or elsewhere, asks before `seconds` are over."""
@@ -70,34 +69,44 @@ class SharedGate:
         if self._spacing:
             await asyncio.to_thread(self._push_back, timedelta(seconds=delay))
 
-    async def _granted(self) -> bool:
+    async def _enter(self, who: Hashable, priority: int) -> bool:
+        """As `enter`; false when somebody more urgent came while we waited for our grant."""
+        async with self._turns.take(who, priority):
+            while not await self._granted(priority):
+                if self._turns.is_outranked(priority):
+                    return False
+            return True
+
+    async def _granted(self, priority: int) -> bool:
         """Wait for the next grant; False when it was missed, or taken back meanwhile."""
-        due = await self._next_grant()
+        due = await self._next_grant(priority)
+        if due is None:
+            return False
         held = self._held_until
         await asyncio.sleep(max(due, held) - self._clock())
         if self._held_until != held:
             return False
         return not self._spacing or self._clock() - due <= self._late
 
-    async def _next_grant(self) -> float:
-        """When the next request may be sent, by our clock."""
+    async def _next_grant(self, priority: int) -> float | None:
+        """When the next request may be sent, by our clock; None after a wait for it."""
         if not self._spacing:
             return self._clock()
-        while not self._grants:
+        if not self._grants:
             n = max(1, int(BATCH_SECONDS / self._spacing))
-            wait = await asyncio.to_thread(self._take, n)
+            wait = await asyncio.to_thread(self._take, n, priority)
             if wait > 0:
                 await asyncio.sleep(wait)
-                continue
+                return None
             start = self._clock() + wait
             self._grants.extend(start + i * self._spacing for i in range(n))
         return self._grants.popleft()
 
-    def _take(self, n: int) -> float:
+    def _take(self, n: int, priority: int) -> float:
         spacing, late = timedelta(seconds=self._spacing), timedelta(seconds=self._late)
         reach("budget.take")
         with self._database.brief() as connection:
-            wait = budget.take(connection, self._vendor, n, spacing, late)
+            wait = budget.take(connection, self._vendor, n, spacing, late, priority)
         reach("budget.taken")
         return wait
 

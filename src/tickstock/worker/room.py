@@ -1,12 +1,14 @@
-"""How many bars a process may have in hand, asked for or waiting to be written: what its memory
-holds of loads does not grow with them."""
+"""How many bars a load may have in hand, asked for or waiting to be written: what the memory of a
+worker holds of a load does not grow with it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 
-from tickstock.model import Call, CallKind, Timeframe
+import numpy as np
+
+from tickstock.model import Call, CallKind, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 
 MARKET_BARS = 12_000
@@ -16,53 +18,52 @@ MOST_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 960}
 
 
 def most_bars(call: Call, cells: int, calendar: Calendar) -> int:
-    """The most bars that the answer to `call` should hold, of which `cells` sessions are missing.
-
-    Of a file, only the wanted tickers are read.
-    """
+    """How many bars the answer to `call` may hold. Of a file only the wanted tickers are read, for
+    which `cells` sessions are missing."""
     if call.kind is CallKind.MARKET_DAY:
         return MARKET_BARS
     if call.kind is CallKind.FLAT_DAY:
         return cells * MOST_PER_SESSION[call.timeframe]
-    start, end = calendar.between(call.span)
-    return (end - start) * MOST_PER_SESSION[call.timeframe]
+    edges = np.array([epoch_day(call.span.start), epoch_day(call.span.end)])
+    return int(np.diff(calendar.before(edges))[0]) * MOST_PER_SESSION[call.timeframe]
 
 
 class Room:
-    """Room for `bars`, shared by the calls of one event loop, which get in by turns.
-
-    More than all of it gets in alone.
-    """
+    """Room for `bars`, which calls enter by turns. One that needs more than all of it enters
+    alone. Belongs to one event loop."""
 
     def __init__(self, bars: int) -> None:
-        self.bars = bars
         self.taken = 0
+        self._bars = bars
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def enter(self, bars: int) -> None:
         """Wait until there is room for `bars`, and take it."""
-        turn = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((bars, turn))
         self._let_in()
         try:
             await turn
         except asyncio.CancelledError:
-            # The turn may have come, and with it the room, before the cancellation was heard of.
+            # The turn, and with it the room, may have come just before.
             self.leave(0 if turn.cancelled() else bars)
             raise
 
     def leave(self, bars: int) -> None:
-        """Give back room for `bars`. Fewer than none take more: an answer is there already, however
-        much was expected."""
+        """Give back room for `bars`; for fewer than none, take it without waiting."""
         self.taken -= bars
+        self._let_in()
+
+    def resize(self, bars: int) -> None:
+        self._bars = bars
         self._let_in()
 
     def _let_in(self) -> None:
         while self._waiting:
             bars, turn = self._waiting[0]
-            if self.taken and self.taken + bars > self.bars and not turn.cancelled():
-                return
-            self._waiting.popleft()
             if not turn.cancelled():
+                if self.taken and self.taken + bars > self._bars:
+                    return
                 self.taken += bars
                 turn.set_result(None)
+            self._waiting.popleft()

@@ -8,7 +8,7 @@ import signal
 import socket
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 import structlog
@@ -30,8 +30,9 @@ from tickstock.vendors.open import S3Account, open_source
 from tickstock.waiting import within
 from tickstock.worker.actions import Asking
 from tickstock.worker.crew import Crew
-from tickstock.worker.drain import Drain, Policy
+from tickstock.worker.drain import STOP_PATIENCE, Drain, Policy
 from tickstock.worker.gate import SharedGate
+from tickstock.worker.patience import Patience
 from tickstock.worker.presence import Counts, Presence
 from tickstock.worker.scheduler import Scheduler
 
@@ -50,6 +51,8 @@ QUEUE_SECONDS = 5.0
 QUEUE_PAUSE = 1.0
 """Seconds until a queue whose connection broke is opened again."""
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SourceFactory = Callable[[TickStock, tuple[str, ...]], BarSource]
 
 
@@ -101,6 +104,7 @@ class Worker:
         self._gates: dict[tuple[str, float], SharedGate] = {}
         self._counts = Counts(tick.database)
         self._presence = Presence(tick.database, self.name, tick.settings.vendor, self._counts)
+        self._patience = Patience(self._patience_left)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
 
@@ -114,13 +118,14 @@ class Worker:
     async def drain(self, load_id: uuid.UUID) -> Report | None:
         """Work on one load until no call of it is open; answers the verdict if it was ours.
 
-        Raises BadSetting for a load that was planned for another vendor than this process asks.
+        Raises BadSetting for a load that was planned for another vendor than this process asks,
+        and DatabaseUnavailable when the database stays away for longer than the policy's patience.
         """
         if load_id in self._drains or self._stopping.is_set():
             return None
         self._drains[load_id] = None
         try:
-            load, symbols = await asyncio.to_thread(self._read, load_id)
+            load, symbols = await self._patiently(self._read, load_id)
             if load.state.finished or load.paused_at is not None:
                 return None
             complete = await self._drain(load, symbols)
@@ -128,7 +133,7 @@ class Worker:
             del self._drains[load_id]
         if not complete:
             return None
-        report = await asyncio.to_thread(self._tick.loads.finish, load_id)
+        report = await self._patiently(self._tick.loads.finish, load_id)
         if report is not None:
             log.info("load ended", load=str(load_id), state=report.state, message=report.message)
         return report
@@ -169,25 +174,32 @@ class Worker:
                 f"process asks {tick.settings.vendor}.",
                 f"Set TICKSTOCK_VENDOR={load.vendor} to work on it.",
             )
-        calendar = await asyncio.to_thread(tick.loads.calendar)
+        calendar = await self._patiently(tick.loads.calendar)
         source = self._open(tick, symbols)
         gate = self._gate(source).of(load.id, load.priority)
         drain = Drain(
             tick.database, source, gate, calendar, load.id, self.name, self._policy,
-            share=self._share, count=self._counts.add,
+            share=self._share, count=self._counts.add, clock=tick.clock,
         )  # fmt: skip
         self._drains[load.id] = drain
         if self._stopping.is_set():
             drain.stop()
         try:
             await drain.run()
-            if await asyncio.to_thread(self._is_open, load.id):
+            is_open, in_vain = await self._patiently(self._look_at, load.id)
+            if is_open:
                 return False
-            if drain.in_vain:
+            if in_vain:
                 return True  # splits and dividends would meet the same; the next load asks for them
             return await self._ask_for_actions(load.id, source, gate)
         finally:
             await source.close()
+
+    async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._patience.through(lambda: asyncio.to_thread(work, *args, **kwargs))
+
+    def _patience_left(self) -> float:
+        return STOP_PATIENCE if self._stopping.is_set() else self._policy.database_patience
 
     def _gate(self, source: BarSource) -> SharedGate:
         """One gate for all loads of an account, so that the most urgent call goes first."""
@@ -200,9 +212,11 @@ class Worker:
         """How many calls each of the loads that are worked on here may have in hand."""
         return max(1, self._policy.concurrency // max(1, len(self._drains)))
 
-    def _is_open(self, load_id: uuid.UUID) -> bool:
+    def _look_at(self, load_id: uuid.UUID) -> tuple[bool, bool]:
+        """Whether calls are open, and whether the others were in vain."""
         with self._tick.database.transaction() as connection:
-            return ledger.open_calls(connection, load_id)[0] > 0
+            is_open = ledger.open_calls(connection, load_id)[0] > 0
+            return is_open, ledger.in_vain(connection, load_id)
 
     async def _ask_for_actions(self, load_id: uuid.UUID, source: BarSource, gate: Gate) -> bool:
         if not isinstance(source, ActionSource):
@@ -296,6 +310,8 @@ class Worker:
 
     def _find_workable(self) -> dict[uuid.UUID, int]:
         with self._tick.database.transaction() as connection:
+            # Its locks may be in the way of a cancellation, or of any load of the same symbols.
+            ledger.end_silent_copies(connection)
             return ledger.workable(connection, [self._tick.settings.vendor])
 
     async def _hear(self) -> None:

@@ -35,6 +35,10 @@ class Turns:
         finally:
             self._pass_on()
 
+    def is_outranked(self, priority: int) -> bool:
+        """Whether somebody more urgent than that waits."""
+        return any(w.priority > priority for w in self._waiting)
+
     async def _begin(self, who: Hashable, priority: int) -> None:
         if not self._taken:
             self._taken = True

@@ -198,7 +198,7 @@ CREATE TABLE tickstock.bars_hour (
 );
 CREATE TABLE tickstock.bars_minute (LIKE tickstock.bars_hour INCLUDING ALL);
 
--- The bar that a later answer replaced: what was believed until `replaced_at`.
+-- The bar that a later answer, that to `call_id`, replaced: what was believed until `replaced_at`.
 CREATE TABLE tickstock.bar_revisions (
     instrument_id integer NOT NULL REFERENCES tickstock.instruments,
     timeframe     text NOT NULL,

@@ -88,8 +88,10 @@ INSERT INTO tickstock.bar_arrivals (timeframe, sessions, instruments, at)
 SELECT timeframe, held, array_agg(instrument_id ORDER BY instrument_id), updated_at
 FROM tickstock.coverage WHERE NOT isempty(held) GROUP BY timeframe, held, updated_at;
 
+-- Of the rows before and after the planner knows nothing, and would compare each with each: 0.8 s
+-- for 5,000 instruments, against 5 ms.
 CREATE FUNCTION tickstock.record_bar_arrivals() RETURNS trigger
-LANGUAGE plpgsql SET search_path = tickstock, pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = tickstock, pg_catalog SET enable_nestloop = off AS $$
 DECLARE
     now_ constant timestamptz := clock_timestamp();
 BEGIN

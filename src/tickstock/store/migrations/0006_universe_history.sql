@@ -161,6 +161,18 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RETURN '{}';
 END $$;
 
+-- Whether a stored value names a symbol; false for none. `?` finds it in a plain list without taking
+-- that apart.
+CREATE FUNCTION tickstock.names(value jsonb, symbol text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value IS NULL THEN false
+        WHEN jsonb_typeof(value) = 'array' AND value ? symbol THEN true
+        WHEN jsonb_typeof(value) = 'array' AND NOT value @? '$[*] ? (@.type() != "string")' THEN false
+        ELSE symbol = ANY (tickstock.symbols_of(value))
+    END
+$$;
+
 -- Over the values as they are, not over symbols_of: half the work at every write, and nothing that
 -- could refuse what another program writes. Lists encoded twice are text to it, and few; with the
 -- other values that are no plain list they are found by a small index.

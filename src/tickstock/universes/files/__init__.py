@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from datetime import date
 from itertools import chain, islice
 
 from tickstock.universes.files.decode import check_lines, check_size, text_of, unpacked
@@ -51,6 +52,7 @@ def read_file(
     *,
     resolve: Resolver = nothing_else,
     etfs: bool | None = None,
+    today: date = date.max,
 ) -> Imported:
     """The symbols of a file.
 
@@ -60,12 +62,13 @@ def read_file(
         form: what to take it for, where its content could mislead.
         resolve: tells of symbols what they stand for, to mend spellings without dots.
         etfs: True or False to take only ETFs, or no ETFs, where the file tells them apart.
+        today: of a file that says who was a member when, those of this day are taken.
 
     Raises:
         BadFile: not a list of symbols, damaged, too large, or with problems, all named at once.
         BadInput: a form that needs a library which is not installed.
     """
-    gather = Gather(name, resolve, etfs=etfs)
+    gather = Gather(name, resolve, etfs=etfs, today=today)
     check_size(name, data)
     content = unpacked(name, data)
     if content.startswith(XLSX_START):

@@ -69,13 +69,20 @@ class Gather:
         resolve: given symbols, answers what those among them stand for that are written another
             way: issuers write `BRK.B` without its dot.
         etfs: True to leave out what the source says is no ETF, False what it says is one.
+        today: memberships that the source ends up to this day are over.
     """
 
     def __init__(
-        self, name: str, resolve: Resolver = nothing_else, *, etfs: bool | None = None
+        self,
+        name: str,
+        resolve: Resolver = nothing_else,
+        *,
+        etfs: bool | None = None,
+        today: date = date.max,
     ) -> None:
         self.name = name
         self.etfs = etfs
+        self.today = today
         self.as_of: date | None = None
         self._resolve = resolve
         self._symbols: dict[str, int] = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from tickstock.errors import BadSymbol
+from tickstock.universes.files.dated import Dates
 from tickstock.universes.files.delimited import Row, bare, heading, lines_of
 from tickstock.universes.files.imported import MAX_SYMBOLS, Gather
 from tickstock.universes.symbol import MAX_LENGTH, SYMBOL, read_symbol
@@ -18,18 +20,24 @@ _SEPARATORS = re.compile(r"[,;|\t]")
 
 
 def read_table(rows: Iterable[Row], gather: Gather) -> None:
-    """Gather the symbols of a table. Blank cells and rows that are too short are passed over."""
-    column, sector = 0, None
-    for place, (line, row) in enumerate(rows):
-        if place == 0:
-            found = symbol_column(row)
-            if found is not None:
-                column, sector = found, sector_column(row)
-                continue
-            if len(row) > 1:
-                gather.remark(line, "No header: the first column is taken for the symbols.")
-        if text := _cell(row, column):
+    """Gather the symbols of a table. Blank cells and rows that are too short are passed over, and
+    memberships that are over."""
+    every = iter(rows)
+    start, first = next(every, (1, []))
+    column, sector, dates = symbol_column(first), None, None
+    if column is not None:
+        sector, dates = sector_column(first), Dates.of(gather.name, first, gather.today)
+    else:
+        every = chain([(start, first)], every)
+        if len(first) > 1:
+            gather.remark(start, "No header: the first column is taken for the symbols.")
+    for line, row in every:
+        if dates and not dates.is_member(row):
+            gather.leave_out(line, "former member")
+        elif text := _cell(row, column or 0):
             gather.add(line, text, _cell(row, sector))
+    if dates:
+        dates.say(start, gather)
 
 
 def read_words(text: str, gather: Gather) -> None:

@@ -63,6 +63,28 @@ function followForm(form) {
   });
 }
 
+// --- the heat map is one stop of the Tab key; arrows move inside it
+function walkCells(table) {
+  const rows = [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td a")]);
+  rows.flat().forEach((cell) => { cell.tabIndex = -1; });
+  const go = (row, column) => {
+    const next = rows[row]?.[column];
+    if (!next) return;
+    table.querySelector('td a[tabindex="0"]').tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  };
+  if (rows[0]?.length) rows[0][rows[0].length - 1].tabIndex = 0;
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  table.addEventListener("keydown", (event) => {
+    const step = steps[event.key];
+    const row = rows.findIndex((cells) => cells.includes(event.target));
+    if (!step || row < 0) return;
+    event.preventDefault();
+    go(row + step[0], rows[row].indexOf(event.target) + step[1]);
+  });
+}
+
 addEventListener("DOMContentLoaded", () => {
   const theme = document.getElementById("theme");
   theme.hidden = false;
@@ -70,6 +92,7 @@ addEventListener("DOMContentLoaded", () => {
 
   const form = document.getElementById("load-form");
   if (form) followForm(form);
+  document.querySelectorAll("table.heat").forEach(walkCells);
   document.querySelector("#picker :checked")?.closest("label").scrollIntoView({ block: "nearest" });
 
   const address = document.body.dataset.live;

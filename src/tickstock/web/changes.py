@@ -1,0 +1,215 @@
+"""Changes of one universe from the page and the API: shown first, then done exactly as shown."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from tickstock.errors import BadInput, GuardRefused, StalePlan, TickStockError
+from tickstock.service import TickStock
+from tickstock.universes.guard import check_guard
+from tickstock.universes.plan import OrganizePlan, as_dict
+from tickstock.web.answers import status_of
+from tickstock.web.fields import one_of, texts
+from tickstock.web.visit import Visit
+
+BETWEEN = re.compile(r"[\s,;]+")
+
+
+class Deed(enum.StrEnum):
+    """What can be done to a universe."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    LIST = "list"
+    EXPRESSION = "expression"
+    NAME = "name"
+    RENAME = "rename"
+    DELETE = "delete"
+    REVERT = "revert"
+
+
+DEEDS = (
+    (Deed.ADD, "Add symbols"),
+    (Deed.REMOVE, "Remove symbols"),
+    (Deed.LIST, "Replace by a list"),
+    (Deed.EXPRESSION, "Replace by an expression"),
+    (Deed.NAME, "Name and description"),
+    (Deed.RENAME, "Give another key"),
+    (Deed.DELETE, "Delete"),
+    (Deed.REVERT, "Bring back an earlier state"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeForm:
+    """What is to be done to the universe `ref`; which of the other fields count, `deed` says.
+
+    `revision` is the number of the change whose outcome is brought back; empty undoes the last one.
+    """
+
+    ref: str
+    deed: Deed = Deed.ADD
+    symbols: tuple[str, ...] = ()
+    expression: str = ""
+    title: str = ""
+    description: str = ""
+    new_ref: str = ""
+    revision: str = ""
+    why: str = ""
+
+    def plan(self, tick: TickStock) -> OrganizePlan:
+        """What it would do. Raises what the edits raise, and BadInput for a field left empty."""
+        edits = tick.edits
+        deeds: dict[Deed, Callable[[], OrganizePlan]] = {
+            Deed.ADD: lambda: edits.add(self.ref, self._given()),
+            Deed.REMOVE: lambda: edits.remove(self.ref, self._given()),
+            Deed.LIST: lambda: edits.set(self.ref, self._given(), title=self.title or None),
+            Deed.EXPRESSION: lambda: edits.set(
+                self.ref, expression=self.expression, title=self.title or None
+            ),
+            Deed.NAME: lambda: edits.set(
+                self.ref, title=self.title or None, description=self.description or None
+            ),
+            Deed.RENAME: lambda: edits.rename(self.ref, self.new_ref, title=self.title or None),
+            Deed.DELETE: lambda: edits.delete(self.ref),
+            Deed.REVERT: lambda: edits.revert(self.ref, revision=_number(self.revision)),
+        }
+        return deeds[self.deed]()
+
+    def _given(self) -> tuple[str, ...]:
+        if not self.symbols:
+            raise BadInput("No symbol was given.", "Name at least one.")
+        return self.symbols
+
+    @property
+    def after(self) -> str:
+        """What the universe is called afterwards."""
+        return self.new_ref if self.deed is Deed.RENAME else self.ref
+
+
+def _number(text: str) -> int | None:
+    if text and not text.isdecimal():
+        raise BadInput(f"{text[:40]!r} is not the number of a change.", "The log shows them.")
+    return int(text) if text else None
+
+
+def show(visit: Visit) -> Response:
+    """The form of a change; in the address may stand what was typed before."""
+    try:
+        form = _read(visit.query)
+    except BadInput as e:
+        return _page(visit, ChangeForm(visit.query("ref")), error=e, status=422)
+    return _page(visit, form)
+
+
+def edit(visit: Visit) -> Response:
+    """Shows what the change would do, or with the digest of that does it."""
+    try:
+        form = _read(visit.field)
+    except BadInput as e:
+        return _page(visit, ChangeForm(visit.field("ref")), error=e, status=422)
+    try:
+        plan = form.plan(visit.tick)
+    except TickStockError as e:
+        return _page(visit, form, error=e, status=status_of(e))
+    if not visit.field("digest"):
+        return _page(visit, form, plan)
+    try:
+        _perform(visit, form, plan, allowed(visit), "the page")
+    except TickStockError as e:
+        return _page(visit, form, plan, error=e, status=status_of(e))
+    return visit.go(
+        "/universes?deleted=1" if form.deed is Deed.DELETE else f"/universes/{form.after}"
+    )
+
+
+def _read(field: Callable[[str], str]) -> ChangeForm:
+    return ChangeForm(
+        field("ref").strip(),
+        one_of(Deed, field("do") or Deed.ADD, "something that can be done to a universe"),
+        tuple(s for s in BETWEEN.split(field("symbols")) if s),
+        field("expression").strip(),
+        field("title").strip(),
+        field("description").strip(),
+        field("new_ref").strip(),
+        field("revision").strip(),
+        field("why").strip(),
+    )
+
+
+def _perform(
+    visit: Visit, form: ChangeForm, plan: OrganizePlan, allow: list[str], where: str
+) -> None:
+    refuse_stale(plan, visit.field("digest"))
+    why = form.why or f"{form.deed} from {where} by {visit.name}"
+    visit.tick.edits.apply(plan, reason=why, allow=allow)
+    visit.note(f"universe {form.deed}", form.ref)
+
+
+def refuse_stale(plan: OrganizePlan, digest: str) -> None:
+    """Raise StalePlan where the plan is not the one that was shown."""
+    if plan.digest != digest:
+        raise StalePlan(
+            "The universe, or what was typed, has changed since this was shown.",
+            "Look at the new plan; nothing was written.",
+        )
+
+
+def refusal(plan: OrganizePlan) -> GuardRefused | None:
+    """What the change guard says to a plan, before it is performed."""
+    try:
+        check_guard(plan.changes, least=plan.least)
+    except GuardRefused as e:
+        return e
+    return None
+
+
+def allowed(visit: Visit) -> list[str]:
+    """The keys that a form lets pass the change guard."""
+    return [value for value in visit.fields.getlist("allow") if isinstance(value, str)]
+
+
+def _page(
+    visit: Visit,
+    form: ChangeForm,
+    plan: OrganizePlan | None = None,
+    error: TickStockError | None = None,
+    status: int = 200,
+) -> Response:
+    guard = refusal(plan) if plan else None
+    return visit.page(
+        "change.html", status, form=form, plan=plan, guard=guard, error=error, deeds=DEEDS
+    )
+
+
+# --- for programs -----------------------------------------------------------------------------
+def change(visit: Visit) -> Response:
+    """What a change of a universe would do; with the `digest` of that it is done."""
+    form = ChangeForm(
+        visit.path("ref"),
+        one_of(Deed, visit.field("do"), "something that can be done to a universe"),
+        tuple(texts(visit, "symbols")),
+        visit.field("expression"),
+        visit.field("title"),
+        visit.field("description"),
+        visit.field("new_ref"),
+        visit.field("revision"),
+        visit.field("why"),
+    )
+    plan = form.plan(visit.tick)
+    if visit.field("digest"):
+        _perform(visit, form, plan, texts(visit, "allow"), "the API")
+    return plan_answer(plan, applied=bool(visit.field("digest")))
+
+
+def plan_answer(plan: OrganizePlan, *, applied: bool, **more: Any) -> Response:
+    """A plan as JSON; `guard` is what the change guard holds against it."""
+    guard = refusal(plan)
+    body = as_dict(plan) | {"guard": str(guard) if guard else None, "applied": applied} | more
+    return JSONResponse(body)

@@ -1,0 +1,58 @@
+"""Fields of addresses, forms and bodies, read strictly."""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, date, datetime
+from typing import TypeVar
+
+from tickstock.errors import BadDates, BadInput
+from tickstock.spans import Span
+from tickstock.web.visit import Visit
+
+Choice = TypeVar("Choice", bound=enum.StrEnum)
+
+
+def one_of(kind: type[Choice], text: str, what: str) -> Choice:
+    """The choice that `text` names. Raises BadInput naming all there are."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadInput(f"{text[:40]!r} is not {what}.", f"Use one of: {', '.join(kind)}.") from None
+
+
+def day(text: str) -> date | None:
+    """A date, or None for an empty field. Raises BadDates."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
+
+
+def moment(text: str) -> datetime | None:
+    """An instant in ISO 8601, or None for an empty field; one without a zone is meant in UTC."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadDates(f"{text[:40]!r} is not a time.", "Write it in ISO 8601.") from None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def span_of(visit: Visit) -> Span | None:
+    """The days that `from` and `to`, or `for`, of an address name; None where all are empty.
+
+    Dates come before a duration: a form sends both.
+    """
+    first, last = day(visit.query("from")), day(visit.query("to"))
+    if first or last:
+        return visit.tick.loads.span(None, first, last)
+    duration = visit.query("for")
+    return visit.tick.loads.span(duration) if duration else None
+
+
+def texts(visit: Visit, name: str) -> list[str]:
+    """A list of texts of a JSON body. Raises BadInput for anything else."""
+    found = visit.body.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(s, str) for s in found):
+        raise BadInput(f"`{name}` is no list of texts.", 'Send, say, ["SPY", "QQQ"].')
+    return found

@@ -1,0 +1,51 @@
+"""Waiting for a database that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from tickstock.errors import DatabaseUnavailable
+
+log = structlog.get_logger("tickstock.worker")
+T = TypeVar("T")
+SHORTEST, LONGEST = 0.1, 2.0
+"""Seconds between two attempts, doubled each time."""
+
+
+class Patience:
+    """Does what needs the database, again and again while that is away.
+
+    Args:
+        seconds: how long an outage may last; asked anew each time.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._told = -1.0
+
+    async def through(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` gives. Raises DatabaseUnavailable when the outage outlasts the patience."""
+        away_since: float | None = None  # not since we began: we may have been frozen meanwhile
+        pause = SHORTEST
+        while True:
+            try:
+                return await ask()
+            except DatabaseUnavailable as error:
+                now = asyncio.get_running_loop().time()
+                away_since = away_since or now
+                if now + pause >= away_since + self._seconds():
+                    raise
+                self.tell(error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
+
+    def tell(self, error: DatabaseUnavailable) -> None:
+        """At most a line a second, however many wait."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._told + 1.0:
+            self._told = now
+            log.warning("database away", error=str(error))

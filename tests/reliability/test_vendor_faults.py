@@ -1,0 +1,331 @@
+"""Vendors that fail in every known way, by seed: nothing wrong is kept, every hole has a cause, the
+exit code is right, and when the vendor is well again one load brings what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Cluster
+from tests.loading_rig import (
+    CALM,
+    QUICK,
+    FilesOf,
+    InventedFiles,
+    Rig,
+    code,
+    invented,
+    rig,
+    stored,
+    truth_of,
+)
+from tests.reliability.form import FORM, record
+from tickstock.errors import NotEntitled, VendorUnavailable
+from tickstock.model import Limits, Timeframe
+from tickstock.service import TickStock
+from tickstock.service.loads import Progress
+from tickstock.sessions import NEW_YORK
+from tickstock.spans import Span, day_of
+from tickstock.store.database import Database
+from tickstock.vendors import BarSource
+from tickstock.vendors.faults import Fault, What
+from tickstock.vendors.files import Found
+from tickstock.vendors.flatfiles import WithFiles
+from tickstock.vendors.massive import Bounds, MassiveSource
+from tickstock.vendors.replay import ReplayVendor
+from tickstock.worker.run import Worker
+
+DAY, HOUR, MINUTE = Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE
+LISTING = [f"F{n}" for n in range(8)]
+S3 = {"MASSIVE_S3_KEY_ID": "K", "MASSIVE_S3_SECRET": "S"}
+PARTS = 4
+HASTY = replace(CALM, total=0.5)
+"""For a vendor that drips, which time alone ends."""
+ENDLESS = (What.THROTTLED, What.THROTTLED_EMPTY)
+"""A load waits for as long as the vendor says so: these strike the first requests alone."""
+INSIDE_A_SESSION = {What.PAGE_MISSING, What.EMPTY, What.IMPOSSIBLE}
+"""Faults by which minutes may be lacking in a session that is held: no trade, no bar."""
+FAULTY = {"failed", "not_entitled", "quarantined"}
+SAID_BY = {
+    "vendor_empty": {What.EMPTY, What.PAGE_MISSING},
+    "not_entitled": {What.NOT_ENTITLED, What.REFUSED_INSIDE},
+    "quarantined": {What.IMPOSSIBLE},
+    "failed": set(What),
+}
+"""What a vendor must have done for a hole to have this cause. An unreadable answer is none of the
+first three; a file that is not there is."""
+Bars = dict[tuple[str, int], Any]
+
+
+class FaultyFiles(FilesOf):
+    """Files of which some are missing, refused, cut, another thing, or hold too much."""
+
+    def __init__(self, seed: int, chance: float) -> None:
+        super().__init__(LISTING)
+        self._seed, self._chance = seed, chance
+
+    async def read(self, key: str) -> Found | None:
+        dice = random.Random(f"{self._seed}:{key}:{self.read_keys.count(key)}")
+        found = await super().read(key)
+        assert found is not None
+        if dice.random() >= self._chance:
+            return found
+        match dice.randrange(8):
+            case 0:
+                return None
+            case 1:
+                raise NotEntitled("The account is not entitled to this file.", "Pay.")
+            case 2:
+                raise VendorUnavailable("The file store does not answer.", "Try again later.")
+            case 3:
+                return replace(found, data=found.data[: len(found.data) // 2])
+            case 4:
+                return replace(found, data=b"<html>not here</html>")
+            case 5:
+                return replace(found, data=b"")
+            case 6:
+                return replace(found, data=found.data + b"trailing garbage")
+            case _:
+                return replace(found, data=found.data + found.data)  # two members, header and all
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a seed says."""
+
+    seed: int
+    symbols: tuple[str, ...]
+    timeframes: tuple[Timeframe, ...]
+    span: Span
+    faults: tuple[Fault, ...]
+    page_bars: int
+    calls_per_minute: int
+    file_faults: float | None
+    at_once: int
+
+    @property
+    def kinds(self) -> set[What]:
+        return {fault.what for fault in self.faults}
+
+
+def case_of(seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+    symbols = tuple(str(s) for s in rng.choice(LISTING, int(rng.integers(2, 9)), replace=False))
+    timeframes = ((DAY,), (DAY,), (DAY,), (HOUR,), (DAY, MINUTE))[rng.integers(5)]
+    first = date(2024, 1, 2) + timedelta(days=int(rng.integers(0, 200)))
+    longest = 120 if timeframes == (DAY,) else 12
+    span = Span(first, first + timedelta(days=int(rng.integers(4, longest))))
+    paths = ["/v2/aggs/", "/v2/aggs/", "/grouped/", f"/{symbols[0]}/", "/stocks/v1/", "cursor="]
+    kinds = list(What)
+    # Every kind in turn, where it is sure to be met, and others.
+    faults = (
+        _fault(rng, kinds[seed % len(kinds)], "/v2/aggs/", first),
+        *(
+            _fault(rng, What(rng.choice(kinds)), str(rng.choice(paths)), first)
+            for _ in range(int(rng.integers(0, 4)))
+        ),
+    )
+    return Case(
+        seed, symbols, timeframes, span, faults,
+        page_bars=int(rng.choice([400 if MINUTE in timeframes else 20, 50_000])),
+        calls_per_minute=int(rng.choice([0, 5])),
+        file_faults=float(rng.choice([0.0, 0.3, 1.0])) if rng.random() < 0.4 else None,
+        at_once=int(rng.choice([1, 4, 64])),
+    )  # fmt: skip
+
+
+def _fault(rng: np.random.Generator, what: What, path: str, first: date) -> Fault:
+    chance = float(rng.choice([0.15, 0.5, 1.0], p=[0.6, 0.3, 0.1]))
+    partly = what in (What.NOT_ENTITLED, What.REFUSED_INSIDE) and rng.random() < 0.5
+    return Fault(
+        what,
+        path,
+        nth=(1, 2) if what in ENDLESS else (),
+        chance=chance,
+        seed=int(rng.integers(1 << 30)),
+        before=first + timedelta(days=int(rng.integers(1, 60))) if partly else None,
+        seconds=0.05 if what is What.SLOW_DRIP else (None, 0.0)[rng.integers(2)],
+        megabytes=8,
+    )
+
+
+@dataclass
+class House:
+    """An installation, the vendor of a case, and what is true."""
+
+    case: Case
+    here: Rig
+    now: list[timedelta] = field(default_factory=lambda: [timedelta(0)])
+
+    def load(self, *, well: bool = False, refresh: bool = False) -> Progress:
+        case, tick = self.case, self.here.tick
+        request = tick.loads.request(
+            symbols=case.symbols,
+            first=case.span.start,
+            last=case.span.last,
+            timeframes=",".join(case.timeframes),
+            refresh=refresh,
+        )
+        load = tick.loads.submit(tick.loads.plan(request))
+        asyncio.run(self._work(load.id, well=well))
+        return tick.loads.progress(load.id)
+
+    async def _work(self, load_id: Any, *, well: bool) -> None:
+        case = self.case
+        files = None
+        if case.file_faults is not None:
+            files = FaultyFiles(case.seed, 0.0 if well else case.file_faults)
+        faults = () if well else case.faults
+        policy = replace(QUICK, concurrency=case.at_once)
+        async with ReplayVendor(symbols=LISTING, faults=faults, page_bars=case.page_bars) as vendor:
+
+            def source(_: TickStock, symbols: tuple[str, ...]) -> BarSource:
+                bounds = self._bounds(well=well)
+                found = MassiveSource(vendor.url, "key", limits=Limits(), bounds=bounds)
+                return WithFiles(found, InventedFiles(files, symbols)) if files else found
+
+            await Worker(self.here.tick, source=source, policy=policy).drain(load_id)
+
+    def _bounds(self, *, well: bool) -> Bounds:
+        drips = What.SLOW_DRIP in self.case.kinds and not well
+        return replace(HASTY if drips else CALM, unpacked_bytes=4 << 20)
+
+
+def house_of(case: Case, database: Database, home: Path) -> House:
+    now = [timedelta(0)]
+    settings = {"MASSIVE_CALLS_PER_MINUTE": str(case.calls_per_minute)}
+    if case.file_faults is not None:
+        settings |= S3
+    return House(case, rig(database, home, settings=settings, shift=lambda: now[0]), now)
+
+
+def check(case: Case, database: Database, home: Path) -> str:
+    """Run a case. Answers the exit code with the state, for the statistics."""
+    house = house_of(case, database, home)
+    progress = house.load()
+    truth = {t: truth_of(invented(case.symbols, case.span, t)) for t in case.timeframes}
+    kept = {t: stored(database, t) for t in case.timeframes}
+    for timeframe in case.timeframes:
+        _nothing_is_wrong(case, kept[timeframe], truth[timeframe])
+        _nothing_lacks_within(case, timeframe, kept[timeframe], truth[timeframe])
+    report = progress.load.report
+    assert report is not None
+    _every_hole_has_a_cause(report, kept, truth)
+    for cause in report["causes"]:
+        assert case.kinds & SAID_BY[cause] or (case.file_faults and cause != "quarantined"), cause
+    _causes_are_told(house, report)
+    assert code(progress) in _exit_codes(report, case), (code(progress), progress.load.message)
+    if "failed" in report["causes"]:
+        assert progress.errors
+    _heals(house, database, truth)
+    return f"exit {code(progress)}"
+
+
+def _nothing_is_wrong(case: Case, kept: Bars, truth: Bars) -> None:
+    for key, bar in kept.items():
+        assert key in truth, key
+        assert bar == truth[key] or (What.RESTATED in case.kinds and bar == _restated(truth[key]))
+
+
+def _restated(bar: tuple[float, ...]) -> tuple[float, ...]:
+    opened, high, low, _, volume = bar
+    return opened, high, low, round((high + low) / 2, 2), round(volume * 1.02)
+
+
+def _sessions(bars: Mapping[tuple[str, int], Any], timeframe: Timeframe) -> Counter[Any]:
+    """How many bars there are of each symbol and session."""
+    from datetime import UTC, datetime
+
+    def day(at: int) -> date:
+        if timeframe is DAY:
+            return day_of(at)
+        return datetime.fromtimestamp(at, UTC).astimezone(NEW_YORK).date()
+
+    return Counter((symbol, day(at)) for symbol, at in bars)
+
+
+def _nothing_lacks_within(case: Case, timeframe: Timeframe, kept: Bars, truth: Bars) -> None:
+    if timeframe is not DAY and not case.kinds & INSIDE_A_SESSION:
+        whole = _sessions(truth, timeframe)
+        for session, count in _sessions(kept, timeframe).items():
+            assert count == whole[session], session
+
+
+def _every_hole_has_a_cause(
+    report: dict[str, Any], kept: dict[Timeframe, Bars], truth: dict[Timeframe, Bars]
+) -> None:
+    expected = {t: _sessions(bars, t) for t, bars in truth.items()}
+    held = {t: _sessions(bars, t) for t, bars in kept.items()}
+    assert report["expected"] == sum(map(len, expected.values()))
+    assert report["held"] == sum(map(len, held.values()))
+    for symbol, frame, of, have, causes in report["items"]:
+        mine = [s for s, _ in held[Timeframe(frame)] if s == symbol]
+        assert have == len(mine), symbol
+        assert have + sum(causes.values()) == of, symbol
+        assert set(causes) <= FAULTY | {"vendor_empty"}, symbol
+
+
+def _causes_are_told(house: House, report: dict[str, Any]) -> None:
+    """By `missing`, with what the vendor said and until when that stands."""
+    case = house.case
+    view = house.here.tick.missing.find(case.symbols, case.timeframes, case.span)
+    assert sum(g.cells for g in view.gaps) == report["expected"] - report["held"]
+    for gap in view.gaps:
+        assert gap.detail, gap
+        assert gap.advice, gap
+        assert (gap.expires is not None) == (gap.cause != "failed"), gap
+
+
+def _exit_codes(report: dict[str, Any], case: Case) -> set[int]:
+    """What a command may end with, by what is held and why the rest is not."""
+    failed = [i for i in report["items"] if set(i[4]) & FAULTY or (i[2] and not i[3])]
+    lacks_actions = report["actions"] is not None and report["actions"]["state"] == "failed"
+    if not failed:
+        return {3} if lacks_actions else {0}
+    if any(i[3] for i in report["items"]):
+        return {3}
+    refused = {What.UNKNOWN_KEY, What.NOT_ENTITLED, What.REFUSED_INSIDE} & case.kinds
+    refused_files = case.file_faults
+    return {1, 4} if refused or refused_files else {1}
+
+
+def _heals(house: House, database: Database, truth: dict[Timeframe, Bars]) -> None:
+    """When the vendor is well, and its earlier answers have expired, one load is enough."""
+    house.now[0] = timedelta(days=31)
+    again = house.load(well=True)
+    assert again.load.state == "completed", again.load.message
+    assert again.held == again.expected
+    for timeframe, bars in truth.items():
+        if timeframe is DAY or not house.case.kinds & INSIDE_A_SESSION:
+            assert stored(database, timeframe).keys() == bars.keys()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_the_vendor_does_nothing_is_lost_silently(
+    cluster: Cluster, template: str, tmp_path: Path, part: int, request: pytest.FixtureRequest
+) -> None:
+    given = request.config.getoption("--seed")
+    if given is not None and part:
+        pytest.skip("one seed is run once")
+    seeds = range(part, FORM.faulty_vendors, PARTS) if given is None else [given]
+    ends: Counter[str] = Counter()
+    for seed in seeds:
+        name = cluster.create(template)
+        try:
+            with Database.open(cluster.uri(name), tmp_path, migrate=False) as database:
+                ends[check(case_of(seed), database, tmp_path)] += 1
+        except AssertionError as error:
+            again = "python -m pytest tests/reliability/test_vendor_faults.py"
+            error.add_note(f"{case_of(seed)}\nAgain: {again} --seed {seed}")
+            raise
+        cluster.drop(name)
+    record("vendors that fail, by seed", runs=len(seeds), **dict(sorted(ends.items())))
