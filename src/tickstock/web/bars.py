@@ -22,9 +22,9 @@ from tickstock.store.doubts import Doubted
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.web.answers import status_of
 from tickstock.web.candles import draw
+from tickstock.web.causes import CAUSES, FAULTS
 from tickstock.web.fields import one_of, span_of
 from tickstock.web.visit import Visit
-from tickstock.web.words import CAUSES, FAULTS
 
 INTRADAY = (Timeframe.HOUR, Timeframe.MINUTE)
 TIMEFRAMES = (("day", "Day"), ("hour", "Hour"), ("1min", "Minute"), ("week", "Week"),

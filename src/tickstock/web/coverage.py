@@ -17,9 +17,9 @@ from tickstock.loading.strip import Cell, make_strip
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
+from tickstock.web.causes import CAUSES, FAULTS
 from tickstock.web.fields import one_of
 from tickstock.web.visit import Visit
-from tickstock.web.words import CAUSES, FAULTS
 
 MOST_CELLS = 4_000
 """On one page; a symbol more needs another one."""
