@@ -50,7 +50,7 @@ def serve(symbols: list[str], delay: float, url: Any) -> None:
 
     from tickstock.vendors.replay import ReplayVendor
 
-    kept: dict[str, tuple[int, dict[str, str], bytes]] = {}
+    kept: dict[tuple[str, frozenset[str]], tuple[int, dict[str, str], bytes]] = {}
 
     async def run() -> None:
         async with (
@@ -60,14 +60,15 @@ def serve(symbols: list[str], delay: float, url: Any) -> None:
 
             async def handle(request: web.BaseRequest) -> web.Response:
                 path = request.path_qs
-                if path not in kept:
+                asked = request.path, frozenset(request.query_string.split("&"))
+                if asked not in kept:
                     headers = {"Authorization": "Bearer key", "Accept-Encoding": "gzip"}
                     async with client.get(vendor.url + path, headers=headers) as answer:
                         passed = {h: answer.headers[h] for h in PASSED if h in answer.headers}
-                        kept[path] = answer.status, passed, await answer.read()
+                        kept[asked] = answer.status, passed, await answer.read()
                 if delay:
                     await asyncio.sleep(delay)
-                status, headers, body = kept[path]
+                status, headers, body = kept[asked]
                 return web.Response(status=status, headers=headers, body=body)
 
             runner = web.ServerRunner(web.Server(handle))
