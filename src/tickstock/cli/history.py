@@ -77,7 +77,7 @@ def containing(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """The universes of all types that hold SYMBOL, now or on a day."""
-    from tickstock.universes.suggest import counted
+    from tickstock.words import plural
 
     with open_tick(common) as tick:
         found = tick.history.containing(symbol, as_of)
@@ -89,7 +89,7 @@ def containing(
         return 0
     for ref, name in found.items():
         print(ref if name == symbol else f"{ref}  as {name}")
-    talk(f"{counted(len(found), 'universe')}{f' on {as_of}' if as_of else ''}")
+    talk(f"{plural(len(found), 'universe')}{f' on {as_of}' if as_of else ''}")
     return 0
 
 

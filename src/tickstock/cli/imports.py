@@ -18,7 +18,7 @@ from tickstock.errors import BadFile, BadInput, BadSetting
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import Source
-from tickstock.universes.suggest import counted
+from tickstock.words import plural
 
 SHOWN = 20
 """Remarks that are printed without --verbose."""
@@ -148,7 +148,7 @@ def _describe(imported: Imported, verbose: bool) -> None:
     out = ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items())
     left_out = f"; left out: {out}" if out else ""
     when = f", as of {imported.as_of}" if imported.as_of else ""
-    size = counted(len(imported.symbols), "symbol")
+    size = plural(len(imported.symbols), "symbol")
     print(f"{imported.name}: {imported.form}{when}: {size}{left_out}")
     shown = imported.remarks if verbose else imported.remarks[:SHOWN]
     for remark in shown:

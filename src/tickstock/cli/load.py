@@ -195,7 +195,9 @@ def show_plan(made: Any, token: str) -> None:
         out.print(f"  not asked  {skip.cells:>12,}   {skip.cause.replace('_', ' ')}: {names}")
     kinds = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
     out.print(f"  calls      {len(made.calls):>12,}   {kinds or 'nothing to ask'}")
-    out.print(f"  bars       {made.expected_bars:>12,}   about {made.bytes / 1e6:,.1f} MB")
+    out.print(
+        f"  bars       {made.expected_bars:>12,}   about {max(made.bytes / 1e6, 0.1):,.1f} MB"
+    )
     out.print(f"  time       {_time(made.seconds):>12}   {_bound(made)}")
     if made.price:
         out.print(f"  price      {made.price:>12,.2f}")

@@ -72,7 +72,7 @@ def show(
 
     With --as-of the members of that day, and how far today's list stands for them.
     """
-    from tickstock.universes.suggest import counted
+    from tickstock.words import plural
 
     with open_tick(common) as tick:
         found = tick.history.show(expression, as_of, instant(known_at))
@@ -82,7 +82,7 @@ def show(
     for symbol in found.symbols:
         parts = "  " + ", ".join(found.lineage[symbol]) if why else ""
         print(f"{symbol}{parts}")
-    talk(counted(len(found.symbols), "symbol"))
+    talk(plural(len(found.symbols), "symbol"))
     for line in (*([found.label] if found.label else []), *found.notes):
         talk(str(line))
     return 0

@@ -102,10 +102,13 @@ class Histories:
         with self._database.transaction() as conn:
             lookup = StoreLookup(conn, self._environment)
             used = evaluate(tree, lookup)
+            under = universes_under(tree, lookup)
+            if not under:
+                return Unlabelled("Symbols named one by one have no past.", is_own=True)
             try:
                 then = evaluate(AsOf(tree, day), StoreLookup(conn, self._environment))
             except TickStockError as error:
-                has_past = self._has_past(conn, universes_under(tree, lookup))
+                has_past = self._has_past(conn, under)
                 return Unlabelled(error.what, is_own=not has_past)
             return self._label(conn, used.symbols, then.symbols, day)
 

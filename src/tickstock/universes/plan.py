@@ -15,7 +15,7 @@ import msgspec
 
 from tickstock.model import UniverseRef
 from tickstock.universes.spells import History
-from tickstock.universes.suggest import counted
+from tickstock.words import plural
 
 SCHEMA = "tickstock.universe-plan/1"
 SHOWN = 12
@@ -147,7 +147,7 @@ class Telling:
     def __str__(self) -> str:
         days, count = self.history.days, len(self.history.spells)
         source = f" from {self.history.source}" if self.history.source else ""
-        return f"{self.ref}: {counted(count, 'spell')} of membership, {days}{source}"
+        return f"{self.ref}: {plural(count, 'spell')} of membership, {days}{source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _facts_move(change: Change) -> bool:
 def _change_lines(change: Change, verbose: bool) -> list[str]:
     held, now = len(change.held), len(change.symbols)
     size = f"{held} -> " if change.action is Action.CHANGE else ""
-    size += counted(now if change.action is Action.CHANGE else now or held, "symbol")
+    size += plural(now if change.action is Action.CHANGE else now or held, "symbol")
     notes = f" ({'; '.join(change.notes)})" if change.notes else ""
     head = f'{change.action} {change.ref} "{change.name}": {size}{notes}'
     if change.action is not Action.CHANGE:

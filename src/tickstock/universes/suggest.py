@@ -21,11 +21,6 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 symbol`, `2,000 symbols`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def close_to(word: str, choices: Iterable[str], limit: int = 3) -> list[str]:
     """Up to `limit` of `choices` that are spelled like `word`, closest first, case aside."""
     by_lower: dict[str, str] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.model import Instrument
-from tickstock.universes.suggest import counted
+from tickstock.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Survivorship:
         if self.stayed == self.then and not self.newcomers:
             return f"survivorship: the members of {self.day}, all {self.then} of them"
         text = (
-            f"survivorship: of the {counted(self.then, 'member')} of {self.day}, {self.stayed}"
+            f"survivorship: of the {plural(self.then, 'member')} of {self.day}, {self.stayed}"
             f" ({self.share_stayed:.0%}) are in this list; {self.newcomers} of its {self.used}"
             f" ({self.share_newcomers:.0%}) were no members then"
         )
