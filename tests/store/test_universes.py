@@ -24,7 +24,7 @@ from tickstock.errors import (
 )
 from tickstock.model import UniverseRef
 from tickstock.spans import Span
-from tickstock.store import universes
+from tickstock.store import history, universes
 from tickstock.store.database import Database
 from tickstock.store.universes import StoreLookup
 from tickstock.universes.catalog import Definition, shipped
@@ -287,14 +287,14 @@ def test_every_change_is_recorded_with_its_reason(database: Database) -> None:
     put(database, X, '{"overview": {}}')
     sql(database, "DELETE FROM cache_entries WHERE key = 'theme_x'")
     with database.transaction() as conn:
-        deleted, broken, updated, inserted = universes.history(conn, X)
+        deleted, broken, updated, inserted = history.log(conn, X)
     assert (inserted.action, inserted.source, inserted.reason) == ("insert", "test", "because")
     assert (inserted.joined, inserted.left) == (("A", "B"), ())
     assert (updated.action, updated.source, updated.reason) == ("update", "", "")
     assert (updated.joined, updated.left) == (("C",), ("A",))
     assert (updated.old_name, updated.new_name) == ("X", "Other")
     assert updated.by_role
-    assert (broken.joined, broken.left) == (None, None)
+    assert (broken.joined, broken.left) == ((), ("B", "C"))
     assert deleted.action == "delete"
     assert datetime.now(UTC) - deleted.at < timedelta(minutes=5)
 
@@ -303,7 +303,7 @@ def test_truncate_is_recorded_too(database: Database) -> None:
     organize(database, [define(X, "A"), define(Y, "B")])
     sql(database, "TRUNCATE cache_entries")
     with database.transaction() as conn:
-        last = universes.history(conn, X)[0]
+        last = history.log(conn, X)[0]
     assert (last.action, last.left) == ("delete", ("A",))
 
 
@@ -312,7 +312,7 @@ def test_the_reason_ends_with_the_transaction(database: Database) -> None:
         universes.apply(conn, universes.plan_organize(conn, [define(X, "A")]), reason="mine")
     with database.transaction() as conn:
         conn.execute("UPDATE cache_entries SET name = 'Y'")
-        assert universes.history(conn, X)[0].reason == ""
+        assert history.log(conn, X)[0].reason == ""
 
 
 # --- reading ------------------------------------------------------------------------------

@@ -66,11 +66,6 @@ def _of_tickers(kind: ActionKind, tickers: Sequence[str], since: date | None) ->
     return [ActionCall(kind, group, since) for group in groups]
 
 
-def expected_pages(calls: Sequence[ActionCall], today: date) -> int:
-    """About how many requests these calls take."""
-    return _pages(calls, today)
-
-
 def _pages(calls: Sequence[ActionCall], today: date) -> int:
     return sum(max(1, math.ceil(_records(call, today) / PAGE)) for call in calls)
 

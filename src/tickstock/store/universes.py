@@ -44,7 +44,6 @@ from tickstock.universes.plan import (
     StoredRow,
     Telling,
     state_of,
-    without,
 )
 from tickstock.universes.spells import History
 from tickstock.universes.suggest import ref_meant, shown
@@ -75,24 +74,6 @@ class Listed:
     description: str
     source: str
     updated_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One change of a universe's row, by whomever. `joined` and `left` are None where the value
-    before or after could not be read."""
-
-    id: int
-    at: datetime
-    action: str
-    by_role: str
-    application: str
-    source: str
-    reason: str
-    old_name: str | None
-    new_name: str | None
-    joined: tuple[str, ...] | None
-    left: tuple[str, ...] | None
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -209,34 +190,6 @@ def evaluated(
             except TickStockError as e:
                 found[ref] = e
     return found
-
-
-def history(
-    conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
-) -> list[Revision]:
-    """The last `limit` changes of a universe, the latest first; also of a deleted one."""
-    _check_read(ref)
-    params = {**_named(ref, environment), "limit": limit}
-    rows = conn.execute(QUERIES["history"], params).fetchall()
-    return [_revision(ref, environment, *row) for row in rows]
-
-
-def _revision(ref: UniverseRef, environment: str, *row: Any) -> Revision:
-    *what, old, new = row
-    moves: Sequence[Any] = _moves(ref, environment, old, new)
-    return Revision(*what, *moves)
-
-
-def _moves(
-    ref: UniverseRef, environment: str, old: str | None, new: str | None
-) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """The symbols that joined and left from one value (None: no row) to the next."""
-    try:
-        before = () if old is None else _symbols(ref, environment, old)
-        after = () if new is None else _symbols(ref, environment, new)
-    except MalformedUniverse:
-        return None, None
-    return without(after, before), without(before, after)
 
 
 def _symbols(ref: UniverseRef, environment: str, value: str) -> tuple[str, ...]:

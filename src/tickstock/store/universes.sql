@@ -174,15 +174,6 @@ ON CONFLICT (environment, type, key) DO UPDATE SET
     base = EXCLUDED.base, base_name = EXCLUDED.base_name,
     base_expression = EXCLUDED.base_expression, written_at = clock_timestamp()
 
--- name: history
--- The changes of one universe, the latest first.
-SELECT id, at, action, by_role, application, source, reason,
-       old_name, new_name, old_value::text, new_value::text
-FROM tickstock.universe_revisions
-WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
-ORDER BY id DESC
-LIMIT %(limit)s
-
 -- name: expect_many
 -- Until the end of the transaction, sort new symbols into the index in large portions: of 5 million
 -- in portions of 32 MB that takes 1.5 seconds instead of 2.7.

@@ -86,16 +86,6 @@ def list_in(value: object) -> tuple[str, list[str]]:
     return shape, _texts(items)
 
 
-def shape_of(value: object) -> str:
-    """The name of the value's shape (`array`, `symbols`, ...), or `malformed: ` and the reason."""
-    try:
-        shape, items = _find_list(value)
-        _texts(items)
-    except _Malformed as fault:
-        return f"malformed: {fault}"
-    return shape
-
-
 def _find_list(value: object) -> tuple[str, list[object]]:
     """The shape's name and the list in it, its elements still unchecked."""
     if isinstance(value, list):

@@ -154,11 +154,6 @@ class ListingSource(Protocol):
     async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]: ...
 
 
-def has_listings(vendor: str) -> bool:
-    """Whether the vendor of the settings serves listings."""
-    return vendor.partition(":")[0] in ("massive", "replay")
-
-
 # --- reading -----------------------------------------------------------------------------
 def read_records(body: bytes, call: ListingCall[R], hide: str = "") -> tuple[tuple[R, ...], str]:
     """The records in one answer with HTTP status 200, and where the next page is ("": nowhere).
