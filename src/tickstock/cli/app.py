@@ -81,6 +81,14 @@ GROUPS = {
             "run-now": ("schedule:run_now", "Submit a schedule's load at once."),
         },
     ),
+    "sessions": (
+        "The sessions of the exchange, and days closed at short notice.",
+        {
+            "list": ("sessions:list_", "Sessions with their hours, and days closed by hand."),
+            "close": ("sessions:close", "A day on which the exchange did not open after all."),
+            "reopen": ("sessions:reopen", "Take back a closure by hand."),
+        },
+    ),
     "user": (
         "Who may sign in to the page.",
         {

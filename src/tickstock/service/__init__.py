@@ -23,6 +23,7 @@ from tickstock.service.loads import Loads
 from tickstock.service.missing import Missing
 from tickstock.service.plans import Plans
 from tickstock.service.schedules import Schedules
+from tickstock.service.sessions import Sessions
 from tickstock.service.steering import Steering
 from tickstock.service.universes import Universes
 from tickstock.service.verify import Verify
@@ -36,9 +37,9 @@ def utc_now() -> datetime:
 
 
 class TickStock:
-    """One open installation: `universes`, `edits`, `history`, `actions`, `loads`,
-    `steering`, `schedules`, `jobs`,
-    `plans`, `missing`, `holdings`, `charts`, `exports`, `imports`, `verify`.
+    """One open installation: `universes`, `edits`, `history`, `sessions`, `actions`, `loads`,
+    `steering`, `schedules`, `jobs`, `plans`, `missing`, `holdings`, `charts`, `exports`, `imports`,
+    `verify`.
 
     Safe to share between threads.
     """
@@ -52,6 +53,7 @@ class TickStock:
         self.universes = Universes(database, settings)
         self.edits = Edits(database, settings)
         self.history = Histories(database, settings)
+        self.sessions = Sessions(database)
         self.actions = Actions(database, settings.vendor, clock)
         self.loads = Loads(database, settings, self.universes, self.actions, clock)
         self.steering = Steering(database, settings, self.loads, clock)

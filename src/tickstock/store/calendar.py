@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,9 +15,22 @@ QUERIES = load("calendar.sql")
 Connection = psycopg.Connection[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A day closed by hand, and why."""
+
+    day: date
+    reason: str
+
+
+def closures(connection: Connection) -> list[Closure]:
+    """The days closed by hand, in order."""
+    return [Closure(*row) for row in connection.execute(QUERIES["closures"])]
+
+
 def read_calendar(connection: Connection) -> Calendar:
     """The shipped sessions without the days that were closed by hand."""
-    closed = [row[0] for row in connection.execute(QUERIES["closures"]).fetchall()]
+    closed = [closure.day for closure in closures(connection)]
     return shipped_calendar().with_closures(closed) if closed else shipped_calendar()
 
 
@@ -24,6 +38,14 @@ def add_closure(connection: Connection, day: date, reason: str) -> None:
     """Close a day at short notice, as on 9 January 2025."""
     connection.execute(QUERIES["add_closure"], {"day": day, "reason": reason})
     fill_sessions(connection)
+
+
+def remove_closure(connection: Connection, day: date) -> bool:
+    """Take back a closure; whether there was one."""
+    found = connection.execute(QUERIES["remove_closure"], {"day": day}).rowcount > 0
+    if found:
+        fill_sessions(connection)
+    return found
 
 
 def fill_sessions(connection: Connection) -> None:

@@ -1,11 +1,15 @@
 -- name: closures
 -- Days closed at short notice, entered by hand.
-SELECT day FROM tickstock.closures ORDER BY day
+SELECT day, reason FROM tickstock.closures ORDER BY day
 
 -- name: add_closure
 -- Close a day that the calendar took for a session.
 INSERT INTO tickstock.closures (day, reason) VALUES (%(day)s, %(reason)s)
 ON CONFLICT (day) DO UPDATE SET reason = EXCLUDED.reason
+
+-- name: remove_closure
+-- Take a closure by hand back.
+DELETE FROM tickstock.closures WHERE day = %(day)s
 
 -- name: count
 -- Whether the sessions table is the calendar's.
