@@ -53,6 +53,24 @@ def set_up_logs(file: Path | None, level: str, secrets: Iterable[str], *, show: 
         root.addHandler(handler)
 
 
+def leave_to_logging() -> None:
+    """Where nobody has set up structlog: hand its events to the standard library's `logging`, which
+    is the program's business. Left alone, structlog prints to stdout, local variables included."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
 def _handlers(file: Path | None, show: bool) -> list[logging.Handler]:
     handlers: list[logging.Handler] = []
     if file is not None:

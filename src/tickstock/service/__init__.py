@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tickstock.config import Settings
+from tickstock.logs import leave_to_logging
 from tickstock.service.actions import Actions
 from tickstock.service.charts import Charts
 from tickstock.service.edits import Edits
@@ -74,6 +75,7 @@ class TickStock:
         The schema of an embedded or empty database is brought up to date. A server's database
         that is in use is not changed unasked: DatabaseRefused says what to do.
         """
+        leave_to_logging()
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
         database = Database.open(uri, settings.home, application=application, migrate=False)
         try:
