@@ -17,7 +17,10 @@ Written by `python -m tests.reliability --long`, not by hand. What each proof do
 file of `tests/reliability/` that is named with it; a short form of each runs with every
 `run.py test`.
 """
-SUMS = ("runs", "kills", "differences", "repeated", "late_writes", "violations")
+SUMS = (
+    "runs", "kills", "differences", "repeated", "late_writes", "violations", "healing calls",
+    "exit 0", "exit 1", "exit 3", "exit 4",
+)  # fmt: skip
 """Figures that are added up over the runs of one proof; of others the last one counts."""
 
 
