@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=None)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ts-", dir=given.home) as home:
+        Path(home).chmod(0o711)  # as root the server runs as another user
         rows = rows_of(given.symbols, given.sessions, shipped_calendar())
         with Database.open(None, Path(home)) as database:
             results = {

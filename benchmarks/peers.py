@@ -295,6 +295,7 @@ def main() -> None:
     url = ours.recv()
     try:
         with tempfile.TemporaryDirectory(prefix="tsb") as home:
+            Path(home).chmod(0o711)  # as root the server runs as another user
             settings = read_settings(
                 {}, home=Path(home), vendor="massive", massive_base_url=url,
                 massive_api_key="benchmark-key", massive_calls_per_minute=0,

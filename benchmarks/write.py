@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tsb") as home:
+        Path(home).chmod(0o711)  # as root the server runs as another user
         settings = read_settings({}, home=Path(home), vendor="synthetic")
         with TickStock.open(settings) as tick:
             report(Bench(tick, options.symbols, options.days), options.rounds)
