@@ -24,9 +24,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis.asyncio import Redis
 
 from tests.conftest import Cluster, new_folder
-from tests.redis_fixtures import RedisServer
+from tests.redis_fixtures import Cable, RedisServer
 from tests.simulator import CONTROL, JOBS, Client, eventually, new_id
-from tickstock.bridge import Bridge, DataLoadJobHandler, Pace, open_redis
+from tickstock.bridge import Bridge, DataLoadJobHandler, Pace, channels, connect, open_redis
 from tickstock.bridge.connect import open_like
 from tickstock.config import Settings
 from tickstock.errors import BadExpression, BadSetting, UnknownUniverse
@@ -499,6 +499,37 @@ def test_redis_killed_during_a_load_stops_nothing_but_the_mirror(
         warnings = [x for x in logs if x["log_level"] == "warning"]
         assert 1 <= len(warnings) <= down + 5
         assert not [x for x in warnings if x.get("exc_info")]
+
+    go(test())
+
+
+def test_a_half_open_connection_is_noticed_and_the_mirror_catches_up(
+    tick: TickStock, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(channels, "DEAF_SECONDS", 1.0)
+    monkeypatch.setattr(connect, "SECONDS", 1.0)
+
+    async def test() -> None:
+        worker = Worker(tick, policy=SLOW, source=slow(0.2))
+        async with (
+            Cable(redis_server) as cable,
+            open_redis(cable.url) as far,
+            running(tick, redis_server, bridges=0, worker=worker) as client,
+        ):
+            bridge = Bridge(tick, far, QUICK)
+            task = asyncio.create_task(bridge.run())
+            await subscribed(client.redis, 1)
+            job_id = await client.submit(csv_load(symbols=["SPY", "QQQ", "IWM"], years=1))
+            await client.until(job_id, lambda s: s["status"] == "running")
+            cable.cut()
+            assert (await client.ended(job_id))["status"] == "completed"
+            await subscribed(client.redis, 2)  # the old one, for the server, is still there
+            again = await client.submit(csv_load(symbols=["XLE"]))
+            assert (await client.ended(again))["status"] == "completed"
+            bridge.stop()
+            async with asyncio.timeout(20):
+                await task
 
     go(test())
 
