@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from procrastinate import App
 from structlog.testing import capture_logs
 
 from tickstock.cli.foreground import held_up
@@ -509,3 +510,32 @@ def test_a_running_worker_performs_schedules(tick: TickStock) -> None:
 
     asyncio.run(run())
     assert isinstance(loads(tick)[0].id, uuid.UUID)
+
+
+# --- the end of a worker --------------------------------------------------------------------------
+def test_a_worker_ends_though_a_cancellation_was_lost(
+    tick: TickStock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As can happen inside the queue's pool of connections, before Python 3.12."""
+    original, deaf = App.run_worker_async, 0
+
+    async def run_worker(app: App, **options: Any) -> None:
+        nonlocal deaf
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            deaf += 1
+        await original(app, **options)
+
+    monkeypatch.setattr(App, "run_worker_async", run_worker)
+
+    async def run() -> None:
+        worker = Worker(tick)
+        task = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.3, worker.stop)
+        async with asyncio.timeout(20):
+            await task
+
+    asyncio.run(run())
+    assert deaf == 1

@@ -27,7 +27,7 @@ from tickstock.store.listen import LOAD, notifications
 from tickstock.vendors import BarSource, Gate
 from tickstock.vendors.actions import ActionSource
 from tickstock.vendors.open import S3Account, open_source
-from tickstock.waiting import within
+from tickstock.waiting import end, within
 from tickstock.worker.actions import Asking
 from tickstock.worker.crew import Crew
 from tickstock.worker.drain import STOP_PATIENCE, Drain, Policy
@@ -239,18 +239,30 @@ class Worker:
             try:
                 app = self._queue()
                 async with app.open_async():
-                    await app.run_worker_async(
-                        queues=[queue_of(self._tick.settings.vendor)],
-                        name=self.name,
-                        concurrency=QUEUE_CONNECTIONS,
-                        install_signal_handlers=False,
-                        delete_jobs="successful",
-                        # Its wake-up can be lost between a fetch that found nothing and the wait.
-                        fetch_job_polling_interval=1.0,
-                    )
+                    await self._until_stopped(app)
             except (ConnectorException, psycopg.Error) as e:
                 log.warning("queue away", error=type(e).__name__)
             await self._pause(QUEUE_PAUSE)
+
+    async def _until_stopped(self, app: App) -> None:
+        serving = app.run_worker_async(
+            queues=[queue_of(self._tick.settings.vendor)],
+            name=self.name,
+            concurrency=QUEUE_CONNECTIONS,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            # Its wake-up can be lost between a fetch that found nothing and the wait.
+            fetch_job_polling_interval=1.0,
+        )
+        task = asyncio.create_task(serving)
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # While it waits for a connection of its pool, a cancellation can be lost (see waiting).
+            await end([task, stop])
+        if not task.cancelled():
+            task.result()
 
     def _queue(self) -> App:
         conninfo = self._tick.database.conninfo
