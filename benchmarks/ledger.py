@@ -4,8 +4,8 @@
 
 ledger          claim, fetch, judge, commit under the fence: all but writing bars
 procrastinate   the queue alone, one job for each call, concurrency 64
-pgqueuer        another queue in PostgreSQL, alone, batches of 50; needs a Python that has pgqueuer
-                and asyncpg, in an environment of its own (`--peer`)
+pgqueuer        another queue in PostgreSQL, alone, batches of 50; needs a Python that has pgqueuer,
+                asyncpg and psycopg, in an environment of its own (`--peer`)
 
 each in 1 and 2 processes. And the pick-up time: from a load's submission until a worker that waits
 has claimed its first call, over the queue with its notifications; of the others, from adding a job
