@@ -1,4 +1,5 @@
-"""PgQueuer (with asyncpg and psycopg) at the tasks of `ledger.py`. Run by that, with a Python that has them:
+"""PgQueuer at the tasks of `ledger.py`. Run by that, with a Python that has pgqueuer, asyncpg and
+psycopg:
 
 peer_queue.py add URI CALLS       install where needed, and put so many jobs into the queue
 peer_queue.py work URI            say ready, wait for a line, empty the queue
