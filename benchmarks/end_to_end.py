@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gzip
 import http.client
 import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,40 @@ def serve(symbols: list[str], delay: float, url: Any) -> None:
             await asyncio.Event().wait()
 
     asyncio.run(run())
+
+
+@contextlib.contextmanager
+def vendor(symbols: list[str], delay: float) -> Iterator[str]:
+    """The vendor in a process of its own; its address."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(symbols, delay, theirs), daemon=True
+    )
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.kill()
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[TickStock]:
+    """TickStock in an empty home, asking the vendor at `url`."""
+    with tempfile.TemporaryDirectory(prefix="tsb") as home:
+        Path(home).chmod(0o711)  # as root the server runs as another user
+        settings = read_settings(
+            {}, home=Path(home), vendor="massive", massive_base_url=url,
+            massive_api_key="benchmark-key", massive_calls_per_minute=0,
+        )  # fmt: skip
+        with TickStock.open(settings) as tick:
+            yield tick
+
+
+def newest(days: int) -> Span:
+    """So many sessions."""
+    calendar = shipped_calendar()
+    end = calendar.index(date(2026, 10, 30))
+    return Span.inclusive(calendar.day(end - days + 1), calendar.day(end))
 
 
 def fill_cache(url: str, symbols: list[str], span: Span) -> None:
@@ -151,36 +186,17 @@ def main() -> None:
         f"B{chr(65 + i // 26 % 26)}{chr(65 + i % 26)}{chr(65 + i // 676)}"
         for i in range(options.symbols)
     ]
-    calendar = shipped_calendar()
-    end = calendar.index(date(2026, 10, 30))
-    span = Span.inclusive(calendar.day(end - options.days + 1), calendar.day(end))
-    ours, theirs = multiprocessing.Pipe()
-    vendor = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(symbols, options.delay, theirs), daemon=True
-    )
-    vendor.start()
-    url = ours.recv()
-    with tempfile.TemporaryDirectory(prefix="tsb") as home:
-        Path(home).chmod(0o711)  # as root the server runs as another user
-        settings = read_settings(
-            {}, home=Path(home), vendor="massive", massive_base_url=url,
-            massive_api_key="benchmark-key", massive_calls_per_minute=0,
-        )  # fmt: skip
-        with TickStock.open(settings) as tick:
-            address = tick.database.conninfo
-            fill_cache(url, symbols, span)
-            first = timed("guide, first load", lambda: guide(address, url, symbols, span))
-            again = timed("guide, reload", lambda: guide(address, url, symbols, span))
-            mine = timed(
-                "tickstock, first load", lambda: tickstock(tick, symbols, span, refresh=False)
-            )
-            full = timed(
-                "tickstock, reload all", lambda: tickstock(tick, symbols, span, refresh=True)
-            )
-            none = timed(
-                "tickstock, nothing missing", lambda: tickstock(tick, symbols, span, refresh=False)
-            )
-    vendor.kill()
+    span = newest(options.days)
+    with vendor(symbols, options.delay) as url, opened(url) as tick:
+        address = tick.database.conninfo
+        fill_cache(url, symbols, span)
+        first = timed("guide, first load", lambda: guide(address, url, symbols, span))
+        again = timed("guide, reload", lambda: guide(address, url, symbols, span))
+        mine = timed("tickstock, first load", lambda: tickstock(tick, symbols, span, refresh=False))
+        full = timed("tickstock, reload all", lambda: tickstock(tick, symbols, span, refresh=True))
+        none = timed(
+            "tickstock, nothing missing", lambda: tickstock(tick, symbols, span, refresh=False)
+        )
     print(
         f"first load {first / mine:.1f} x, reload {again / full:.1f} x, "
         f"nothing missing {again / none:.0f} x"

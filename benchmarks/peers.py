@@ -18,7 +18,6 @@ import argparse
 import importlib.metadata
 import importlib.util
 import logging
-import multiprocessing
 import platform
 import shutil
 import statistics
@@ -26,20 +25,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import structlog
-from end_to_end import fill_cache, guide, serve, tickstock
+from end_to_end import fill_cache, guide, newest, opened, tickstock, vendor
 
 from tickstock.actions import Adjust
-from tickstock.config import read_settings
 from tickstock.frames import frame
 from tickstock.model import Timeframe
 from tickstock.service import TickStock
-from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 
 PEERS = {
@@ -284,27 +280,14 @@ def main() -> None:
         version = importlib.metadata.version(name) if has(name) else "not installed, left out"
         print(f"{name} {version}")
     symbols = [f"P{i:04}" for i in range(given.symbols)]
-    calendar = shipped_calendar()
-    end = calendar.index(date(2026, 10, 30))
-    span = Span.inclusive(calendar.day(end - given.days + 1), calendar.day(end))
-    ours, theirs = multiprocessing.Pipe()
-    vendor = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(symbols, given.delay, theirs), daemon=True
-    )
-    vendor.start()
-    url = ours.recv()
-    try:
-        with tempfile.TemporaryDirectory(prefix="tsb") as home:
-            Path(home).chmod(0o711)  # as root the server runs as another user
-            settings = read_settings(
-                {}, home=Path(home), vendor="massive", massive_base_url=url,
-                massive_api_key="benchmark-key", massive_calls_per_minute=0,
-            )  # fmt: skip
-            with TickStock.open(settings) as tick, tempfile.TemporaryDirectory() as folder:
-                fill_cache(url, symbols, span)
-                report(Scene(tick, url, symbols, span, Path(folder)), given.rounds)
-    finally:
-        vendor.kill()
+    span = newest(given.days)
+    with (
+        vendor(symbols, given.delay) as url,
+        opened(url) as tick,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        fill_cache(url, symbols, span)
+        report(Scene(tick, url, symbols, span, Path(folder)), given.rounds)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def _perform(command: str, tick: Any, change: Any, *, common: Common, **options:
 
     if not common.json:
         _describe(change.imported, common.verbose)
-    more = {"imported": _as_dict(change.imported)}
+    more = {"imported": change.imported.as_dict()}
     return carry_out(command, change.plan, apply, common=common, more=more, **options)
 
 
@@ -155,18 +155,6 @@ def _describe(imported: Imported, verbose: bool) -> None:
         print(f"  {remark}")
     if len(shown) < len(imported.remarks):
         print(f"  and {len(imported.remarks) - len(shown)} more (--verbose shows them)")
-
-
-def _as_dict(imported: Imported) -> dict[str, Any]:
-    return {
-        "name": imported.name,
-        "form": imported.form,
-        "symbols": list(imported.symbols),
-        "rows": dict(imported.rows),
-        "as_of": imported.as_of and imported.as_of.isoformat(),
-        "sha256": imported.sha256,
-        "remarks": [{"line": r.line, "what": r.what} for r in imported.remarks],
-    }
 
 
 def _to_stdout(content: bytes, form: OutForm) -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -21,6 +21,7 @@ from tickstock.store.database import Database
 from tickstock.vendors.actions import has_actions
 
 Connection = psycopg.Connection[Any]
+T = TypeVar("T", Split, Dividend)
 Targets = Mapping[str, int]
 """Tickers and their instruments."""
 
@@ -47,19 +48,23 @@ class Actions:
 
     def splits(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Split]:
         """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
-        with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols)
-            ids = [found[s].id for s in symbols if s in found]
-            by_id = actions.read_splits(connection, ids, as_of)
-        return [split for id_ in ids for split in by_id.get(id_, ())]
+        return self._recorded(actions.read_splits, symbols, as_of)
 
     def dividends(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Dividend]:
         """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
+        return self._recorded(actions.read_dividends, symbols, as_of)
+
+    def _recorded(
+        self,
+        read: Callable[[Connection, Sequence[int], datetime | None], Mapping[int, Sequence[T]]],
+        symbols: Sequence[str],
+        as_of: datetime | None,
+    ) -> list[T]:
         with self._database.transaction() as connection:
             found = instruments.find_held(connection, symbols)
             ids = [found[s].id for s in symbols if s in found]
-            by_id = actions.read_dividends(connection, ids, as_of)
-        return [dividend for id_ in ids for dividend in by_id.get(id_, ())]
+            by_id = read(connection, ids, as_of)
+        return [one for id_ in ids for one in by_id.get(id_, ())]
 
     # -- asking ------------------------------------------------------------------------------
     def plan(self, symbols: Sequence[str], *, refresh: bool = False) -> tuple[ActionCall, ...]:

@@ -80,17 +80,16 @@ class Charts:
         if span is None:
             span = self._newest(names, timeframe) or self._loads.span("1y")
         reading = self._holdings.read(names, timeframe, span, adjust=adjust, as_of=as_of)
-        suspects = self._missing.find(names, (stored,), span).suspects[0]
+        stretches, suspects = self._missing.stretches(names, stored, span)
         calendar = self._loads.calendar()
-        kept = self._holdings.coverage(names, stored, span).summaries.values()
         return Chart(
             symbol,
-            next((summary.origin for summary in kept), ""),
+            next(iter(self._holdings.origins(names, stored, span).values()), ""),
             span,
             calendar.days[slice(*calendar.between(span))],
             _newest_bars(reading),
             max(0, len(reading.bars) - MOST_BARS),
-            self._missing.stretches(names, stored, span),
+            stretches,
             tuple(s for s in self._actions.splits(names, as_of) if s.day in span),
             suspects.doubtful,
             suspects.quarantined,

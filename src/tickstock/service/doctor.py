@@ -14,7 +14,7 @@ from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
 from tickstock.sessions import NEW_YORK
-from tickstock.store import migrate, system, workers
+from tickstock.store import ledger, migrate, system, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
@@ -104,7 +104,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _workers(alive, signs)
         yield _loads(alive, signs)
         yield _leases(signs)
-        yield _queue(system.idle_jobs(connection, DRAIN, SILENCE))
+        yield _queue(ledger.count_idle_jobs(connection, DRAIN, SILENCE))
         yield from (_budget(row) for row in system.budgets(connection))
         yield _sessions(signs, read_calendar(connection).known.last)
         yield _universes(signs)

@@ -51,9 +51,8 @@ class Holdings:
         """Expected, held and missing sessions. Without a span: all that is held of any of them."""
         symbols = tuple(dict.fromkeys(symbols))
         with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols, span)
+            found, kept = _found(connection, symbols, timeframe, span)
             chosen = [found[s] for s in symbols if s in found]
-            kept = coverage.summaries(connection, timeframe.stored, [i.id for i in chosen])
             span = span or span_of(_edges(kept.values()), timeframe) or self._loads.span("1mo")
             grid = self._loads.grid(connection, chosen, timeframe.stored, span)
         named = {i.symbol: kept[i.id] for i in chosen if i.id in kept}
@@ -124,10 +123,16 @@ class Holdings:
     def span(self, symbols: Sequence[str], timeframe: Timeframe) -> Span | None:
         """From the first bar held of any of these symbols to the last; None where none is."""
         with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols)
-            ids = [i.id for i in found.values()]
-            kept = coverage.summaries(connection, timeframe.stored, ids)
+            _, kept = _found(connection, symbols, timeframe)
         return span_of(_edges(kept.values()), timeframe)
+
+    def origins(
+        self, symbols: Sequence[str], timeframe: Timeframe, span: Span | None = None
+    ) -> dict[str, str]:
+        """Whose bars are held, of the symbols of which any are."""
+        with self._database.transaction() as connection:
+            found, kept = _found(connection, symbols, timeframe, span)
+        return {s: kept[i.id].origin for s, i in found.items() if i.id in kept}
 
     def never_asked(
         self, symbols: Sequence[str], timeframe: Timeframe = Timeframe.DAY
@@ -135,10 +140,8 @@ class Holdings:
         """Symbols with real bars whose splits nobody has asked for: read as they were printed,
         however they are to be adjusted."""
         with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols)
-            ids = [i.id for i in found.values()]
-            known = actions.known_through(connection, ids)
-            kept = coverage.summaries(connection, timeframe.stored, ids)
+            found, kept = _found(connection, symbols, timeframe)
+            known = actions.known_through(connection, [i.id for i in found.values()])
         real = {id_ for id_, summary in kept.items() if summary.origin != SYNTHETIC}
         asked = {id_ for id_, kind in known if kind is ActionKind.SPLITS}
         return tuple(s for s in symbols if s in found and found[s].id in real - asked)
@@ -171,6 +174,15 @@ class Holdings:
                 "Load it first: tickstock load {" + unknown[0] + "} --for 1y",
             )
         return [found[s] for s in symbols]
+
+
+def _found(
+    connection: Connection, symbols: Sequence[str], timeframe: Timeframe, span: Span | None = None
+) -> tuple[dict[str, Instrument], dict[int, Summary]]:
+    """The instruments that symbols mean, and what is kept about those that hold anything."""
+    found = instruments.find_held(connection, symbols, span)
+    ids = [i.id for i in found.values()]
+    return found, coverage.summaries(connection, timeframe.stored, ids)
 
 
 def _by_symbol(place: Mapping[int, int]) -> Callable[[Revision], tuple[int, datetime, datetime]]:

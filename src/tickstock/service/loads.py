@@ -26,7 +26,7 @@ from tickstock.loading.request import (
     padded,
     parse_timeframes,
 )
-from tickstock.model import CallState, Instrument, LoadState, Timeframe
+from tickstock.model import CallState, Hole, Instrument, LoadState, Timeframe
 from tickstock.service.actions import Actions, outcome_as_dict, with_actions
 from tickstock.service.limits import vendor_limits
 from tickstock.service.progress import Progress, make_progress
@@ -192,10 +192,14 @@ class Loads:
         *,
         refresh: bool = False,
         spells: Sequence[tuple[Span, ...]] = (),
+        told: list[Hole] | None = None,
     ) -> Grid:
-        """What is expected, held and missing of these instruments, as the database has it now."""
+        """What is expected, held and missing of these instruments, as the database has it now; by
+        the answers about holes that still stand, or by those `told`."""
         now, ids = self._clock(), [i.id for i in chosen]
         calendar = read_calendar(connection)
+        if told is None:
+            told = coverage.standing_holes(connection, timeframe, ids, now)
         return build_grid(
             timeframe,
             chosen,
@@ -203,7 +207,7 @@ class Loads:
             calendar,
             calendar.published(now, self.limits().publication_lag),
             coverage.held_spans(connection, timeframe, ids),
-            coverage.standing_holes(connection, timeframe, ids, now),
+            told,
             refresh=refresh,
             spells=spells,
         )

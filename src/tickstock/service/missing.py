@@ -9,14 +9,13 @@ from typing import Any
 
 import psycopg
 
-from tickstock.loading.grid import Grid, build_grid
+from tickstock.loading.grid import Grid
 from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
 from tickstock.model import Hole, Instrument, Timeframe
 from tickstock.service.loads import Loads
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import coverage, doubts, instruments
-from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.doubts import Doubted
 
@@ -66,13 +65,14 @@ class Missing:
 
     def stretches(
         self, symbols: Sequence[str], timeframe: Timeframe, span: Span
-    ) -> tuple[Stretch, ...]:
-        """Where and why sessions of `symbols` are not held in `span`, in order; nothing is said of
-        symbols never heard of."""
+    ) -> tuple[tuple[Stretch, ...], Suspects]:
+        """Where and why sessions of `symbols` are not held in `span`, in order, and the bars to
+        look at; nothing is said of symbols never heard of."""
         with self._database.transaction() as connection:
             found = instruments.find_held(connection, symbols, span)
             chosen = list({i.id: i for i in found.values()}.values())
-            return stretches_of(*self._grid(connection, chosen, timeframe.stored, span))
+            stretches = stretches_of(*self._grid(connection, chosen, timeframe.stored, span))
+            return stretches, _suspects(connection, chosen, timeframe.stored, span)
 
     def _gaps(
         self,
@@ -91,14 +91,11 @@ class Missing:
         span: Span,
     ) -> tuple[Grid, list[Hole], datetime]:
         """The grid, the answers it was made with, and now."""
-        now, ids = self._clock(), [i.id for i in chosen]
-        calendar = read_calendar(connection)
         # Answers that have expired too: they say why, until somebody asks again.
+        ids = [i.id for i in chosen]
         told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
-        held = coverage.held_spans(connection, timeframe, ids)
-        published = calendar.published(now, self._loads.limits().publication_lag)
-        grid = build_grid(timeframe, chosen, span, calendar, published, held, told)
-        return grid, told, now
+        grid = self._loads.grid(connection, chosen, timeframe, span, told=told)
+        return grid, told, self._clock()
 
 
 def _suspects(

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg.types.multirange import Multirange
 
@@ -437,11 +438,23 @@ def count_prunable(connection: Connection, before: datetime) -> int:
     return int(row[0]) if row else 0
 
 
+def count_idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
+    """How many jobs `drop_idle_jobs` would remove."""
+    row = _of_idle_jobs(connection, "count_idle_jobs", task, silence).fetchone()
+    return int(row[0]) if row else 0
+
+
 def drop_idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
     """Remove jobs of `task` that wake nobody any more from the queue; how many. A queue worker
     that was not heard of for `silence` is gone."""
-    params = {"task": task, "silence": silence}
-    return connection.execute(QUERIES["drop_idle_jobs"], params).rowcount
+    return _of_idle_jobs(connection, "drop_idle_jobs", task, silence).rowcount
+
+
+def _of_idle_jobs(
+    connection: Connection, query: str, task: str, silence: timedelta
+) -> psycopg.Cursor[Any]:
+    text = sql.SQL(QUERIES[query]).format(idle=sql.SQL(QUERIES["idle"]))
+    return connection.execute(text, {"task": task, "silence": silence})
 
 
 def tallies(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:

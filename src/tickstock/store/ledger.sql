@@ -294,11 +294,10 @@ SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
 DELETE FROM procrastinate_jobs
 WHERE task_name = 'tickstock.drain' AND status = 'todo' AND args ->> 'load_id' = %(load_id)s
 
--- name: drop_idle_jobs
--- Jobs in the queue that wake nobody any more: of loads that have ended or are gone, those that
--- ended themselves, and those that a worker which is gone had taken (its load is found by looking).
-DELETE FROM procrastinate_jobs AS j
-WHERE j.task_name = %(task)s AND (
+-- name: idle
+-- Of a job j in the queue: that it wakes nobody any more, being of a load that has ended or is gone,
+-- or ended itself, or taken by a worker which is gone (its load is found by looking).
+j.task_name = %(task)s AND (
     j.status NOT IN ('todo', 'doing')
     OR j.status = 'todo' AND NOT EXISTS (
         SELECT FROM tickstock.loads AS l
@@ -306,6 +305,14 @@ WHERE j.task_name = %(task)s AND (
     OR j.status = 'doing' AND NOT EXISTS (
         SELECT FROM procrastinate_workers AS w
         WHERE w.id = j.worker_id AND w.last_heartbeat >= now() - %(silence)s))
+
+-- name: count_idle_jobs
+-- How many jobs in the queue wake nobody any more.
+SELECT count(*) FROM procrastinate_jobs AS j WHERE {idle}
+
+-- name: drop_idle_jobs
+-- Remove them.
+DELETE FROM procrastinate_jobs AS j WHERE {idle}
 
 -- name: load
 -- One load by its id.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -82,13 +82,6 @@ def signs(connection: Connection, environment: str) -> Signs:
     assert row is not None  # noqa: S101 -- one row, always
     found = dict(zip(Signs.__match_args__, row, strict=True))
     return Signs(**found | {"origins": tuple(found["origins"])})
-
-
-def idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
-    """How many jobs of `task` in the queue wake nobody any more."""
-    params = {"task": task, "silence": silence}
-    row = connection.execute(QUERIES["idle_jobs"], params).fetchone()
-    return int(row[0]) if row else 0
 
 
 def load_states(connection: Connection) -> dict[str, int]:

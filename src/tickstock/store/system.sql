@@ -40,18 +40,6 @@ SELECT clock_timestamp(),
        (SELECT coalesce(array_agg(DISTINCT origin ORDER BY origin), '{}') FROM tickstock.coverage),
        (SELECT count(*) FROM tickstock.schedules WHERE environment = %(environment)s)
 
--- name: idle_jobs
--- Jobs in the queue that wake nobody any more, as `drop_idle_jobs` of the ledger removes them.
-SELECT count(*) FROM procrastinate_jobs AS j
-WHERE j.task_name = %(task)s AND (
-    j.status NOT IN ('todo', 'doing')
-    OR j.status = 'todo' AND NOT EXISTS (
-        SELECT FROM tickstock.loads AS l
-        WHERE l.id::text = j.args ->> 'load_id' AND l.finished_at IS NULL)
-    OR j.status = 'doing' AND NOT EXISTS (
-        SELECT FROM procrastinate_workers AS w
-        WHERE w.id = j.worker_id AND w.last_heartbeat >= now() - %(silence)s))
-
 -- name: states
 -- Loads by state, and paused ones by themselves.
 SELECT CASE WHEN paused_at IS NOT NULL AND finished_at IS NULL THEN 'paused' ELSE state END,

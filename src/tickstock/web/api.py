@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from tickstock.service.progress import Progress
 from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
+from tickstock.web import steering
 from tickstock.web.fields import day, moment, one_of, span_of, texts
 from tickstock.web.jobs import Filter
 from tickstock.web.visit import Visit
@@ -210,52 +212,36 @@ def loads(visit: Visit) -> Response:
 
 def load(visit: Visit) -> Response:
     """One load: how far it is, what it came to, what went wrong."""
-    return JSONResponse(progress_as_dict(_progress(visit)))
+    return JSONResponse(progress_as_dict(steering.progress_of(visit)))
 
 
 def cancel(visit: Visit) -> Response:
     """End a load; what is done stays done."""
-    load = _progress(visit).load
-    if visit.tick.loads.cancel(load.id, f"Cancelled by {visit.name}."):
-        visit.note("cancel", f"{load.id} {load.title}")
-    return JSONResponse(progress_as_dict(_progress(visit)))
+    return _load(visit, steering.cancel(visit))
 
 
 def retry(visit: Visit) -> Response:
     """Ask again for what failed or was cancelled."""
-    load = _progress(visit).load
-    if visit.tick.loads.retry(load.id):
-        visit.note("retry", f"{load.id} {load.title}")
-    return JSONResponse(progress_as_dict(_progress(visit)))
+    return _load(visit, steering.retry(visit))
 
 
 def pause(visit: Visit) -> Response:
     """Ask nothing more for a load until it is resumed."""
-    load = _progress(visit).load
-    if visit.tick.steering.pause(load.id):
-        visit.note("pause", f"{load.id} {load.title}")
-    return JSONResponse(progress_as_dict(_progress(visit)))
+    return _load(visit, steering.pause(visit))
 
 
 def resume(visit: Visit) -> Response:
     """Go on with a paused load."""
-    load = _progress(visit).load
-    if visit.tick.steering.resume(load.id):
-        visit.note("resume", f"{load.id} {load.title}")
-    return JSONResponse(progress_as_dict(_progress(visit)))
+    return _load(visit, steering.resume(visit))
 
 
 def clone(visit: Visit) -> Response:
     """A new load for the same request, planned as of now; the answer is the new load."""
-    load = _progress(visit).load
-    made = visit.tick.steering.clone(load.id, visit.name)
-    visit.note("clone", f"{load.id} as {made.id} {made.title}")
-    return JSONResponse(progress_as_dict(visit.tick.loads.progress(made.id)), 201)
+    return _load(visit, steering.clone(visit), 201)
 
 
-def _progress(visit: Visit) -> Progress:
-    tick = visit.tick
-    return tick.loads.progress(tick.loads.find(visit.path("id")))
+def _load(visit: Visit, load_id: uuid.UUID, status: int = 200) -> Response:
+    return JSONResponse(progress_as_dict(visit.tick.loads.progress(load_id)), status)
 
 
 def progress_as_dict(progress: Progress) -> dict[str, Any]:

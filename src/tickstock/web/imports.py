@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from tickstock.errors import BadFile, BadInput, TickStockError
 from tickstock.service.imports import ImportPlan
-from tickstock.universes.files.imported import Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, plan_answer, refusal, refuse_stale
@@ -156,17 +155,5 @@ def import_content(visit: Visit) -> Response:
     change = _plan(visit, ref, visit.field("title"), name, data)
     if visit.field("digest"):
         _perform(visit, ref, change, texts(visit, "allow"), "the API")
-    found = _imported_as_dict(change.imported)
+    found = change.imported.as_dict()
     return plan_answer(change.plan, applied=bool(visit.field("digest")), imported=found)
-
-
-def _imported_as_dict(imported: Imported) -> dict[str, Any]:
-    return {
-        "name": imported.name,
-        "form": imported.form,
-        "symbols": list(imported.symbols),
-        "rows": dict(imported.rows),
-        "as_of": imported.as_of.isoformat() if imported.as_of else None,
-        "sha256": imported.sha256,
-        "remarks": [{"line": r.line, "what": r.what} for r in imported.remarks],
-    }

@@ -15,7 +15,9 @@ from tickstock.loading.report import ItemResult
 from tickstock.model import LoadState
 from tickstock.service.progress import Progress
 from tickstock.service.system import workers_alive
+from tickstock.web import steering
 from tickstock.web.load_form import form_of_load
+from tickstock.web.steering import progress_of
 from tickstock.web.visit import Visit
 
 PAGE_LINES = 50
@@ -84,58 +86,38 @@ def recent(visit: Visit) -> Response:
 
 def show(visit: Visit) -> Response:
     """One load."""
-    progress = _progress(visit)
+    progress = progress_of(visit)
     return visit.page("job.html", **_context(visit, progress), again=_again(progress))
 
 
 def progress(visit: Visit) -> Response:
     """How far a load is, as a part that asks for itself again until the load has ended."""
-    return visit.page("job_progress.html", **_context(visit, _progress(visit)))
+    return visit.page("job_progress.html", **_context(visit, progress_of(visit)))
 
 
 def cancel(visit: Visit) -> Response:
     """End a load; what is done stays done."""
-    load = _progress(visit).load
-    if visit.tick.loads.cancel(load.id, f"Cancelled by {visit.name}."):
-        visit.note("cancel", f"{load.id} {load.title}")
-    return visit.go(f"/jobs/{load.id}")
+    return visit.go(f"/jobs/{steering.cancel(visit)}")
 
 
 def retry(visit: Visit) -> Response:
     """Ask again for what failed or was cancelled."""
-    load = _progress(visit).load
-    if visit.tick.loads.retry(load.id):
-        visit.note("retry", f"{load.id} {load.title}")
-    return visit.go(f"/jobs/{load.id}")
+    return visit.go(f"/jobs/{steering.retry(visit)}")
 
 
 def pause(visit: Visit) -> Response:
     """Ask nothing more for a load until it is resumed."""
-    load = _progress(visit).load
-    if visit.tick.steering.pause(load.id):
-        visit.note("pause", f"{load.id} {load.title}")
-    return visit.go(f"/jobs/{load.id}")
+    return visit.go(f"/jobs/{steering.pause(visit)}")
 
 
 def resume(visit: Visit) -> Response:
     """Go on with a paused load."""
-    load = _progress(visit).load
-    if visit.tick.steering.resume(load.id):
-        visit.note("resume", f"{load.id} {load.title}")
-    return visit.go(f"/jobs/{load.id}")
+    return visit.go(f"/jobs/{steering.resume(visit)}")
 
 
 def clone(visit: Visit) -> Response:
     """A new load for the same request, planned as of now."""
-    load = _progress(visit).load
-    made = visit.tick.steering.clone(load.id, visit.name)
-    visit.note("clone", f"{load.id} as {made.id} {made.title}")
-    return visit.go(f"/jobs/{made.id}")
-
-
-def _progress(visit: Visit) -> Progress:
-    tick = visit.tick
-    return tick.loads.progress(tick.loads.find(visit.path("id")))
+    return visit.go(f"/jobs/{steering.clone(visit)}")
 
 
 def _again(progress: Progress) -> str:

@@ -104,8 +104,7 @@ def cancel(visit: Visit) -> Response:
     """End a load; `success` is false when it had ended before."""
     tick = visit.tick
     load_id = tick.loads.find(visit.path("id"))
-    who = visit.who.name if visit.who else ""
-    done = tick.loads.cancel(load_id, f"Cancelled by {who}.")
+    done = tick.loads.cancel(load_id, f"Cancelled by {visit.name}.")
     if done:
         visit.note("cancel", str(load_id))
     return JSONResponse({"success": done} | status_of(tick.loads.progress(load_id)))

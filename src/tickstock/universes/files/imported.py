@@ -52,6 +52,18 @@ class Imported:
         """How many rows were left out, by kind."""
         return {kind: n for kind, n in self.rows.items() if kind != SYMBOL}
 
+    def as_dict(self) -> dict[str, object]:
+        """For programs."""
+        return {
+            "name": self.name,
+            "form": self.form,
+            "symbols": list(self.symbols),
+            "rows": dict(self.rows),
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "sha256": self.sha256,
+            "remarks": [{"line": r.line, "what": r.what} for r in self.remarks],
+        }
+
 
 Resolver = Callable[[Sequence[str]], Mapping[str, str]]
 
