@@ -21,12 +21,12 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.vendors import OpenGate
-from tickstock.vendors.actions import ActionSource, has_actions, read_page
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors.massive.actions import ActionSource, has_actions, read_page
+from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.open import open_source
-from tickstock.vendors.recorded_actions import read_actions
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.recorded_actions import read_actions
+from tickstock.vendors.replay.server import ReplayVendor
 
 SPLITS, DIVIDENDS = ActionKind.SPLITS, ActionKind.DIVIDENDS
 ALL_SPLITS = ActionCall(SPLITS)

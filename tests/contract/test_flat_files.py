@@ -26,11 +26,11 @@ from tickstock.service.limits import vendor_limits
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import ONE_DAY, Span
 from tickstock.vendors import OpenGate, flatcsv
-from tickstock.vendors.files import FolderFiles
-from tickstock.vendors.flatfiles import FlatFiles
+from tickstock.vendors.flatfiles.files import FolderFiles
+from tickstock.vendors.flatfiles.source import FlatFiles
 from tickstock.vendors.open import S3Account, open_source
-from tickstock.vendors.replay import ReplayVendor
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 DAY, MINUTE = Timeframe.DAY, Timeframe.MINUTE
 THAT_DAY = date(2024, 3, 7)

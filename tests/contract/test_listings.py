@@ -20,10 +20,7 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.vendors import OpenGate
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.open import open_source
-from tickstock.vendors.reference import (
+from tickstock.vendors.massive.reference import (
     ConstituentRecord,
     ConstituentsCall,
     ListingCall,
@@ -33,7 +30,10 @@ from tickstock.vendors.reference import (
     latest,
     read_records,
 )
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.open import open_source
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor
 
 KEY = "canary-11aa"
 CALM = Bounds(silence=20.0, total=30.0, unpacked_bytes=4 << 20, throttle_rounds=1)

@@ -21,11 +21,11 @@ from tickstock.model import COLUMNS, Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span, day_of, days_of
 from tickstock.vendors import BarSource, OpenGate
-from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.massive.wire import tidy
 from tickstock.vendors.open import S3Account, open_source
-from tickstock.vendors.recorded import read_folder
-from tickstock.vendors.replay import ReplayVendor
-from tickstock.vendors.wire import tidy
+from tickstock.vendors.replay.recorded import read_folder
+from tickstock.vendors.replay.server import ReplayVendor
 
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC).timestamp()
 LISTING = ("AAPL", "FB", "KIMpL", "SPY", "ZZTOP")

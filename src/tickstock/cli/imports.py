@@ -115,7 +115,7 @@ def _members(tick: Any, universe: str, source: Source, day: date | None) -> Impo
 
 
 async def _ask_vendor(tick: Any, source: Source, day: date | None) -> Imported:
-    from tickstock.vendors.reference import ListingSource
+    from tickstock.vendors.massive.reference import ListingSource
     from tickstock.worker.gate import SharedGate
     from tickstock.worker.run import configured_source
 

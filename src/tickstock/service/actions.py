@@ -18,7 +18,7 @@ from tickstock.sessions import NEW_YORK
 from tickstock.store import actions, instruments, ledger
 from tickstock.store.actions import Outcome
 from tickstock.store.database import Database
-from tickstock.vendors.actions import has_actions
+from tickstock.vendors.massive.actions import has_actions
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T", Split, Dividend)

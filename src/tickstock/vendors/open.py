@@ -15,12 +15,12 @@ from tickstock.errors import BadSetting, CredentialsRefused
 from tickstock.model import Answer, Call
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import BarSource, Gate, Limits
-from tickstock.vendors.files import Files, FolderFiles, S3Files
-from tickstock.vendors.flatfiles import ENDPOINT, FlatFiles, WithFiles
-from tickstock.vendors.massive import BASE_URL, MassiveSource, checked_base
-from tickstock.vendors.reference import ListingCall, R
-from tickstock.vendors.replay import ReplayVendor
-from tickstock.vendors.synthetic import SyntheticSource
+from tickstock.vendors.flatfiles.files import Files, FolderFiles, S3Files
+from tickstock.vendors.flatfiles.source import ENDPOINT, FlatFiles, WithFiles
+from tickstock.vendors.massive.reference import ListingCall, R
+from tickstock.vendors.massive.source import BASE_URL, MassiveSource, checked_base
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.synthetic.source import SyntheticSource
 
 _REPLAY_KEY = "replay"  # the loopback server takes any
 

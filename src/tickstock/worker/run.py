@@ -25,7 +25,7 @@ from tickstock.store import ledger
 from tickstock.store.ledger import Load
 from tickstock.store.listen import LOAD, notifications
 from tickstock.vendors import BarSource, Gate
-from tickstock.vendors.actions import ActionSource
+from tickstock.vendors.massive.actions import ActionSource
 from tickstock.vendors.open import S3Account, open_source
 from tickstock.waiting import end, within
 from tickstock.worker.actions import Asking

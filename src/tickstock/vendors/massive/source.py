@@ -32,11 +32,11 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.model import Answer, Call, CallKind
-from tickstock.vendors import Gate, Limits, actions, reference
-from tickstock.vendors.body import Body, read_body
-from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
-from tickstock.vendors.reference import ListingCall, R
-from tickstock.vendors.wire import (
+from tickstock.vendors import Gate, Limits
+from tickstock.vendors.massive import actions, reference
+from tickstock.vendors.massive.body import Body, read_body
+from tickstock.vendors.massive.reference import ListingCall, R
+from tickstock.vendors.massive.wire import (
     ASK_AGAIN,
     Page,
     Question,
@@ -48,6 +48,7 @@ from tickstock.vendors.wire import (
     tidy,
     unreadable,
 )
+from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
 
 BASE_URL = "https://api.massive.com"
 NO_KEY = "Set MASSIVE_API_KEY, or TICKSTOCK_VENDOR=synthetic to try without one."

@@ -17,7 +17,7 @@ import msgspec
 
 from tickstock.actions import Action, ActionAnswer, ActionCall, ActionKind, AnyCall, Dividend, Split
 from tickstock.vendors import Gate
-from tickstock.vendors.wire import (
+from tickstock.vendors.massive.wire import (
     MALFORMED,
     Question,
     clean,
