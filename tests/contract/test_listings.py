@@ -19,6 +19,7 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
+from tickstock.testing import open_source
 from tickstock.vendors import OpenGate
 from tickstock.vendors.massive.reference import (
     ConstituentRecord,
@@ -31,7 +32,6 @@ from tickstock.vendors.massive.reference import (
     read_records,
 )
 from tickstock.vendors.massive.source import Bounds, MassiveSource
-from tickstock.vendors.open import open_source
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.server import ReplayVendor
 

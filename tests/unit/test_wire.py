@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tickstock.vendors.massive.body import Body
 
 from tickstock.errors import BadInput, NotEntitled, TickStockError, VendorUnreadable
 from tickstock.model import BarTable, Call, CallKind, Timeframe, epoch_day
 from tickstock.spans import Span
-from tickstock.vendors.massive.body import Body
-from tickstock.vendors.massive.source import retry_after
+from tickstock.vendors.http import retry_after
 from tickstock.vendors.massive.wire import (
     Question,
     clean,

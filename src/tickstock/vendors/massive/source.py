@@ -1,94 +1,36 @@
-"""The vendor Massive over REST.
-
-One request is one pass of the shared gate. Nothing is retried here but a 429, because only the
-gate knows how long everybody has to wait; whoever holds the call decides about all else by the
-class of the error.
-"""
+"""The vendor Massive over REST: which pages an answer has, and what they are together."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import ipaddress
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from functools import partial
 
 import aiohttp
-from yarl import URL
 
 from tickstock.actions import ActionAnswer, ActionCall, AnyCall
-from tickstock.errors import (
-    BadSetting,
-    CredentialsRefused,
-    NotEntitled,
-    TickStockError,
-    VendorRefused,
-    VendorThrottled,
-    VendorUnavailable,
-    VendorUnreadable,
-)
+from tickstock.errors import CredentialsRefused, NotEntitled
 from tickstock.failpoints import reach
 from tickstock.model import Answer, Call, CallKind
 from tickstock.vendors import Gate, Limits
+from tickstock.vendors.http import Bounds, Http, Reply, Service, checked_base
 from tickstock.vendors.massive import actions, reference
-from tickstock.vendors.massive.body import Body, read_body
 from tickstock.vendors.massive.reference import ListingCall, R
+from tickstock.vendors.massive.settings import NO_KEY
 from tickstock.vendors.massive.wire import (
-    ASK_AGAIN,
     Page,
     Question,
     first_question,
     next_question,
-    not_entitled,
     read_page,
     said,
-    tidy,
-    unreadable,
 )
 from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
+from tickstock.vendors.tables import tidy
+from tickstock.vendors.words import unreadable
 
 BASE_URL = "https://api.massive.com"
-NO_KEY = "Set MASSIVE_API_KEY, or TICKSTOCK_VENDOR=synthetic to try without one."
-
-_NOTE_BYTES = 64 << 10  # of the body of a refusal, which is read for its words alone
-_LONGEST_WAIT = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What one request may cost. Times in seconds.
-
-    `silence` ends an answer that stands still, `total` one that drips. The largest honest answer,
-    50,000 bars, is about 7 MB unpacked.
-    """
-
-    connect: float = 10.0
-    silence: float = 30.0
-    total: float = 120.0
-    unpacked_bytes: int = 64 << 20
-    pages: int = 200
-    throttle_rounds: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What an answer says beside its bars; `wire_bytes` as they came, still packed."""
-
-    origin: Origin
-    wire_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, fully received and unpacked."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    sent: Sent
+PREFIX = "MASSIVE"
+"""Of the names of its settings."""
 
 
 class MassiveSource:
@@ -114,11 +56,16 @@ class MassiveSource:
     ) -> None:
         self.name = name
         self.limits = limits or Limits()
-        self._base = checked_base(base_url)
+        self._base = checked_base(base_url, BASE_URL)
         self._key = _checked_key(api_key)
-        self._bounds = bounds or Bounds()
-        self._transport = transport or _pooled
-        self._session: aiohttp.ClientSession | None = None
+        service = Service(
+            self._base,
+            PREFIX,
+            headers={"Authorization": f"Bearer {self._key}"},
+            secret=self._key,
+            words=partial(said, hide=self._key),
+        )
+        self._http = Http(service, bounds=bounds, transport=transport)
 
     def __repr__(self) -> str:
         return f"MassiveSource({self._base!r}, name={self.name!r})"
@@ -133,14 +80,14 @@ class MassiveSource:
         """
         pages = await self._pages(call, gate)
         bars, dropped = tidy([page.bars for page, _ in pages], call)
-        default, exceptions = _origins({sent.origin for _, sent in pages}, call, bars.tickers)
+        default, exceptions = _origins({_origin(reply) for _, reply in pages}, call, bars.tickers)
         return Answer(
             call,
             bars,
             default,
             exceptions,
             pages=len(pages),
-            bytes=sum(sent.wire_bytes for _, sent in pages),
+            bytes=sum(reply.wire_bytes for _, reply in pages),
             delayed=any(page.delayed for page, _ in pages),
             dropped=dropped,
         )
@@ -153,9 +100,9 @@ class MassiveSource:
         origins: set[Origin] = set()
         while True:
             asked.add(question)
-            reply = await self._ask(question, call, gate)
+            reply = await self._http.ask(question.target, call, gate)
             found.append(actions.read_page(reply.body, call, self._key))
-            origins.add(reply.sent.origin)
+            origins.add(_origin(reply))
             if not found[-1].next_url:
                 break
             question = actions.next_question(question, found[-1].next_url, call)
@@ -173,7 +120,7 @@ class MassiveSource:
         while True:
             asked.add(question)
             try:
-                reply = await self._ask(question, call, gate)
+                reply = await self._http.ask(question.target, call, gate)
                 records, next_url = reference.read_records(reply.body, call, self._key)
             except NotEntitled as refusal:
                 raise reference.advised(call, refusal) from None
@@ -184,19 +131,17 @@ class MassiveSource:
             self._refuse_endless(question, asked, call)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
-    async def _pages(self, call: Call, gate: Gate) -> list[tuple[Page, Sent]]:
+    async def _pages(self, call: Call, gate: Gate) -> list[tuple[Page, Reply]]:
         question = first_question(call)
         asked: set[Question] = set()
-        pages: list[tuple[Page, Sent]] = []
+        pages: list[tuple[Page, Reply]] = []
         while True:
             asked.add(question)
-            reply = await self._ask(question, call, gate)
+            reply = await self._http.ask(question.target, call, gate)
             page = read_page(reply.body, call, self._key)
-            pages.append((page, reply.sent))
+            pages.append((page, reply))
             reach("fetch.page")
             if not page.next_url:
                 return pages
@@ -204,121 +149,8 @@ class MassiveSource:
             self._refuse_endless(question, asked, call)
 
     def _refuse_endless(self, question: Question, asked: set[Question], call: AnyCall) -> None:
-        if question in asked or len(asked) >= self._bounds.pages:
+        if question in asked or len(asked) >= self._http.bounds.pages:
             raise unreadable(call, f"does not end after {len(asked)} pages")
-
-    async def _ask(self, question: Question, call: AnyCall, gate: Gate) -> Reply:
-        """One page, asked again as long as the vendor says "too many", within reason."""
-        wait = None
-        for _ in range(self._bounds.throttle_rounds + 1):
-            await gate.enter()
-            reach("fetch.send")
-            reply = await self._exchange(question, call)
-            reach("fetch.received")
-            if reply.status == HTTPStatus.OK:
-                return reply
-            if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
-                raise self._refusal(reply, call)
-            wait = retry_after(reply.headers)
-            await gate.push_back(wait)
-        raise VendorThrottled(
-            f"The vendor refused the call for {call} as one too many, "
-            f"{self._bounds.throttle_rounds + 1} times in a row.",
-            "Lower MASSIVE_CALLS_PER_MINUTE if this goes on.",
-            wait,
-        )
-
-    async def _exchange(self, question: Question, call: AnyCall) -> Reply:
-        """Send one request and receive its whole answer, whatever the status."""
-        try:
-            return await self._send(question, call)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _failure(error, call)
-        # Raised out here, so that no traceback leads to aiohttp's request with its headers.
-        raise failure
-
-    async def _send(self, question: Question, call: AnyCall) -> Reply:
-        session = self._open_session()
-        url = URL(self._base + question.target, encoded=True)
-        headers = {"Authorization": f"Bearer {self._key}"}
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
-            good = response.status == HTTPStatus.OK
-            cap = self._bounds.unpacked_bytes if good else _NOTE_BYTES
-            encoding = response.headers.get("Content-Encoding", "")
-            body, size = b"", 0
-            # A refusal counts by its status, even when its words cannot be read.
-            with contextlib.nullcontext() if good else contextlib.suppress(VendorUnreadable):
-                reader = Body(call, encoding, cap)
-                body, size = await read_body(response.content.iter_any(), reader)
-            origin = read_origin(response.headers.getall(HEADER, []))
-            return Reply(response.status, response.headers, body, Sent(origin, size))
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            bounds = self._bounds
-            self._session = aiohttp.ClientSession(
-                connector=self._transport(),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # body.py does it, with a cap
-                headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip"},
-                timeout=aiohttp.ClientTimeout(
-                    total=bounds.total, sock_connect=bounds.connect, sock_read=bounds.silence
-                ),
-            )
-        return self._session
-
-    def _refusal(self, reply: Reply, call: AnyCall) -> TickStockError:
-        """What a status other than 200 and 429 means for the call."""
-        words, status = said(reply.body, self._key), reply.status
-        told = f"The vendor answered {status} to the call for {call}: {words or 'no reason given'}"
-        if status == HTTPStatus.UNAUTHORIZED:
-            return CredentialsRefused(told, "Check MASSIVE_API_KEY.")
-        if status == HTTPStatus.FORBIDDEN and words is not None:
-            return not_entitled(call, words)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in (408, 425, 499):
-            return VendorUnavailable(told, "Try again later.")
-        if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.FORBIDDEN:
-            return VendorRefused(told, "Check the symbol and the dates.")
-        return VendorUnreadable(told, ASK_AGAIN)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the Retry-After header, at most an hour; None if it says nothing clear.
-
-    A date counts from the answer's own Date, so that no clock of ours is needed.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_WAIT)
-    try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("Date", ""))
-        return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
-    except (ValueError, TypeError):
-        return None
-
-
-def checked_base(base_url: str, own: str = BASE_URL) -> str:
-    """`https://host[:port]`; plain http only to this machine, as it would show the key."""
-    hint = f"The vendor's own is {own}."
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise BadSetting("The vendor's base address is malformed.", hint) from None
-    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
-    if not host or not plain or parts.scheme not in ("http", "https"):
-        raise BadSetting("The vendor's base address must be just https://host.", hint)
-    if parts.scheme == "http" and not _is_this_machine(host):
-        raise BadSetting(f"The vendor's base address for {host} must begin with https.", hint)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _checked_key(api_key: str) -> str:
@@ -331,29 +163,8 @@ def _checked_key(api_key: str) -> str:
     return api_key
 
 
-def _pooled() -> aiohttp.BaseConnector:
-    return aiohttp.TCPConnector(limit=0)  # how many at once is the caller's business
-
-
-def _user_agent() -> str:
-    return f"tickstock/{importlib.metadata.version('tickstock')}"
-
-
-def _failure(error: Exception, call: AnyCall) -> TickStockError:
-    """The error of the HTTP library in our terms. No text of it is passed on."""
-    later = "Try again later."
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
-        return unreadable(call, "is not proper HTTP")
-    if isinstance(error, aiohttp.ClientSSLError):
-        return VendorUnavailable(
-            "No trusted connection to the vendor can be made: its certificate or TLS does not fit.",
-            "Check MASSIVE_BASE_URL and the network.",
-        )
-    if isinstance(error, TimeoutError):
-        return VendorUnavailable(f"The vendor took too long to answer the call for {call}.", later)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return VendorUnavailable("The vendor cannot be reached.", "Check the network; " + later)
-    return VendorUnavailable(f"The vendor's answer for {call} broke off.", later)
+def _origin(reply: Reply) -> Origin:
+    return read_origin(reply.headers.getall(HEADER, []))
 
 
 def _origins(

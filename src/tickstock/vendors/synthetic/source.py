@@ -27,7 +27,7 @@ from tickstock.model import Answer, BarTable, Call, CallKind, Floats, Ints, Time
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.vendors import Gate, Limits
-from tickstock.vendors.massive.wire import checked
+from tickstock.vendors.calls import checked
 from tickstock.vendors.origin import SYNTHETIC
 
 UNKNOWN_PREFIX = "ZZ"
