@@ -22,11 +22,12 @@ from tickstock.model import Call, CallKind, Timeframe
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 from tickstock.vendors import OpenGate
-from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.recorded import shipped_bars
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
-from tickstock.vendors.synthetic import synthetic_bars
-from tickstock.vendors.wire import Bar, Envelope, read_page, tidy
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.massive.wire import Bar, Envelope, read_page
+from tickstock.vendors.replay.recorded import shipped_bars
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
+from tickstock.vendors.synthetic.source import synthetic_bars
+from tickstock.vendors.tables import tidy
 
 MINUTES = Call(
     CallKind.TICKER, Timeframe.MINUTE, Span.inclusive(date(2024, 1, 2), date(2024, 7, 9)), "SPY"

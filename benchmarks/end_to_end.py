@@ -49,7 +49,7 @@ def serve(symbols: list[str], delay: float, url: Any) -> None:
     """The replay vendor behind a cache of its answers: what is measured is the asking side."""
     from aiohttp import ClientSession, web
 
-    from tickstock.vendors.replay import ReplayVendor
+    from tickstock.vendors.replay.server import ReplayVendor
 
     kept: dict[tuple[str, frozenset[str]], tuple[int, dict[str, str], bytes]] = {}
 

@@ -28,7 +28,7 @@ MOST_GROWTH = 1.10
 
 
 def vendor(symbols: int) -> None:
-    from tickstock.vendors.replay import ReplayVendor
+    from tickstock.vendors.replay.server import ReplayVendor
 
     async def serve() -> None:
         names = [f"M{n:05}" for n in range(symbols)]

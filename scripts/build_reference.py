@@ -22,7 +22,7 @@ from tickstock import errors
 from tickstock.cli.app import INTERRUPTED, USAGE_ERROR, app
 from tickstock.cli.foreground import EXIT
 from tickstock.cli.output import Common
-from tickstock.config import FILE, VARIABLES, Settings
+from tickstock.config import FILE, VARIABLES, known_settings
 from tickstock.errors import TickStockError, Transient
 from tickstock.universes.catalog import shipped
 from tickstock.universes.organize import organize_plan
@@ -162,16 +162,15 @@ def check_exit_codes() -> None:
 # --- settings.md --------------------------------------------------------------------------------
 def settings() -> str:
     rows = []
-    for variable, field in VARIABLES.items():
-        info = Settings.model_fields.get(field)
-        if info is None:
-            rows.append([f"`{variable}`", "", "", "with the other one, another way to REDIS_URL"])
-            continue
-        default = "the user's data folder" if field == "home" else str(info.default)
-        shown = "" if default == "None" else f"`{default}`" if field != "home" else default
-        rows.append([f"`{variable}`", f"`{field}`", shown, info.description or ""])
+    known = known_settings()
+    for one in known:
+        shown = "" if one.default is None else f"`{one.default}`"
+        shown = "the user's data folder" if one.name == "home" else shown
+        rows.append([f"`{one.variable}`", f"`{one.name}`", shown, one.description])
+    others = sorted(VARIABLES.keys() - {one.variable for one in known})
+    rows += [[f"`{v}`", "", "", "with the other one, another way to REDIS_URL"] for v in others]
     return page(
-        "src/tickstock/config.py",
+        "src/tickstock/config.py and the settings of the vendors",
         "Settings",
         "Later sources win: defaults, "
         f"`{FILE}` in the home folder, `{FILE}` in the current folder, environment variables, "
@@ -181,7 +180,9 @@ def settings() -> str:
         "The user's data folder is `~/.local/share/tickstock` on Linux and "
         "`~/Library/Application Support/tickstock` on macOS. `home` in a file is not read: the "
         "file is found through it.\n\n"
-        "`tickstock config show` prints the settings in force, secrets masked.",
+        "`tickstock config show` prints the settings in force, secrets masked.\n\n"
+        "A vendor that an installed package adds has settings of its own: those of the vendor "
+        "`acme` begin with `ACME_` in the environment and with `acme_` in a file.",
         f"Example of a `{FILE}`:",
         '```toml\ndatabase_uri = "postgresql://tickstock@db.example/stocks"\n'
         'massive_calls_per_minute = 100\nuniverses = "/srv/tickstock/universes"\n```',

@@ -26,6 +26,8 @@ from tests.redis_fixtures import redis_server as redis_server
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
 
+pytest.register_assert_rewrite("tickstock.testing.vendor_contract")  # before it is imported
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     about = "the one seed to run, of a proof that runs many"

@@ -16,7 +16,7 @@ from tickstock.model import BarTable, Timeframe
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span, day_of
 from tickstock.vendors.newyork import instants_of
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 PRODUCT = {Timeframe.DAY: "day_aggs_v1", Timeframe.MINUTE: "minute_aggs_v1"}

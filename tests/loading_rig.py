@@ -27,13 +27,13 @@ from tickstock.store.bars import TABLES
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits
-from tickstock.vendors.faults import Fault
-from tickstock.vendors.files import Found
-from tickstock.vendors.flatfiles import FlatFiles, WithFiles
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.recorded import NEEDED
-from tickstock.vendors.replay import ReplayVendor
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.source import FlatFiles, WithFiles
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault
+from tickstock.vendors.replay.recorded import NEEDED
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.synthetic.source import synthetic_bars
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker
 

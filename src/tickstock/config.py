@@ -1,5 +1,8 @@
 """One frozen `Settings`, read once at the edge and handed down.
 
+What can be set for a vendor is that vendor's to say (`VendorSettings`); here it is found, read and
+checked with the rest.
+
 Sources, later ones win: defaults, `tickstock.toml` in the home folder, `tickstock.toml` in the
 current folder, environment variables, command-line options.
 """
@@ -9,16 +12,18 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from tickstock.errors import BadSetting
+from tickstock.vendors import registry
+from tickstock.vendors.spec import VendorSettings
 
 FILE = "tickstock.toml"
 
@@ -30,13 +35,6 @@ VARIABLES = {
     "TICKSTOCK_UNIVERSES": "universes",
     "TICKSTOCK_CSV_DIR": "csv_dir",
     "TICKSTOCK_LOG_LEVEL": "log_level",
-    "MASSIVE_API_KEY": "massive_api_key",
-    "MASSIVE_BASE_URL": "massive_base_url",
-    "MASSIVE_CALLS_PER_MINUTE": "massive_calls_per_minute",
-    "MASSIVE_PUBLICATION_LAG_HOURS": "massive_publication_lag_hours",
-    "MASSIVE_S3_KEY_ID": "massive_s3_key_id",
-    "MASSIVE_S3_SECRET": "massive_s3_secret",
-    "MASSIVE_S3_ENDPOINT": "massive_s3_endpoint",
     "TICKSTOCK_LEASE_SECONDS": "lease_seconds",
     "TICKSTOCK_JOBS_KEPT_DAYS": "jobs_kept_days",
     "TICKSTOCK_METRICS_TOKEN": "metrics_token",
@@ -44,18 +42,9 @@ VARIABLES = {
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
 }
-"""Environment variable → setting. The reference page of the settings is made from this."""
+"""Environment variable → setting, of the program itself. Those of vendors: `known_settings`."""
 
-
-SECRETS = (
-    "database_uri",
-    "massive_api_key",
-    "massive_s3_key_id",
-    "massive_s3_secret",
-    "metrics_token",
-    "redis_url",
-)
-"""Settings that never leave the program, nor stand in its log."""
+S = TypeVar("S", bound=VendorSettings)
 
 
 def default_home() -> Path:
@@ -78,7 +67,8 @@ class Settings(BaseModel):
     )
     vendor: str = Field(
         "massive",
-        description="massive, flatfiles, flatfiles:FOLDER, synthetic, replay or replay:FOLDER",
+        description="massive, flatfiles, flatfiles:FOLDER, synthetic, replay, replay:FOLDER, "
+        "or one that an installed package adds",
     )
     universes: Path | None = Field(None, description="folder with universe definitions of your own")
     csv_dir: Path = Field(
@@ -86,23 +76,6 @@ class Settings(BaseModel):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error"
-    )
-    massive_api_key: SecretStr | None = Field(None, description="key of the vendor account")
-    massive_base_url: str = Field("https://api.massive.com", description="where the vendor answers")
-    massive_calls_per_minute: float = Field(
-        5.0, ge=0, description="the account's call limit; 0 where none binds"
-    )
-    massive_publication_lag_hours: float = Field(
-        8.0, ge=0, le=96, description="hours after a session's close until its bars are final"
-    )
-    massive_s3_key_id: SecretStr | None = Field(
-        None, description="access key of the vendor's flat files"
-    )
-    massive_s3_secret: SecretStr | None = Field(
-        None, description="secret key of the vendor's flat files"
-    )
-    massive_s3_endpoint: str = Field(
-        "https://files.massive.com", description="where the vendor's flat files are"
     )
     lease_seconds: float = Field(
         30.0, ge=1, le=3600, description="silence after which a worker's calls go to another"
@@ -115,18 +88,129 @@ class Settings(BaseModel):
     )
     redis_url: SecretStr | None = Field(None, description="Redis for existing clients; optional")
 
-    @property
-    def publication_lag(self) -> timedelta:
-        return timedelta(hours=self.massive_publication_lag_hours)
+    by_prefix: dict[str, VendorSettings] = Field(default_factory=dict)
+    """What was set for vendors; given as `massive_api_key` and the like."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sort(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Hand each vendor what was set for it."""
+        own = {name: value for name, value in values.items() if name in cls.model_fields}
+        groups: dict[type[VendorSettings], dict[str, Any]] = {}
+        for name, value in values.items():
+            if name not in own:
+                kind = _vendor_setting(name)
+                groups.setdefault(kind, {})[name.removeprefix(f"{kind.prefix}_")] = value
+        found = {kind.prefix: _validated(kind, group) for kind, group in groups.items()}
+        return own | {"by_prefix": own.get("by_prefix", {}) | found}
+
+    def of_vendor(self, kind: type[S]) -> S:
+        """What is set for a vendor, or its defaults.
+
+        Raises:
+            BadSetting: something that it needs is not set.
+        """
+        found = self.by_prefix.get(kind.prefix)
+        return found if isinstance(found, kind) else _validated(kind, {})
 
     @property
-    def has_s3(self) -> bool:
-        """Whether the vendor's flat files can be had beside its calls."""
-        return self.massive_s3_key_id is not None and self.massive_s3_secret is not None
+    def secrets(self) -> tuple[str, ...]:
+        """All values that never leave the program, nor stand in its log."""
+        models: tuple[BaseModel, ...] = (self, *self.by_prefix.values())
+        values = [getattr(m, name) for m in models for name in type(m).model_fields]
+        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
 
     @property
     def log_file(self) -> Path:
         return self.home / "logs" / "tickstock.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A setting that exists: its `name` in a file, its `variable` in the environment."""
+
+    name: str
+    variable: str
+    default: Any
+    description: str
+    secret: bool
+    kind: type[BaseModel]
+    field: str
+
+    def value(self, settings: Settings) -> Any:
+        """What it is set to, or its default."""
+        if issubclass(self.kind, VendorSettings):
+            return getattr(settings.of_vendor(self.kind), self.field)
+        return getattr(settings, self.field)
+
+
+def known_settings(vendor: str = "") -> tuple[Known, ...]:
+    """Every setting there is: the program's, those of its own vendors, and those of `vendor`."""
+    own = (
+        _known(Settings, name, name, variable)
+        for variable, name in VARIABLES.items()
+        if name in Settings.model_fields
+    )
+    of_vendors = (
+        _known(kind, field, kind.setting(field), kind.variable(field))
+        for kind in _vendor_kinds(vendor)
+        for field in kind.model_fields
+    )
+    return (*own, *of_vendors)
+
+
+def variables(vendor: str = "") -> dict[str, str]:
+    """Environment variable → setting, for all that `known_settings` gives, and REDIS_HOST and
+    REDIS_PORT."""
+    return VARIABLES | {known.variable: known.name for known in known_settings(vendor)}
+
+
+def _known(kind: type[BaseModel], field: str, name: str, variable: str) -> Known:
+    info = kind.model_fields[field]
+    default = None if info.is_required() else info.get_default(call_default_factory=True)
+    secret = "SecretStr" in str(info.annotation)
+    return Known(name, variable, default, info.description or "", secret, kind, field)
+
+
+def _vendor_kinds(vendor: str = "") -> Iterator[type[VendorSettings]]:
+    """The settings of our own vendors and of `vendor`, each once."""
+    seen: set[str] = set()
+    for name in (*registry.OWN, vendor.partition(":")[0]):
+        spec = registry.named(name) if name else None
+        if spec is not None and spec.settings.prefix not in seen:
+            seen.add(spec.settings.prefix)
+            yield spec.settings
+
+
+def _all_vendors() -> Iterator[str]:
+    """Ours first: what is installed is looked up for settings of others alone."""
+    yield from registry.OWN
+    yield from registry.names()
+
+
+def _vendor_setting(name: str) -> type[VendorSettings]:
+    """The settings of the vendor that a setting's name begins with.
+
+    Raises:
+        BadSetting: there is no such vendor, or it has no such setting.
+    """
+    owner = next((v for v in _all_vendors() if name.startswith(f"{v}_")), "")
+    spec = registry.named(owner) if owner else None
+    kind = spec.settings if spec else VendorSettings
+    if kind.prefix == owner and name.removeprefix(f"{owner}_") in kind.model_fields:
+        return kind
+    names = [known.name for known in known_settings()]
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"Did you mean {near[0]}?" if near else "`tickstock config show` lists them."
+    raise BadSetting(f"There is no setting {name!r}.", hint)
+
+
+def _validated(kind: type[S], values: Mapping[str, Any]) -> S:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as e:
+        names = {field: kind.variable(field) for field in kind.model_fields}
+        raise BadSetting(_explain(e, names)) from None
 
 
 def read_settings(
@@ -146,7 +230,7 @@ def read_settings(
     try:
         return Settings.model_validate(values)
     except ValidationError as e:
-        raise BadSetting(_explain(e)) from None
+        raise BadSetting(_explain(e, {name: v for v, name in VARIABLES.items()})) from None
 
 
 def sources(
@@ -154,8 +238,10 @@ def sources(
 ) -> dict[str, str]:
     """Where each setting comes from: `default`, a file, `environment`, or `option`. Raises as
     `read_settings`."""
-    found = dict.fromkeys(Settings.model_fields, "default")
-    for source, layer in _layers(environ, cwd, options):
+    layers = _layers(environ, cwd, options)
+    vendor = next((layer["vendor"] for _, layer in reversed(layers) if "vendor" in layer), "")
+    found = {known.name: "default" for known in known_settings(vendor)}
+    for source, layer in layers:
         found |= dict.fromkeys(layer, source)
     return found
 
@@ -166,12 +252,23 @@ def _layers(
     """What is set, by source; later ones win."""
     env = os.environ if environ is None else environ
     given = {k: v for k, v in options.items() if v is not None}
-    from_env = {field: env[name] for name, field in VARIABLES.items() if env.get(name)}
+    from_env = _from_environment(env, VARIABLES)
     _redis_url(from_env)
     home = Path(given.get("home") or from_env.get("home") or default_home()).expanduser()
     files = dict.fromkeys((home / FILE, (cwd or Path.cwd()) / FILE))
     from_files = [(str(file), _from_file(file)) for file in files]
+    chosen = [
+        layer["vendor"]
+        for layer in (given, from_env, *(f for _, f in reversed(from_files)))
+        if "vendor" in layer
+    ]
+    of_vendors = _from_environment(env, variables(str(chosen[0]) if chosen else ""))
+    from_env = of_vendors | from_env
     return [*from_files, ("environment", dict(from_env)), ("option", given)]
+
+
+def _from_environment(env: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    return {setting: env[name] for name, setting in names.items() if env.get(name)}
 
 
 def _redis_url(values: dict[str, str]) -> None:
@@ -196,15 +293,18 @@ def _from_file(file: Path) -> dict[str, Any]:
             "Take it out; set TICKSTOCK_HOME or give --home instead.",
         )
     for name in found:
-        if name not in Settings.model_fields:
-            near = difflib.get_close_matches(name, Settings.model_fields, 1)
-            hint = f"Did you mean {near[0]}?" if near else "`tickstock config show` lists them."
-            raise BadSetting(f"The settings file {file} names an unknown setting {name!r}.", hint)
+        if name not in VARIABLES.values():
+            try:
+                _vendor_setting(name)
+            except BadSetting as e:
+                raise BadSetting(
+                    f"The settings file {file} names an unknown setting {name!r}.", e.hint
+                ) from None
     return found
 
 
-def _explain(error: ValidationError) -> str:
-    names = {field: name for name, field in VARIABLES.items()}
+def _explain(error: ValidationError, names: Mapping[str, str]) -> str:
+    """What does not fit, by the `names` of the settings."""
     parts = []
     for e in error.errors(include_url=False, include_input=False):
         field = str(e["loc"][0])

@@ -137,14 +137,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the planner has to know of a vendor.
+    """What the planner has to know of a source: no call is planned that it cannot take.
 
-    `calls_per_minute` is 0 where no limit binds. `base_bars` is how many base bars (minutes for
-    intraday, days for day bars) one ticker call may read. `publication_lag` is the time after
-    a session's close from which its bars are final. `ticker` and `market_day` tell whether the
-    vendor takes calls of these kinds; `flat_days` are the days whose files can be had, None
-    where there are none. The call limit and `price_per_call` (money, in the currency of the
-    account) hold for the first two kinds; files are not counted.
+    `calls_per_minute` is 0 where no limit binds. `publication_lag` is the time after a session's
+    close from which its bars are final.
+
+    Of ticker calls: `ticker` tells whether they are taken, `timeframes` for which bars. One may
+    read `base_bars` (minutes for intraday, days for day bars), bring `bars_per_answer` and span
+    `longest_days` calendar days; the latter two are 0 where nothing but `base_bars` binds.
+
+    `market_day` tells whether one session of day bars can be asked for all tickers; `flat_days` are
+    the days whose files can be had, None where there are none. `history` are the days of which
+    there is anything at all, None where that is not known beforehand.
+
+    The call limit and `price_per_call` (money, in the currency of the account) hold for all calls
+    but files, which are not counted.
     """
 
     calls_per_minute: float = 0.0
@@ -154,6 +161,26 @@ class Limits:
     ticker: bool = True
     flat_days: Span | None = None
     price_per_call: float = 0.0
+    timeframes: tuple[Timeframe, ...] = (Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE)
+    bars_per_answer: int = 0
+    longest_days: int = 0
+    history: Span | None = None
+
+    def lack(self, call: Call) -> str:
+        """Why `call` cannot be asked here, after "this vendor"; empty where it can."""
+        if self.history is not None and (self.history & call.span) != call.span:
+            return f"has bars of {self.history} alone"
+        if call.kind is CallKind.MARKET_DAY:
+            return "" if self.market_day else "takes no call for all tickers at once"
+        if call.kind is CallKind.FLAT_DAY:
+            return "" if self.flat_days and call.span & self.flat_days else "has no such file"
+        if not self.ticker:
+            return "takes no call for a single ticker"
+        if call.timeframe not in self.timeframes:
+            return f"has no {call.timeframe} bars"
+        if self.longest_days and call.span.days > self.longest_days:
+            return f"takes {self.longest_days} days in one call at most"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from tickstock.model import Timeframe
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import day_of
 from tickstock.store.database import Database
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 KEY = "canary-5e5a3e"
 SYMBOLS = tuple(f"S{chr(65 + i // 5)}{chr(65 + i % 5)}" for i in range(70))

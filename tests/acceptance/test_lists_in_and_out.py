@@ -29,9 +29,9 @@ from tickstock.universes.files import Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import Source
 from tickstock.vendors import OpenGate
-from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.reference import ConstituentRecord, TickerRecord
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 
 DATA = Path(__file__).parents[1] / "data"
 NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)

@@ -21,8 +21,8 @@ from tests.cli_run import Result, Shell, ended
 from tests.conftest import Cluster, new_folder
 from tickstock.store import embedded
 from tickstock.store.database import Database
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 from tickstock.worker.drain import Policy
 
 CORE = "etf_universe:core_etfs"

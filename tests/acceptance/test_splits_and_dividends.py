@@ -23,9 +23,9 @@ from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker
 

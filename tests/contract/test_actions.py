@@ -20,13 +20,15 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
-from tickstock.vendors import OpenGate
-from tickstock.vendors.actions import ActionSource, has_actions, read_page
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.open import open_source
-from tickstock.vendors.recorded_actions import read_actions
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.service.vendor import vendor_has
+from tickstock.testing import open_source
+from tickstock.vendors import ActionSource, OpenGate
+from tickstock.vendors.massive.actions import read_page
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.recorded_actions import read_actions
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.spec import Capability
 
 SPLITS, DIVIDENDS = ActionKind.SPLITS, ActionKind.DIVIDENDS
 ALL_SPLITS = ActionCall(SPLITS)
@@ -210,7 +212,7 @@ def test_an_answer_in_another_form_is_unreadable(text: bytes) -> None:
 def test_which_sources_have_them(vendor: str, has: bool) -> None:
     source = open_source(vendor, api_key="k", symbols=["SPY"])
     assert isinstance(source, ActionSource) is has
-    assert has_actions(vendor) is has
+    assert vendor_has(vendor, Capability.ACTIONS) is has
 
 
 def test_a_folder_of_ones_own(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ from tickstock.service import TickStock
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource, Limits
-from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.open import ReplaySource
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.replay.source import ReplaySource
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker
 

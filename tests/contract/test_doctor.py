@@ -19,7 +19,7 @@ from tests.conftest import Cluster
 from tests.kit import CALENDAR
 from tests.web_kit import running, settings_for
 from tickstock.cli.app import run
-from tickstock.config import SECRETS, VARIABLES, Settings, read_settings, sources
+from tickstock.config import Settings, known_settings, read_settings, sources, variables
 from tickstock.errors import BadSetting, DatabaseUnavailable, VendorUnavailable
 from tickstock.service import TickStock, doctor
 from tickstock.service.access import Role
@@ -65,7 +65,7 @@ def tickstock(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str, str]]:  # fmt: skip
     """The command line in this process: exit code, stdout, stderr."""
-    for name in VARIABLES:
+    for name in variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URI", database.conninfo)
@@ -162,10 +162,10 @@ def test_what_holds_no_schema_is_told_how_to_get_one(cluster: Cluster, tmp_path:
         (doctor._universes(replace(WELL, universes_changed=LONG_AGO)), Health.WARNING),
         (doctor._origins(replace(WELL, origins=("massive", "synthetic"))), Health.WARNING),
         (doctor._origins(replace(WELL, origins=("synthetic",))), Health.OK),
-        (doctor._key(Settings(vendor="massive")), Health.FAILURE),
-        (doctor._key(Settings(vendor="massive", massive_api_key="k")), Health.OK),
-        (doctor._key(Settings(vendor="flatfiles")), Health.FAILURE),
-        (doctor._key(Settings(vendor="flatfiles:/x")), Health.OK),
+        (doctor._key(Settings(vendor="massive"), NOW), Health.FAILURE),
+        (doctor._key(Settings(vendor="massive", massive_api_key="k"), NOW), Health.OK),
+        (doctor._key(Settings(vendor="flatfiles"), NOW), Health.FAILURE),
+        (doctor._key(Settings(vendor="flatfiles:/x"), NOW), Health.OK),
         (doctor._disk(Settings(home=Path("/"))), Health.OK),
         (doctor._log(Settings(home=Path("/proc/none"))), Health.FAILURE),
     ],
@@ -360,9 +360,9 @@ def test_no_command_shows_a_secret_anywhere(
     tickstock: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also not where libpq, the vendor or Redis fail with it."""
-    names = {field: name for name, field in VARIABLES.items()}
-    for field in SECRETS:
-        monkeypatch.setenv(names[field], f"{CANARY}-{field}")
+    for known in known_settings():
+        if known.secret:
+            monkeypatch.setenv(known.variable, f"{CANARY}-{known.name}")
     good = os.environ["DATABASE_URI"]
     monkeypatch.setenv("REDIS_URL", f"redis://:{CANARY}@127.0.0.1:1/0")
     monkeypatch.setenv("MASSIVE_BASE_URL", "http://127.0.0.1:1")

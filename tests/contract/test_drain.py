@@ -32,10 +32,10 @@ from tickstock.store import coverage, ledger
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits, OpenGate
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.recorded import shipped_bars
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.recorded import shipped_bars
+from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.worker import run as running
 from tickstock.worker.drain import Drain, Policy
 from tickstock.worker.gate import SharedGate

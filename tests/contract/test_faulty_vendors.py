@@ -27,7 +27,7 @@ from tickstock.errors import NotEntitled
 from tickstock.model import Answer, Call, CallKind, LoadState, Timeframe, epoch_day
 from tickstock.spans import Span
 from tickstock.store.database import Database
-from tickstock.vendors.faults import Fault, What
+from tickstock.vendors.replay.faults import Fault, What
 
 DAY = Timeframe.DAY
 YEARS = span("2022-01-03", "2024-12-31")

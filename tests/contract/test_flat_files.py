@@ -22,15 +22,16 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.model import COLUMNS, Answer, BarTable, Call, CallKind, Timeframe, epoch_day
-from tickstock.service.limits import vendor_limits
+from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import ONE_DAY, Span
-from tickstock.vendors import OpenGate, flatcsv
-from tickstock.vendors.files import FolderFiles
-from tickstock.vendors.flatfiles import FlatFiles
-from tickstock.vendors.open import S3Account, open_source
-from tickstock.vendors.replay import ReplayVendor
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.testing import open_source
+from tickstock.vendors import OpenGate
+from tickstock.vendors.flatfiles import flatcsv
+from tickstock.vendors.flatfiles.files import FolderFiles
+from tickstock.vendors.flatfiles.source import FlatFiles
+from tickstock.vendors.replay.server import ReplayVendor
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 DAY, MINUTE = Timeframe.DAY, Timeframe.MINUTE
 THAT_DAY = date(2024, 3, 7)
@@ -175,11 +176,14 @@ def fetch(source: object, *calls: Call) -> list[Answer]:
     return asyncio.run(run())
 
 
+def account(key_id: str, url: str) -> dict[str, str]:
+    return {"s3_key_id": key_id, "s3_secret": SECRET, "s3_endpoint": url}
+
+
 def with_stub(stub: S3Stub, *calls: Call, key_id: str = "", bucket: str = "") -> list[Answer]:
     async def run() -> list[Answer]:
         async with stub:
-            account = S3Account(key_id or stub.key_id, SECRET, stub.url)
-            source = open_source("flatfiles", s3=account)
+            source = open_source("flatfiles", **account(key_id or stub.key_id, stub.url))
             stub.bucket = bucket or stub.bucket
             try:
                 return [await source.fetch(c, OpenGate()) for c in calls]
@@ -282,8 +286,7 @@ def test_variables_of_another_account_are_not_sent(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("url", ["http://files.massive.com", "https://user:pw@x", "ftp://x", ""])
 def test_the_s3_key_is_only_sent_where_it_is_safe(url: str) -> None:
     with pytest.raises(BadSetting, match="base address"):
-        open_source("flatfiles", s3=S3Account("K", SECRET, url))
-    assert SECRET not in repr(S3Account("K", SECRET, url))
+        open_source("flatfiles", **account("K", url))
 
 
 def test_no_key_is_said() -> None:
@@ -309,10 +312,8 @@ def test_massive_with_a_key_pair_has_both_ways_in() -> None:
     async def run() -> list[Answer]:
         files = synthetic_files(["AAPL"], Span(THAT_DAY, THAT_DAY + ONE_DAY), MINUTE, NOW)
         async with S3Stub(files) as stub, ReplayVendor() as vendor:
-            account = S3Account(stub.key_id, SECRET, stub.url)
-            source = open_source(
-                "massive", api_key="sesame", base_url=vendor.url, s3=account, symbols=["AAPL"]
-            )
+            ways = account(stub.key_id, stub.url) | {"base_url": vendor.url}
+            source = open_source("massive", api_key="sesame", symbols=["AAPL"], **ways)
             rest = Call(CallKind.TICKER, DAY, Span(date(2012, 3, 1), date(2012, 4, 1)), "AAPL")
             answers = [await source.fetch(c, OpenGate()) for c in (rest, call_on(THAT_DAY, MINUTE))]
             await source.close()

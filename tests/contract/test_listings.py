@@ -19,11 +19,9 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
+from tickstock.testing import open_source
 from tickstock.vendors import OpenGate
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.open import open_source
-from tickstock.vendors.reference import (
+from tickstock.vendors.massive.reference import (
     ConstituentRecord,
     ConstituentsCall,
     ListingCall,
@@ -33,7 +31,9 @@ from tickstock.vendors.reference import (
     latest,
     read_records,
 )
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor
 
 KEY = "canary-11aa"
 CALM = Bounds(silence=20.0, total=30.0, unpacked_bytes=4 << 20, throttle_rounds=1)

@@ -32,10 +32,10 @@ from tickstock.errors import (
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.spans import Span
 from tickstock.vendors import OpenGate
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.recorded import shipped_bars
-from tickstock.vendors.replay import Rate, ReplayVendor, serve_in_thread
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.recorded import shipped_bars
+from tickstock.vendors.replay.server import Rate, ReplayVendor, serve_in_thread
 
 KEY = "canary-5e5a3e"
 SPAN = Span.inclusive(date(2005, 3, 28), date(2005, 4, 29))  # 25 sessions; the clock changes

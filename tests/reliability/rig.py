@@ -26,8 +26,8 @@ from tests.reliability.snapshot import differences, snapshot, versions
 from tests.reliability.zygote import Zygote
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 from tickstock.worker.run import Worker
 
 JOBS = ("b-1", "b-2", "b-3")

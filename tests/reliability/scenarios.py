@@ -23,7 +23,7 @@ from tickstock.spans import Span
 from tickstock.store import database, ledger
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
-from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors.massive.source import MassiveSource
 from tickstock.worker import run as running
 from tickstock.worker.drain import Policy
 from tickstock.worker.gate import SharedGate

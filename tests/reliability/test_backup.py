@@ -17,7 +17,7 @@ from tests.reliability.zygote import Zygote
 from tickstock.model import Timeframe
 from tickstock.store import embedded, programs
 from tickstock.store.database import Database
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 
 
 @pytest.fixture

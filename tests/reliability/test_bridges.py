@@ -18,8 +18,8 @@ from tests.reliability.zygote import Zygote
 from tests.simulator import JOBS, Client, eventually
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 
 SYMBOLS = ("SA", "SB", "SC", "SD", "SE")
 WRONG = (

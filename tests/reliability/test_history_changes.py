@@ -22,8 +22,8 @@ from tickstock.actions import Adjust
 from tickstock.cli.app import run
 from tickstock.model import LoadState, epoch_day
 from tickstock.store.database import Database
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.recorded import shipped_bars
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.recorded import shipped_bars
 
 DATA = Path(__file__).parents[1] / "data" / "aapl_adjusted_closes.csv.gz"
 YEARS = span("2000-03-01", "2013-03-01")

@@ -17,7 +17,7 @@ import pytest
 from tests.reliability.form import FORM, record
 from tests.reliability.zygote import Zygote
 from tickstock.store.database import Database
-from tickstock.vendors.replay import Rate, ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.server import Rate, ReplayVendor, serve_in_thread
 from tickstock.worker.gate import MARGIN
 
 TRIALS = 3

@@ -30,8 +30,8 @@ from tickstock.sessions import shipped_calendar
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.reference import fill_reference
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 DATES = ("2023-01-03", "2023-12-29")
 

@@ -55,12 +55,12 @@ from tickstock.service import TickStock
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource, Gate
-from tickstock.vendors.files import Found
-from tickstock.vendors.flatfiles import FlatFiles, WithFiles
-from tickstock.vendors.massive import MassiveSource
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
-from tickstock.vendors.synthetic import synthetic_bars
-from tickstock.vendors.wire import TIMESPANS
+from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.source import FlatFiles, WithFiles
+from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.massive.wire import TIMESPANS
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
+from tickstock.vendors.synthetic.source import synthetic_bars
 from tickstock.worker.run import Worker
 
 DAY, HOUR, MINUTE = Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE

@@ -14,7 +14,7 @@ from tests.reliability.zygote import Zygote
 from tickstock.service import TickStock
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
-from tickstock.vendors.replay import ReplayVendor, serve_in_thread
+from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 
 HUGE = tuple(f"H{n:02}" for n in range(90))
 SMALL = tuple(f"S{n}" for n in range(10))

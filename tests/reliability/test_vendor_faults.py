@@ -37,11 +37,11 @@ from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span, day_of
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource
-from tickstock.vendors.faults import Fault, What
-from tickstock.vendors.files import Found
-from tickstock.vendors.flatfiles import WithFiles
-from tickstock.vendors.massive import Bounds, MassiveSource
-from tickstock.vendors.replay import ReplayVendor
+from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.source import WithFiles
+from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.worker.run import Worker
 
 DAY, HOUR, MINUTE = Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE

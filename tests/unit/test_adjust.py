@@ -18,8 +18,8 @@ from tickstock.bars import resampled
 from tickstock.crosscheck import judge
 from tickstock.model import BarTable, Timeframe, epoch_day
 from tickstock.spans import Span
-from tickstock.vendors.recorded import SHIPPED, shipped_bars
-from tickstock.vendors.recorded_actions import read_actions
+from tickstock.vendors.replay.recorded import SHIPPED, shipped_bars
+from tickstock.vendors.replay.recorded_actions import read_actions
 
 DATA = Path(__file__).parents[1] / "data"
 EVER = Span(day("1990-01-01"), day("2020-01-01"))

@@ -91,12 +91,20 @@ def fitted(timeframe: Timeframe, limits: Limits, shape: tuple[int, int]) -> Pric
 def row_price(row: Flags, timeframe: Timeframe, limits: Limits, per_call: int) -> int:
     """The cheapest windows over the missing sessions of one row, by trying all of them."""
     width = width_of(timeframe, limits)
+    first = CALENDAR.index(START)
+    longest = limits.longest_days or len(CALENDAR)
+
+    def fits(start: int, end: int) -> bool:
+        last = CALENDAR.day(first + end - 1)
+        return (last - CALENDAR.day(first + start)).days < longest
+
     best = [0]
     for end in range(1, len(row) + 1):
         ways = [best[end - 1]] if not row[end - 1] else []
         ways += [
             best[start] + per_call + (end - start) * session_bytes(timeframe) // 1000
             for start in range(max(0, end - width), end)
+            if fits(start, end)
         ]
         best.append(min(ways))
     return best[-1]
@@ -142,6 +150,21 @@ def test_minute_bars_are_bounded_on_both_sides_by_brute_force() -> None:
         assert not choice.exact or seconds(choice.price) <= seconds(truth) + cut / 4000
         reached += choice.price == truth
     assert reached > 950  # the heuristics is good, though nothing promises it
+
+
+@pytest.mark.parametrize("timeframe", [DAY, MINUTE])
+def test_calls_of_limited_days_are_bounded_on_both_sides_by_brute_force(
+    timeframe: Timeframe,
+) -> None:
+    for missing, limits in cases(4, 60, 4, 7):
+        for days in (1, 2, 4, 6):
+            limited = replace(limits, longest_days=days)
+            choice = choose(grid_of(missing, timeframe), limited)
+            truth = cheapest(missing, timeframe, limited)
+            cut = missing.sum()
+            assert choice.least - cut <= truth <= choice.price, (missing, limited)
+            seconds = choice.prices.seconds
+            assert not choice.exact or seconds(choice.price) <= seconds(truth) + cut / 4000
 
 
 @pytest.mark.parametrize("timeframe", [DAY, MINUTE])

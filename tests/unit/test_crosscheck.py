@@ -13,7 +13,7 @@ from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import Closes, Step
 from tickstock.crosscheck import Doubt, Finding, Judgement, judge, unexplained
 from tickstock.model import BarTable, epoch_day
-from tickstock.vendors.recorded import shipped_bars
+from tickstock.vendors.replay.recorded import shipped_bars
 
 TODAY = day("2026-11-20")
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tickstock.errors import BadInput
 from tickstock.loading.bits import Bits
 from tickstock.loading.grid import Grid, HeldSpans, build_grid
 from tickstock.loading.plan import Plan
@@ -146,6 +147,8 @@ LIMITS = st.builds(
     calls_per_minute=st.sampled_from([0, 5, 6000]),
     base_bars=st.sampled_from([1, 3, 960, 2880, 50_000]),
     market_day=st.booleans(),
+    bars_per_answer=st.sampled_from([0, 1, 3, 960, 2880]),
+    longest_days=st.sampled_from([0, 1, 2, 4, 7]),
 )
 
 
@@ -162,12 +165,51 @@ def test_every_missing_cell_is_brought_by_calls_within_their_limits(
     for planned in plan.calls:
         call, width = planned.call, len(days_of(planned.call))
         assert planned.cells >= 1
+        assert limits.lack(call) == ""
         if call.kind is CallKind.MARKET_DAY:
             assert limits.market_day
             assert (call.timeframe, width, call.symbol) == (DAY, 1, "")
         else:
             base = 1 if call.timeframe is DAY else 960
             assert width == 1 or width * base <= limits.base_bars
+            bars = {DAY: 1, HOUR: 16, MINUTE: 960}[call.timeframe]
+            assert width == 1 or width * bars <= (limits.bars_per_answer or width * bars)
+
+
+ALL = every(2, 30)
+
+
+@pytest.mark.parametrize(
+    ("limits", "timeframe", "said"),
+    [
+        (Limits(timeframes=(DAY,)), HOUR, "no hour bars"),
+        (Limits(timeframes=(HOUR,), market_day=False), DAY, "no day bars"),
+        (Limits(ticker=False, market_day=False), DAY, "no day bars"),
+        (Limits(history=Span(date(2020, 1, 3), date(2100, 1, 1))), DAY, "bars of 2020-01-03"),
+        (Limits(history=Span(date(1990, 1, 1), date(2020, 1, 31))), MINUTE, "bars of 1990-01-01"),
+    ],
+)
+def test_what_a_vendor_has_no_call_for_is_refused_and_not_planned(
+    limits: Limits, timeframe: Timeframe, said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        plan_for(ALL, limits, timeframe)
+
+
+def test_days_that_are_held_may_lie_outside_a_vendors_history() -> None:
+    missing = ALL.copy()
+    missing[:, :5] = False
+    plan = plan_for(missing, Limits(history=Span(date(2020, 1, 9), date(2100, 1, 1))))
+    assert plan.cells == missing.sum()
+
+
+def test_calls_of_a_limited_length_in_days_go_by_the_calendar() -> None:
+    plan = plan_for(every(1, 20), Limits(market_day=False, longest_days=7))  # 2 to 30 January
+    assert [p.cells for p in plan.calls] == [5, 5, 4, 5, 1]  # the 20th is a holiday
+    assert max(p.call.span.days for p in plan.calls) == 7
+    assert plan.exact
+    plan = plan_for(every(1, 21), Limits(market_day=False, longest_days=365))
+    assert len(plan.calls) == 1
 
 
 def fewest_calls(missing: Flags) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tickstock.model import COLUMNS, BarTable, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
-from tickstock.vendors.synthetic import synthetic_bars
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC).timestamp()
 CALENDAR = shipped_calendar()

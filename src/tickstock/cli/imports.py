@@ -115,15 +115,19 @@ def _members(tick: Any, universe: str, source: Source, day: date | None) -> Impo
 
 
 async def _ask_vendor(tick: Any, source: Source, day: date | None) -> Imported:
-    from tickstock.vendors.reference import ListingSource
+    from tickstock.vendors.massive.reference import ListingSource
+    from tickstock.vendors.registry import with_capability
+    from tickstock.vendors.spec import Capability
     from tickstock.worker.gate import SharedGate
     from tickstock.worker.run import configured_source
 
     vendor = configured_source(tick, ())
     try:
         if not isinstance(vendor, ListingSource):
+            have = ", ".join(with_capability(Capability.LISTINGS))
             raise BadSetting(
-                f"The vendor {vendor.name} knows no listings.", "Set TICKSTOCK_VENDOR=massive."
+                f"The vendor {vendor.name} knows no listings.",
+                f"Set TICKSTOCK_VENDOR to one that does: {have}.",
             )
         gate = SharedGate(tick.database, vendor.name, vendor.limits.calls_per_minute)
         found: Imported = await tick.imports.fetch(source, vendor, gate, day)

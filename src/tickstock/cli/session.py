@@ -7,20 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from tickstock.cli.output import Common
-from tickstock.config import SECRETS, Settings, read_settings
+from tickstock.config import Settings, read_settings
 from tickstock.logs import set_up_logs
 
 
 def settings_of(common: Common, **options: Any) -> Settings:
     """The settings of this command, with the log set up."""
     settings = read_settings(home=common.home, **options)
-    secrets = [getattr(settings, name) for name in SECRETS]
-    set_up_logs(
-        settings.log_file,
-        settings.log_level,
-        [s.get_secret_value() for s in secrets if s is not None],
-        show=common.verbose,
-    )
+    set_up_logs(settings.log_file, settings.log_level, settings.secrets, show=common.verbose)
     return settings
 
 

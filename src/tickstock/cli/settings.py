@@ -6,24 +6,25 @@ from pydantic import SecretStr
 
 from tickstock.cli.output import Common, console, print_json
 from tickstock.cli.session import settings_of
-from tickstock.config import VARIABLES, Settings, sources
+from tickstock.config import known_settings, sources
 from tickstock.logs import MASK
 
 
 def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     """All settings as they are now, and where each comes from; secrets are masked."""
     settings = settings_of(common)
-    names = {field: name for name, field in VARIABLES.items()}
-    values = {f: _plain(getattr(settings, f)) for f in Settings.model_fields}
+    known = known_settings(settings.vendor)
+    values = {one.name: _plain(one.value(settings)) for one in known}
     origins = sources(home=common.home)
     if common.json:
-        found = {f: {"value": values[f], "source": origins[f]} for f in values}
-        print_json("config show", {names[f]: v for f, v in found.items()})
+        found = {k.variable: {"value": values[k.name], "source": origins[k.name]} for k in known}
+        print_json("config show", found)
         return 0
     out = console()
-    for field, info in Settings.model_fields.items():
-        value = "-" if values[field] is None else str(values[field])
-        out.print(f"{names[field]:<30} {value:<30} {origins[field]:<12} [dim]{info.description}[/]")
+    for one in known:
+        value, origin = values[one.name], origins[one.name]
+        shown = "-" if value is None else str(value)
+        out.print(f"{one.variable:<30} {shown:<30} {origin:<12} [dim]{one.description}[/]")
     return 0
 
 

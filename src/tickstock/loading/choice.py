@@ -71,12 +71,15 @@ class _Columns:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What is missing, and the terms on which it can be had."""
+    """What is missing, and the terms on which it can be had.
+
+    `width` is how many sessions one ticker call may span, by the one that it begins with.
+    """
 
     missing: Bits
     timeframe: Timeframe
     prices: Prices
-    width: int
+    width: Ints
     gap: int
     columns: _Columns
 
@@ -86,15 +89,24 @@ class _Task:
     def window_prices(self, windows: Windows) -> Ints:
         return self.prices.of(windows.length * session_bytes(self.timeframe))
 
+    @property
+    def widest(self) -> int:
+        return int(self.width.max(initial=1))
+
     def slabs(self) -> Iterator[_Task]:
         """The same task over some sessions after the other."""
-        size, columns = SLAB_WINDOWS * self.width, self.missing.columns
+        size, columns = SLAB_WINDOWS * self.widest, self.missing.columns
         if columns <= size:
             yield self
             return
         for start in range(0, columns, size):
-            part = self.missing.part(start, start + size)
-            yield replace(self, missing=part, columns=self.columns.part(start, start + size))
+            end = start + size
+            yield replace(
+                self,
+                missing=self.missing.part(start, end),
+                width=self.width[start:end],
+                columns=self.columns.part(start, end),
+            )
 
 
 def choose(grid: Grid, limits: Limits) -> Choice:
@@ -103,8 +115,9 @@ def choose(grid: Grid, limits: Limits) -> Choice:
     Raises:
         BadInput: the vendor has no way to bring some of them.
     """
+    _refuse_other_days(grid, limits)
     task = _task(grid, limits)
-    if not limits.ticker:
+    if not limits.ticker or grid.timeframe not in limits.timeframes:
         return _by_columns(task)
     if not task.columns.can.any():
         return _by_tickers(task)
@@ -121,10 +134,32 @@ def _task(grid: Grid, limits: Limits) -> _Task:
         grid.missing,
         grid.timeframe,
         prices,
-        width_of(grid.timeframe, limits),
+        _widths(grid, limits),
         prices.worthwhile_gap(grid.timeframe, len(grid.days)),
         _columns(grid, limits, prices),
     )
+
+
+def _refuse_other_days(grid: Grid, limits: Limits) -> None:
+    if limits.history is None:
+        return
+    first, end = epoch_day(limits.history.start), epoch_day(limits.history.end)
+    wanted = grid.days[grid.missing.any_in_column()]
+    if ((wanted < first) | (wanted >= end)).any():
+        raise BadInput(
+            f"This vendor has bars of {limits.history} alone.",
+            "Ask for these days, or choose another vendor (TICKSTOCK_VENDOR).",
+        )
+
+
+def _widths(grid: Grid, limits: Limits) -> Ints:
+    """How many sessions a ticker call may span, by the one that it begins with."""
+    widths = np.full(len(grid.days), width_of(grid.timeframe, limits))
+    if not limits.longest_days:
+        return widths
+    within = np.searchsorted(grid.days, grid.days + limits.longest_days) - np.arange(len(widths))
+    fitting: Ints = np.minimum(widths, within)
+    return fitting
 
 
 def _columns(grid: Grid, limits: Limits, prices: Prices) -> _Columns:
@@ -202,7 +237,7 @@ def _left(task: _Task, columns: Flags) -> Bits:
 
 def _one_window_a_row(task: _Task) -> bool:
     rows = task.windows(task.missing).row
-    return task.missing.columns <= task.width and not (np.diff(rows) == 0).any()
+    return task.missing.columns <= task.width[:1].sum() and not (np.diff(rows) == 0).any()
 
 
 def _cover(task: _Task) -> Cover:
@@ -238,16 +273,16 @@ def _least(task: _Task, *, alone: bool) -> int:
     """
     missing, per_call = task.missing, task.prices.per_call
     bytes_ = missing.column_counts() * (session_bytes(task.timeframe) // KILOBYTE)
-    never = per_call * len(missing) * (missing.columns // task.width + 1) + 1
+    never = per_call * len(missing) * (missing.columns // task.widest + 1) + 1
     price = np.where(task.columns.can, task.columns.price, bytes_ + never)
     rest = np.maximum(price - bytes_, 0)
     bounds = [0]
     if alone:
         bounds.append(minimum_cover(missing, np.full(len(missing), per_call), rest).bound)
-    starts = np.arange(0, missing.columns, task.width)
+    starts = np.arange(0, missing.columns, task.widest)
     if len(starts) > 1 or not alone:
         row = np.repeat(np.arange(len(missing)), len(starts))
         start = np.tile(starts, len(missing))
-        blocks = _pieces(missing, row, start, start + task.width)
+        blocks = _pieces(missing, row, start, start + task.widest)
         bounds.append(minimum_cover(blocks, np.full(len(blocks), per_call // 2), rest).bound)
     return int(np.minimum(price, bytes_).sum()) + max(bounds)

@@ -23,6 +23,8 @@ BAR_BYTES = 60
 """One bar of a ticker's answer, compressed."""
 BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 390}
 """Estimates: hours from 4:00 to 20:00, minutes of the regular session; a quiet ticker has fewer."""
+MOST_BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 960}
+"""What a vendor may answer: from 4:00 to 20:00."""
 BASE_BARS_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 960, Timeframe.MINUTE: 960}
 """What a vendor reads to answer: hours are made of minutes, and there are 960 of them from 4:00
 to 20:00, on half days too."""
@@ -82,7 +84,10 @@ def _kilobytes(seconds: float) -> int:
 
 def width_of(timeframe: Timeframe, limits: Limits) -> int:
     """How many sessions one ticker call may span without a second page."""
-    return max(1, limits.base_bars // BASE_BARS_PER_SESSION[timeframe])
+    width = limits.base_bars // BASE_BARS_PER_SESSION[timeframe]
+    if limits.bars_per_answer:
+        width = min(width, limits.bars_per_answer // MOST_BARS_PER_SESSION[timeframe])
+    return max(1, width)
 
 
 def session_bytes(timeframe: Timeframe) -> int:

@@ -36,8 +36,11 @@ class Windows:
         return self.end - self.start
 
 
-def windows_over(missing: Bits, width: int, gap: int) -> Windows:
+def windows_over(missing: Bits, width: int | Ints, gap: int) -> Windows:
     """The fewest windows of at most `width` columns that cover each row's missing cells.
+
+    `width` may differ by the column that a window begins with, as that of calls which are limited
+    in calendar days; one that begins later must not end earlier.
 
     No window spans more than `gap` columns in a row that are not missing: where those cost more
     than a call, two calls are cheaper than one, whatever else is chosen. Every window begins and
@@ -47,7 +50,8 @@ def windows_over(missing: Bits, width: int, gap: int) -> Windows:
     stride = missing.columns + 1
     start, end = start + row * stride, end + row * stride
     chunk = _chunks(row, start, end, gap)
-    picked = _greedy(start, end, np.flatnonzero(chunk), width)
+    reach = np.append(np.broadcast_to(width, missing.columns), 0)
+    picked = _greedy(start, end, np.flatnonzero(chunk), reach)
     first_run, low, last_run, high = picked
     before = np.cumsum(end - start) - (end - start)
     cells = (before[last_run] + high - start[last_run]) - (
@@ -65,14 +69,18 @@ def _chunks(row: Ints, start: Ints, end: Ints, gap: int) -> Flags:
     return np.concatenate(([True], apart))
 
 
-def _greedy(start: Ints, end: Ints, chunk: Ints, width: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Windows as first run, first cell, last run, end; one step takes one window of every chunk."""
+def _greedy(start: Ints, end: Ints, chunk: Ints, reach: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Windows as first run, first cell, last run, end; one step takes one window of every chunk.
+
+    `reach` is how far a window may go, by the column that it begins with.
+    """
     stop = np.append(chunk[1:], len(start))
     run, at = chunk, start[chunk]
     found: list[tuple[Ints, Ints, Ints, Ints]] = []
     while len(run):
-        last = np.minimum(np.searchsorted(start, at + width), stop) - 1
-        high = np.minimum(end[last], at + width)
+        far = at + reach[at % len(reach)]
+        last = np.minimum(np.searchsorted(start, far), stop) - 1
+        high = np.minimum(end[last], far)
         found.append((run, at, last, high))
         cut = end[last] > high
         run = np.where(cut, last, last + 1)

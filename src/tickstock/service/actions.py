@@ -14,11 +14,12 @@ from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Sp
 from tickstock.loading.actions import plan_actions
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
+from tickstock.service.vendor import vendor_has
 from tickstock.sessions import NEW_YORK
 from tickstock.store import actions, instruments, ledger
 from tickstock.store.actions import Outcome
 from tickstock.store.database import Database
-from tickstock.vendors.actions import has_actions
+from tickstock.vendors.spec import Capability
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T", Split, Dividend)
@@ -84,7 +85,7 @@ class Actions:
     ) -> tuple[ActionCall, ...]:
         """As `plan`; none where the vendor has no splits and dividends. What has been asked for
         `since` a moment is known also with `refresh`."""
-        if not has_actions(self._vendor):
+        if not vendor_has(self._vendor, Capability.ACTIONS):
             return ()
         known: dict[tuple[int, ActionKind], date] = {}
         if since is not None or not refresh:

@@ -13,7 +13,8 @@ from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
-from tickstock.sessions import NEW_YORK
+from tickstock.service.vendor import check_vendor
+from tickstock.sessions import NEW_YORK, shipped_calendar
 from tickstock.store import ledger, migrate, system, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
@@ -68,7 +69,7 @@ def examine(
     """
     yield _log(settings)
     yield _disk(settings)
-    yield _key(settings)
+    yield _key(settings, now())
     yield from _of_database(settings, open_database, now)
     for name, probe in probes.items():
         yield _probed(name, probe)
@@ -138,19 +139,12 @@ def _disk(settings: Settings) -> Check:
     return Check("disk", health, what, "A full disk stops the embedded database.", "Free some.")
 
 
-def _key(settings: Settings) -> Check:
-    kind = settings.vendor.partition(":")[0]
-    lacks = ""
-    if kind == "massive" and settings.massive_api_key is None:
-        lacks = "MASSIVE_API_KEY"
-    if settings.vendor == "flatfiles" and not settings.has_s3:
-        lacks = "MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET"
-    if not lacks:
-        return Check("vendor key", Health.OK, f"{settings.vendor}: all that it needs is set")
-    return Check(
-        "vendor key", Health.FAILURE, f"The vendor is {settings.vendor}, and {lacks} is not set.",
-        "No bar can be asked for.", f"Set {lacks}, or try it out: tickstock demo",
-    )  # fmt: skip
+def _key(settings: Settings, now: datetime) -> Check:
+    try:
+        check_vendor(settings, shipped_calendar(), now)
+    except TickStockError as e:
+        return Check("vendor key", Health.FAILURE, e.what, "No bar can be asked for.", e.hint)
+    return Check("vendor key", Health.OK, f"{settings.vendor}: all that it needs is set")
 
 
 # --- the database -----------------------------------------------------------------------------
@@ -238,7 +232,7 @@ def _budget(row: system.BudgetRow) -> Check:
         return Check("call budget", Health.OK, what)
     return Check(
         "call budget", Health.WARNING, f"{what}; the next call in {row.seconds:,.0f} s",
-        "The vendor has told us to wait so long.", "Lower MASSIVE_CALLS_PER_MINUTE to your plan's.",
+        "The vendor has told us to wait so long.", "Lower its calls per minute to your plan's.",
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.plan import OrganizePlan
 from tickstock.universes.sources import Source, least, parse_source, provenance, source_of
 from tickstock.vendors import Gate
-from tickstock.vendors.reference import (
+from tickstock.vendors.massive.reference import (
     ConstituentRecord,
     ConstituentsCall,
     ListingSource,

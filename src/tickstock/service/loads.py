@@ -28,9 +28,9 @@ from tickstock.loading.request import (
 )
 from tickstock.model import CallState, Hole, Instrument, LoadState, Timeframe
 from tickstock.service.actions import Actions, outcome_as_dict, with_actions
-from tickstock.service.limits import vendor_limits
 from tickstock.service.progress import Progress, make_progress
 from tickstock.service.universes import Resolved, Universes
+from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span, union
 from tickstock.store import actions, coverage, instruments, ledger

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tickstock.config import Settings
 from tickstock.errors import BadSetting, DatabaseUnavailable, TickStockError
+from tickstock.service.vendor import vendor_limits
+from tickstock.sessions import shipped_calendar
 from tickstock.store import migrate, system, workers
 from tickstock.store.database import Database
 from tickstock.store.system import BudgetRow, LeaseRow, Sizes
@@ -54,8 +57,12 @@ def look(database: Database, settings: Settings) -> System:
             tuple(str(step) for step in schema.pending),
             settings.vendor,
             settings.environment,
-            settings.massive_calls_per_minute if settings.vendor == "massive" else 0.0,
+            _call_limit(settings),
         )
+
+
+def _call_limit(settings: Settings) -> float:
+    return vendor_limits(settings, shipped_calendar(), datetime.now(UTC)).calls_per_minute
 
 
 def workers_alive(database: Database) -> int:
@@ -102,7 +109,7 @@ def figures(database: Database, settings: Settings) -> Figures:
             sum(map(is_alive, workers.known(connection))),
             sizes.bytes,
             sizes.bars,
-            settings.massive_calls_per_minute if settings.vendor == "massive" else 0.0,
+            _call_limit(settings),
         )
 
 

@@ -1,19 +1,18 @@
 """What a market-data vendor is to TickStock: the promise that every source of bars keeps.
 
-A vendor is a small file: what it can answer, its limits, how to ask, how to read.
-All of them pass the same contract tests.
+A vendor is one folder, or a package of somebody else's: what can be set (`settings`), what plans
+have to know (`limits`), how it is opened, checked and asked. `spec.py` says how it makes itself
+known, `registry.py` finds it. All of them pass the same contract tests
+(`tickstock.testing.vendor_contract`).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from tickstock.actions import ActionAnswer, ActionCall
 from tickstock.model import Answer, Call
 from tickstock.model import Limits as Limits  # the planner below needs it too
-
-FILE_LAG = timedelta(hours=20)
-"""From a session's close until its flat file is there: 11:00 the next day, and an hour."""
 
 
 class Gate(Protocol):
@@ -39,6 +38,13 @@ class BarSource(Protocol):
     async def fetch(self, call: Call, gate: Gate) -> Answer: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ActionSource(Protocol):
+    """A source of bars that also knows splits and dividends. Raises as `BarSource.fetch` does."""
+
+    async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer: ...
 
 
 class OpenGate:

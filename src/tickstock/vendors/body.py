@@ -10,7 +10,7 @@ import zlib
 from collections.abc import AsyncIterable
 
 from tickstock.actions import AnyCall
-from tickstock.vendors.wire import unreadable
+from tickstock.vendors.words import unreadable
 
 STEP = 1 << 20
 _GZIP = 16 + zlib.MAX_WBITS

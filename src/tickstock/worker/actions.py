@@ -27,8 +27,7 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
-from tickstock.vendors import Gate
-from tickstock.vendors.actions import ActionSource
+from tickstock.vendors import ActionSource, Gate
 from tickstock.worker.drain import Policy
 from tickstock.worker.patience import Patience
 

@@ -15,18 +15,17 @@ import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 
-from tickstock.config import Settings
 from tickstock.errors import BadSetting, TickStockError
 from tickstock.failpoints import reach
 from tickstock.loading.report import Report
 from tickstock.service import TickStock
 from tickstock.service.queue import DRAIN, SILENCE, queue_of
+from tickstock.service.vendor import open_vendor
+from tickstock.sessions import shipped_calendar
 from tickstock.store import ledger
 from tickstock.store.ledger import Load
 from tickstock.store.listen import LOAD, notifications
-from tickstock.vendors import BarSource, Gate
-from tickstock.vendors.actions import ActionSource
-from tickstock.vendors.open import S3Account, open_source
+from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.waiting import end, within
 from tickstock.worker.actions import Asking
 from tickstock.worker.crew import Crew
@@ -63,26 +62,7 @@ def worker_name() -> str:
 def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
     """The vendor of the settings. `symbols` is the listing that invented bars are made for, and
     what is read of files."""
-    settings = tick.settings
-    limits = tick.loads.limits()
-    key = settings.massive_api_key
-    return open_source(
-        settings.vendor,
-        api_key=key.get_secret_value() if key else "",
-        base_url=settings.massive_base_url,
-        calls_per_minute=limits.calls_per_minute,
-        publication_lag=limits.publication_lag,
-        s3=_s3_account(settings),
-        symbols=symbols,
-    )
-
-
-def _s3_account(settings: Settings) -> S3Account | None:
-    key_id, secret = settings.massive_s3_key_id, settings.massive_s3_secret
-    if key_id is None or secret is None:
-        return None
-    endpoint = settings.massive_s3_endpoint
-    return S3Account(key_id.get_secret_value(), secret.get_secret_value(), endpoint)
+    return open_vendor(tick.settings, shipped_calendar(), tick.clock, symbols)
 
 
 class Worker:

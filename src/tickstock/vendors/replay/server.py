@@ -25,16 +25,16 @@ from multidict import CIMultiDict
 
 from tickstock.actions import Dividend, Split
 from tickstock.sessions import Calendar, shipped_calendar
-from tickstock.vendors import faults
-from tickstock.vendors.actions import ActionPage
-from tickstock.vendors.answers import Inventory, Refused, answer, begins_on
-from tickstock.vendors.faults import Fault, Manner, Script, Sending
+from tickstock.vendors.massive.actions import ActionPage
+from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
+from tickstock.vendors.massive.wire import BASE_BARS, Envelope
 from tickstock.vendors.origin import HEADER
-from tickstock.vendors.recorded import SHIPPED, read_folder, shipped_bars
-from tickstock.vendors.recorded_actions import read_actions
-from tickstock.vendors.recorded_listings import RecordedListings
-from tickstock.vendors.reference import ConstituentRecord, TickerRecord
-from tickstock.vendors.wire import BASE_BARS, Envelope
+from tickstock.vendors.replay import faults
+from tickstock.vendors.replay.answers import Inventory, Refused, answer, begins_on
+from tickstock.vendors.replay.faults import Fault, Manner, Script, Sending
+from tickstock.vendors.replay.recorded import SHIPPED, read_folder, shipped_bars
+from tickstock.vendors.replay.recorded_actions import read_actions
+from tickstock.vendors.replay.recorded_listings import RecordedListings
 from tickstock.waiting import within
 
 _GZIP = 16 + zlib.MAX_WBITS

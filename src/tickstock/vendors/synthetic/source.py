@@ -27,8 +27,8 @@ from tickstock.model import Answer, BarTable, Call, CallKind, Floats, Ints, Time
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.vendors import Gate, Limits
+from tickstock.vendors.calls import checked
 from tickstock.vendors.origin import SYNTHETIC
-from tickstock.vendors.wire import checked
 
 UNKNOWN_PREFIX = "ZZ"
 

@@ -17,7 +17,7 @@ import msgspec
 
 from tickstock.actions import ActionKind, Dividend, Split
 from tickstock.errors import BadFile
-from tickstock.vendors.actions import DividendRecord, SplitRecord
+from tickstock.vendors.massive.actions import DividendRecord, SplitRecord
 
 FOLDER = "actions"
 Record = SplitRecord | DividendRecord

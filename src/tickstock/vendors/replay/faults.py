@@ -17,8 +17,8 @@ from functools import cache
 
 import msgspec
 
-from tickstock.vendors.actions import ActionPage
-from tickstock.vendors.wire import Bar, Envelope
+from tickstock.vendors.massive.actions import ActionPage
+from tickstock.vendors.massive.wire import Bar, Envelope
 
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000

@@ -16,14 +16,14 @@ from collections.abc import Iterable
 from tickstock.actions import ActionAnswer, ActionCall
 from tickstock.errors import BadInput
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
-from tickstock.vendors import FILE_LAG, Gate, Limits, OpenGate
-from tickstock.vendors.files import Files
-from tickstock.vendors.flatcsv import read_flat_file
-from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors import Gate, Limits, OpenGate
+from tickstock.vendors.flatfiles.files import Files
+from tickstock.vendors.flatfiles.flatcsv import read_flat_file
+from tickstock.vendors.flatfiles.spec import FILE_LAG
+from tickstock.vendors.massive.reference import ListingCall, R
+from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.origin import VENDOR
-from tickstock.vendors.reference import ListingCall, R
 
-ENDPOINT = "https://files.massive.com"
 PRODUCTS = {Timeframe.DAY: "day_aggs_v1", Timeframe.MINUTE: "minute_aggs_v1"}
 NO_FILE = "not published yet, or the exchange was closed"
 FILES_AT_ONCE = 4

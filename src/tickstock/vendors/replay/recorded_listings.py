@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tickstock.vendors.reference import (
+from tickstock.vendors.massive.reference import (
     CONSTITUENTS_PAGE,
     TICKERS,
     TICKERS_PAGE,

@@ -25,7 +25,8 @@ import numpy.typing as npt
 from tickstock.errors import VendorUnreadable
 from tickstock.model import BarTable, Call, Floats, Ints, Timeframe
 from tickstock.vendors.newyork import LATEST, dates_of
-from tickstock.vendors.wire import tidy, unreadable
+from tickstock.vendors.tables import tidy
+from tickstock.vendors.words import unreadable
 
 _inflater: Callable[[int], Any] = zlib.decompressobj
 _broken: Any = zlib.error

@@ -8,7 +8,6 @@ its REST documentation for custom bars and the daily market summary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -17,24 +16,20 @@ import msgspec
 import numpy as np
 
 from tickstock.actions import AnyCall
-from tickstock.errors import BadInput, NotEntitled, VendorUnreadable
 from tickstock.model import (
-    COLUMNS,
     BarTable,
     Call,
     CallKind,
-    Flags,
     Ints,
     Timeframe,
-    epoch_day,
 )
+from tickstock.vendors.calls import checked
 from tickstock.vendors.newyork import LATEST, dates_of
+from tickstock.vendors.words import MALFORMED, clean, not_entitled, unreadable
 
 TIMESPANS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour", Timeframe.DAY: "day"}
 BASE_BARS = 50_000
 """The most base bars (minutes, or days) that one page may read: the vendor's own limit."""
-
-ASK_AGAIN = "Nothing of it is kept; the call can be asked again."
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,14}")
 _LONGEST_NEXT = 8_192
@@ -72,13 +67,6 @@ class Envelope(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
-MALFORMED = (ValueError, RecursionError)
-"""What the decoder raises: its own errors and UnicodeDecodeError are both a ValueError."""
-
-
-def unreadable(call: AnyCall, ends: str) -> VendorUnreadable:
-    """The error for an answer to `call` that is not as documented; `ends` ends the sentence."""
-    return VendorUnreadable(f"The vendor's answer for {call} {ends}.", ASK_AGAIN)
 
 
 # --- asking ------------------------------------------------------------------------------
@@ -98,25 +86,6 @@ class Question:
 
 def _escape(segment: str) -> str:
     return segment.replace(".", "%2E") if segment in (".", "..") else quote(segment, safe="")
-
-
-def checked(call: Call) -> Call:
-    """`call`, if a source of bars can be asked it.
-
-    Raises:
-        BadInput: no day, no symbol, derived bars, or a whole market that is not one day of days.
-    """
-    if not call.span:
-        raise BadInput(f"The call for {call} asks for no day at all.", "Give at least one day.")
-    if call.timeframe not in TIMESPANS or call.kind is CallKind.FLAT_DAY:
-        raise BadInput(f"The call for {call} cannot be asked.", "Such bars are made from day bars.")
-    if call.kind is CallKind.MARKET_DAY and (
-        call.timeframe is not Timeframe.DAY or call.span.days != 1
-    ):
-        raise BadInput(f"The call for {call} is not one day of day bars.", "Ask day by day.")
-    if call.kind is CallKind.TICKER and not call.symbol:
-        raise BadInput(f"The call for {call} names no symbol.", "Name one.")
-    return call
 
 
 def first_question(call: Call) -> Question:
@@ -241,21 +210,6 @@ def said(body: bytes, hide: str = "") -> str | None:
         return None
 
 
-def clean(text: str, hide: str = "", longest: int = 200) -> str:
-    """Foreign `text` made fit for a message: printable, short, without the secret `hide`."""
-    shown = text.replace(hide, "***") if hide else text
-    shown = "".join(c if c.isprintable() else " " for c in shown[: 4 * longest])
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
-
-
-def not_entitled(call: AnyCall, words: str) -> NotEntitled:
-    return NotEntitled(
-        f"The vendor account is not entitled to {call}: {words or 'no reason given'}",
-        "Ask for a span that the plan includes, or change the plan.",
-    )
-
-
 def _table(bars: list[Bar], call: Call) -> BarTable:
     if not bars:
         return BarTable.empty()
@@ -301,53 +255,3 @@ def _trades(bars: list[Bar], call: Call) -> Ints:
     if min(counts) < -1 or max(counts) > _MOST_TRADES:
         raise unreadable(call, "has an impossible number of trades")
     return np.array(counts, np.int64)
-
-
-# --- putting pages together ----------------------------------------------------------------
-def tidy(pages: Sequence[BarTable], call: Call) -> tuple[BarTable, tuple[tuple[str, int], ...]]:
-    """All bars of an answer: in the asked span, sorted by ticker and time, each once.
-
-    Of bars with the same ticker and time the last one is kept, as a correction follows what it
-    corrects. Also returns how many were left out, by reason.
-
-    Raises:
-        VendorUnreadable: there are bars, and none of them lies in the asked span.
-    """
-    bars = _joined([p for p in pages if len(p)])
-    inside = _inside(bars, call)
-    kept = bars.rows(inside) if not inside.all() else bars
-    if len(bars) and not len(kept):
-        raise unreadable(call, f"holds {len(bars)} bars of other days only")
-    once = _sorted_once(kept)
-    counts = (("duplicate", len(kept) - len(once)), ("out_of_range", len(bars) - len(kept)))
-    return once, tuple((reason, n) for reason, n in counts if n)
-
-
-def _joined(tables: list[BarTable]) -> BarTable:
-    if len(tables) < 2:
-        return tables[0] if tables else BarTable.empty()
-    tickers = tuple(sorted({t for table in tables for t in table.tickers}))
-    place = {t: i for i, t in enumerate(tickers)}
-    owners = [np.array([place[t] for t in table.tickers])[table.owner] for table in tables]
-    rest = (_column(tables, name) for name in COLUMNS[1:])
-    return BarTable(tickers, np.concatenate(owners), *rest)
-
-
-def _column(tables: Iterable[BarTable], name: str) -> Any:
-    return np.concatenate([getattr(table, name) for table in tables])
-
-
-def _inside(bars: BarTable, call: Call) -> Flags:
-    days = bars.at if call.timeframe is Timeframe.DAY else dates_of(bars.at)
-    flags: Flags = (days >= epoch_day(call.span.start)) & (days < epoch_day(call.span.end))
-    return flags
-
-
-def _sorted_once(bars: BarTable) -> BarTable:
-    step = np.diff(bars.owner)
-    if bool(np.all((step > 0) | ((step == 0) & (np.diff(bars.at) > 0)))):
-        return bars
-    order = np.lexsort((bars.at, bars.owner))  # stable: equal bars stay in the order they came
-    owner, at = bars.owner[order], bars.at[order]
-    last = np.append((np.diff(owner) != 0) | (np.diff(at) != 0), True)
-    return bars.rows(order[last])

@@ -11,38 +11,19 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 import msgspec
 
-from tickstock.actions import Action, ActionAnswer, ActionCall, ActionKind, AnyCall, Dividend, Split
-from tickstock.vendors import Gate
-from tickstock.vendors.wire import (
-    MALFORMED,
-    Question,
-    clean,
-    next_address,
-    not_entitled,
-    unreadable,
-)
+from tickstock.actions import Action, ActionCall, ActionKind, AnyCall, Dividend, Split
+from tickstock.vendors.massive.wire import Question, next_address
+from tickstock.vendors.words import MALFORMED, clean, not_entitled, unreadable
 
 PAGE = 5_000
 """The most records on a page: the vendor's own limit."""
 DATES = {ActionKind.SPLITS: "execution_date", ActionKind.DIVIDENDS: "ex_dividend_date"}
 _LONGEST_ID = 200
 _LONGEST_TICKER = 32
-
-
-@runtime_checkable
-class ActionSource(Protocol):
-    """A source of bars that also knows splits and dividends. Raises as `BarSource.fetch` does."""
-
-    async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer: ...
-
-
-def has_actions(vendor: str) -> bool:
-    """Whether the vendor of the settings serves splits and dividends."""
-    return vendor.partition(":")[0] in ("massive", "replay")
 
 
 class SplitRecord(msgspec.Struct, gc=False, omit_defaults=True):

@@ -20,9 +20,12 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
+from tickstock.vendors.http import checked_base
+from tickstock.vendors.massive.settings import MassiveSettings
 
 LARGEST = 1 << 30
 """Bytes of one packed file; the vendor's largest of this kind are a few per cent of it."""
+ENDPOINT = "https://files.massive.com"
 BUCKET = "flatfiles"
 WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed")
 
@@ -132,6 +135,16 @@ class S3Files:
             return Found(memoryview(data), str(result.meta["e_tag"] or ""))
         # Raised out here, so that no traceback leads to the library's request.
         raise failure
+
+
+def s3_files(account: MassiveSettings) -> S3Files:
+    """The files in the account's bucket; its key pair must be set."""
+    assert account.s3_key_id is not None and account.s3_secret is not None  # noqa: S101, PT018
+    return S3Files(
+        checked_base(account.s3_endpoint, ENDPOINT),
+        account.s3_key_id.get_secret_value(),
+        account.s3_secret.get_secret_value(),
+    )
 
 
 def _check_size(size: int, key: str) -> None:

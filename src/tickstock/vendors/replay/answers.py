@@ -17,17 +17,17 @@ from tickstock.actions import ActionKind
 from tickstock.model import BarTable, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import ONE_DAY, Span, day_of
-from tickstock.vendors.actions import DATES, ActionPage
-from tickstock.vendors.actions import PAGE as ACTION_PAGE
-from tickstock.vendors.faults import Sending, refusal
+from tickstock.vendors.massive.actions import DATES, ActionPage
+from tickstock.vendors.massive.actions import PAGE as ACTION_PAGE
+from tickstock.vendors.massive.reference import CONSTITUENTS, TICKERS, ListingPage
+from tickstock.vendors.massive.wire import BASE_BARS, TIMESPANS, Bar, Envelope
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.vendors.origin import RECORDED, SYNTHETIC, Origin
-from tickstock.vendors.recorded import RecordedBars
-from tickstock.vendors.recorded_actions import RecordedActions
-from tickstock.vendors.recorded_listings import RecordedListings
-from tickstock.vendors.reference import CONSTITUENTS, TICKERS, ListingPage
-from tickstock.vendors.synthetic import synthetic_bars
-from tickstock.vendors.wire import BASE_BARS, TIMESPANS, Bar, Envelope
+from tickstock.vendors.replay.faults import Sending, refusal
+from tickstock.vendors.replay.recorded import RecordedBars
+from tickstock.vendors.replay.recorded_actions import RecordedActions
+from tickstock.vendors.replay.recorded_listings import RecordedListings
+from tickstock.vendors.synthetic.source import synthetic_bars
 
 _TIMEFRAMES = {timespan: timeframe for timeframe, timespan in TIMESPANS.items()}
 _BASE = {Timeframe.MINUTE: 1, Timeframe.HOUR: 60, Timeframe.DAY: 1}

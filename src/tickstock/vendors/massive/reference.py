@@ -16,8 +16,9 @@ import msgspec
 
 from tickstock.errors import NotEntitled
 from tickstock.vendors import Gate
-from tickstock.vendors.actions import ActionPage, good_page
-from tickstock.vendors.wire import MALFORMED, Question, clean, unreadable
+from tickstock.vendors.massive.actions import ActionPage, good_page
+from tickstock.vendors.massive.wire import Question
+from tickstock.vendors.words import MALFORMED, clean, unreadable
 
 TICKERS = ("v3", "reference", "tickers")
 CONSTITUENTS = ("etf-global", "v1", "constituents")

@@ -1,0 +1,1 @@
+"""The vendor Massive (formerly Polygon.io) over REST: its wire format, and who asks."""

@@ -1,0 +1,179 @@
+"""The vendor Massive over REST: which pages an answer has, and what they are together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import aiohttp
+
+from tickstock.actions import ActionAnswer, ActionCall, AnyCall
+from tickstock.errors import CredentialsRefused, NotEntitled
+from tickstock.failpoints import reach
+from tickstock.model import Answer, Call, CallKind
+from tickstock.vendors import Gate, Limits
+from tickstock.vendors.http import Bounds, Http, Reply, Service, checked_base
+from tickstock.vendors.massive import actions, reference
+from tickstock.vendors.massive.reference import ListingCall, R
+from tickstock.vendors.massive.settings import NO_KEY
+from tickstock.vendors.massive.wire import (
+    Page,
+    Question,
+    first_question,
+    next_question,
+    read_page,
+    said,
+)
+from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
+from tickstock.vendors.tables import tidy
+from tickstock.vendors.words import unreadable
+
+BASE_URL = "https://api.massive.com"
+PREFIX = "MASSIVE"
+"""Of the names of its settings."""
+
+
+class MassiveSource:
+    """Bars from Massive, or from anything that speaks its wire format at `base_url`.
+
+    The key is sent in a header, to `base_url` alone, and appears in no address, error or log.
+    `transport` makes the connector of the one session (a proxy, own certificates).
+
+    Raises:
+        BadSetting: `base_url` is no plain `https://host` (or `http://` on this machine).
+        CredentialsRefused: no key, or one that cannot be sent in a header.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        name: str = VENDOR,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+        transport: Callable[[], aiohttp.BaseConnector] | None = None,
+    ) -> None:
+        self.name = name
+        self.limits = limits or Limits()
+        self._base = checked_base(base_url, BASE_URL)
+        self._key = _checked_key(api_key)
+        service = Service(
+            self._base,
+            PREFIX,
+            headers={"Authorization": f"Bearer {self._key}"},
+            secret=self._key,
+            words=partial(said, hide=self._key),
+        )
+        self._http = Http(service, bounds=bounds, transport=transport)
+
+    def __repr__(self) -> str:
+        return f"MassiveSource({self._base!r}, name={self.name!r})"
+
+    async def fetch(self, call: Call, gate: Gate) -> Answer:
+        """All bars of `call`, from as many pages as there are.
+
+        Raises:
+            BadInput: the vendor cannot be asked this.
+            VendorUnavailable, VendorThrottled, VendorUnreadable: worth another try, later.
+            VendorRefused, CredentialsRefused, NotEntitled: not before something changes.
+        """
+        pages = await self._pages(call, gate)
+        bars, dropped = tidy([page.bars for page, _ in pages], call)
+        default, exceptions = _origins({_origin(reply) for _, reply in pages}, call, bars.tickers)
+        return Answer(
+            call,
+            bars,
+            default,
+            exceptions,
+            pages=len(pages),
+            bytes=sum(reply.wire_bytes for _, reply in pages),
+            delayed=any(page.delayed for page, _ in pages),
+            dropped=dropped,
+        )
+
+    async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer:
+        """All splits or dividends that `call` asks for. Raises as `fetch` does."""
+        question = actions.first_question(call)
+        asked: set[Question] = set()
+        found: list[actions.Records] = []
+        origins: set[Origin] = set()
+        while True:
+            asked.add(question)
+            reply = await self._http.ask(question.target, call, gate)
+            found.append(actions.read_page(reply.body, call, self._key))
+            origins.add(_origin(reply))
+            if not found[-1].next_url:
+                break
+            question = actions.next_question(question, found[-1].next_url, call)
+            self._refuse_endless(question, asked, call)
+        if len(origins) > 1:
+            raise unreadable(call, "mixes origins from page to page")
+        records = actions.once(action for page in found for action in page.actions)
+        return ActionAnswer(call, records, origins.pop().default, len(found))
+
+    async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]:
+        """The listed tickers, or the constituents, that `call` asks for. Raises as `fetch` does."""
+        question = call.question
+        asked: set[Question] = set()
+        found: list[R] = []
+        while True:
+            asked.add(question)
+            try:
+                reply = await self._http.ask(question.target, call, gate)
+                records, next_url = reference.read_records(reply.body, call, self._key)
+            except NotEntitled as refusal:
+                raise reference.advised(call, refusal) from None
+            found += records
+            if not next_url or call.one_page:
+                return tuple(found)
+            question = actions.next_question(question, next_url, call)
+            self._refuse_endless(question, asked, call)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _pages(self, call: Call, gate: Gate) -> list[tuple[Page, Reply]]:
+        question = first_question(call)
+        asked: set[Question] = set()
+        pages: list[tuple[Page, Reply]] = []
+        while True:
+            asked.add(question)
+            reply = await self._http.ask(question.target, call, gate)
+            page = read_page(reply.body, call, self._key)
+            pages.append((page, reply))
+            reach("fetch.page")
+            if not page.next_url:
+                return pages
+            question = next_question(question, page.next_url, call)
+            self._refuse_endless(question, asked, call)
+
+    def _refuse_endless(self, question: Question, asked: set[Question], call: AnyCall) -> None:
+        if question in asked or len(asked) >= self._http.bounds.pages:
+            raise unreadable(call, f"does not end after {len(asked)} pages")
+
+
+def _checked_key(api_key: str) -> str:
+    if not api_key:
+        raise CredentialsRefused("No key for massive.", NO_KEY)
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise CredentialsRefused(
+            "The key for massive holds a blank or an unprintable sign.", NO_KEY
+        )
+    return api_key
+
+
+def _origin(reply: Reply) -> Origin:
+    return read_origin(reply.headers.getall(HEADER, []))
+
+
+def _origins(
+    found: set[Origin], call: Call, tickers: tuple[str, ...]
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The answer's origin and the exceptions to it among its `tickers`."""
+    if len(found) > 1:
+        raise unreadable(call, "mixes origins from page to page")
+    (origin,) = found
+    if call.kind is CallKind.TICKER:
+        return origin.of(call.symbol), ()
+    return origin.default, tuple((t, origin.other) for t in tickers if t in origin.tickers)

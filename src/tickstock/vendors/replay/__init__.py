@@ -1,0 +1,1 @@
+"""A vendor on loopback that speaks the wire format of massive, with faults to order."""

@@ -1,0 +1,36 @@
+"""The replay vendor, as the registry finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tickstock.model import Limits
+from tickstock.vendors import BarSource
+from tickstock.vendors.massive.settings import MassiveSettings
+from tickstock.vendors.spec import Capability, Setup, VendorSpec
+
+
+def limits(setup: Setup[MassiveSettings]) -> Limits:
+    return Limits(publication_lag=setup.settings.publication_lag)
+
+
+def open_source(setup: Setup[MassiveSettings]) -> BarSource:
+    """Its bars from the folder alone; without one the shipped bars, and synthetic ones."""
+    from tickstock.vendors.replay.server import ReplayVendor
+    from tickstock.vendors.replay.source import ReplaySource
+
+    folder = Path(setup.argument) if setup.argument else None
+    listing = () if folder else setup.symbols
+    vendor = ReplayVendor(folder, symbols=listing, calendar=setup.calendar, now=setup.seconds)
+    return ReplaySource(vendor, limits(setup))
+
+
+SPEC = VendorSpec(
+    name="replay",
+    about="a server on loopback that speaks Massive's wire format, with real and synthetic bars",
+    settings=MassiveSettings,
+    limits=limits,
+    open=open_source,
+    argument="FOLDER",
+    capabilities=frozenset(Capability),
+)

@@ -1,0 +1,1 @@
+"""Synthetic bars for any symbol, without a vendor."""

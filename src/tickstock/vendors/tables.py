@@ -1,0 +1,77 @@
+"""Bars in columns: from the rows of an answer, and of several pages put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tickstock.model import COLUMNS, BarTable, Call, Flags, Timeframe, epoch_day
+from tickstock.vendors.newyork import dates_of
+from tickstock.vendors.words import unreadable
+
+Row = tuple[int, float, float, float, float, float]
+"""When, as `BarTable.at` has it; open, high, low, close and volume."""
+
+
+def table_of(ticker: str, rows: Iterable[Row]) -> BarTable:
+    """The bars of one ticker, from rows without a volume-weighted price and a count of trades."""
+    found = list(rows)
+    if not found:
+        return BarTable.empty()
+    at, *numbers = zip(*found, strict=True)
+    count = len(found)
+    columns: list[Any] = [np.array(column, np.float64) for column in numbers]
+    columns += [np.full(count, math.nan), np.full(count, -1, np.int64)]
+    return BarTable((ticker,), np.zeros(count, np.int64), np.array(at, np.int64), *columns)
+
+
+def tidy(pages: Sequence[BarTable], call: Call) -> tuple[BarTable, tuple[tuple[str, int], ...]]:
+    """All bars of an answer: in the asked span, sorted by ticker and time, each once.
+
+    Of bars with the same ticker and time the last one is kept, as a correction follows what it
+    corrects. Also returns how many were left out, by reason.
+
+    Raises:
+        VendorUnreadable: there are bars, and none of them lies in the asked span.
+    """
+    bars = _joined([p for p in pages if len(p)])
+    inside = _inside(bars, call)
+    kept = bars.rows(inside) if not inside.all() else bars
+    if len(bars) and not len(kept):
+        raise unreadable(call, f"holds {len(bars)} bars of other days only")
+    once = _sorted_once(kept)
+    counts = (("duplicate", len(kept) - len(once)), ("out_of_range", len(bars) - len(kept)))
+    return once, tuple((reason, n) for reason, n in counts if n)
+
+
+def _joined(tables: list[BarTable]) -> BarTable:
+    if len(tables) < 2:
+        return tables[0] if tables else BarTable.empty()
+    tickers = tuple(sorted({t for table in tables for t in table.tickers}))
+    place = {t: i for i, t in enumerate(tickers)}
+    owners = [np.array([place[t] for t in table.tickers])[table.owner] for table in tables]
+    rest = (_column(tables, name) for name in COLUMNS[1:])
+    return BarTable(tickers, np.concatenate(owners), *rest)
+
+
+def _column(tables: Iterable[BarTable], name: str) -> Any:
+    return np.concatenate([getattr(table, name) for table in tables])
+
+
+def _inside(bars: BarTable, call: Call) -> Flags:
+    days = bars.at if call.timeframe is Timeframe.DAY else dates_of(bars.at)
+    flags: Flags = (days >= epoch_day(call.span.start)) & (days < epoch_day(call.span.end))
+    return flags
+
+
+def _sorted_once(bars: BarTable) -> BarTable:
+    step = np.diff(bars.owner)
+    if bool(np.all((step > 0) | ((step == 0) & (np.diff(bars.at) > 0)))):
+        return bars
+    order = np.lexsort((bars.at, bars.owner))  # stable: equal bars stay in the order they came
+    owner, at = bars.owner[order], bars.at[order]
+    last = np.append((np.diff(owner) != 0) | (np.diff(at) != 0), True)
+    return bars.rows(order[last])
