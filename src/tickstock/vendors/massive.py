@@ -307,13 +307,13 @@ def checked_base(base_url: str, own: str = BASE_URL) -> str:
     plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
     if not host or not plain or parts.scheme not in ("http", "https"):
         raise BadSetting("The vendor's base address must be just https://host.", hint)
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise BadSetting(f"The vendor's base address for {host} must begin with https.", hint)
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tickstock.actions import ActionAnswer, ActionCall
+from tickstock.clock import VARIABLE, epoch_now, held
 from tickstock.errors import BadSetting, CredentialsRefused
 from tickstock.model import Answer, Call
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import BarSource, Gate, Limits
 from tickstock.vendors.files import Files, FolderFiles, S3Files
 from tickstock.vendors.flatfiles import ENDPOINT, FlatFiles, WithFiles
-from tickstock.vendors.massive import BASE_URL, MassiveSource, checked_base
+from tickstock.vendors.massive import BASE_URL, MassiveSource, checked_base, is_this_machine
 from tickstock.vendors.reference import ListingCall, R
 from tickstock.vendors.replay import ReplayVendor
 from tickstock.vendors.synthetic import SyntheticSource
@@ -35,7 +36,7 @@ def open_source(
     s3: S3Account | None = None,
     symbols: Iterable[str] = (),
     calendar: Calendar | None = None,
-    now: Callable[[], float] = time.time,
+    now: Callable[[], float] = epoch_now,
 ) -> BarSource:
     """The source named `vendor`: `massive`, `flatfiles`, `flatfiles:FOLDER`, `synthetic`, `replay`,
     or `replay:FOLDER`.
@@ -57,6 +58,7 @@ def open_source(
     days = calendar or shipped_calendar()
     kind, _, folder = vendor.partition(":")
     if vendor == "massive":
+        _refuse_held_clock(base_url, *([s3.endpoint] if s3 else []))
         source = MassiveSource(base_url, api_key, limits=limits)
         return source if s3 is None else WithFiles(source, FlatFiles(s3.files(), symbols))
     if kind == "flatfiles":
@@ -93,7 +95,18 @@ def _flat_files(folder: str, s3: S3Account | None) -> Files:
             "No S3 key for flat files.",
             "Set MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET, or TICKSTOCK_VENDOR=flatfiles:FOLDER.",
         )
+    _refuse_held_clock(s3.endpoint)
     return s3.files()
+
+
+def _refuse_held_clock(*addresses: str) -> None:
+    """Real bars are not asked for on a day that a test has made up."""
+    away = [a for a in addresses if not is_this_machine(urlsplit(a).hostname or "")]
+    if (moment := held()) and away:
+        raise BadSetting(
+            f"The clock stands still at {moment:%Y-%m-%d %H:%M} UTC, and the vendor is a real one.",
+            f"{VARIABLE} is for tests alone: unset it.",
+        )
 
 
 class ReplaySource:

@@ -74,6 +74,7 @@ def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
         publication_lag=limits.publication_lag,
         s3=_s3_account(settings),
         symbols=symbols,
+        now=lambda: tick.clock().timestamp(),
     )
 
 

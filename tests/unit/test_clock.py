@@ -1,0 +1,123 @@
+"""One clock: read in one place, handed on from there, and never held still where it does harm."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import tickstock
+from tests.moment import handed_on
+from tickstock import clock
+from tickstock.config import VARIABLES
+from tickstock.errors import BadSetting
+from tickstock.vendors.open import S3Account, open_source
+
+PACKAGE = Path(tickstock.__file__).parent
+ONE_PLACE = PACKAGE / "clock.py"
+NAKED = {
+    *(("datetime", name) for name in ("now", "utcnow", "today")),
+    ("date", "today"),
+    *(("time", name) for name in ("time", "time_ns", "localtime", "gmtime", "ctime")),
+}
+"""What reads this machine's clock. `time.monotonic` does not tell what time it is."""
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    clock.hold(os.environ[clock.VARIABLE])
+
+
+def naked(text: str) -> list[tuple[int, str]]:
+    """The line and name of everything in a source that reads the clock by itself."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            found += [(node.lineno, a.name) for a in node.names if ("time", a.name) in NAKED]
+        if isinstance(node, ast.Attribute):
+            owner = node.value
+            name = getattr(owner, "id", "") or getattr(owner, "attr", "")
+            if (name, node.attr) in NAKED:
+                found.append((node.lineno, f"{name}.{node.attr}"))
+    return found
+
+
+def test_nothing_in_the_package_reads_the_clock_but_the_one_place() -> None:
+    files = [file for file in PACKAGE.rglob("*.py") if file != ONE_PLACE]
+    assert len(files) > 200
+    found = {str(f.relative_to(PACKAGE)): naked(f.read_text("utf-8")) for f in files}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert naked(ONE_PLACE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from datetime import datetime\ndatetime.now(UTC)",
+        "import datetime as dt\ndt.datetime.now()",
+        "import datetime\ndatetime.date.today()",
+        "def f(now=time.time): ...",
+        "from time import time",
+    ],
+)
+def test_a_clock_that_is_read_elsewhere_is_seen(text: str) -> None:
+    assert naked(text)
+
+
+def test_it_goes_unless_it_is_held() -> None:
+    clock.hold("")
+    assert clock.held() is None
+    before = datetime.now(UTC)
+    assert before <= clock.utc_now() <= clock.machine_now() <= datetime.now(UTC)
+    clock.hold("2028-02-29T10:00-05:00")
+    assert clock.utc_now() == clock.held() == datetime(2028, 2, 29, 15, tzinfo=UTC)
+    assert clock.utc_now().tzinfo is UTC
+    assert clock.epoch_now() == clock.utc_now().timestamp()
+    assert clock.machine_now() >= before
+
+
+@pytest.mark.parametrize("text", ["soon", "2028-02-29", "2028-02-29T15:00", "2027-02-29T15:00Z"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(BadSetting, match=clock.VARIABLE):
+        clock.hold(text)
+
+
+def test_processes_are_told() -> None:
+    code = "from tickstock.clock import utc_now; print(utc_now().isoformat())"
+    told = os.environ | handed_on() | {clock.VARIABLE: "2025-01-09T12:00-05:00"}
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
+    )
+    assert out.stdout == "2025-01-09T17:00:00+00:00\n"
+
+
+def test_it_is_no_setting() -> None:
+    assert clock.VARIABLE not in VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("vendor", "where"),
+    [
+        ("massive", {}),
+        ("massive", {"base_url": "https://vendor.example"}),
+        ("massive", {"base_url": "http://127.0.0.1:9", "s3": S3Account("k", "s")}),
+        ("flatfiles", {"s3": S3Account("k", "s")}),
+    ],
+)
+def test_a_real_vendor_is_not_asked_on_a_day_that_was_made_up(vendor: str, where: dict) -> None:
+    with pytest.raises(BadSetting, match=clock.VARIABLE):
+        open_source(vendor, api_key="k", **where)
+    clock.hold("")
+    assert open_source(vendor, api_key="k", **where).name in ("massive", "flatfiles")
+
+
+def test_a_vendor_on_this_machine_is() -> None:
+    assert open_source("massive", api_key="k", base_url="http://127.0.0.1:9").name == "massive"
+    assert open_source("flatfiles", s3=S3Account("k", "s", "http://localhost:9")).name
