@@ -1,7 +1,7 @@
 """When and where the tests take place. Both are set; nothing reads them from the machine.
 
-The clock of the package stands still at `--now`, in this process and in all that it starts. The
-database's goes on as it does: what is kept is dated by it, and no test may hold the one against the
+The clock of the package begins at `--now`, in this process and in all that it starts. That of the
+database goes as it does: what is kept is dated by it, and no test may hold the one against the
 other. `--zone` is where this machine and the server are.
 """
 
@@ -19,7 +19,7 @@ HANDED_ON = (clock.VARIABLE, "TZ", "PGTZ")
 
 
 def take_place(now: str, zone: str) -> None:
-    clock.hold(now)
+    clock.set_clock(now)
     os.environ |= {clock.VARIABLE: now, "TZ": zone, "PGTZ": zone}
     time.tzset()
 

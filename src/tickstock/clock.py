@@ -5,15 +5,16 @@ people: which sessions are published, what the last week is, what has expired. T
 (`store/moment.py`) dates everything that is kept, and rules leases, budgets and due times.
 Durations are measured by `time.monotonic`, which is none of both.
 
-For tests alone, the environment variable TICKSTOCK_TEST_NOW, read once, has this clock stand still
-at a moment: `2028-02-29T15:00Z`. A process that could put real bars under a wrong date refuses it.
+For tests alone, the environment variable TICKSTOCK_TEST_NOW, read once, sets this clock: it begins
+at `2028-02-29T15:00Z` when the process does, and goes on from there. A process that could put real
+bars under a wrong date refuses it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tickstock.errors import BadSetting
 
@@ -23,11 +24,11 @@ VARIABLE = "TICKSTOCK_TEST_NOW"
 
 def utc_now() -> datetime:
     """This moment, in UTC."""
-    return machine_now() if _held is None else _held
+    return machine_now() + _ahead
 
 
 def machine_now() -> datetime:
-    """What this machine's clock says, also where `utc_now` stands still: to hold it against the
+    """What this machine's clock says, also where `utc_now` was set: to hold it against the
     database's."""
     return datetime.now(UTC)
 
@@ -37,18 +38,18 @@ def epoch_now() -> float:
     return utc_now().timestamp()
 
 
-def hold(moment: str) -> None:
-    """Stand still from now on at what TICKSTOCK_TEST_NOW would have said; go, if that is empty.
+def set_clock(moment: str) -> None:
+    """Begin now at what TICKSTOCK_TEST_NOW would have said; at what is true, if that is empty.
 
     Raises BadSetting for a moment that cannot be read or has no zone.
     """
-    global _held  # noqa: PLW0603 -- there is one time in a process
-    _held = _moment(moment) if moment else None
+    global _ahead  # noqa: PLW0603 -- there is one time in a process
+    _ahead = _moment(moment) - machine_now() if moment else timedelta(0)
 
 
-def held() -> datetime | None:
-    """Where the clock stands still, for tests; None where it goes."""
-    return _held
+def is_set() -> bool:
+    """Whether the clock was set, as only tests do."""
+    return bool(_ahead)
 
 
 def _moment(text: str) -> datetime:
@@ -64,5 +65,5 @@ def _moment(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-_held: datetime | None = None
-hold(os.environ.get(VARIABLE, ""))
+_ahead = timedelta(0)
+set_clock(os.environ.get(VARIABLE, ""))

@@ -100,7 +100,7 @@ def test_answers_that_expired_are_named(here: Rig, tmp_path: Path) -> None:
     assert "No plan" in message  # the plan itself is older than plans are kept
     passed[0] = timedelta(0)
     token = here.tick.plans.keep(here.plan(str(CORE), **DATES))
-    sql(here.tick.database, "UPDATE tickstock.holes SET expires_at = now()")
+    sql(here.tick.database, "UPDATE tickstock.holes SET expires_at = %s", NOW)
     passed[0] = timedelta(days=1)
     message = refusal(here, token)
     assert "answers about 1 sessions have expired (day, vendor empty)" in message

@@ -15,6 +15,9 @@ from tickstock.universes.files import MAX_BYTES, read_file
 ROOM = 400 << 20
 """Address space in bytes, the interpreter, its libraries and the files themselves included."""
 
+PATIENCE = 100
+"""Seconds of the processor for all, who take ten: one that is read in squares would take hours."""
+
 
 def book(sheet: str) -> bytes:
     out = io.BytesIO()
@@ -51,6 +54,7 @@ def files() -> Iterator[tuple[str, bytes]]:
 
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
     for name, data in files():
         try:
             outcome = f"{len(read_file(name, data).symbols)} symbols"

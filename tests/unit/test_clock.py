@@ -1,4 +1,4 @@
-"""One clock: read in one place, handed on from there, and never held still where it does harm."""
+"""One clock: read in one place, handed on from there, and never set where it does harm."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAKED = {
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     yield
-    clock.hold(os.environ[clock.VARIABLE])
+    clock.set_clock(os.environ[clock.VARIABLE])
 
 
 def naked(text: str) -> list[tuple[int, str]]:
@@ -71,22 +71,24 @@ def test_a_clock_that_is_read_elsewhere_is_seen(text: str) -> None:
     assert naked(text)
 
 
-def test_it_goes_unless_it_is_held() -> None:
-    clock.hold("")
-    assert clock.held() is None
+def test_it_goes_on_from_where_it_was_set() -> None:
+    clock.set_clock("")
+    assert not clock.is_set()
     before = datetime.now(UTC)
     assert before <= clock.utc_now() <= clock.machine_now() <= datetime.now(UTC)
-    clock.hold("2028-02-29T10:00-05:00")
-    assert clock.utc_now() == clock.held() == datetime(2028, 2, 29, 15, tzinfo=UTC)
-    assert clock.utc_now().tzinfo is UTC
-    assert clock.epoch_now() == clock.utc_now().timestamp()
-    assert clock.machine_now() >= before
+    clock.set_clock("2028-02-29T10:00-05:00")
+    assert clock.is_set()
+    first = clock.utc_now()
+    assert datetime(2028, 2, 29, 15, tzinfo=UTC) <= first < clock.utc_now()
+    assert first.tzinfo is UTC
+    assert first.timestamp() < clock.epoch_now() < first.timestamp() + 3600
+    assert before <= clock.machine_now() <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("text", ["soon", "2028-02-29", "2028-02-29T15:00", "2027-02-29T15:00Z"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(BadSetting, match=clock.VARIABLE):
-        clock.hold(text)
+        clock.set_clock(text)
 
 
 def test_processes_are_told() -> None:
@@ -95,7 +97,7 @@ def test_processes_are_told() -> None:
     out = subprocess.run(
         [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
     )
-    assert out.stdout == "2025-01-09T17:00:00+00:00\n"
+    assert out.stdout.startswith("2025-01-09T17:")
 
 
 def test_it_is_no_setting() -> None:
@@ -114,7 +116,7 @@ def test_it_is_no_setting() -> None:
 def test_a_real_vendor_is_not_asked_on_a_day_that_was_made_up(vendor: str, where: dict) -> None:
     with pytest.raises(BadSetting, match=clock.VARIABLE):
         open_source(vendor, api_key="k", **where)
-    clock.hold("")
+    clock.set_clock("")
     assert open_source(vendor, api_key="k", **where).name in ("massive", "flatfiles")
 
 

@@ -9,17 +9,14 @@ import pytest
 from tickstock.errors import BadFile
 from tickstock.universes.files import MAX_BYTES, read_file
 
-PATIENCE = 100
-"""Seconds for all of them, which take ten: one that is read in squares would take hours."""
-
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_hostile_files_are_answered_in_time_and_in_little_memory() -> None:
     script = Path(__file__).with_name("hostile_lists.py")
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stderr  # a MemoryError would end it
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    # A MemoryError would end it, and so would the kernel, by its share of the processor.
+    assert done.returncode == 0, (done.stdout, done.stderr)
     rows = [line.split("|") for line in done.stdout.splitlines()]
     assert len(rows) == 20
     accepted = {name for name, outcome in rows if outcome != "refused"}

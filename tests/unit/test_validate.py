@@ -412,5 +412,4 @@ def test_the_cost_of_a_check_grows_with_the_universes_and_not_with_their_pairs()
     rows.append(row("stock_universe:theme_copy", list(rows[50].value)))  # type: ignore[call-overload]
     assert only(*rows).check == Check.NEAR_DUPLICATE
     few, many = (calls(lambda n=n: validate(rows[:n], Context(NOW))) for n in (100, 400))
-    print(few, many)
     assert many < 6 * few

@@ -10,7 +10,7 @@ from typing import Self
 
 import structlog
 
-from tickstock.clock import Clock, held, utc_now
+from tickstock.clock import Clock, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.logs import leave_to_logging
 from tickstock.service.actions import Actions
@@ -74,8 +74,8 @@ class TickStock:
         that is in use is not changed unasked: DatabaseRefused says what to do.
         """
         leave_to_logging()
-        if moment := held():
-            log.warning("the clock stands still, for tests", at=moment.isoformat())
+        if is_set():
+            log.warning("the clock was set, for tests", now=utc_now().isoformat())
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
         database = Database.open(uri, settings.home, application=application, migrate=False)
         try:

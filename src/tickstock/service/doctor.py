@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tickstock.clock import VARIABLE, held
+from tickstock.clock import VARIABLE, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
@@ -101,8 +101,8 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         before = now()
         signs = system.signs(connection, settings.environment)
         yield _clock(signs.now - before, now() - before)
-        if moment := held():
-            yield _held_clock(moment)
+        if is_set():
+            yield _set_clock(utc_now())
         alive = sum(map(is_alive, workers.known(connection)))
         yield _workers(alive, signs)
         yield _loads(alive, signs)
@@ -188,7 +188,7 @@ def _clock(ahead: timedelta, took: timedelta) -> Check:
     )  # fmt: skip
 
 
-def _held_clock(moment: datetime) -> Check:
+def _set_clock(moment: datetime) -> Check:
     return Check(
         "test clock", Health.WARNING, f"TickStock takes it to be {moment:%Y-%m-%d %H:%M} UTC.",
         "Plans, gaps and what counts as published go by it; the vendor is not asked.",

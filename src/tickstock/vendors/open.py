@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tickstock.actions import ActionAnswer, ActionCall
-from tickstock.clock import VARIABLE, epoch_now, held
+from tickstock.clock import VARIABLE, epoch_now, is_set, utc_now
 from tickstock.errors import BadSetting, CredentialsRefused
 from tickstock.model import Answer, Call
 from tickstock.sessions import Calendar, shipped_calendar
@@ -58,8 +58,8 @@ def open_source(
     days = calendar or shipped_calendar()
     kind, _, folder = vendor.partition(":")
     if vendor == "massive":
-        _refuse_held_clock(base_url, *([s3.endpoint] if s3 else []))
         source = MassiveSource(base_url, api_key, limits=limits)
+        _refuse_set_clock(base_url, *([s3.endpoint] if s3 else []))
         return source if s3 is None else WithFiles(source, FlatFiles(s3.files(), symbols))
     if kind == "flatfiles":
         return FlatFiles(_flat_files(folder, s3), symbols)
@@ -95,16 +95,17 @@ def _flat_files(folder: str, s3: S3Account | None) -> Files:
             "No S3 key for flat files.",
             "Set MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET, or TICKSTOCK_VENDOR=flatfiles:FOLDER.",
         )
-    _refuse_held_clock(s3.endpoint)
-    return s3.files()
+    files = s3.files()
+    _refuse_set_clock(s3.endpoint)
+    return files
 
 
-def _refuse_held_clock(*addresses: str) -> None:
+def _refuse_set_clock(*addresses: str) -> None:
     """Real bars are not asked for on a day that a test has made up."""
     away = [a for a in addresses if not is_this_machine(urlsplit(a).hostname or "")]
-    if (moment := held()) and away:
+    if away and is_set():
         raise BadSetting(
-            f"The clock stands still at {moment:%Y-%m-%d %H:%M} UTC, and the vendor is a real one.",
+            f"The clock is set to {utc_now():%Y-%m-%d %H:%M} UTC, and the vendor is a real one.",
             f"{VARIABLE} is for tests alone: unset it.",
         )
 
