@@ -6,23 +6,20 @@ with more tests, days and places: `python -m tests.dates`.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-import tickstock
 from tests import moment
 from tests.conftest import Cluster
 from tests.dates import DAYS, SHORT
+from tests.published import published, week
 from tests.web_kit import running, settings_for
 from tickstock.cli.app import run
 from tickstock.clock import utc_now
@@ -31,11 +28,8 @@ from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
 pytestmark = pytest.mark.dates
-NEW_YORK = ZoneInfo("America/New_York")
-LAG = timedelta(hours=8)
 TWO = ("AAA", "BBB")
 SYMBOLS = "{AAA, BBB}"
-DAY = timedelta(days=1)
 
 
 # --- when and where -------------------------------------------------------------------------------
@@ -99,54 +93,6 @@ def ask(
         handler.close()
     root.handlers[:] = handlers
     root.setLevel(level)
-
-
-# --- what has to be -------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Session:
-    day: date
-    closes: datetime
-
-    @property
-    def hours(self) -> int:
-        """Hours of the clock that trading touches: from 9:30 on."""
-        return (self.closes.astimezone(NEW_YORK).hour) - 9
-
-    @property
-    def minutes(self) -> int:
-        return (self.closes.astimezone(NEW_YORK).hour * 60) - 570
-
-
-def session(day: date) -> Session | None:
-    """By the list of exceptions, read anew."""
-    row = listed().get(day, {"kind": "", "closes": "16:00"})
-    if day.weekday() >= 5 or row["kind"] == "closed":
-        return None
-    closes = time.fromisoformat(row["closes"] or "16:00")
-    return Session(day, datetime.combine(day, closes, NEW_YORK))
-
-
-def listed() -> dict[date, dict[str, str]]:
-    text = (Path(tickstock.__file__).parent / "data" / "xnys.csv").read_text("utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {date.fromisoformat(row["date"]): row for row in rows}
-
-
-def published(now: datetime, count: int = 40) -> list[Session]:
-    """The newest sessions that are final at `now`, the newest last."""
-    found: list[Session] = []
-    day = now.astimezone(NEW_YORK).date()
-    while len(found) < count:
-        if (one := session(day)) and one.closes + LAG <= now:
-            found.insert(0, one)
-        day -= DAY
-    return found
-
-
-def week(now: datetime) -> list[Session]:
-    """The sessions of the seven days that end with the newest one."""
-    last = published(now, 1)[0].day
-    return [s for s in published(now) if s.day > last - 7 * DAY]
 
 
 # --- on every day, everywhere ---------------------------------------------------------------------

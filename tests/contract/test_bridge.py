@@ -28,7 +28,7 @@ from tests.redis_fixtures import Cable, RedisServer
 from tests.simulator import CONTROL, JOBS, Client, eventually, new_id
 from tickstock.bridge import Bridge, DataLoadJobHandler, Pace, channels, connect, open_redis
 from tickstock.bridge.connect import open_like
-from tickstock.clock import utc_now
+from tickstock.clock import machine_now, utc_now
 from tickstock.config import Settings
 from tickstock.errors import BadExpression, BadSetting, UnknownUniverse
 from tickstock.service import TickStock
@@ -162,6 +162,11 @@ def count(tick: TickStock, what: str) -> int:
         return int(row[0])
 
 
+def naive_now() -> datetime:
+    """As clients see it: local, without a zone."""
+    return machine_now().astimezone().replace(tzinfo=None)
+
+
 def csv_load(**fields: Any) -> dict[str, Any]:
     return {"job_type": "csv_universe_load", "years": 0.003} | fields
 
@@ -242,10 +247,11 @@ def test_every_message_type_is_loaded_and_told_as_the_contract_says(
     assert count(tick, "tickstock.loads WHERE requested_by = 'ann'") == len(cases)
 
 
+@pytest.mark.dates
 def test_a_day_is_a_session_and_times_are_local(tick: TickStock, redis_server: RedisServer) -> None:
     async def test() -> None:
         async with running(tick, redis_server, worker=Worker(tick)) as client:
-            before = datetime.now() - timedelta(seconds=1)  # noqa: DTZ005 -- as clients do
+            before = naive_now() - timedelta(seconds=1)
             one = await client.submit(csv_load(symbols=["SPY", "QQQ"], years=0.003))
             two = await client.submit(csv_load(symbols=["SPY", "QQQ"], years=0.005))
             none = await client.submit(csv_load(symbols=["DIA"], include_ohlcv=False))
@@ -256,7 +262,7 @@ def test_a_day_is_a_session_and_times_are_local(tick: TickStock, redis_server: R
             ]
             for name in ("started_at", "completed_at", "updated_at"):
                 at = datetime.fromisoformat(found[0][name])
-                assert before < at < datetime.now(), name  # noqa: DTZ005
+                assert before < at < naive_now(), name
             at = datetime.fromisoformat(found[0]["timestamp"]).astimezone()
             assert timedelta(0) < utc_now() - at < timedelta(hours=1)
             empty = await client.ended(none)

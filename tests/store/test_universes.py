@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.work import statements
+from tickstock.clock import machine_now
 from tickstock.errors import (
     BadExpression,
     BadKey,
@@ -36,7 +37,7 @@ X = UniverseRef("etf_universe", "theme_x")
 Y = UniverseRef("stock_universe", "theme_y")
 MASTER = UniverseRef("etf_universe", "master_all_etfs")
 ALL = Definition(MASTER, "All", expression="etf_universe:*")
-TODAY = datetime.now(UTC).date()
+TODAY = machine_now().date()
 
 
 def define(ref: UniverseRef, symbols: str, name: str = "X") -> Definition:
@@ -297,7 +298,7 @@ def test_every_change_is_recorded_with_its_reason(database: Database) -> None:
     assert updated.by_role
     assert (broken.joined, broken.left) == ((), ("B", "C"))
     assert deleted.action == "delete"
-    assert datetime.now(UTC) - deleted.at < timedelta(minutes=5)
+    assert machine_now() - deleted.at < timedelta(minutes=5)
 
 
 def test_truncate_is_recorded_too(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,3 +124,59 @@ def test_a_real_vendor_is_not_asked_on_a_day_that_was_made_up(vendor: str, where
 def test_a_vendor_on_this_machine_is() -> None:
     assert open_source("massive", api_key="k", base_url="http://127.0.0.1:9").name == "massive"
     assert open_source("flatfiles", s3=S3Account("k", "s", "http://localhost:9")).name
+
+
+# --- the tests themselves -------------------------------------------------------------------------
+TESTS = Path(__file__).resolve().parent.parent
+SOURCES = {str(f.relative_to(TESTS)): f.read_text("utf-8") for f in TESTS.rglob("*.py")}
+OWN = str(Path(__file__).resolve().relative_to(TESTS))
+RELATIVE = re.compile(r'duration="|"--for"|years=|"years"|"for":|loading_rig import|\butc_now\(')
+"""What means another span on another day."""
+ELSEWHERE = {
+    "loading_rig.py": "no tests of its own",
+    "browser/test_page.py": "how it looks; the same views are asked in acceptance/test_dates.py",
+    "contract/test_faulty_vendors.py": "dates of long ago",
+    "contract/test_web_changes.py": "the forms of universes",
+    "contract/test_web_routes.py": "what is asked twice is compared with itself",
+    "docs/test_json.py": "the names of fields",
+    "acceptance/test_reading.py": "bars of given dates; a plan that is compared with another one",
+    "store/test_roles.py": "who may, on any days",
+    "unit/test_job_messages.py": "pure; what years mean in words",
+    "unit/test_job_status.py": "pure; every moment is given",
+    "unit/test_request.py": "pure; every moment is given",
+    "unit/test_web_form.py": "pure; words of the form",
+    OWN: "the clock itself",
+}
+"""Files that are not run on other days, and why not."""
+MEASURED = {
+    "dates.py": "for the table",
+    "reliability/": "figures for RELIABILITY.md; pauses that have to be at least so long",
+    "contract/test_bridge.py": "how often it may complain in the time that it took",
+    "contract/test_drain.py": "how often it may complain in the time that it took",
+    "contract/test_replay_faults.py": "an answer is delayed by at least so much",
+    "store/test_budget.py": "everybody is held back for at least so long",
+}
+"""Where time is measured, and why a slow machine cannot fail it."""
+
+
+def test_no_test_reads_the_machines_clock_by_itself() -> None:
+    """Those that need it, to compare with the database's, say so: `clock.machine_now`."""
+    found = {name: naked(text) for name, text in SOURCES.items() if name != OWN}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_what_depends_on_the_day_is_run_on_many_days() -> None:
+    files = {name for name, text in SOURCES.items() if RELATIVE.search(text)}
+    files = {name for name in files if not name.startswith("reliability/")}
+    dated = {name for name, text in SOURCES.items() if "pytest.mark.dates" in text} - {OWN}
+    assert files - dated - ELSEWHERE.keys() == set(), "mark it `dates`, or say why not"
+    assert ELSEWHERE.keys() <= files, "it is no longer needed"
+
+
+def test_no_test_waits_with_a_stopwatch() -> None:
+    """Seconds are for benchmarks: a test counts what is done (`tests/work.py`)."""
+    watch = re.compile(r"(monotonic|perf_counter|process_time)\(\) - \w|- (begun|started|down)\b")
+    found = {name for name, text in SOURCES.items() if watch.search(text) and name != OWN}
+    assert {name for name in found if not name.startswith(tuple(MEASURED))} == set()
+    for part in MEASURED:
+        assert any(name.startswith(part) for name in found), part
