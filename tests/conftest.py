@@ -34,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     when = f"the moment at which it takes place, with its zone [default: {moment.DEFAULT}]"
     parser.addoption("--now", default=moment.DEFAULT, help=when)
     parser.addoption("--zone", default="UTC", help="where machine and server are [default: UTC]")
+    every = "run tests/acceptance/test_dates.py on every day of tests/dates.py, in this zone"
+    parser.addoption("--every-day", action="store_true", help=every)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -37,9 +37,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Where the run has a day or a place of its own, that one alone."""
     if "cell" in metafunc.fixturenames:
         now, zone = (metafunc.config.getoption(name) for name in ("--now", "--zone"))
-        own = (now, zone) != (moment.DEFAULT, "UTC")
-        cells = [(now, zone)] if own else [(DAYS[day], zone) for day, zone in SHORT]
-        metafunc.parametrize("cell", cells, ids=["here"] if own else [day for day, _ in SHORT])
+        if metafunc.config.getoption("--every-day"):
+            cells = {day: (at, zone) for day, at in DAYS.items()}
+        elif (now, zone) != (moment.DEFAULT, "UTC"):
+            cells = {"here": (now, zone)}
+        else:
+            cells = {day: (DAYS[day], zone) for day, zone in SHORT}
+        metafunc.parametrize("cell", cells.values(), ids=cells.keys())
 
 
 @pytest.fixture

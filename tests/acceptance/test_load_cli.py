@@ -95,7 +95,6 @@ def test_the_guides_first_test_on_a_machine_with_nothing(alone: Shell) -> None:
     assert (again["state"], again["calls_planned"], again["bars_new"]) == ("completed", 0, 0)
 
 
-@pytest.mark.dates
 def test_a_csv_file_loads_the_same(shell: Shell, database: Database, tmp_path: Path) -> None:
     folder = tmp_path / "lists"
     folder.mkdir()

@@ -20,7 +20,6 @@ from tickstock.store.reference import fill_reference
 PAGES = ("change-universes", "import-lists", "ask-the-past")
 
 
-@pytest.mark.dates
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_answers_as_shown(
     page: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ SET_UP = {"python3 run.py demo", ". .venv/bin/activate"}
 
 
 @pytest.mark.dates
+@pytest.mark.timeout(600)
 def test_every_command_of_the_tutorial_answers_as_shown(shell: Shell) -> None:
     with ExitStack() as stack:
         for block in blocks(TUTORIAL.read_text("utf-8")):

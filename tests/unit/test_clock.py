@@ -140,6 +140,7 @@ ELSEWHERE = {
     "contract/test_web_routes.py": "what is asked twice is compared with itself",
     "docs/test_json.py": "the names of fields",
     "acceptance/test_reading.py": "bars of given dates; a plan that is compared with another one",
+    "acceptance/test_load_cli.py": "one session, which there is on any day",
     "store/test_roles.py": "who may, on any days",
     "unit/test_job_messages.py": "pure; what years mean in words",
     "unit/test_job_status.py": "pure; every moment is given",
