@@ -19,7 +19,7 @@ import pytest
 from tests import moment
 from tests.conftest import Cluster
 from tests.dates import DAYS, SHORT
-from tests.published import published, week
+from tests.published import listed, published, week
 from tests.web_kit import running, settings_for
 from tickstock.cli.app import run
 from tickstock.clock import utc_now
@@ -35,7 +35,8 @@ SYMBOLS = "{AAA, BBB}"
 # --- when and where -------------------------------------------------------------------------------
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Where the run has a day or a place of its own, that one alone."""
-    if "cell" in metafunc.fixturenames:
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "cell" in metafunc.fixturenames and "cell" not in given:
         now, zone = (metafunc.config.getoption(name) for name in ("--now", "--zone"))
         if metafunc.config.getoption("--every-day"):
             cells = {day: (at, zone) for day, at in DAYS.items()}
@@ -166,3 +167,27 @@ def test_every_view_and_command_answers(ask: Command, database: Database, home: 
         ):  # fmt: skip
             answer = client.get(view)
             assert answer.status == 200, (view, answer.text)
+
+
+@pytest.mark.parametrize("cell", [("2029-03-01T12:00-05:00", "UTC")], ids=["past the list"])
+def test_where_the_list_of_sessions_has_ended_it_is_said(
+    ask: Command, database: Database, home: Path, cell: tuple[str, str]
+) -> None:
+    """Nothing is guessed, nothing breaks, and what is held can still be read."""
+    core = "etf_universe:core_etfs"
+    dates = ("--from", "2028-11-20", "--to", "2028-11-24")
+    assert ask("universe", "organize", "--yes")[0] == 0
+    moment.take_place("2028-12-20T12:00-05:00", cell[1])
+    assert ask("load", "{SPY}", *dates, "--json")[1]["held"] == 4
+    moment.take_place(*cell)
+    for words in (("plan", core), ("load", core), ("coverage", core), ("missing", core)):
+        code, said = ask(*words, "--for", "1mo")
+        assert code == 2, (words, said)
+        assert f"list of sessions ends on {max(listed())}" in said, words
+    assert ask("bars", "{SPY}", *dates)[0] == 0
+    with running(database, settings_for(home), worker=False) as page:
+        client = page.client()
+        for view in ("/jobs", "/universes", "/system", "/metrics", "/api/schedules"):
+            assert client.get(view).status == 200, view
+        for view in (f"/coverage?universe={core}&for=1mo", "/bars?symbol=SPY&for=3mo"):
+            assert client.get(view).status < 500, view
