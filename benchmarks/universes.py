@@ -163,7 +163,7 @@ def run_ours(tick: TickStock, definitions: list[Definition]) -> None:
     once("universes that hold a symbol, first", lambda: tick.history.containing(symbol))
     often("universes that hold a symbol", lambda: tick.history.containing(symbol))
     often("the same on a day in the past", lambda: tick.history.containing(symbol, THEN), 20)
-    once("validate", lambda: tick.universes.validate(datetime.now(UTC)))
+    once("validate", tick.universes.validate)
 
 
 def large(dice: np.random.Generator) -> tuple[list[str], list[Spell]]:

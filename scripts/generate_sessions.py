@@ -3,7 +3,8 @@
     python scripts/generate_sessions.py [--through YYYY-MM-DD]
 
 By itself exchange-calendars ends one year from today. Its rules hold on until they are changed,
-so that the end of next year can be asked for; nothing is written about days after that.
+and the exchange announces its holidays about three years ahead, so that the end of the year after
+next can be asked for; nothing is written about days after that.
 Run it when the exchange announces a change, and every autumn.
 """
 
@@ -97,8 +98,8 @@ def main() -> None:
     parser.add_argument(
         "--through",
         type=date.fromisoformat,
-        default=date(today.year + 1, 12, 31),
-        help="last day of the list; the rules are known that far (default: end of next year)",
+        default=date(today.year + 2, 12, 31),
+        help="last day of the list (default: end of the year after next)",
     )
     through = parser.parse_args().through
     TARGET.write_text(document(through, today), encoding="utf-8")

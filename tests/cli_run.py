@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.moment import handed_on
+
 TICKSTOCK = Path(sys.executable).parent / "tickstock"
 SCHEMA = "tickstock/1"
 
@@ -68,7 +70,7 @@ class Shell:
         names = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH")
         kept = {k: os.environ[k] for k in names if k in os.environ}
         own = {"HOME": str(self.home), "TICKSTOCK_HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        return kept | own | self.settings
+        return kept | own | handed_on() | self.settings
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> Result:

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import moment
 from tests.redis_fixtures import redis_process as redis_process
 from tests.redis_fixtures import redis_server as redis_server
 from tickstock.store.database import Database
@@ -32,6 +33,20 @@ pytest.register_assert_rewrite("tickstock.testing.vendor_contract")  # before it
 def pytest_addoption(parser: pytest.Parser) -> None:
     about = "the one seed to run, of a proof that runs many"
     parser.addoption("--seed", type=int, default=None, help=about)
+    when = f"the moment at which it takes place, with its zone [default: {moment.DEFAULT}]"
+    parser.addoption("--now", default=moment.DEFAULT, help=when)
+    parser.addoption("--zone", default="UTC", help="where machine and server are [default: UTC]")
+    every = "run tests/acceptance/test_dates.py on every day of tests/dates.py, in this zone"
+    parser.addoption("--every-day", action="store_true", help=every)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test is imported: a moment that is set is never read from the machine."""
+    moment.take_place(config.getoption("--now"), config.getoption("--zone"))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"takes place at {config.getoption('--now')} in {config.getoption('--zone')}"
 
 
 TEMPLATE = "tickstock_template"

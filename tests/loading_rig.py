@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from tests.flat_kit import key_on, packed, session_files
 from tests.kit import CALENDAR
 from tickstock.cli.foreground import exit_code
+from tickstock.clock import utc_now
 from tickstock.config import Settings, read_settings
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
@@ -37,7 +38,7 @@ from tickstock.vendors.synthetic.source import synthetic_bars
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker
 
-NOW = datetime.now(UTC)
+NOW = utc_now()
 QUICK = Policy(lease=20, attempts=4, backoff=0.01, longest_backoff=0.02, database_patience=20)
 CALM = Bounds(throttle_rounds=0, connect=5, silence=5, total=10)
 

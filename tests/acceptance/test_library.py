@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tickstock.store.database import Database
 
 PROGRAM = """
@@ -22,6 +24,7 @@ with TickStock.open(read_settings()) as tick:
 """
 
 
+@pytest.mark.dates
 def test_a_program_that_uses_it_prints_what_it_prints_itself(
     database: Database, tmp_path: Path
 ) -> None:

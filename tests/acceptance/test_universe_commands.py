@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import psycopg
 import pytest
 
 from tickstock.cli.app import run
+from tickstock.clock import machine_now
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
@@ -168,7 +168,7 @@ def test_plans_and_coverage_of_the_past_carry_the_label(organized: Shell) -> Non
 
 def test_what_this_database_said_at_a_time(shell: Shell) -> None:
     shell.universe("set", MINE, "AAPL", "-y")
-    then = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    then = machine_now().replace(tzinfo=None).isoformat()
     shell.universe("set", MINE, "MSFT", "-y", "--allow", "theme_mine")
     assert shell.universe("show", MINE, "--known-at", then).split() == ["AAPL"]
     assert shell.members() == ["MSFT"]

@@ -210,7 +210,7 @@ def test_an_answer_in_another_form_is_unreadable(text: bytes) -> None:
     ("vendor", "has"), [("massive", True), ("replay", True), ("synthetic", False)]
 )
 def test_which_sources_have_them(vendor: str, has: bool) -> None:
-    source = open_source(vendor, api_key="k", symbols=["SPY"])
+    source = open_source(vendor, api_key="k", base_url="http://127.0.0.1:9", symbols=["SPY"])
     assert isinstance(source, ActionSource) is has
     assert vendor_has(vendor, Capability.ACTIONS) is has
 

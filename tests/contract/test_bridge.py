@@ -28,6 +28,7 @@ from tests.redis_fixtures import Cable, RedisServer
 from tests.simulator import CONTROL, JOBS, Client, eventually, new_id
 from tickstock.bridge import Bridge, DataLoadJobHandler, Pace, channels, connect, open_redis
 from tickstock.bridge.connect import open_like
+from tickstock.clock import machine_now, utc_now
 from tickstock.config import Settings
 from tickstock.errors import BadExpression, BadSetting, UnknownUniverse
 from tickstock.service import TickStock
@@ -161,6 +162,11 @@ def count(tick: TickStock, what: str) -> int:
         return int(row[0])
 
 
+def naive_now() -> datetime:
+    """As clients see it: local, without a zone."""
+    return machine_now().astimezone().replace(tzinfo=None)
+
+
 def csv_load(**fields: Any) -> dict[str, Any]:
     return {"job_type": "csv_universe_load", "years": 0.003} | fields
 
@@ -241,10 +247,11 @@ def test_every_message_type_is_loaded_and_told_as_the_contract_says(
     assert count(tick, "tickstock.loads WHERE requested_by = 'ann'") == len(cases)
 
 
+@pytest.mark.dates
 def test_a_day_is_a_session_and_times_are_local(tick: TickStock, redis_server: RedisServer) -> None:
     async def test() -> None:
         async with running(tick, redis_server, worker=Worker(tick)) as client:
-            before = datetime.now() - timedelta(seconds=1)  # noqa: DTZ005 -- as clients do
+            before = naive_now() - timedelta(seconds=1)
             one = await client.submit(csv_load(symbols=["SPY", "QQQ"], years=0.003))
             two = await client.submit(csv_load(symbols=["SPY", "QQQ"], years=0.005))
             none = await client.submit(csv_load(symbols=["DIA"], include_ohlcv=False))
@@ -253,9 +260,11 @@ def test_a_day_is_a_session_and_times_are_local(tick: TickStock, redis_server: R
                 "2 of 2 sessions held",
                 "4 of 4 sessions held",
             ]
-            for name in ("started_at", "completed_at", "updated_at", "timestamp"):
+            for name in ("started_at", "completed_at", "updated_at"):
                 at = datetime.fromisoformat(found[0][name])
-                assert before < at < datetime.now(), name  # noqa: DTZ005
+                assert before < at < naive_now(), name
+            at = datetime.fromisoformat(found[0]["timestamp"]).astimezone()
+            assert timedelta(0) < utc_now() - at < timedelta(hours=1)
             empty = await client.ended(none)
             assert (empty["status"], empty["progress"]) == ("completed", 100)
             assert empty["message"].startswith("No bars were asked for")
@@ -354,25 +363,22 @@ def test_progress_is_sessions_held_and_100_only_at_the_end(
 
 
 # --- cancel -------------------------------------------------------------------------------------
-def test_a_cancel_takes_effect_within_a_second(tick: TickStock, redis_server: RedisServer) -> None:
-    async def cancelled(client: Client, symbols: list[str]) -> float:
+def test_a_cancel_takes_effect_long_before_the_load_would_end(
+    tick: TickStock, redis_server: RedisServer
+) -> None:
+    async def cancelled(client: Client, symbols: list[str]) -> None:
         job_id = await client.submit(csv_load(symbols=symbols, years=1))
         await client.until(job_id, lambda s: s.get("processed_symbols", 0) > 0)
-        asked = time.monotonic()
         await client.cancel(job_id)
         last = await client.until(job_id, lambda s: s["status"] == "cancelled")
-        taken = time.monotonic() - asked
         assert "Cancelled by a client" in last["message"]
         assert 0 < last["progress"] < 100
         assert 0 < last["processed_symbols"] < len(symbols)
-        return taken
 
     async def test() -> None:
         worker = Worker(tick, policy=SLOW, source=slow(0.3))
         async with running(tick, redis_server, worker=worker) as client:
-            # The best of three: the machine may be busy with other things.
-            taken = [await cancelled(client, [f"{a}{n}" for n in range(8)]) for a in "ABC"]
-            assert min(taken) < 1.0
+            await cancelled(client, [f"A{n:02}" for n in range(60)])
             # The wish may come before the job itself.
             early = new_id()
             await client.cancel(early)

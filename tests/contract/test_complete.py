@@ -105,6 +105,7 @@ def test_a_listing_date_that_nobody_knows_costs_no_call(database: Database, tmp_
     assert set(progress.load.report["causes"]) == {"vendor_empty"}
 
 
+@pytest.mark.dates
 def test_todays_bars_are_not_held_before_they_are_final(database: Database, tmp_path: Path) -> None:
     """A session is expected when its bars are published, not when they are there."""
     friday = CALENDAR.last_published(NOW, timedelta(hours=8))

@@ -293,15 +293,13 @@ def test_a_refused_key_ends_the_load_with_few_calls(database: Database, tmp_path
 def test_a_refused_key_does_not_wait_for_the_budget_of_calls_in_vain(database: Database) -> None:
     load = submit(database, many())
 
-    async def run() -> tuple[int, float]:
-        gate, begun = SharedGate(database, "v", 12.0), time.monotonic()  # one each 5 s
+    async def run() -> int:
+        gate = SharedGate(database, "v", 0.1)  # one each ten minutes
         async with facing(key="wrong-key") as (source, serving):
-            await drain(database, load, source, gate).run()
-            return len(serving.requests), time.monotonic() - begun
+            await asyncio.wait_for(drain(database, load, source, gate).run(), 60)
+            return len(serving.requests)
 
-    requests, seconds = asyncio.run(run())
-    assert requests == 1
-    assert seconds < 4
+    assert asyncio.run(run()) == 1
     assert states(database, load) == {"failed": 60}
 
 
@@ -497,9 +495,7 @@ def test_a_graceful_stop_hands_calls_back_and_repeats_none_that_is_done(database
             task = asyncio.create_task(first.run())
             await until(lambda: states(database, load).get("done", 0) >= 8)
             first.stop()
-            begun = time.monotonic()
-            await asyncio.wait_for(task, 10)
-            assert time.monotonic() - begun < 3
+            await asyncio.wait_for(task, 30)
             found = states(database, load)
             assert found.keys() == {"done", "waiting"}
             assert first.committed == found["done"]
@@ -550,8 +546,8 @@ def test_a_slow_answer_keeps_its_lease(database: Database) -> None:
 def test_a_lease_lost_while_fetching_ends_the_fetch(database: Database) -> None:
     load = submit(database, CALLS[:1])
 
-    async def run() -> float:
-        async with facing(delay=30.0) as (source, serving):
+    async def run() -> None:
+        async with facing(delay=600.0) as (source, serving):
             one = drain(database, load, source, lease=0.6)
             task = asyncio.create_task(one.run())
             await until(lambda: serving.requests)
@@ -560,12 +556,10 @@ def test_a_lease_lost_while_fetching_ends_the_fetch(database: Database) -> None:
                 (lease,) = ledger.claim(conn, load, "another", 1, timedelta(seconds=60))
                 assert ledger.fence_check(conn, [lease])
                 ledger.finish_calls(conn, [ledger.Finished(lease.id, 0, 0, 0, 1)])
-            begun = time.monotonic()
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 60)
             assert one.committed == 0
-            return time.monotonic() - begun
 
-    assert asyncio.run(run()) < 5
+    asyncio.run(run())
     assert states(database, load) == {"done": 1}
 
 
@@ -699,19 +693,17 @@ def test_a_database_that_stays_away_is_told_in_time(own: Database, house: Path) 
     load = submit(own, many())
     address = own.conninfo  # without the care of the one who would start it again
 
-    async def run() -> float:
+    async def run() -> None:
         with Database.open(address, house, migrate=False) as plain:
             async with facing(delay=0.02) as (source, _):
                 one = drain(plain, load, source, database_patience=0.5)
                 task = asyncio.create_task(one.run())
                 await until(lambda: states(own, load).get("done", 0) >= 4)
                 await asyncio.to_thread(kill, own)
-                begun = time.monotonic()
                 with pytest.raises(DatabaseUnavailable):
-                    await asyncio.wait_for(task, 60)
-                return time.monotonic() - begun
+                    await asyncio.wait_for(task, 60)  # by itself it would be ten minutes
 
-    assert asyncio.run(run()) < 15
+    asyncio.run(run())
 
 
 def test_a_database_that_takes_no_writes_ends_the_drain_with_its_reason(database: Database) -> None:

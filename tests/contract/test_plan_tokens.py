@@ -80,6 +80,7 @@ def test_a_change_of_the_universe_is_named(here: Rig, database: Database) -> Non
     assert "the universe was changed, and names the same symbols" in refusal(here, token)
 
 
+@pytest.mark.dates
 def test_a_session_that_was_published_is_named(here: Rig) -> None:
     friday = CALENDAR.last_published(NOW, timedelta(hours=8))
     close = int(CALENDAR.closes[CALENDAR.index(friday)])
@@ -89,6 +90,7 @@ def test_a_session_that_was_published_is_named(here: Rig) -> None:
     assert "2 more sessions were published (day bars)" in refusal(here, token)
 
 
+@pytest.mark.dates
 def test_answers_that_expired_are_named(here: Rig, tmp_path: Path) -> None:
     bars = invented(["A", "B"], MONTH)
     folder = write_folder(tmp_path / "vendor", bars.rows(bars.at != epoch_day(date(2012, 3, 9))))
@@ -100,12 +102,13 @@ def test_answers_that_expired_are_named(here: Rig, tmp_path: Path) -> None:
     assert "No plan" in message  # the plan itself is older than plans are kept
     passed[0] = timedelta(0)
     token = here.tick.plans.keep(here.plan(str(CORE), **DATES))
-    sql(here.tick.database, "UPDATE tickstock.holes SET expires_at = now()")
+    sql(here.tick.database, "UPDATE tickstock.holes SET expires_at = %s", NOW)
     passed[0] = timedelta(days=1)
     message = refusal(here, token)
     assert "answers about 1 sessions have expired (day, vendor empty)" in message
 
 
+@pytest.mark.dates
 def test_an_unknown_token_is_told_from_an_old_one(here: Rig) -> None:
     assert "No plan 'ffff' is known here" in refusal(here, "ffff")
     assert "No plan '' is known here" in refusal(here, "")
@@ -213,6 +216,7 @@ def test_new_facts_about_the_past_move_the_plan(here: Rig, database: Database) -
 
 
 # --- the newest sessions again -------------------------------------------------------------------
+@pytest.mark.dates
 def test_refresh_notices_what_the_vendor_corrected(here: Rig, database: Database) -> None:
     last = CALENDAR.last_published(NOW, timedelta(hours=8))
     week = here.tick.loads.span("5d")

@@ -14,7 +14,9 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.web_kit import Client, Running, organized, running, settings_for
+from tests.work import statements
 from tickstock.cli.app import run
+from tickstock.clock import machine_now
 from tickstock.model import UniverseRef
 from tickstock.service.access import Role
 from tickstock.sessions import NEW_YORK
@@ -318,7 +320,7 @@ def test_organize_does_the_plan_that_was_shown(page: Running, client: Client) ->
     assert done.json["applied"] is True
     revisions = client.get("/universes/etf_universe:theme_crypto").text
     assert "organize from the page by admin" in revisions
-    today = datetime.now(NEW_YORK).date()
+    today = machine_now().astimezone(NEW_YORK).date()
     then = client.get(f"/universes/etf_universe:theme_crypto?as_of={today}").text
     assert "members on " + str(today) in then
     before = client.get("/universes/etf_universe:theme_crypto?as_of=1999-01-04")
@@ -361,9 +363,7 @@ def test_the_openapi_document_tells_every_route_for_programs(client: Client) -> 
 
 
 # --- live -----------------------------------------------------------------------------------
-def test_a_change_by_psql_reaches_an_open_page_within_a_second(
-    page: Running, client: Client
-) -> None:
+def test_a_change_by_psql_reaches_an_open_page(page: Running, client: Client) -> None:
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=10)
@@ -377,15 +377,13 @@ def test_a_change_by_psql_reaches_an_open_page_within_a_second(
             "INSERT INTO cache_entries (type, name, key, value)"
             " VALUES ('etf_universe', 'New', 'theme_new', '[\"SPY\"]')"
         )
-    began = time.monotonic()
     until(lambda: stream.readline() == b"event: universes\n")
-    assert time.monotonic() - began < 1.0
     connection.close()
     # Defect 7: no copy from start-up is kept anywhere.
     assert "theme_new" in client.get(f"{H}/picker").text
 
 
-def test_searching_five_thousand_universes_is_quick(
+def test_searching_five_thousand_universes_costs_no_more_than_searching_fifty(
     cluster: Cluster, template: str, home: Path
 ) -> None:
     with organized(cluster, template, home) as database:
@@ -397,12 +395,15 @@ def test_searching_five_thousand_universes_is_quick(
             )
         with running(database, settings_for(home), worker=False) as page:
             client = page.client()
+            typed = ("4", "42", "424", "4242")
             client.get(f"{H}/picker")  # counts what has never been counted
-            took = []
-            for typed in ("4", "42", "424", "4242"):
-                began = time.monotonic()
-                text = client.get(f"{H}/picker?q={typed}").text
-                took.append(time.monotonic() - began)
-            assert "Theme number 4242" in text
-            print("search of 5,000 universes, ms:", [round(1000 * t) for t in took])
-            assert min(took) < 0.25
+            with statements() as many:
+                found = [client.get(f"{H}/picker?q={n}").text for n in typed]
+            assert "Theme number 4242" in found[-1]
+            with database.transaction() as connection:
+                connection.execute("DELETE FROM cache_entries WHERE name LIKE 'Theme number ___%'")
+            client.get(f"{H}/picker")
+            with statements() as few:
+                small = [client.get(f"{H}/picker?q={n}").text for n in typed]
+            assert len(many) == len(few) <= 10 * len(typed)
+            assert max(map(len, found)) <= 2 * max(map(len, small))

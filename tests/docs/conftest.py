@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import new_folder
+from tests.moment import handed_on
 from tickstock.store.embedded import EmbeddedServer
 
 EXPORT = re.compile(r"export (\w+)=(.+)")
@@ -72,6 +73,7 @@ def shell() -> Iterator[Shell]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TICKSTOCK_", "MASSIVE_"))}
     for name in ("DATABASE_URI", "REDIS_URL", "REDIS_HOST", "REDIS_PORT"):
         kept.pop(name, None)
+    kept |= handed_on()
     kept |= {
         "HOME": str(folder),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",

@@ -6,7 +6,6 @@ import io
 import os
 import shlex
 from contextlib import redirect_stderr, redirect_stdout
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from tests.docs.markdown import ROOT, blocks
 from tests.docs.test_tutorial import commands, fits
 from tickstock.cli.app import run
+from tickstock.clock import machine_now
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
@@ -39,7 +39,7 @@ def test_every_command_answers_as_shown(
         assert block.language == "console", f"line {block.line} is not run"
         for command, expected in commands(block.text):
             if command.startswith("export BEFORE="):
-                monkeypatch.setenv("BEFORE", datetime.now(UTC).replace(tzinfo=None).isoformat())
+                monkeypatch.setenv("BEFORE", machine_now().replace(tzinfo=None).isoformat())
                 continue
             said, code = tell(command)
             where = f"{page}.md, line {block.line}: {command}"

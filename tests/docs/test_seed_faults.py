@@ -35,7 +35,7 @@ FAULTS: dict[int, tuple[str, ...]] = {
     4: ("store/test_universes.py::test_combos_are_read_and_never_written",),
     5: (f"{DOORS}::test_5_21_the_scripts_do_what_the_readme_says",),
     6: (f"{LOAD}::test_a_csv_file_loads_the_same",),
-    7: (f"{PAGE}::test_a_change_by_psql_reaches_an_open_page_within_a_second",),
+    7: (f"{PAGE}::test_a_change_by_psql_reaches_an_open_page",),
     8: (f"{PAGE}::test_old_list_of_universes",),
     9: (f"{DOORS}::test_9_preserve_keeps_a_persons_name_and_symbols",),
     10: (f"{DOORS}::test_10_replace_stays_in_its_environment_and_types",),
@@ -79,7 +79,7 @@ FAULTS: dict[int, tuple[str, ...]] = {
     ),
     33: (
         "unit/test_job_status.py::test_a_load_of_which_no_bars_were_asked_says_so",
-        f"{BRIDGE}::test_a_cancel_takes_effect_within_a_second",
+        f"{BRIDGE}::test_a_cancel_takes_effect_long_before_the_load_would_end",
     ),
     34: (
         f"{REQUEST}::test_two_days_are_two_sessions_over_weekends_and_holidays",

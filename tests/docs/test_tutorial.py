@@ -6,6 +6,8 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.docs.conftest import Shell
 from tests.docs.markdown import ROOT, Block, blocks
 from tickstock.store.embedded import EmbeddedServer
@@ -15,6 +17,8 @@ SET_UP = {"python3 run.py demo", ". .venv/bin/activate"}
 """What cannot be tried from inside a checkout that is set up already."""
 
 
+@pytest.mark.dates
+@pytest.mark.timeout(600)
 def test_every_command_of_the_tutorial_answers_as_shown(shell: Shell) -> None:
     with ExitStack() as stack:
         for block in blocks(TUTORIAL.read_text("utf-8")):

@@ -20,12 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.reliability.form import SEEDS, VARIABLE, seeds_of
 from tests.reliability.page import Piece, page, read, write
+from tickstock.clock import machine_now
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent
@@ -96,7 +96,7 @@ def _run_into(file: Path, name: str, seeds: str) -> Piece:
     return Piece(
         name,
         seeds,
-        datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        machine_now().strftime("%Y-%m-%d %H:%M"),
         round(time.monotonic() - begun, 1),
         run.returncode == 0,
         said if name != BENCHMARK else "measured",

@@ -111,11 +111,27 @@ def interrupted(job: Job) -> None:
 
         async def run() -> None:
             worker = Worker(tick, policy=policy(job))
-            asyncio.get_running_loop().call_later(0.15, worker.stop)
+            stopping = asyncio.create_task(_stop_with_calls_in_hand(tick, worker, load))
             await worker.drain(load)
+            stopping.cancel()
             await _drain(tick, Worker(tick, policy=policy(job)), load)
 
         asyncio.run(run())
+
+
+async def _stop_with_calls_in_hand(tick: TickStock, worker: Worker, load: uuid.UUID) -> None:
+    """However slow the machine is: a worker that has none has nothing to hand back."""
+
+    def in_hand() -> bool:
+        asked = (
+            "SELECT FROM tickstock.calls WHERE load_id = %s AND worker = %s AND state = 'leased'"
+        )
+        with tick.database.transaction() as connection:
+            return connection.execute(asked, [load, worker.name]).fetchone() is not None
+
+    while not await asyncio.to_thread(in_hand):
+        await asyncio.sleep(0.005)
+    worker.stop()
 
 
 def serve(job: Job) -> None:

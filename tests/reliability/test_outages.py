@@ -24,6 +24,7 @@ from tests.kit import span
 from tests.reliability.form import FORM, record
 from tests.reliability.scenarios import KEY, opened
 from tests.reliability.zygote import Zygote
+from tickstock.clock import epoch_now
 from tickstock.errors import DatabaseUnavailable
 from tickstock.model import Timeframe
 from tickstock.sessions import shipped_calendar
@@ -84,7 +85,7 @@ def submit(made: House, url: str, symbols: list[str]) -> dict[str, Any]:
 
 def truth(symbols: list[str]) -> Counter[Any]:
     made = synthetic_bars(
-        sorted(symbols), Timeframe.DAY, span(*DATES), shipped_calendar(), time.time()
+        sorted(symbols), Timeframe.DAY, span(*DATES), shipped_calendar(), epoch_now()
     )
     names = [made.tickers[o] for o in made.owner.tolist()]
     return Counter(zip(names, made.at.tolist(), made.close.tolist(), strict=True))

@@ -35,6 +35,7 @@ from tests.loading_rig import (
 from tests.reliability.form import FORM, record
 from tests.unit.test_choice import cases, cheapest, column_prices, repriced
 from tests.unit.test_planner import grid_of
+from tests.work import calls
 from tickstock.loading.bits import Bits
 from tickstock.loading.choice import choose
 from tickstock.loading.grid import HeldSpans, build_grid
@@ -89,7 +90,7 @@ def test_no_single_strategy_is_cheaper(timeframe: Timeframe) -> None:
     record("plans no dearer than the best single strategy", runs=FORM.large_choices)
 
 
-def test_twenty_years_of_the_market_are_planned_within_a_second() -> None:
+def test_twenty_years_of_the_market_are_planned_by_whole_columns() -> None:
     """Listing dates, and holes scattered over half of what was held; seconds of computing."""
     rng, sessions, symbols = np.random.default_rng(20), 5040, FORM.planned_symbols
     last = CALENDAR.index(date(2026, 11, 19))
@@ -106,14 +107,15 @@ def test_twenty_years_of_the_market_are_planned_within_a_second() -> None:
     request = LoadRequest("market", tuple(i.symbol for i in instruments), (DAY,), span)
     limits = Limits(calls_per_minute=5)
 
-    def planned() -> float:
-        begun = time.process_time()
+    def planned() -> None:
         grid = build_grid(DAY, instruments, span, CALENDAR, last + 1, spans)
         assert make_plan(request, [grid], limits).exact
-        return time.process_time() - begun
 
-    seconds = min(planned() for _ in range(3))
-    assert seconds < 1.0
+    begun = time.process_time()
+    planned()
+    seconds = time.process_time() - begun
+    cost = calls(planned) / (symbols * sessions)
+    assert cost < 0.05  # whole columns at a time: no function is called for each cell
     record("holes and plan of 20 years", symbols=symbols, seconds=round(seconds, 2))
 
 

@@ -53,7 +53,7 @@ def progress(state: LoadState, *errors: CallError, **fields: Any) -> Progress:
         active_since=None,
         parent_id=None,
     )
-    usual = Progress(load, 60, 20, 3, 1, 0, 20, 1, 33, None, None, tuple(errors))
+    usual = Progress(load, 60, 20, 3, 1, 0, 20, 1, 33, None, None, None, tuple(errors))
     return replace(usual, **fields)
 
 

@@ -9,20 +9,17 @@ import pytest
 from tickstock.errors import BadFile
 from tickstock.universes.files import MAX_BYTES, read_file
 
-SECONDS = 2.0
-SLOWER = 2.0
-"""How much slower a busy machine may be than an idle one, in processor time."""
-
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_hostile_files_are_answered_in_time_and_in_little_memory() -> None:
     script = Path(__file__).with_name("hostile_lists.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr  # a MemoryError would end it
+    # A MemoryError would end it, and so would the kernel, by its share of the processor.
+    assert done.returncode == 0, (done.stdout, done.stderr)
     rows = [line.split("|") for line in done.stdout.splitlines()]
     assert len(rows) == 20
-    assert [row for row in rows if float(row[1]) > SECONDS * SLOWER] == []
-    accepted = {name for name, _, outcome in rows if outcome != "refused"}
+    accepted = {name for name, outcome in rows if outcome != "refused"}
     assert accepted == {
         "a million repeats",
         "a million sectors",

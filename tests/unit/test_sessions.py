@@ -53,7 +53,7 @@ def test_the_script_writes_the_shipped_file_again(reference: Any) -> None:
     finally:
         sys.path.pop(0)
     shipped = files("tickstock").joinpath("data/xnys.csv").read_text(encoding="utf-8")
-    written = document(CALENDAR.known.last, date(2026, 11, 22))
+    written = document(CALENDAR.known.last, date(2026, 11, 28))
     assert listed(written) == listed(shipped)
 
 
@@ -103,7 +103,7 @@ def test_index_and_day_are_inverse() -> None:
     assert all(CALENDAR.index(CALENDAR.day(i)) == i for i in range(len(CALENDAR)))
 
 
-@given(st.dates(date(1990, 1, 1), date(2027, 12, 31)), st.integers(0, 400))
+@given(st.dates(date(1990, 1, 1), date(2028, 12, 31)), st.integers(0, 400))
 def test_between_holds_the_sessions_of_the_span(start: date, length: int) -> None:
     span = Span(start, min(start + timedelta(days=length), CALENDAR.known.end))
     first, stop = CALENDAR.between(span)
@@ -149,8 +149,8 @@ def test_the_machines_zone_does_not_matter() -> None:
 
 
 def test_after_the_last_known_day_nobody_is_told_that_all_is_published() -> None:
-    with pytest.raises(BadDates, match=r"ends on 2027-12-31, and now is 2028-01-03\. Install"):
-        CALENDAR.published(datetime(2028, 1, 3, tzinfo=UTC), LAG)
+    with pytest.raises(BadDates, match=r"ends on 2028-12-31, and now is 2029-01-03\. Install"):
+        CALENDAR.published(datetime(2029, 1, 3, tzinfo=UTC), LAG)
 
 
 def test_moments_need_a_zone_and_a_closed_session() -> None:

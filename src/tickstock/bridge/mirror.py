@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from redis.asyncio import Redis
@@ -132,7 +132,7 @@ class Mirror:
 
     def _read(self, due: Sequence[Head | Refused], now: float) -> list[Shown]:
         """What is to be shown of those that are due, as it is at this moment."""
-        at = datetime.now(UTC)
+        at = self._tick.clock()
         found = [
             Shown(job.client_id, job.state, job.at, refusal_status(job), job.at, now)
             for job in due
@@ -163,7 +163,7 @@ class Mirror:
             shown |= {new.job_id: new for new, _ in wanted}
 
     async def _send(self, part: Sequence[tuple[Shown, bool]]) -> None:
-        now = local(datetime.now(UTC)) or ""
+        now = local(self._tick.clock()) or ""
         async with self._redis.pipeline(transaction=False) as pipe:
             for new, is_news in part:
                 status = new.status.stamped(local(new.changed) or "", now)

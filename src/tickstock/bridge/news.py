@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from redis.asyncio import Redis
 
 from tickstock.bridge.connect import UNIVERSES
 from tickstock.bridge.status import local
+from tickstock.clock import Clock
 
 ALL = "*"
 """Any universe may have changed: the table was emptied, or nobody was looking."""
@@ -19,8 +20,9 @@ MOST = 1_000
 class News:
     """Changed universes, by name, until they are published."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
+        self._clock = clock
         self._changed: dict[str, None] = {}
         self._new = asyncio.Event()
 
@@ -37,7 +39,7 @@ class News:
             await self._new.wait()
             while self._changed:
                 universe = next(iter(self._changed))
-                await self._redis.publish(UNIVERSES, news_of(universe, datetime.now(UTC)))
+                await self._redis.publish(UNIVERSES, news_of(universe, self._clock()))
                 self._changed.pop(universe, None)
             self._new.clear()
 

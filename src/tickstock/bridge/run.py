@@ -40,7 +40,7 @@ class Bridge:
         self._cancels = Cancels(tick, self._inbox, self._complain)
         pace = pace or Pace()
         self._mirror = Mirror(tick, redis, pace)
-        self._news = News(redis)
+        self._news = News(redis, tick.clock)
         self._channels = Channels(redis, self._inbox, self._cancels, self._mirror.forget)
         self._stream = Stream(redis, self._inbox, pace.claim)
 

@@ -32,7 +32,7 @@ def doctor(
     Says of each what was found, why it matters and what to do. Nothing is changed. Ends with 1
     where something does not work; warnings alone end with 0.
     """
-    from tickstock.service import utc_now
+    from tickstock.clock import machine_now
     from tickstock.service.doctor import Health, examine
     from tickstock.service.system import ask_redis
     from tickstock.store.database import Database
@@ -48,7 +48,7 @@ def doctor(
         probes["redis"] = lambda: ask_redis(redis.get_secret_value())
     if ask_vendor:
         probes["vendor"] = lambda: _ask_vendor(settings)
-    found = list(examine(settings, open_database, utc_now, probes))
+    found = list(examine(settings, open_database, machine_now, probes))
     if common.json:
         print_json("doctor", {"checks": [asdict(check) for check in found]})
     else:

@@ -35,10 +35,11 @@ def missing(
         symbols = tick.universes.members(universe)
         span = tick.loads.span(for_, from_, to)
         view = tick.missing.find(symbols, parse_timeframes(timeframes), span)
+        now = tick.clock()
     if common.json:
         print_json("missing", missing_as_dict(view))
     else:
-        show_missing(view, universe)
+        show_missing(view, universe, now)
     return 0
 
 
@@ -82,7 +83,7 @@ def _bar_as_dict(suspects: Any, bar: Any) -> dict[str, Any]:
     }
 
 
-def show_missing(view: Any, title: str) -> None:
+def show_missing(view: Any, title: str, now: datetime) -> None:
     out = console()
     out.print(f"[bold]{unmarked(title)}[/]  {view.span}")
     for gap in view.gaps:
@@ -93,7 +94,7 @@ def show_missing(view: Any, title: str) -> None:
                   f"  [dim]{names}[/]")  # fmt: skip
         if gap.detail:
             out.print(f"      {gap.detail}", markup=False)
-        out.print(f"      {_stands(gap)}{gap.advice}", markup=False)
+        out.print(f"      {_stands(gap, now)}{gap.advice}", markup=False)
     for suspects in view.suspects:
         _show_bars(out, suspects, suspects.quarantined, "cannot be true, put aside")
         _show_bars(out, suspects, suspects.doubtful, "doubtful, kept")
@@ -103,11 +104,11 @@ def show_missing(view: Any, title: str) -> None:
         talk("Nothing is missing.")
 
 
-def _stands(gap: Any) -> str:
+def _stands(gap: Any, now: datetime) -> str:
     if gap.expires is None:
         return ""
     first, last = (moment.astimezone().strftime("%Y-%m-%d") for moment in gap.expires)
-    if gap.expires[1] <= datetime.now(UTC):
+    if gap.expires[1] <= now:
         return f"That answer has expired on {last}. "
     return f"Asked again from {first} on. " if first == last else f"Asked again {first} to {last}. "
 

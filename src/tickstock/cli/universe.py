@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -145,7 +144,7 @@ def validate(
             common=replace(common, json=False), how=How(yes=yes),
         )):  # fmt: skip
             return code
-        findings = tick.universes.validate(datetime.now(UTC))
+        findings = tick.universes.validate()
     if common.json or format_ == "json":
         print_json("universe validate", json.loads(render(findings, "json")))
     else:

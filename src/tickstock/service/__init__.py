@@ -6,10 +6,11 @@ with TickStock.open(read_settings()) as tick:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Self
 
+import structlog
+
+from tickstock.clock import Clock, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.logs import leave_to_logging
 from tickstock.service.actions import Actions
@@ -32,9 +33,7 @@ from tickstock.store.database import Database
 from tickstock.store.migrate import refuse_unasked
 from tickstock.store.reference import fill_reference
 
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+log = structlog.get_logger("tickstock.service")
 
 
 class TickStock:
@@ -42,22 +41,21 @@ class TickStock:
     `steering`, `schedules`, `jobs`, `plans`, `missing`, `holdings`, `charts`, `exports`, `imports`,
     `verify`.
 
-    Safe to share between threads.
+    `clock` says which day it is; what is kept is dated by the database's. Safe to share between
+    threads.
     """
 
-    def __init__(
-        self, settings: Settings, database: Database, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.database = database
         self.clock = clock
-        self.universes = Universes(database, settings)
+        self.universes = Universes(database, settings, clock)
         self.edits = Edits(database, settings)
         self.history = Histories(database, settings)
         self.sessions = Sessions(database)
         self.actions = Actions(database, settings.vendor, clock)
         self.loads = Loads(database, settings, self.universes, self.actions, clock)
-        self.steering = Steering(database, settings, self.loads, clock)
+        self.steering = Steering(database, settings, self.loads)
         self.schedules = Schedules(database, settings, self.loads, clock)
         self.jobs = Jobs(database, self.loads)
         self.holdings = Holdings(database, self.loads, clock)
@@ -76,6 +74,8 @@ class TickStock:
         that is in use is not changed unasked: DatabaseRefused says what to do.
         """
         leave_to_logging()
+        if is_set():
+            log.warning("the clock was set, for tests", now=utc_now().isoformat())
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
         database = Database.open(uri, settings.home, application=application, migrate=False)
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tickstock.clock import VARIABLE, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
@@ -101,6 +102,8 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         before = now()
         signs = system.signs(connection, settings.environment)
         yield _clock(signs.now - before, now() - before)
+        if is_set():
+            yield _set_clock(utc_now())
         alive = sum(map(is_alive, workers.known(connection)))
         yield _workers(alive, signs)
         yield _loads(alive, signs)
@@ -176,6 +179,14 @@ def _clock(ahead: timedelta, took: timedelta) -> Check:
     return Check(
         "clock", health, what, "Which session is published is told by this machine's clock.",
         "Let both be set by a time server (NTP).",
+    )  # fmt: skip
+
+
+def _set_clock(moment: datetime) -> Check:
+    return Check(
+        "test clock", Health.WARNING, f"TickStock takes it to be {moment:%Y-%m-%d %H:%M} UTC.",
+        "Plans, gaps and what counts as published go by it; the vendor is not asked.",
+        f"{VARIABLE} is for tests alone: unset it.",
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from tickstock.store import actions, coverage, instruments, ledger
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.ledger import ItemRow, Load
+from tickstock.store.moment import database_now
 from tickstock.vendors import Limits
 
 Connection = psycopg.Connection[Any]
@@ -357,7 +358,8 @@ class Loads:
         with self._database.transaction() as connection:
             loads = ledger.newest(connection, most, state, text, before)
             counts = ledger.tallies(connection, [x.id for x in loads])
-        return [make_progress(x, counts[x.id], None, (), now=self._clock()) for x in loads]
+            now = database_now(connection)
+        return [make_progress(x, counts[x.id], None, (), now=now) for x in loads]
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
         """Progress of those of the loads that exist, oldest first."""
@@ -374,10 +376,9 @@ class Loads:
                 for x in loads
                 if any(t.state is CallState.FAILED for t in counts[x.id])
             }
+            now = database_now(connection)
         return [
-            make_progress(
-                x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ()), now=self._clock()
-            )
+            make_progress(x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ()), now=now)
             for x in loads
         ]
 
@@ -388,7 +389,8 @@ class Loads:
             current = None if load.state.finished else ledger.current(connection, load_id)
             errors = ledger.errors(connection, load_id)
             holders = ledger.holders(connection, [load_id]).get(load_id, ())
-        return make_progress(load, counts, current, errors, holders, now=self._clock())
+            now = database_now(connection)
+        return make_progress(load, counts, current, errors, holders, now=now)
 
 
 FROM_CSV = "csv:"

@@ -18,7 +18,8 @@ class Progress:
 
     `held` of `expected` sessions; `calls` of `calls_planned` at an end; `percent` is 100 only for
     a load that completed. `seconds_left` is None when nothing is known about the pace yet.
-    `holders` are those who have calls of it in hand.
+    `seconds` from the start until its end, or until now. `holders` are those who have calls of it
+    in hand.
     """
 
     load: Load
@@ -30,6 +31,7 @@ class Progress:
     rows_new: int
     rows_changed: int
     percent: int
+    seconds: float | None
     seconds_left: float | None
     current: Call | None
     errors: tuple[CallError, ...]
@@ -49,7 +51,10 @@ def make_progress(
     *,
     now: datetime,
 ) -> Progress:
-    """The progress that a load and its calls, counted by state, amount to."""
+    """The progress that a load and its calls, counted by state, amount to.
+
+    `now` by the clock that dates loads, which is the database's.
+    """
     by_state = {t.state: t for t in counts}
     done, failed = by_state.get(CallState.DONE), by_state.get(CallState.FAILED)
     ended = sum(t.calls for s, t in by_state.items() if s not in OPEN_STATES)
@@ -66,6 +71,7 @@ def make_progress(
         rows_new=done.rows_new if done else 0,
         rows_changed=done.rows_changed if done else 0,
         percent=_percent(load, held),
+        seconds=_seconds(load, now),
         seconds_left=_seconds_left(load, sum(t.lately for t in counts), planned, ended, now),
         current=current,
         errors=tuple(errors),
@@ -86,6 +92,11 @@ def _percent(load: Load, held: int) -> int:
         return 100
     expected = int(load.summary["expected"])
     return min(99, 100 * held // expected) if expected else 0
+
+
+def _seconds(load: Load, now: datetime) -> float | None:
+    end = load.finished_at or now
+    return (end - load.started_at).total_seconds() if load.started_at else None
 
 
 def _seconds_left(load: Load, lately: int, calls: int, ended: int, now: datetime) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,18 +15,16 @@ from tickstock.spans import Span
 from tickstock.store import ledger, schedules
 from tickstock.store.database import Database
 from tickstock.store.ledger import Load
+from tickstock.store.moment import database_now
 
 
 class Steering:
     """What can be done with loads besides submitting, cancelling and retrying them."""
 
-    def __init__(
-        self, database: Database, settings: Settings, loads: Loads, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, settings: Settings, loads: Loads) -> None:
         self._database = database
         self._settings = settings
         self._loads = loads
-        self._clock = clock
 
     def pause(self, load_id: uuid.UUID) -> bool:
         """Let no call of a load be asked until it is resumed, and hand back what is in hand.
@@ -63,10 +60,10 @@ class Steering:
         """Forget loads that ended longer ago than `age` (by default the setting says), with their
         calls; how many, and ended before when. Bars, coverage and holes stay as they are."""
         kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
-        before = self._clock() - kept
         from tickstock.service.queue import DRAIN, SILENCE
 
         with self._database.transaction() as connection:
+            before = database_now(connection) - kept  # by the clock that dated their ends
             if dry_run:
                 return ledger.count_prunable(connection, before), before
             count = ledger.prune(connection, before)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from tickstock.clock import Clock
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
 from tickstock.model import READ_TYPES, Universe, UniverseRef
@@ -15,6 +15,7 @@ from tickstock.spans import Span
 from tickstock.store import instruments
 from tickstock.store import universes as store
 from tickstock.store.database import Database
+from tickstock.store.moment import database_now
 from tickstock.store.plans import universe_revision
 from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
@@ -47,8 +48,9 @@ class Resolved:
 class Universes:
     """Lists, members, definitions."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._environment = settings.environment
         self._folder = settings.universes
         self._csv_dir = settings.csv_dir
@@ -137,14 +139,15 @@ class Universes:
             return ()
         return tuple(sorted(found))
 
-    def validate(self, now: datetime) -> Sequence[Finding]:
+    def validate(self) -> Sequence[Finding]:
         """Everything that is wrong with the stored universes of this environment."""
         with self._database.transaction() as connection:
             rows = store.stored(connection, self._environment)
             live = store.evaluated(connection, self._environment)
             named = instruments.all_instruments(connection)
+            kept_now = database_now(connection)
         known = {(self._environment, ref): symbols for ref, symbols in live.items()}
-        return validate(rows, Context(now, evaluated=known, instruments=named))
+        return validate(rows, Context(self._clock(), kept_now, evaluated=known, instruments=named))
 
     # -- definitions -------------------------------------------------------------------------
     def definitions(self) -> Catalog:

@@ -77,10 +77,12 @@ class Context:
 
     `evaluated` gives, by environment and universe, what each stored expression gives now: its
     symbols, or the error; expressions without an entry are not checked. `instruments` are those
-    that are known, by every ticker that they have or had.
+    that are known, by every ticker that they have or had. Sources are dated by `now`; rows by the
+    database's clock, which says `database_now`.
     """
 
     now: datetime
+    database_now: datetime | None = None
     max_source_age: timedelta = timedelta(days=365)
     masters: Collection[UniverseRef] = MASTERS
     sizes: Mapping[UniverseRef, tuple[int, int]] = field(default_factory=lambda: SIZES)
@@ -204,7 +206,7 @@ def _times(row: StoredUniverse, context: Context) -> Iterator[Finding]:
     if row.updated_at is None:
         what = "updated_at is not set."
         yield _found(Check.UPDATED, row, what, why, "Write the row again; the database sets it.")
-    elif row.updated_at > context.now + CLOCK_SKEW:
+    elif row.updated_at > (context.database_now or context.now) + CLOCK_SKEW:
         what = f"updated_at lies in the future ({row.updated_at:%Y-%m-%d %H:%M %Z})."
         yield _found(Check.UPDATED, row, what, why, "Write the row again; check who sets it.")
     if row.source_date and context.now.date() - row.source_date > context.max_source_age:

@@ -21,6 +21,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from tickstock.actions import AnyCall
+from tickstock.clock import VARIABLE, is_set, utc_now
 from tickstock.errors import (
     BadSetting,
     CredentialsRefused,
@@ -93,6 +94,7 @@ class Http:
         bounds: Bounds | None = None,
         transport: Callable[[], aiohttp.BaseConnector] | None = None,
     ) -> None:
+        refuse_set_clock(service.base_url)
         self._service = service
         self.bounds = bounds or Bounds()
         self._transport = transport or _pooled
@@ -220,13 +222,22 @@ def checked_base(base_url: str, own: str) -> str:
     plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
     if not host or not plain or parts.scheme not in ("http", "https"):
         raise BadSetting("The vendor's base address must be just https://host.", hint)
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise BadSetting(f"The vendor's base address for {host} must begin with https.", hint)
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
 
 
-def _is_this_machine(host: str) -> bool:
+def refuse_set_clock(address: str) -> None:
+    """Real bars are not asked for on a day that a test has made up. Raises BadSetting."""
+    if is_set() and not is_this_machine(urlsplit(address).hostname or ""):
+        raise BadSetting(
+            f"The clock is set to {utc_now():%Y-%m-%d %H:%M} UTC, and the vendor is a real one.",
+            f"{VARIABLE} is for tests alone: unset it.",
+        )
+
+
+def is_this_machine(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

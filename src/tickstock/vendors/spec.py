@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from tickstock.clock import Clock, utc_now
 from tickstock.model import Limits
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import BarSource
@@ -48,10 +47,6 @@ class Capability(enum.StrEnum):
     LISTINGS = "listings"  # its source is a `ListingSource`
 
 
-def _now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Setup(Generic[S]):
     """All that a vendor is opened with: nothing else of the world is read.
@@ -64,7 +59,7 @@ class Setup(Generic[S]):
     argument: str = ""
     symbols: tuple[str, ...] = ()
     calendar: Calendar = field(default_factory=shipped_calendar)
-    clock: Callable[[], datetime] = _now
+    clock: Clock = utc_now
 
     def seconds(self) -> float:
         """The clock in seconds since 1970."""

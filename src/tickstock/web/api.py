@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -121,7 +121,7 @@ def findings(visit: Visit) -> Response:
             "why": f.why,
             "mend": f.mend,
         }
-        for f in visit.tick.universes.validate(datetime.now(UTC))
+        for f in visit.tick.universes.validate()
     ]
     return JSONResponse({"findings": rows})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -128,8 +128,7 @@ def _again(progress: Progress) -> str:
 def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
     load = progress.load
     ended = load.state.finished
-    end = load.finished_at or datetime.now(UTC)
-    elapsed = (end - load.started_at).total_seconds() if load.started_at else None
+    elapsed = progress.seconds
     items = _items(visit, progress) if ended else []
     return {
         "p": progress,

@@ -6,7 +6,7 @@ this machine's local time, because clients compare them with their own clock.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -59,7 +59,7 @@ def _request(visit: Visit) -> LoadRequest:
     if duration is None:
         lag = loads.limits().publication_lag
         asked = years_to_duration(_number(years))
-        span = duration_span(asked, loads.calendar(), datetime.now(UTC), lag)
+        span = duration_span(asked, loads.calendar(), visit.tick.clock(), lag)
         first, last = span.start, span.last
     return loads.request(
         universe,

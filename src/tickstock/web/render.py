@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import jinja2
 from markupsafe import Markup, escape
 
+from tickstock.clock import utc_now
 from tickstock.web.static import address
 from tickstock.words import plural
 
@@ -81,7 +82,7 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     """How long ago, in one unit: `just now`, `5 min ago`, `3 days ago`."""
     if at is None:
         return "–"
-    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    seconds = ((now or utc_now()) - at).total_seconds()
     if seconds < MINUTE:
         return "just now"
     if seconds < HOUR:

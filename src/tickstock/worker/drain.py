@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
+from tickstock.clock import Clock, utc_now
 from tickstock.errors import (
     Conflict,
     CredentialsRefused,
@@ -105,7 +106,7 @@ class Drain:
     load_id: uuid.UUID
     worker: str
     policy: Policy = field(default_factory=Policy)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Clock = utc_now
     dice: random.Random = field(default_factory=random.Random)
     share: Callable[[], int] | None = None
     """How many calls this load may have in hand now; without it, the policy's `concurrency`."""

@@ -20,7 +20,7 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
-from tickstock.vendors.http import checked_base
+from tickstock.vendors.http import checked_base, refuse_set_clock
 from tickstock.vendors.massive.settings import MassiveSettings
 
 LARGEST = 1 << 30
@@ -140,8 +140,10 @@ class S3Files:
 def s3_files(account: MassiveSettings) -> S3Files:
     """The files in the account's bucket; its key pair must be set."""
     assert account.s3_key_id is not None and account.s3_secret is not None  # noqa: S101, PT018
+    endpoint = checked_base(account.s3_endpoint, ENDPOINT)
+    refuse_set_clock(endpoint)
     return S3Files(
-        checked_base(account.s3_endpoint, ENDPOINT),
+        endpoint,
         account.s3_key_id.get_secret_value(),
         account.s3_secret.get_secret_value(),
     )

@@ -24,6 +24,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from tickstock.actions import Dividend, Split
+from tickstock.clock import epoch_now
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors.massive.actions import ActionPage
 from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
@@ -104,7 +105,7 @@ class ReplayVendor:
         rate: Rate | None = None,
         delay: float = 0.0,
         page_bars: int = BASE_BARS,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = epoch_now,
     ) -> None:
         self._inventory = Inventory(
             shipped_bars() if folder is None else read_folder(folder),

@@ -12,7 +12,6 @@ Symbols that begin with `ZZ` have no bars, so that an unknown symbol can be show
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tickstock.clock import epoch_now
 from tickstock.errors import VendorRefused
 from tickstock.model import Answer, BarTable, Call, CallKind, Floats, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
@@ -53,7 +53,7 @@ class SyntheticSource:
         symbols: Iterable[str] = (),
         *,
         limits: Limits | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = epoch_now,
     ) -> None:
         self.name = SYNTHETIC
         self._calendar = calendar
