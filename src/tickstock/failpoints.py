@@ -1,9 +1,11 @@
-"""Named points at which a test may have this process killed or frozen, as chance might.
+"""Named points at which a test may have this process killed or frozen, as chance might, or meet
+an error that nobody foresaw.
 
 Off, a point costs one comparison. The environment variable TICKSTOCK_FAILPOINT, read once, arms
 one of them: `commit.copied@3:kill` ends the process by SIGKILL when it comes to `commit.copied`
-for the third time, `...:freeze` stops it by SIGSTOP, and `trace:FILE` adds the name of every point
-that is reached to FILE. For tests alone.
+for the third time, `...:freeze` stops it by SIGSTOP, `...:fault` raises a RuntimeError there from
+the third time on, and `trace:FILE` adds the name of every point that is reached to FILE. For tests
+alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 VARIABLE = "TICKSTOCK_FAILPOINT"
+FAULT = "fault"
 SIGNALS: Mapping[str, signal.Signals] = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
@@ -37,9 +40,11 @@ def arm(order: str) -> None:
     else:
         point, _, action = order.partition(":")
         name, _, number = point.partition("@")
-        if action not in SIGNALS:
-            raise ValueError(f"{VARIABLE} is {order!r}; write it as NAME@NUMBER:kill or :freeze.")
-        _armed = _strike(name, int(number), SIGNALS[action])
+        if action not in (*SIGNALS, FAULT):
+            raise ValueError(
+                f"{VARIABLE} is {order!r}; write it as NAME@NUMBER:kill, :freeze or :fault."
+            )
+        _armed = _strike(name, int(number), SIGNALS.get(action))
 
 
 def _trace(file: Path) -> Callable[[str], None]:
@@ -50,7 +55,7 @@ def _trace(file: Path) -> Callable[[str], None]:
     return note
 
 
-def _strike(name: str, number: int, signal_number: signal.Signals) -> Callable[[str], None]:
+def _strike(name: str, number: int, signal_number: signal.Signals | None) -> Callable[[str], None]:
     reached, lock = 0, threading.Lock()
 
     def count(at: str) -> None:
@@ -59,7 +64,10 @@ def _strike(name: str, number: int, signal_number: signal.Signals) -> Callable[[
             return
         with lock:
             reached += 1
-            if reached == number:
+            if signal_number is None:
+                if reached >= number:
+                    raise RuntimeError(f"a fault at {name}, as {VARIABLE} has ordered")
+            elif reached == number:
                 # To this thread: of a process that is stopped as a whole, another thread may get
                 # the signal, and this one then goes on for a while.
                 signal.pthread_kill(threading.get_ident(), signal_number)

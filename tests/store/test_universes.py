@@ -28,7 +28,7 @@ from tickstock.model import UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history, universes
 from tickstock.store.database import Database
-from tickstock.store.universes import StoreLookup
+from tickstock.store.universes import BATCH, MANY, StoreLookup
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
 from tickstock.universes.plan import Mode, OrganizePlan
@@ -493,7 +493,29 @@ def test_a_glob_over_many_universes(database: Database) -> None:
     definitions = [define(UniverseRef("etf_universe", f"theme_{n}"), f"S{n}") for n in range(120)]
     organize(database, definitions)
     with database.transaction() as conn:
-        assert len(evaluate(parse("etf_universe:*"), StoreLookup(conn)).symbols) == 120
+        for many in (1, 2, 3, MANY):  # after so many questions all the rows are read
+            lookup = StoreLookup(conn, many=many)
+            assert len(evaluate(parse("etf_universe:*"), lookup).symbols) == 120
+
+
+@pytest.mark.parametrize(("batch", "count"), [(1, 5), (2, 5), (3, 6), (BATCH, BATCH + 1)])
+def test_rows_are_added_changed_and_removed_in_batches(
+    database: Database, batch: int, count: int
+) -> None:
+    refs = [UniverseRef("etf_universe", f"theme_{n}") for n in range(count)]
+    some = refs[: count // 2 + 1]
+    steps = [(refs, "A"), (refs, "B"), (some, "C")]
+    for listed, symbol in steps if batch < BATCH else steps[:1]:
+        definitions = [Definition(ref, "X", expression=f"{{{symbol}}}") for ref in listed]
+        with database.transaction() as conn:
+            made = universes.plan_organize(conn, definitions)
+            allow = [str(c.ref) for c in made.changes]
+            universes.apply(conn, made, allow=allow, batch=batch, many=count)
+        with database.transaction() as conn:
+            found = {row.ref: row.symbols for row in universes.list_universes(conn)}
+            assert found == dict.fromkeys(listed, 1)
+            assert universes.get(conn, listed[-1]).expression == f"{{{symbol}}}"
+            assert universes.members(conn, listed[-1]) == (symbol,)
 
 
 def test_membership_on_a_day_is_what_was_held_at_its_end(database: Database) -> None:

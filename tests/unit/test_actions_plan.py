@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.kit import day
 from tickstock.actions import Action, ActionCall, ActionKind, Split
 from tickstock.errors import VendorUnreadable
-from tickstock.loading.actions import compare, plan_actions
+from tickstock.loading.actions import GROUP, compare, plan_actions
 
 TODAY = day("2026-11-20")
 YESTERDAY = day("2026-11-19")
@@ -65,12 +65,13 @@ ages = st.lists(
 )
 
 
-@given(ages, st.sampled_from(ActionKind))
+@given(ages, st.sampled_from(ActionKind), st.sampled_from((1, 2, 3, GROUP)))
 def test_every_due_ticker_is_asked_from_where_it_is_known(
-    found: list[date | None], kind: ActionKind
+    found: list[date | None], kind: ActionKind, group: int
 ) -> None:
     known = dict(zip(names(600), found, strict=False))
-    calls = plan_actions(kind, known, TODAY)
+    calls = plan_actions(kind, known, TODAY, group=group)
+    assert all(len(c.tickers) <= group for c in calls)
     for ticker, through in known.items():
         mine = [c for c in calls if not c.tickers or ticker in c.tickers]
         if through == TODAY:

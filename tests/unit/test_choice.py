@@ -23,7 +23,7 @@ from tests.unit.test_planner import (
     plan_of,
 )
 from tickstock.errors import BadInput
-from tickstock.loading.choice import choose
+from tickstock.loading.choice import SLAB_WINDOWS, choose
 from tickstock.loading.grid import Grid
 from tickstock.loading.prices import (
     FILE_BYTES,
@@ -252,3 +252,20 @@ def test_wide_minute_grids_are_decided_slab_by_slab() -> None:
     assert 0 < choice.least <= choice.price
     assert choice.prices.seconds(choice.price) <= 12 * len(tickers.windows) * 1.1
     assert days_to(400).last - START > timedelta(400)
+
+
+@pytest.mark.parametrize("slab_windows", [1, 2, 3, SLAB_WINDOWS])
+def test_slabs_of_any_size_leave_nothing_out(slab_windows: int) -> None:
+    """In slabs of one window, of a few, and in more than one of the real size."""
+    for missing, limits in cases(7, 60, 5, 60 if slab_windows == SLAB_WINDOWS else 25):
+        grid = grid_of(missing, MINUTE)
+        choice = choose(grid, replace(limits, base_bars=960), slab_windows=slab_windows)
+        left = missing.copy()
+        left[:, choice.days] = False
+        for row, start, end in zip(
+            choice.windows.row, choice.windows.start, choice.windows.end, strict=True
+        ):
+            left[row, start:end] = False
+        assert not left.any()
+        assert choice.day_cells.sum() + choice.windows.cells.sum() == missing.sum()
+        assert choice.least <= choice.price

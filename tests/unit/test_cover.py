@@ -10,9 +10,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching, maximum_flow
 
-from tickstock.loading import cover
 from tickstock.loading.bits import Bits
-from tickstock.loading.cover import Cover, minimum_cover
+from tickstock.loading.cover import AS_EVER, Cover, Sampling, minimum_cover
 from tickstock.model import Flags, Ints
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=7)
@@ -28,9 +27,9 @@ def cheapest(flags: Flags, row_cost: Ints, column_cost: Ints) -> int:
     return min(costs)
 
 
-def check(flags: Flags, row_cost: Ints, column_cost: Ints) -> Cover:
+def check(flags: Flags, row_cost: Ints, column_cost: Ints, sampling: Sampling = AS_EVER) -> Cover:
     """The cover, after seeing that it covers, costs what it says, and beats single strategies."""
-    found = minimum_cover(Bits.pack(flags), row_cost, column_cost)
+    found = minimum_cover(Bits.pack(flags), row_cost, column_cost, sampling)
     assert not flags[~found.rows][:, ~found.columns].any()
     assert found.cost == row_cost[found.rows].sum() + column_cost[found.columns].sum()
     assert found.bound <= found.cost
@@ -64,26 +63,19 @@ def test_with_any_costs_none_is_cheaper(problem: tuple[Flags, Ints, Ints]) -> No
     assert found.cost == cheapest(*problem)
 
 
-@given(problems(1000))
+@given(problems(1000), st.sampled_from((1, 2, 3)))
 @settings(max_examples=200)
 def test_cutting_tiny_samples_again_and_again_ends_with_the_same_cost(
-    problem: tuple[Flags, Ints, Ints],
+    problem: tuple[Flags, Ints, Ints], block: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cover, "SAMPLE", 2)
-        patch.setattr(cover, "LEAST_PER_ROW", 1)
-        found = check(*problem)
+    found = check(*problem, Sampling(edges=2, least_per_row=1, block=block))
     assert found.exact
     assert found.cost == cheapest(*problem)
 
 
 @given(problems(1000))
 def test_stopped_early_it_states_a_bound_that_holds(problem: tuple[Flags, Ints, Ints]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cover, "SAMPLE", 1)
-        patch.setattr(cover, "LEAST_PER_ROW", 1)
-        patch.setattr(cover, "CUTTING_ROUNDS", 1)
-        found = check(*problem)
+    found = check(*problem, Sampling(edges=1, least_per_row=1, rounds=1, block=2))
     assert found.bound <= cheapest(*problem) <= found.cost
 
 
@@ -116,16 +108,15 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-def test_larger_pictures_agree_with_plain_flow_and_matching(
-    picture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cover, "SAMPLE", 2000)
+def test_larger_pictures_agree_with_plain_flow_and_matching(picture: str) -> None:
+    """More rows than are looked at at once, and more edges than one sample has."""
+    some = Sampling(edges=2000)
     flags = PICTURES[picture]
     one = np.ones(SIDE, np.int64)
     matching = maximum_bipartite_matching(csr_array(flags))
-    assert check(flags, one, one).cost == np.count_nonzero(matching >= 0)
+    assert check(flags, one, one, some).cost == np.count_nonzero(matching >= 0)
     weights = RNG.integers(1, 1000, (2, SIDE))
-    weighted = check(flags, *weights)
+    weighted = check(flags, *weights, some)
     assert weighted.exact
     assert weighted.cost == flow_value(flags, *weights)
 

@@ -469,10 +469,11 @@ def test_new_york_instants_are_those_of_the_time_zone_database(day: date, hour: 
 @given(
     st.sampled_from([RECORDED, SYNTHETIC]),
     st.frozensets(st.from_regex(r"[A-Za-z0-9./^$+-]{1,8}", fullmatch=True), max_size=900),
+    st.sampled_from((1, 2, 3, 400)),
 )
-def test_an_origin_survives_its_header(default: str, tickers: frozenset[str]) -> None:
+def test_an_origin_survives_its_header(default: str, tickers: frozenset[str], most: int) -> None:
     origin = Origin(default, "massive" if tickers else "", tickers)
-    lines = origin.header_lines()
+    lines = origin.header_lines(most)
     assert all(len(line) < 8190 for line in lines)
     assert read_origin(lines) == origin
 

@@ -9,7 +9,7 @@ import structlog
 from tickstock.bridge.accept import accept
 from tickstock.bridge.inbox import Entry, Inbox
 from tickstock.bridge.messages import Job, Refusal, read_job
-from tickstock.bridge.steady import Complaints, Pauses
+from tickstock.bridge.steady import EXPECTED, Complaints, Pauses
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.service import TickStock
@@ -52,6 +52,10 @@ class Intake:
             try:
                 await asyncio.to_thread(store, self._tick, read, attempt <= PATIENT_ATTEMPTS)
             except Exception as error:
+                if attempt > PATIENT_ATTEMPTS and not isinstance(error, EXPECTED):
+                    # For ever in the way of all that come after it; nothing can be told of it.
+                    log.error("a message is given up", job=read.job_id, exc_info=error)
+                    return
                 self._complain("a message waits for the database", error)
                 await pauses.wait()
             else:

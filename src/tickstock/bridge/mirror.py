@@ -81,7 +81,8 @@ def next_look(jobs: Sequence[Head | Refused], pace: Pace) -> float:
 class Mirror:
     """Writes a status when it has changed, and from time to time to show that it is alive."""
 
-    def __init__(self, tick: TickStock, redis: Redis, pace: Pace) -> None:
+    def __init__(self, tick: TickStock, redis: Redis, pace: Pace, part: int = PART) -> None:
+        self._part = part
         self._tick = tick
         self._redis = redis
         self._pace = pace
@@ -119,8 +120,8 @@ class Mirror:
         jobs: list[Head | Refused] = [*heads, *refused]
         now = time.monotonic()
         due = [job for job in jobs if is_due(job, shown.get(job.client_id), now, self._pace)]
-        for start in range(0, len(due), PART):
-            found = await asyncio.to_thread(self._read, due[start : start + PART], now)
+        for start in range(0, len(due), self._part):
+            found = await asyncio.to_thread(self._read, due[start : start + self._part], now)
             reach("mirror.write")
             await self._write(shown, found)
             reach("mirror.written")

@@ -119,6 +119,8 @@ def _error_message(progress: Progress) -> str:
     state = progress.load.state
     if state not in (LoadState.FAILED, LoadState.WITH_ERRORS):
         return ""
+    if progress.load.met_a_fault:
+        return progress.load.message
     told = [_told(error) for error in progress.errors if error.failed][:SHOWN_ERRORS]
     return " ".join(told) or progress.load.message
 

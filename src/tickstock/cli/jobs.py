@@ -39,6 +39,8 @@ def list_(
             f"{str(p.load.id)[:8]}  {when}  {_state_word(p):<21} {p.percent:>3} %  "
             f"{p.held:>9,}/{p.expected:<9,} {p.load.title}"
         )
+        if p.load.met_a_fault:
+            out.print(f"          {p.load.message}", markup=False)
     return 0
 
 

@@ -32,7 +32,7 @@ Held = Mapping[tuple[int, str], Action]
 
 
 def plan_actions(
-    kind: ActionKind, known: Mapping[str, date | None], today: date
+    kind: ActionKind, known: Mapping[str, date | None], today: date, *, group: int = GROUP
 ) -> tuple[ActionCall, ...]:
     """The calls that bring the records of these tickers to `today` (a New York date).
 
@@ -45,24 +45,26 @@ def plan_actions(
     fresh = [t for t, through in due.items() if through is None]
     ends = [through for through in due.values() if through is not None]
     rest = [t for t, through in due.items() if through is not None]
-    calls = [*_of_tickers(kind, fresh, None)] if fresh else []
+    calls = [*_of_tickers(kind, fresh, None, group)] if fresh else []
     if ends:
-        calls += _cheaper(kind, rest, min(ends) - OVERLAP[kind], today)
+        calls += _cheaper(kind, rest, min(ends) - OVERLAP[kind], today, group)
     whole = (ActionCall(kind),)
     return whole if fresh and _pages(whole, today) < _pages(calls, today) else tuple(calls)
 
 
 def _cheaper(
-    kind: ActionKind, tickers: Sequence[str], since: date, today: date
+    kind: ActionKind, tickers: Sequence[str], since: date, today: date, group: int
 ) -> tuple[ActionCall, ...]:
     """Of tickers, or of the whole market where that takes fewer pages."""
-    chosen = tuple(_of_tickers(kind, tickers, since))
+    chosen = tuple(_of_tickers(kind, tickers, since, group))
     whole = (ActionCall(kind, (), since),)
     return whole if _pages(whole, today) < _pages(chosen, today) else chosen
 
 
-def _of_tickers(kind: ActionKind, tickers: Sequence[str], since: date | None) -> list[ActionCall]:
-    groups = (tuple(tickers[i : i + GROUP]) for i in range(0, len(tickers), GROUP))
+def _of_tickers(
+    kind: ActionKind, tickers: Sequence[str], since: date | None, size: int
+) -> list[ActionCall]:
+    groups = (tuple(tickers[i : i + size]) for i in range(0, len(tickers), size))
     return [ActionCall(kind, group, since) for group in groups]
 
 

@@ -17,7 +17,8 @@ from tickstock.model import Flags, Ints
 
 Packed = npt.NDArray[np.uint8]
 BLOCK = 255
-"""Rows unpacked at once: as many as a sum of bits in one byte can hold."""
+"""Rows unpacked at once: as many as a sum of bits in one byte can hold. What needs blocks takes
+their size as an argument, so that tests can cross their edges; more than this it may not be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,9 @@ class Bits:
         return cls(np.zeros((rows, columns // 8 + 1), np.uint8), columns)
 
     @classmethod
-    def from_ranges(cls, rows: int, columns: int, row: Ints, start: Ints, end: Ints) -> Bits:
+    def from_ranges(
+        cls, rows: int, columns: int, row: Ints, start: Ints, end: Ints, *, block: int = BLOCK
+    ) -> Bits:
         """Set the cells `start[i]` up to `end[i]` (without it) of `row[i]`.
 
         Ranges may overlap, come in any order, and reach over the edges.
@@ -56,13 +59,13 @@ class Bits:
         low = row * columns + np.clip(start, 0, columns)
         high = row * columns + np.clip(end, 0, columns)
         low, high = _disjoint(low, high)
-        for first in range(0, rows, BLOCK):
-            size = min(BLOCK, rows - first) * columns
+        for first in range(0, rows, block):
+            size = min(block, rows - first) * columns
             a, b = np.searchsorted(low, [first * columns, first * columns + size])
             flags = _painted(low[a:b] - first * columns, high[a:b] - first * columns, size)
             if columns:
                 bits = np.packbits(flags.reshape(-1, columns), axis=1)
-                out.packed[first : first + BLOCK, : bits.shape[1]] = bits
+                out.packed[first : first + block, : bits.shape[1]] = bits
         return out
 
     def __len__(self) -> int:
@@ -88,10 +91,10 @@ class Bits:
         kept[rows] = 0
         return Bits(kept, self.columns)
 
-    def part(self, start: int, end: int) -> Bits:
+    def part(self, start: int, end: int, *, block: int = BLOCK) -> Bits:
         """The columns from `start` up to `end` (without it) alone."""
         out = Bits.empty(len(self), max(0, min(end, self.columns) - start))
-        for first, flags in self.blocks():
+        for first, flags in self.blocks(block=block):
             bits = np.packbits(flags[:, start:end], axis=1)
             out.packed[first : first + len(flags), : bits.shape[1]] = bits
         return out
@@ -100,13 +103,13 @@ class Bits:
         """The table as a matrix: eight times the memory."""
         return np.unpackbits(self.packed, axis=1, count=self.columns).view(np.bool_)
 
-    def blocks(self, margin: int = 0) -> Iterator[tuple[int, Flags]]:
-        """Matrices of up to 255 rows, each with the number of its first one.
+    def blocks(self, margin: int = 0, *, block: int = BLOCK) -> Iterator[tuple[int, Flags]]:
+        """Matrices of up to `block` rows, each with the number of its first one.
 
         `margin` 1 adds a column of unset cells at the end.
         """
-        for first in range(0, len(self), BLOCK):
-            part = self.packed[first : first + BLOCK]
+        for first in range(0, len(self), block):
+            part = self.packed[first : first + block]
             flags = np.unpackbits(part, axis=1, count=self.columns + margin)
             yield first, flags.view(np.bool_)
 
@@ -118,10 +121,10 @@ class Bits:
         counts: Ints = np.bitwise_count(self.packed).sum(axis=1, dtype=np.int64)
         return counts
 
-    def column_counts(self) -> Ints:
+    def column_counts(self, *, block: int = BLOCK) -> Ints:
         """Set cells of each column."""
         out = np.zeros(self.columns, np.int64)
-        for _, flags in self.blocks():
+        for _, flags in self.blocks(block=block):
             out += np.add.reduce(flags.view(np.uint8), axis=0, dtype=np.uint8)
         return out
 
@@ -135,11 +138,11 @@ class Bits:
         joined = np.bitwise_or.reduce(self.packed, axis=0)
         return np.unpackbits(joined, count=self.columns).view(np.bool_)
 
-    def runs(self) -> tuple[Ints, Ints, Ints]:
+    def runs(self, *, block: int = BLOCK) -> tuple[Ints, Ints, Ints]:
         """Row, first column and end (half-open) of every run of set cells, in order."""
         stride = self.columns + 1
         edges = [np.empty(0, np.int64)]
-        for first, flags in self.blocks(margin=1):
+        for first, flags in self.blocks(margin=1, block=block):
             flat = np.concatenate(([False], flags.ravel()))
             edges.append(np.flatnonzero(flat[1:] != flat[:-1]) + first * stride)
         starts, ends = np.concatenate(edges).reshape(-1, 2).T
@@ -148,7 +151,11 @@ class Bits:
 
 
 def _disjoint(low: Ints, high: Ints) -> tuple[Ints, Ints]:
-    """The same cells in ranges that are in order and share none; empty ones left out."""
+    """The same cells in ranges that are in order and share none; empty ones left out.
+
+    Ranges that only touch stay two: joined, a full row would run into the next one, and with it
+    into the next block.
+    """
     some = low < high
     if not some.all():
         low, high = low[some], high[some]
@@ -156,7 +163,7 @@ def _disjoint(low: Ints, high: Ints) -> tuple[Ints, Ints]:
         return low, high
     order = np.argsort(low, kind="stable")
     low, reach = low[order], np.maximum.accumulate(high[order])
-    begins = np.flatnonzero(np.concatenate(([True], low[1:] > reach[:-1])))
+    begins = np.flatnonzero(np.concatenate(([True], low[1:] >= reach[:-1])))
     return low[begins], reach[np.append(begins[1:], len(low)) - 1]
 
 

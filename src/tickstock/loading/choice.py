@@ -82,6 +82,7 @@ class _Task:
     width: Ints
     gap: int
     columns: _Columns
+    slab_windows: int
 
     def windows(self, missing: Bits) -> Windows:
         return windows_over(missing, self.width, self.gap)
@@ -95,7 +96,7 @@ class _Task:
 
     def slabs(self) -> Iterator[_Task]:
         """The same task over some sessions after the other."""
-        size, columns = SLAB_WINDOWS * self.widest, self.missing.columns
+        size, columns = self.slab_windows * self.widest, self.missing.columns
         if columns <= size:
             yield self
             return
@@ -109,14 +110,14 @@ class _Task:
             )
 
 
-def choose(grid: Grid, limits: Limits) -> Choice:
+def choose(grid: Grid, limits: Limits, *, slab_windows: int = SLAB_WINDOWS) -> Choice:
     """The cheapest calls for all missing cells of `grid`.
 
     Raises:
         BadInput: the vendor has no way to bring some of them.
     """
     _refuse_other_days(grid, limits)
-    task = _task(grid, limits)
+    task = _task(grid, limits, slab_windows)
     if not limits.ticker or grid.timeframe not in limits.timeframes:
         return _by_columns(task)
     if not task.columns.can.any():
@@ -124,7 +125,7 @@ def choose(grid: Grid, limits: Limits) -> Choice:
     return _mixed(task)
 
 
-def _task(grid: Grid, limits: Limits) -> _Task:
+def _task(grid: Grid, limits: Limits, slab_windows: int) -> _Task:
     cells = int(np.count_nonzero(grid.missing.any_in_row())) * len(grid.days)
     whole = MARKET_DAY_BYTES
     if limits.flat_days is not None and grid.timeframe in FILE_BYTES:
@@ -137,6 +138,7 @@ def _task(grid: Grid, limits: Limits) -> _Task:
         _widths(grid, limits),
         prices.worthwhile_gap(grid.timeframe, len(grid.days)),
         _columns(grid, limits, prices),
+        slab_windows,
     )
 
 

@@ -18,17 +18,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tickstock.loading.bits import Bits
+from tickstock.loading.bits import BLOCK, Bits
 from tickstock.model import Flags, Floats, Ints
 
-SAMPLE = 200_000
-"""Edges per sample: below this many, all are taken. A cut of them takes about 20 ms."""
-LEAST_PER_ROW = 16
-"""With about this many random edges per row, hardly ever is an edge left uncovered."""
 FORCING_ROUNDS = 12
-CUTTING_ROUNDS = 40
 INFINITE = 2**31 - 1
 """Capacities of scipy's flows are 32-bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How edges are sampled. `edges` per sample: below so many, all are taken, and a cut of them
+    takes about 20 ms. With about 16 random ones per row, hardly ever is an edge left uncovered.
+    `block` rows are looked at at once."""
+
+    edges: int = 200_000
+    least_per_row: int = 16
+    rounds: int = 40
+    block: int = BLOCK
+
+
+AS_EVER = Sampling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +55,9 @@ class Cover:
         return self.cost == self.bound
 
 
-def minimum_cover(missing: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
+def minimum_cover(
+    missing: Bits, row_cost: Ints, column_cost: Ints, sampling: Sampling = AS_EVER
+) -> Cover:
     """Rows and columns of least total cost such that each missing cell is in one of them.
 
     Costs are whole numbers, 0 or more, one per row and column. Never dearer than all rows with
@@ -56,7 +68,7 @@ def minimum_cover(missing: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
     left = missing.without(rows, columns)
     if not left:
         return Cover(rows, columns, paid, paid)
-    rest = _cut_by_samples(left, row_cost, column_cost)
+    rest = _cut_by_samples(left, row_cost, column_cost, sampling)
     return Cover(rows | rest.rows, columns | rest.columns, paid + rest.cost, paid + rest.bound)
 
 
@@ -95,12 +107,12 @@ def _too_full(counts: Ints, cost: Ints, across: Ints) -> Flags:
         forced |= more
 
 
-def _cut_by_samples(left: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
+def _cut_by_samples(left: Bits, row_cost: Ints, column_cost: Ints, sampling: Sampling) -> Cover:
     """Cut, look for uncovered cells, add some of them, and again; the best cover found."""
     nothing = Cover(np.zeros(len(left), np.bool_), np.zeros(left.columns, np.bool_), 0, 0)
     best = _completed(nothing, left, row_cost, column_cost)
-    edges = _sample(left)
-    for _ in range(CUTTING_ROUNDS):
+    edges = _sample(left, sampling)
+    for _ in range(sampling.rounds):
         cut = _minimum_cut(edges, row_cost, column_cost)
         uncovered = left.without(cut.rows, cut.columns)
         whole = _completed(cut, uncovered, row_cost, column_cost)
@@ -109,7 +121,7 @@ def _cut_by_samples(left: Bits, row_cost: Ints, column_cost: Ints) -> Cover:
         if best.exact or not uncovered:
             break
         # None of these is among the earlier ones, which are covered: no edge comes twice.
-        edges = np.concatenate([edges, _sample(uncovered)])
+        edges = np.concatenate([edges, _sample(uncovered, sampling)])
     return best
 
 
@@ -122,15 +134,15 @@ def _completed(part: Cover, uncovered: Bits, row_cost: Ints, column_cost: Ints) 
     return replace(part, columns=part.columns | columns, cost=part.cost + by_column)
 
 
-def _sample(cells: Bits) -> Ints:
+def _sample(cells: Bits, sampling: Sampling) -> Ints:
     """Numbers (row times columns, plus column) of some set cells: up to a quota in each row."""
     counts = cells.row_counts()
-    if counts.sum() <= SAMPLE:
+    if counts.sum() <= sampling.edges:
         quota = cells.columns
     else:
-        quota = max(LEAST_PER_ROW, SAMPLE // int(np.count_nonzero(counts)))
+        quota = max(sampling.least_per_row, sampling.edges // int(np.count_nonzero(counts)))
     parts = [np.empty(0, np.int64)]
-    for first, flags in cells.blocks():
+    for first, flags in cells.blocks(block=sampling.block):
         found = np.flatnonzero(flags)
         ranks = _ranks(counts[first : first + len(flags)], quota, first)
         parts.append(found[ranks] + first * cells.columns)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import shutil
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,16 +21,22 @@ from tickstock.store import ledger, migrate, system, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
+from tickstock.words import plural
 
 OLDEST_SERVER = 15
 SKEW = timedelta(seconds=2)
 """Clocks that are further apart are a matter for their keepers: leases go by the database's,
 publication and schedules of loads by ours."""
 WORST_SKEW = timedelta(minutes=1)
+NAMED = 5
+"""Loads that a check names."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
 CALENDAR_ENDS = timedelta(days=60)
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
+VERDICT_DUE = timedelta(minutes=5)
+"""A load that has nothing left to ask for so long, and is open, does not come to its end."""
+FAULTS_TOLD = timedelta(days=7)
 LONG_HELD_BACK = 300.0
 """Seconds: a vendor that says 429 rarely means more."""
 
@@ -107,6 +114,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         alive = sum(map(is_alive, workers.known(connection)))
         yield _workers(alive, signs)
         yield _loads(alive, signs)
+        yield _verdicts(ledger.unfinished(connection, FAULTS_TOLD, VERDICT_DUE))
         yield _leases(signs)
         yield _queue(ledger.count_idle_jobs(connection, DRAIN, SILENCE))
         yield from (_budget(row) for row in system.budgets(connection))
@@ -215,6 +223,32 @@ def _loads(alive: int, signs: Signs) -> Check:
         "loads", Health.FAILURE, what, "Nobody works on them.",
         "Start a worker (tickstock worker), or: tickstock jobs resume ID",
     )  # fmt: skip
+
+
+def _verdicts(unfinished: Sequence[tuple[uuid.UUID, bool, str]]) -> Check:
+    """Loads that cannot finish: ended by a fault, or open with nothing left to be done."""
+    if not unfinished:
+        return Check("verdicts", Health.OK, "every load with all its answers has its verdict")
+    faulty = [(id_, said) for id_, has_ended, said in unfinished if has_ended]
+    stuck = [id_ for id_, has_ended, _ in unfinished if not has_ended]
+    told, steps = list[str](), list[str]()
+    if faulty:
+        what = f"{plural(len(faulty), 'load')} ended by a fault ({_ids(i for i, _ in faulty)})"
+        told.append(f"{what}; the last: {faulty[0][1]}")
+        steps.append("tickstock jobs retry ID; if it comes again, report what the log has of it")
+    if stuck:
+        told.append(f"{plural(len(stuck), 'load')} with all answers and no verdict ({_ids(stuck)})")
+        steps.append("tickstock jobs resume ID, or start a worker: tickstock worker")
+    return Check(
+        "verdicts", Health.FAILURE, ". ".join(told), "Nobody knows what came of them.",
+        "; ".join(steps),
+    )  # fmt: skip
+
+
+def _ids(ids: Iterable[uuid.UUID]) -> str:
+    short = [str(i)[:8] for i in ids]
+    more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
+    return ", ".join(short[:NAMED]) + more
 
 
 def _leases(signs: Signs) -> Check:

@@ -331,9 +331,9 @@ def _path(timeframe: Timeframe, period: Span) -> str:
     return f"timeframe={timeframe}/year={period.start.year}{month}/bars.parquet"
 
 
-def _file_hash(file: Path) -> str:
+def _file_hash(file: Path, block: int = BLOCK) -> str:
     digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
+        while piece := stream.read(block):
+            digest.update(piece)
     return digest.hexdigest()

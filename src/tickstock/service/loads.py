@@ -283,6 +283,12 @@ class Loads:
         reach("finish.committed")
         return report
 
+    def fail(self, load_id: uuid.UUID, message: str, *, with_open: bool) -> bool:
+        """End a load by a fault, without a report. Calls that are open end with it, or, unless
+        `with_open`, stand against it. False then, and when it has ended."""
+        with self._database.brief() as connection:
+            return ledger.fail_load(connection, load_id, message, with_open=with_open)
+
     def _finish(self, connection: Connection, load_id: uuid.UUID) -> Report | None:
         # In this order: a call that ends after this look is not in the results that follow.
         if ledger.open_calls(connection, load_id)[0]:
@@ -327,14 +333,15 @@ class Loads:
 
     def retry(self, load_id: uuid.UUID) -> int:
         """Ask again for what failed or was cancelled; how many calls that is. The splits and
-        dividends count as one."""
+        dividends count as one, and so does a load that a fault has ended."""
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
             load = ledger.read(connection, load_id)
             outcome = actions.outcome(connection, load_id)
             lacking = outcome is not None and outcome.state == "failed"
-            count = ledger.reopen(connection, load_id, anyway=lacking) + lacking
+            more = lacking or load.met_a_fault
+            count = ledger.reopen(connection, load_id, anyway=more) + more
             if count:
                 defer_drain(connection, load_id, load.vendor, load.priority)
             return count

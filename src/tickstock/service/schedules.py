@@ -148,6 +148,10 @@ class Schedules:
             raise  # taken on again when the lease has run out
         except TickStockError as e:
             message = str(e)
+        except Exception as e:
+            # The next due time may have better luck; this one would meet the same again and again.
+            log.exception("a schedule met a fault of TickStock", schedule=schedule.name)
+            message = f"An error inside TickStock ({type(e).__name__}); its log has the details."
         log.info("schedule performed", schedule=schedule.name, due=due[-1].isoformat(),
                  missed=missed, load=str(load_id), error=message)  # fmt: skip
         with self._database.transaction() as connection:

@@ -56,6 +56,11 @@ class Load:
     active_since: datetime | None
     parent_id: uuid.UUID | None
 
+    @property
+    def met_a_fault(self) -> bool:
+        """Whether it was ended by a fault of ours: then it has no report."""
+        return self.state is LoadState.FAILED and self.report is None
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -307,17 +312,32 @@ def finish(
     return done
 
 
+def fail_load(connection: Connection, load_id: uuid.UUID, message: str, *, with_open: bool) -> bool:
+    """End a load without a verdict. Its open calls are cancelled `with_open`; else there must be
+    none. False when there are, or it has ended."""
+    params = {"load_id": load_id, "message": message, "with_open": with_open}
+    if connection.execute(QUERIES["fail_load"], params).fetchone() is None:
+        return False
+    _end_rest(connection, load_id)
+    return True
+
+
 def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
     """End a load now; what is done stays done. False when it had ended."""
     params = {"load_id": load_id, "message": message}
     if connection.execute(QUERIES["cancel_load"], params).fetchone() is None:
         return False
     reach("cancel.load")
+    _end_rest(connection, load_id)
+    return True
+
+
+def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
+    """What is open of a load that has just ended, in the same transaction."""
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
     reach("cancel.calls")
     connection.execute(QUERIES["drop_jobs_of"], {"load_id": str(load_id)})
     announce(connection, load_id)
-    return True
 
 
 def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) -> int:
@@ -391,6 +411,15 @@ def workable(connection: Connection, vendors: Sequence[str]) -> dict[uuid.UUID, 
 def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
     """Count the pace from now, where nobody but `worker` is at work on the load."""
     connection.execute(QUERIES["begin_activity"], {"load_id": load_id, "worker": worker})
+
+
+def unfinished(
+    connection: Connection, kept: timedelta, minutes: timedelta
+) -> list[tuple[uuid.UUID, bool, str]]:
+    """Loads without a verdict, newest first: those that a fault ended within `kept` (True, and
+    what they say), and those that have nothing left to ask and stay open for `minutes`."""
+    params = {"kept": kept, "minutes": minutes}
+    return connection.execute(QUERIES["unfinished"], params).fetchall()
 
 
 def holders(

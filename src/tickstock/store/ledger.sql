@@ -211,6 +211,16 @@ SET state = 'cancelled', cancel_at = clock_timestamp(), finished_at = clock_time
 WHERE id = %(load_id)s AND finished_at IS NULL
 RETURNING id
 
+-- name: fail_load
+-- Ends a load by a fault, without a report; where calls of it are open, only if they are to end too.
+UPDATE tickstock.loads
+SET state = 'failed', finished_at = clock_timestamp(), message = %(message)s, report = NULL,
+    started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL
+  AND (%(with_open)s OR NOT EXISTS (SELECT FROM tickstock.calls
+                                    WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')))
+RETURNING id
+
 -- name: cancel_calls
 -- The raised fence refuses whoever is still at work on one of them.
 WITH rest AS (
@@ -359,6 +369,20 @@ WHERE l.finished_at IS NULL AND l.paused_at IS NULL AND l.vendor = ANY (%(vendor
         SELECT FROM tickstock.calls AS c
         WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased')))
 ORDER BY l.priority DESC, l.created_at
+
+-- name: unfinished
+-- Loads that have not come to their verdict: ended by a fault of late, or open for minutes though
+-- none of their calls is, and nobody asks for their splits and dividends.
+SELECT l.id, l.finished_at IS NOT NULL, l.message FROM tickstock.loads AS l
+LEFT JOIN tickstock.load_actions AS a ON a.load_id = l.id
+WHERE l.state = 'failed' AND l.report IS NULL AND l.finished_at > clock_timestamp() - %(kept)s
+   OR l.finished_at IS NULL AND l.paused_at IS NULL
+      AND NOT coalesce(a.state = 'running' AND a.lease_until >= clock_timestamp(), false)
+      AND NOT EXISTS (SELECT FROM tickstock.calls AS c
+                      WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased'))
+      AND coalesce((SELECT max(done_at) FROM tickstock.calls AS c WHERE c.load_id = l.id),
+                   l.created_at) < clock_timestamp() - %(minutes)s
+ORDER BY l.created_at DESC
 
 -- name: tally
 -- Calls by state: the progress of loads is a query, never a counter that every call bumps. An

@@ -52,6 +52,10 @@ from tickstock.universes.value import read_value
 
 QUERIES = load("universes.sql")
 LOCK_SPACE = 0x756E6976
+MANY_WRITES = 1_000
+BATCH = 2_000
+"""Rows sent in one statement, as one JSON text: arrays of texts are quoted element by element,
+which for 10,000 universes of 500 symbols took longer than writing them."""
 """First half of the advisory lock that writers of universes take: "univ"."""
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
@@ -257,8 +261,9 @@ class StoreLookup:
         conn: Connection,
         environment: str = "DEFAULT",
         proposed: Mapping[UniverseRef, str] | None = None,
+        many: int = MANY,
     ) -> None:
-        self._conn, self._environment = conn, environment
+        self._conn, self._environment, self._many = conn, environment, many
         self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
         """What was found out about past days, and who says so."""
         self._proposed = dict(proposed or {})
@@ -292,7 +297,7 @@ class StoreLookup:
         """The value as text and the expression in force."""
         if ref.type not in READ_TYPES:
             return None
-        if self._knows_all and len(self._rows) == MANY:
+        if self._knows_all and len(self._rows) == self._many:
             self._read_all()
         if ref not in self._rows:
             query = self._conn.execute(QUERIES["fetch_one"], _named(ref, self._environment))
@@ -596,6 +601,8 @@ def apply(
     allow: Collection[str] = (),
     source: str = "",
     reason: str = "",
+    batch: int = BATCH,
+    many: int = MANY_WRITES,
 ) -> None:
     """Do what `plan` says: all of it or, on any exception, nothing.
 
@@ -605,6 +612,7 @@ def apply(
     Args:
         allow: keys of changes that the change guard is to let through.
         source, reason: what the history will say about every row that changes.
+        batch: rows sent in one statement. From `many` rows on, the server is told to expect them.
 
     Raises:
         GuardRefused: a change loses too much of a universe; see `guard.check_guard`.
@@ -617,13 +625,13 @@ def apply(
             raise _stale()
         reach("universes.locked")
         conn.execute(QUERIES["say_why"], {"source": source, "reason": reason})
-        has_many = len(plan.writes) >= MANY_WRITES
+        has_many = len(plan.writes) >= many
         if has_many:
             conn.execute(QUERIES["expect_many"])
         for action, query in _ROW_QUERIES:
-            _write(conn, plan, query, [c for c in plan.changes if c.action is action])
+            _write(conn, plan, query, [c for c in plan.changes if c.action is action], batch)
             reach("universes.rows")
-        _write_facts(conn, plan)
+        _write_facts(conn, plan, batch)
         reach("universes.facts")
         past.tell(conn, plan.tellings, plan.environment, reason)
         if has_many:
@@ -637,10 +645,6 @@ _ROW_QUERIES = (
     (Action.CHANGE, "update_rows"),
     (Action.ADD, "insert_rows"),
 )
-MANY_WRITES = 1_000
-BATCH = 2_000
-"""Rows sent in one statement, as one JSON text: arrays of texts are quoted element by element,
-which for 10,000 universes of 500 symbols took longer than writing them."""
 
 
 def _state_now(conn: Connection, plan: OrganizePlan) -> str:
@@ -655,10 +659,12 @@ def _stale() -> StalePlan:
     )
 
 
-def _write(conn: Connection, plan: OrganizePlan, query: str, changes: Sequence[Change]) -> None:
+def _write(
+    conn: Connection, plan: OrganizePlan, query: str, changes: Sequence[Change], size: int
+) -> None:
     """Perform the changes of one action. A row that moved since the state was checked, by a writer
     who does not know our lock, is not met by the query and shows in its count."""
-    for batch in _batches(changes):
+    for batch in _batches(changes, size):
         rows = [
             {
                 "type": c.ref.type,
@@ -675,10 +681,10 @@ def _write(conn: Connection, plan: OrganizePlan, query: str, changes: Sequence[C
             raise _stale()
 
 
-def _write_facts(conn: Connection, plan: OrganizePlan) -> None:
+def _write_facts(conn: Connection, plan: OrganizePlan, size: int) -> None:
     """After the rows: an expression is tied to the value that was just written."""
     changes = [c for c in plan.writes if c.facts != c.facts_before or c.facts.expression]
-    for batch in _batches(changes):
+    for batch in _batches(changes, size):
         rows = [{"type": c.ref.type, "key": c.ref.key, **_shallow(c.facts)} for c in batch]
         conn.execute(QUERIES["write_facts"], _rows(plan, rows))
 
@@ -687,9 +693,9 @@ def _shallow(facts: Facts) -> dict[str, object]:
     return {field.name: getattr(facts, field.name) for field in fields(facts)}
 
 
-def _batches(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
-    for start in range(0, len(changes), BATCH):
-        yield changes[start : start + BATCH]
+def _batches(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
+    for start in range(0, len(changes), size):
+        yield changes[start : start + size]
 
 
 def _rows(plan: OrganizePlan, rows: list[dict[str, Any]]) -> dict[str, object]:

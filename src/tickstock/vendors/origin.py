@@ -32,12 +32,12 @@ class Origin:
     def of(self, ticker: str) -> str:
         return self.other if ticker in self.tickers else self.default
 
-    def header_lines(self) -> list[str]:
+    def header_lines(self, most: int = _TICKERS_A_LINE) -> list[str]:
         """The values of the header that say this."""
         if not self.tickers:
             return [self.default]
         names = sorted(self.tickers)
-        groups = (names[i : i + _TICKERS_A_LINE] for i in range(0, len(names), _TICKERS_A_LINE))
+        groups = (names[i : i + most] for i in range(0, len(names), most))
         return [f"{self.default}; {self.other}={','.join(group)}" for group in groups]
 
 

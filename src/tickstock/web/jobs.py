@@ -129,7 +129,8 @@ def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
     load = progress.load
     ended = load.state.finished
     elapsed = progress.seconds
-    items = _items(visit, progress) if ended else []
+    # What a fault has ended may not be summed up: it is what the fault may have come from.
+    items = _items(visit, progress) if ended and not load.met_a_fault else []
     return {
         "p": progress,
         "load": load,
@@ -139,7 +140,8 @@ def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
         "items": sorted(items, key=lambda i: (not i.failed, not i.causes, i.symbol)),
         "advice": ADVICE,
         "no_worker": not ended and not workers_alive(visit.tick.database),
-        "can_retry": ended and (progress.calls_failed or load.state is LoadState.CANCELLED),
+        "can_retry": ended
+        and (progress.calls_failed or load.met_a_fault or load.state is LoadState.CANCELLED),
     }
 
 

@@ -62,18 +62,18 @@ class Asking:
             return True
         if not await self._patiently(self._actions.claim, load_id, self._worker, self._lease):
             return False
-        reach("actions.claimed")
         try:
             async with self._held(load_id):
+                reach("actions.claimed")
                 # Looked at again: the last one to hold the claim may have asked for everything.
                 work = await self._due(load_id)
                 errors = await self._ask_all(work) if work else []
+                reach("actions.asked")
+                await self._patiently(self._actions.end, load_id, self._worker, errors)
+                reach("actions.ended")
         except FenceLost as lost:
             log.warning("late answer refused", load=str(load_id), error=str(lost))
             return False
-        reach("actions.asked")
-        await self._patiently(self._actions.end, load_id, self._worker, errors)
-        reach("actions.ended")
         return True
 
     async def _due(self, load_id: uuid.UUID) -> Work | None:

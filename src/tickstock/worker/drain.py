@@ -113,6 +113,8 @@ class Drain:
     count: Callable[[str, str, int], None] = lambda *_: None
     """Told what happens, for metrics: the name of a sum, its label, and how much to add."""
     committed: int = 0
+    blames_a_call: bool = False
+    """Whether what `run` raised was put down to a call, which is asked again: not for ever."""
     _heart: Heartbeat | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: asyncio.Queue[Fetched | None] = field(default_factory=asyncio.Queue)
@@ -196,7 +198,7 @@ class Drain:
             del self._tasks[lease]
             self._fetching.discard(lease)
             if not task.cancelled() and (error := task.exception()):
-                self._crash = error
+                self._crash, self.blames_a_call = error, False
             self._changed.set()
 
         task.add_done_callback(ended)
@@ -256,7 +258,7 @@ class Drain:
         if isinstance(error, TickStockError):
             return error
         log.error("unforeseen error", call=str(lease.call), exc_info=error)
-        self._crash = error
+        self._crash, self.blames_a_call = error, True
         return VendorUnreadable(
             f"The answer for {lease.call} met an error inside TickStock ({type(error).__name__}).",
             "The log has the details; please report it.",
@@ -323,7 +325,8 @@ class Drain:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._ready.put_nowait(None)
         (error,) = await asyncio.gather(committer, return_exceptions=True)
-        self._crash = self._crash or error
+        if error is not None:
+            self._crash, self.blames_a_call = error, False
         left = heart.held()
         if self._refused is not None:
             await self._patiently(self._give_up, left, self._refused)

@@ -12,15 +12,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-import structlog
-
 import tickstock
 from tickstock.errors import TickStockError
 from tickstock.store import workers
 from tickstock.store.database import Database
 from tickstock.waiting import within
+from tickstock.worker.told import Told
 
-log = structlog.get_logger("tickstock.worker")
 BEAT_SECONDS = 10.0
 
 
@@ -55,6 +53,7 @@ class Presence:
     def __init__(self, database: Database, name: str, vendor: str, counts: Counts) -> None:
         self._database = database
         self._counts = counts
+        self._told = Told("presence not told")
         self._me = workers.Me(
             name, socket.gethostname(), os.getpid(), vendor, tickstock.__version__
         )
@@ -72,8 +71,10 @@ class Presence:
     async def _do(self, work: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(work)
-        except TickStockError as e:
-            log.warning("presence not told", error=str(e))
+        except Exception as e:
+            self._told.trouble(e)  # nothing is decided by it: the worker goes on
+        else:
+            self._told.well()
 
     def _beat(self) -> None:
         with self._database.transaction() as connection:

@@ -30,6 +30,7 @@ from tickstock.waiting import end, within
 from tickstock.worker.actions import Asking
 from tickstock.worker.crew import Crew
 from tickstock.worker.drain import STOP_PATIENCE, Drain, Policy
+from tickstock.worker.finish import End, Ends, Stage
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.patience import Patience
 from tickstock.worker.presence import Counts, Presence
@@ -85,6 +86,7 @@ class Worker:
         self._counts = Counts(tick.database)
         self._presence = Presence(tick.database, self.name, tick.settings.vendor, self._counts)
         self._patience = Patience(self._patience_left)
+        self._ends = Ends(tick.loads, self._patience)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
 
@@ -96,27 +98,21 @@ class Worker:
                 drain.stop()
 
     async def drain(self, load_id: uuid.UUID) -> Report | None:
-        """Work on one load until no call of it is open; answers the verdict if it was ours.
+        """Work on one load until no call of it is open; answers the verdict if it was ours. A
+        fault of ours ends the load as failed, which is its verdict then (see `finish`).
 
         Raises BadSetting for a load that was planned for another vendor than this process asks,
         and DatabaseUnavailable when the database stays away for longer than the policy's patience.
         """
-        if load_id in self._drains or self._stopping.is_set():
+        if load_id in self._drains or self._stopping.is_set() or self._ends.rests(load_id):
             return None
         self._drains[load_id] = None
         try:
-            load, symbols = await self._patiently(self._read, load_id)
-            if load.state.finished or load.paused_at is not None:
-                return None
-            complete = await self._drain(load, symbols)
+            async with self._ends.of(load_id) as end:
+                await self._work_on(load_id, end)
         finally:
             del self._drains[load_id]
-        if not complete:
-            return None
-        report = await self._patiently(self._tick.loads.finish, load_id)
-        if report is not None:
-            log.info("load ended", load=str(load_id), state=report.state, message=report.message)
-        return report
+        return end.report
 
     async def leave(self) -> None:
         """Add what was counted to the sums; after the last `drain`, where `run` is not used."""
@@ -138,6 +134,14 @@ class Worker:
         for task in done - {stop}:
             task.result()
 
+    async def _work_on(self, load_id: uuid.UUID, end: End) -> None:
+        load, symbols = await self._patiently(self._read, load_id)
+        if load.state.finished or load.paused_at is not None:
+            return
+        if await self._drain(load, symbols, end):
+            end.stage = Stage.VERDICT
+            end.report = await self._ends.verdict(load_id)
+
     def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
         with self._tick.database.transaction() as connection:
             load = ledger.read(connection, load_id)
@@ -145,7 +149,7 @@ class Worker:
             wanted = ledger.targets(connection, load_id)
             return load, tuple({target.symbol for part in wanted.values() for target in part})
 
-    async def _drain(self, load: Load, symbols: tuple[str, ...]) -> bool:
+    async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool:
         """Bars, then splits and dividends; false when the latter are left to another worker."""
         tick = self._tick
         if load.vendor != tick.settings.vendor:
@@ -162,10 +166,12 @@ class Worker:
             share=self._share, count=self._counts.add, clock=tick.clock,
         )  # fmt: skip
         self._drains[load.id] = drain
+        end.is_excused = lambda: drain.blames_a_call
         if self._stopping.is_set():
             drain.stop()
         try:
             await drain.run()
+            end.stage = Stage.ACTIONS
             is_open, in_vain = await self._patiently(self._look_at, load.id)
             if is_open:
                 return False
@@ -282,11 +288,12 @@ class Worker:
             await asyncio.gather(*tasks)
 
     async def _take_part(self, load_id: uuid.UUID, crew: Crew) -> None:
-        """A load that cannot be worked on is told in the log; its calls stay in the ledger."""
+        """A load that cannot be worked on is told in the log; its calls stay in the ledger. What
+        is raised otherwise, a call answers for: it is asked again, up to the policy's attempts."""
         try:
             await self.drain(load_id)
         except TickStockError as e:
-            log.error("load not drained", load=str(load_id), error=str(e))
+            self._ends.tell(load_id, e)
         except Exception:
             log.exception("load not drained", load=str(load_id))
         finally:

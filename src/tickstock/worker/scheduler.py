@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
-from tickstock.errors import TickStockError
 from tickstock.service import TickStock
 from tickstock.waiting import within
+from tickstock.worker.told import Told
 
-log = structlog.get_logger("tickstock.worker")
 LOOK_SECONDS = 5.0
 
 
@@ -23,11 +20,12 @@ class Scheduler:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until told to stop."""
+        told = Told("schedules not performed")
         while not stopping.is_set():
             try:
                 await asyncio.to_thread(self._tick.schedules.perform_due, self._worker)
-            except TickStockError as e:
-                log.warning("schedules not performed", error=str(e))
-            except Exception:
-                log.exception("schedules not performed")  # the worker goes on
+            except Exception as e:
+                told.trouble(e)  # the worker goes on
+            else:
+                told.well()
             await within(LOOK_SECONDS, stopping)

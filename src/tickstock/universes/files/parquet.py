@@ -26,7 +26,7 @@ def arrow() -> Any:
     return pyarrow
 
 
-def rows_of_parquet(data: bytes, gather: Gather) -> Iterator[Row]:
+def rows_of_parquet(data: bytes, gather: Gather, *, batch: int = BATCH) -> Iterator[Row]:
     """A header and the values of the symbol column, row by row.
 
     The column is read as a dictionary, so that its memory is that of its different values.
@@ -34,7 +34,7 @@ def rows_of_parquet(data: bytes, gather: Gather) -> Iterator[Row]:
     """
     pyarrow = arrow()
     try:
-        yield from _rows(pyarrow, data, gather)
+        yield from _rows(pyarrow, data, gather, batch)
     except (pyarrow.ArrowException, OSError, ValueError, KeyError) as e:
         why = str(e).splitlines()[0][:120] if str(e) else type(e).__name__
         raise BadFile(
@@ -42,7 +42,7 @@ def rows_of_parquet(data: bytes, gather: Gather) -> Iterator[Row]:
         ) from None
 
 
-def _rows(pyarrow: Any, data: bytes, gather: Gather) -> Iterator[Row]:
+def _rows(pyarrow: Any, data: bytes, gather: Gather, size: int) -> Iterator[Row]:
     source = pyarrow.BufferReader(data)
     names = list(pyarrow.parquet.read_schema(source).names)
     column = symbol_column(names)
@@ -52,7 +52,7 @@ def _rows(pyarrow: Any, data: bytes, gather: Gather) -> Iterator[Row]:
     _check(file.metadata, column, gather)
     yield 1, [names[column]]
     line = 1
-    for batch in file.iter_batches(BATCH, columns=[names[column]]):
+    for batch in file.iter_batches(size, columns=[names[column]]):
         for value in batch.column(0).to_pylist():
             line += 1
             gather.count_row()
