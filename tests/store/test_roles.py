@@ -31,9 +31,7 @@ SECRET = ("users", "web_sessions", "sign_in_links", "sign_in_failures", "audit_l
 @pytest.fixture(scope="module", params=["embedded", "oldest"])
 def place(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, str]]:
     """A migrated database with the roles, and somebody who may sign in as each."""
-    cluster: Cluster = request.getfixturevalue(
-        "cluster" if request.param == "embedded" else "oldest"
-    )
+    cluster: Cluster = request.getfixturevalue(request.param)
     name = cluster.create()
     uri = cluster.uri(name)
     with psycopg.connect(uri, autocommit=True) as conn:

@@ -264,6 +264,15 @@ def installed() -> Path:
     return found
 
 
+def bundled() -> tuple[Path, ...]:
+    """Every version's folder of programs in the wheel; none where it is not installed."""
+    try:
+        package = packages.folder(WHEEL)
+    except DatabaseRefused:
+        return ()
+    return tuple(sorted(package.glob("pginstall*/bin")))
+
+
 def binaries(place: Place) -> Path:
     """The folder of programs that the server's user can run, copied first where it must be."""
     found = installed()
