@@ -1,9 +1,11 @@
 -- name: hold_still
--- Begins a transaction that sees one moment, however long it takes, and writes values one way.
+-- Begins a transaction that sees one moment, however long it takes, and writes values and names one
+-- way.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL lock_timeout = 0;
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL search_path = pg_catalog;
 SET LOCAL extra_float_digits = 1;
 SET LOCAL DateStyle = 'ISO';
 SET LOCAL IntervalStyle = 'postgres';
@@ -29,7 +31,8 @@ FROM (SELECT md5(t::text) AS h FROM {table} AS t) AS hashed
 
 -- name: definitions
 -- What the database consists of beside rows: columns, constraints, indexes, views, functions,
--- triggers.
+-- triggers. Constraints that are NOT NULL alone have names since 18, which a restore may change; the
+-- columns say as much.
 SELECT count(*), md5(coalesce(string_agg(d, E'\n' ORDER BY d COLLATE "C"), '')) FROM (
     SELECT concat_ws(' ', 'column', n.nspname, c.relname, c.relkind, a.attname,
                      format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -42,7 +45,7 @@ SELECT count(*), md5(coalesce(string_agg(d, E'\n' ORDER BY d COLLATE "C"), '')) 
     SELECT concat_ws(' ', 'constraint', n.nspname, conrelid::regclass, conname,
                      pg_get_constraintdef(k.oid))
     FROM pg_catalog.pg_constraint AS k JOIN pg_catalog.pg_namespace AS n ON n.oid = k.connamespace
-    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    WHERE k.contype <> 'n' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
     UNION ALL
     SELECT indexdef FROM pg_catalog.pg_indexes
     WHERE schemaname <> 'information_schema' AND schemaname !~ '^pg_'
