@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.redis_fixtures import redis_process as redis_process
 from tests.redis_fixtures import redis_server as redis_server
@@ -20,6 +21,10 @@ from tests.servers import Cluster as Cluster
 from tests.servers import new_folder as new_folder
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
+
+# Properties are judged by what they find, not by how long a busy machine took.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +68,7 @@ def oldest() -> Iterator[Cluster]:
     if found is None:
         pytest.skip(f"no PostgreSQL {OLDEST} in /usr/lib/postgresql")
     with running(found) as folder:
-        yield Cluster(lambda name: f"postgresql://tickstock@/{name}?host={folder}")
+        yield Cluster(lambda name: f"postgresql://tickstock@/{name}?host={folder}&port=5432")
 
 
 @pytest.fixture(scope="session")

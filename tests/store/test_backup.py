@@ -44,7 +44,7 @@ UPDATE public.cache_entries SET value = '["SPY", "QQQ"]' WHERE key = 'mine'
 def sixteen() -> Iterator[Cluster]:
     """The older server in the wheel."""
     with running(place.installed().parents[1] / "pginstall" / "bin") as folder:
-        yield Cluster(lambda name: f"postgresql://tickstock@/{name}?host={folder}")
+        yield Cluster(lambda name: f"postgresql://tickstock@/{name}?host={folder}&port=5432")
 
 
 @pytest.fixture

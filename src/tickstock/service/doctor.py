@@ -13,7 +13,7 @@ from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
-from tickstock.sessions import NEW_YORK
+from tickstock.sessions import ENDS_SOON, NEW_YORK
 from tickstock.store import ledger, migrate, system, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
@@ -25,7 +25,6 @@ SKEW = timedelta(seconds=2)
 publication and schedules of loads by ours."""
 WORST_SKEW = timedelta(minutes=1)
 LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
-CALENDAR_ENDS = timedelta(days=60)
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
 LONG_HELD_BACK = 300.0
@@ -251,11 +250,15 @@ def _sessions(signs: Signs, known: Any) -> Check:
             "Readers of SQL join with it.", "tickstock db migrate",
         )  # fmt: skip
     today = signs.now.astimezone(NEW_YORK).date()
-    if known - today > CALENDAR_ENDS and signs.sessions_through <= known:
+    if known - today > ENDS_SOON and signs.sessions_through <= known:
         return Check("sessions", Health.OK, what)
     health = Health.FAILURE if known <= today else Health.WARNING
     return Check(
-        "sessions", health, what, "Beyond it nothing can be planned.", "Install a newer version."
+        "sessions",
+        health,
+        what,
+        "Later sessions are neither planned nor loaded.",
+        "Install a newer version.",
     )
 
 
