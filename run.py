@@ -60,22 +60,53 @@ def inside(*command: str | Path) -> int:
     ).returncode
 
 
+def apt(*packages: str) -> None:
+    """Install packages of the system, where we may."""
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    options = ("install", "-y", "--no-install-recommends")
+    for command in (["apt-get", "update"], ["apt-get", *options, *packages]):
+        subprocess.run(command, env=environ, check=False, capture_output=True)
+
+
+def may_apt() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and bool(shutil.which("apt-get"))
+
+
 def browser() -> None:
     """A Chromium for the tests of the page: the system's, or one that can be had here."""
     if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         return
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+    if may_apt():
         print("Installing Chromium for the tests of the page ...", file=sys.stderr, flush=True)
-        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium"]):
-            subprocess.run(command, env=environ, check=False, capture_output=True)
+        apt("chromium")
     else:
         inside(PYTHON, "-m", "playwright", "install", "chromium")
+
+
+def oldest_server() -> None:
+    """The oldest PostgreSQL supported, for the tests that run on it as well."""
+    if Path("/usr/lib/postgresql/15/bin/initdb").exists():
+        return
+    why = "its tests are skipped"
+    if may_apt():
+        print("Installing PostgreSQL 15 for the tests ...", file=sys.stderr, flush=True)
+        # Without a cluster of the system's own, which would be started and take port 5432.
+        folder = Path("/etc/postgresql-common/createcluster.d")
+        folder.mkdir(parents=True, exist_ok=True)
+        note = folder / "tickstock-tests.conf"
+        note.write_text("create_main_cluster = false\n")
+        apt("postgresql-15")
+        note.unlink()
+        if Path("/usr/lib/postgresql/15/bin/initdb").exists():
+            return
+        why = "the system's packages do not have it; " + why
+    print(f"No PostgreSQL 15 in /usr/lib/postgresql: {why}.", file=sys.stderr, flush=True)
 
 
 def test(arguments: list[str]) -> int:
     set_up("test")
     browser()
+    oldest_server()
     checks = [
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),

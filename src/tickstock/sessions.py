@@ -24,6 +24,8 @@ from tickstock.spans import ONE_DAY, Span, day_of
 NEW_YORK = ZoneInfo("America/New_York")
 OPENS, CLOSES = time(9, 30), time(16)
 SATURDAY = 5
+ENDS_SOON = timedelta(days=365)
+"""How long before the end of the list people are told: a release a year is time enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +96,13 @@ class Calendar:
         return Calendar(self.known, self.days[open_], self.opens[open_], self.closes[open_])
 
     def published(self, now: datetime, lag: timedelta) -> int:
-        """How many sessions are final at `now`: closed, and `lag` has passed since.
+        """How many of the sessions known are final at `now`: closed, and `lag` has passed since.
 
-        BadDates when `now` is past the calendar: it cannot tell what happened since.
+        Past the end of the list those after it are not known, and not counted: see `ending`.
         """
         if now.tzinfo is None:
             raise BadDates(f"The moment {now} has no time zone.", "Give it in UTC.")
         settled = now - lag
-        if settled.astimezone(NEW_YORK).date() > self.known.last:
-            raise BadDates(
-                f"The list of sessions ends on {self.known.last}, and now is {now:%Y-%m-%d}.",
-                "Install a newer version, or write the list again with generate_sessions.py.",
-            )
         return int(np.searchsorted(self.closes, int(settled.timestamp()), side="right"))
 
     def last_published(self, now: datetime, lag: timedelta) -> date:
@@ -117,6 +114,17 @@ class Calendar:
                 f"The list of sessions begins on {self.known.start}.",
             )
         return self.day(count - 1)
+
+    def ending(self, now: datetime) -> str | None:
+        """What to tell people from a year before the end of the list on; None until then."""
+        today = now.astimezone(NEW_YORK).date()
+        if self.known.last - today > ENDS_SOON:
+            return None
+        ends = "ended" if today > self.known.last else "ends"
+        return (
+            f"The list of sessions {ends} on {self.known.last}: later sessions are neither planned "
+            "nor loaded. Install a newer version of tickstock."
+        )
 
     def _must_know(self, day: date) -> None:
         if day not in self.known:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.cli_run import Shell
+from tickstock.config import read_settings
+from tickstock.service import TickStock
+from tickstock.sessions import shipped_calendar
 from tickstock.store.database import Database
+from tickstock.store.reference import fill_reference
 
 WEEK = ("--from", "2026-11-23", "--to", "2026-11-27")
 TUESDAY, THANKSGIVING = "2026-11-24", "2026-11-26"
@@ -33,3 +38,24 @@ def test_a_day_closed_at_short_notice_is_expected_no_more(
     again = shell.run("sessions", "reopen", TUESDAY)
     assert again.code == 2
     assert "was not closed by hand" in again.err
+
+
+def test_past_the_end_of_the_list_what_is_known_is_planned_and_the_end_is_told(
+    database: Database, tmp_path: Path
+) -> None:
+    end = shipped_calendar().known.last
+    noon = datetime(end.year, end.month, end.day, 17, tzinfo=UTC)
+    settings = read_settings({}, cwd=tmp_path, home=tmp_path)
+
+    def tick(days: int) -> TickStock:
+        return TickStock(settings, database, lambda: noon + timedelta(days=days))
+
+    with database.transaction() as connection:
+        fill_reference(connection)
+    assert tick(-400).loads.warning() is None
+    assert f"ends on {end}" in (tick(-300).loads.warning() or "")
+    late = tick(40).loads
+    assert f"ended on {end}" in (late.warning() or "")
+    made = late.plan(late.request(symbols=["AAPL"], duration="1w"))
+    assert made.request.span.last == shipped_calendar().day(-1)
+    assert made.cells == 5

@@ -12,6 +12,7 @@ import pytest
 from psycopg import Connection
 
 from tests.conftest import Cluster
+from tests.migration.schemas import frozen
 from tickstock.errors import BadSetting, DatabaseRefused
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.migrate import engine_steps, migrate, status, steps
@@ -59,8 +60,11 @@ def test_an_empty_database_is_brought_up_to_date_once(empty: str) -> None:
         assert {"public.cache_entries", "public.procrastinate_jobs"} <= tables(conn)
 
 
-def test_steps_are_numbered_without_a_gap() -> None:
-    assert [step.version for step in steps()] == [f"{n:04}" for n in range(1, len(steps()) + 1)]
+def test_released_steps_are_numbered_without_a_gap_and_no_number_stands_twice() -> None:
+    versions = [step.version for step in steps()]
+    assert list(frozen()) == [f"{n:04}" for n in range(1, len(frozen()) + 1)]
+    assert versions == sorted(set(versions))
+    assert all(len(v) == 4 for v in versions)
 
 
 def test_the_steps_give_the_schema_that_is_written_down_whole(

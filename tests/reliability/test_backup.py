@@ -16,6 +16,7 @@ from tests.reliability.test_outages import submit
 from tests.reliability.zygote import Zygote
 from tickstock.model import Timeframe
 from tickstock.store import embedded, programs
+from tickstock.store.backup import back_up
 from tickstock.store.database import Database
 from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 
@@ -40,7 +41,7 @@ def test_what_was_destroyed_is_restored_equal(forks: Zygote, folder: Path) -> No
             organize(job)
             before = snapshot(database)
             doubts = _verified(job, names)
-            size = programs.dump(database, backup)
+            size = back_up(database, backup).size
         embedded.stop(home)
         shutil.rmtree(home)  # destroyed: server, data and all
         with Database.open(None, home, migrate=False) as database:

@@ -317,3 +317,18 @@ def test_a_service_is_left_to_libpq(
     with Database.open("service=ours", home, migrate=False) as database:
         assert one(database, "SELECT 1") == 1
         assert "connect_timeout" not in conninfo_to_dict(database.conninfo)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_an_encoding_that_cannot_hold_every_name_is_refused(
+    any_cluster: Cluster, encoding: str
+) -> None:
+    with psycopg.connect(any_cluster.uri("postgres"), autocommit=True) as conn:
+        conn.execute(
+            f"CREATE DATABASE narrow TEMPLATE template0 ENCODING '{encoding}'"
+            " LOCALE_PROVIDER libc LOCALE 'C'"
+        )
+    with pytest.raises(errors.DatabaseRefused, match=encoding) as caught:
+        Database.open(any_cluster.uri("narrow"), Path())
+    assert "UTF8" in caught.value.hint
+    any_cluster.drop("narrow")

@@ -503,6 +503,53 @@ def test_another_user_may_neither_use_nor_spoil_it(house: Path) -> None:
         assert ask(server, "SELECT 1") == "1"
 
 
+OPEN = "local all all trust\n"
+"""What an earlier release let initdb write."""
+
+
+@needs_root
+@pytest.mark.parametrize("made", ["today", "by an earlier release"])
+def test_a_process_of_nobody_is_not_let_in_though_the_server_runs_as_nobody(
+    bare: Path, made: str
+) -> None:
+    with EmbeddedServer.join(bare) as server:
+        uri = server.uri("postgres")
+        ask(server, "SELECT 1")
+    data = place.find(bare).data
+    if made != "today":
+        (data / "pg_hba.conf").write_text(OPEN)
+        (data / "pg_ident.conf").write_text("")
+
+    def intrude() -> str:
+        with psycopg.connect(uri) as conn:
+            return str(conn.execute("SELECT 1").fetchone())
+
+    with EmbeddedServer.join(bare) as server:
+        assert Path(f"/proc/{postmaster(server)}").stat().st_uid == 65534
+        answer = as_nobody(intrude)
+        assert answer.startswith("OperationalError"), answer
+        assert "Peer authentication failed" in answer or "no pg_hba.conf entry" in answer
+        assert ask(server, "SELECT current_user") == "postgres"
+    for name in ("pg_hba.conf", "pg_ident.conf"):
+        info = (data / name).lstat()
+        assert (stat.S_IMODE(info.st_mode), info.st_uid) == (0o600, 65534)
+
+
+@needs_root
+def test_writing_who_may_follows_no_link(bare: Path, tmp_path: Path) -> None:
+    with EmbeddedServer.join(bare):
+        pass
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    hba = place.find(bare).data / "pg_hba.conf"
+    hba.unlink()
+    hba.symlink_to(precious)
+    with EmbeddedServer.join(bare) as server:
+        assert ask(server, "SELECT 1") == "1"
+    assert precious.read_text() == "mine"
+    assert not hba.is_symlink()
+
+
 @needs_root
 def test_a_folder_that_may_not_be_written(bare: Path) -> None:
     def intrude() -> str:

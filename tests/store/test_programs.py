@@ -14,13 +14,15 @@ from tickstock.config import read_settings
 from tickstock.errors import BadFile, DatabaseRefused
 from tickstock.service import TickStock
 from tickstock.store import programs
+from tickstock.store.backup import back_up
 from tickstock.store.database import Database
 
 TABLES = ("public.cache_entries", "tickstock.universe_revisions", "tickstock.bars_day")
 
 
 @pytest.fixture
-def filled(database: Database) -> Database:
+def filled(any_database: Database) -> Database:
+    database = any_database
     with database.transaction() as conn:
         conn.execute("INSERT INTO tickstock.instruments (symbol) VALUES ('SPY')")
         conn.execute(
@@ -37,11 +39,11 @@ def filled(database: Database) -> Database:
 
 
 @pytest.fixture
-def elsewhere(cluster: Cluster, home: Path) -> Iterator[Database]:
-    name = cluster.create()
-    with Database.open(cluster.uri(name), home, migrate=False) as opened:
+def elsewhere(any_cluster: Cluster) -> Iterator[Database]:
+    name = any_cluster.create()
+    with Database.open(any_cluster.uri(name), Path(), migrate=False) as opened:
         yield opened
-    cluster.drop(name)
+    any_cluster.drop(name)
 
 
 def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
@@ -55,7 +57,7 @@ def test_a_backup_restored_elsewhere_is_equal(
     filled: Database, elsewhere: Database, tmp_path: Path
 ) -> None:
     file = tmp_path / "all.dump"
-    assert programs.dump(filled, file) == file.stat().st_size > 0
+    assert back_up(filled, file).size == file.stat().st_size > 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     programs.restore(elsewhere, file, replace=False)
     assert contents(elsewhere) == contents(filled)
@@ -63,19 +65,19 @@ def test_a_backup_restored_elsewhere_is_equal(
 
 def test_what_came_after_the_backup_is_gone_with_replace(filled: Database, tmp_path: Path) -> None:
     before = contents(filled)
-    programs.dump(filled, tmp_path / "b")
+    back_up(filled, tmp_path / "b")
     with filled.transaction() as conn:
         conn.execute("TRUNCATE tickstock.bars_day")
         conn.execute("DELETE FROM public.cache_entries")
-        conn.execute("CREATE TABLE theirs (n int)")
+        conn.execute("CREATE TABLE public.theirs (n int)")
     programs.restore(filled, tmp_path / "b", replace=True)
     assert contents(filled) == before
     with filled.transaction() as conn:
-        assert conn.execute("SELECT count(*) FROM theirs").fetchone() == (0,)
+        assert conn.execute("SELECT count(*) FROM public.theirs").fetchone() == (0,)
 
 
 def test_a_filled_database_is_not_restored_into_unasked(filled: Database, tmp_path: Path) -> None:
-    programs.dump(filled, tmp_path / "b")
+    back_up(filled, tmp_path / "b")
     before = contents(filled)
     with pytest.raises(DatabaseRefused, match="not empty"):
         programs.restore(filled, tmp_path / "b", replace=False)
@@ -83,13 +85,14 @@ def test_a_filled_database_is_not_restored_into_unasked(filled: Database, tmp_pa
 
 
 def test_a_cut_backup_changes_nothing(filled: Database, tmp_path: Path) -> None:
-    programs.dump(filled, tmp_path / "b")
+    back_up(filled, tmp_path / "b")
     whole = (tmp_path / "b").read_bytes()
-    (tmp_path / "cut").write_bytes(whole[: len(whole) * 2 // 3])
     before = contents(filled)
-    with pytest.raises(DatabaseRefused, match="pg_restore"):
-        programs.restore(filled, tmp_path / "cut", replace=True)
-    assert contents(filled) == before
+    for size in (6, len(whole) // 3, len(whole) * 2 // 3, len(whole) - 40):
+        (tmp_path / "cut").write_bytes(whole[:size])
+        with pytest.raises((BadFile, DatabaseRefused), match="pg_restore"):
+            programs.restore(filled, tmp_path / "cut", replace=True)
+        assert contents(filled) == before
 
 
 @pytest.mark.parametrize("content", [b"", b"-- SQL\n", None])
@@ -106,7 +109,7 @@ def test_what_is_no_backup_is_refused(
 def test_an_existing_file_is_not_overwritten(filled: Database, tmp_path: Path) -> None:
     (tmp_path / "b").write_text("precious")
     with pytest.raises(BadFile, match="exists already"):
-        programs.dump(filled, tmp_path / "b")
+        back_up(filled, tmp_path / "b")
     assert (tmp_path / "b").read_text() == "precious"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
 

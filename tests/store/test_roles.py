@@ -16,7 +16,7 @@ from tickstock.config import Settings
 from tickstock.errors import BadInput, DatabaseForbidden
 from tickstock.model import LoadState, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.access import Access, Role
+from tickstock.service.access import Access, Role, Visitor
 from tickstock.store import migrate
 from tickstock.store.database import Database
 from tickstock.store.migrate import Step
@@ -31,9 +31,7 @@ SECRET = ("users", "web_sessions", "sign_in_links", "sign_in_failures", "audit_l
 @pytest.fixture(scope="module", params=["embedded", "oldest"])
 def place(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, str]]:
     """A migrated database with the roles, and somebody who may sign in as each."""
-    cluster: Cluster = request.getfixturevalue(
-        "cluster" if request.param == "embedded" else "oldest"
-    )
+    cluster: Cluster = request.getfixturevalue(request.param)
     name = cluster.create()
     uri = cluster.uri(name)
     with psycopg.connect(uri, autocommit=True) as conn:
@@ -91,9 +89,33 @@ def test_the_app_loads_organizes_schedules_and_keeps_users(
         assert len(tick.universes.list()) > 5
         # Minutes need a new partition, which belongs to somebody else.
         assert load_some(tick, "day,hour,1min") is LoadState.COMPLETED
-        Access(database).add_user("ann", "correct horse battery", Role.ADMIN)
-        Access(database).note("ann", "did", "something")
         tick.steering.prune()
+        access = Access(database)
+        access.note("ann", "did", "something")
+        assert access.visitor(access.spend_link(access.make_link())) is not None
+        with pytest.raises(DatabaseForbidden):
+            access.add_user("eve", "correct horse battery", Role.ADMIN)
+    with as_(place, "migrate") as database:
+        Access(database).add_user("ann", "correct horse battery", Role.VIEWER)
+    with as_(place, "app") as database:
+        access = Access(database)
+        token = access.sign_in("ann", "correct horse battery", "::1")
+        assert access.visitor(token) == Visitor("ann", Role.VIEWER)
+        for change in (
+            lambda: access.set_role("ann", Role.ADMIN),
+            lambda: access.set_password("ann", "another horse battery"),
+            lambda: access.remove_user("ann"),
+        ):
+            with pytest.raises(DatabaseForbidden):
+                change()
+        access.sign_out(token)
+        (row,) = (r for r in access.log() if r.action == "did")
+        assert row.who == "ann"
+        with database.transaction() as connection:
+            by = connection.execute(
+                "SELECT DISTINCT by_role, at > now() - interval '1 hour' FROM tickstock.audit_log"
+            )
+            assert by.fetchall() == [(f"{PREFIX}_app_login", True)]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +127,32 @@ def test_the_app_loads_organizes_schedules_and_keeps_users(
         "TRUNCATE tickstock.bars_day",
         "INSERT INTO tickstock.migrations VALUES ('tickstock', '9999', 'x', 'x')",
         "DELETE FROM tickstock.universe_revisions",
+        (
+            "INSERT INTO tickstock.universe_revisions (environment, type, key, action)"
+            " VALUES ('DEFAULT', 'etf_universe', 'x', 'insert')"
+        ),
+        "UPDATE tickstock.universe_revisions SET by_role = 'somebody'",
+        "DELETE FROM tickstock.universe_histories",
+        "UPDATE tickstock.universe_spells SET symbol = 'X'",
+        "DELETE FROM tickstock.bar_revisions",
+        "DELETE FROM tickstock.bar_arrivals",
+        "ALTER TABLE public.cache_entries DISABLE TRIGGER cache_entries_history",
+        "SET session_replication_role = replica",
+        "UPDATE tickstock.users SET role = 'admin'",
+        "UPDATE tickstock.users SET password_hash = ''",
+        "INSERT INTO tickstock.users (name, role, password_hash) VALUES ('eve', 'admin', '')",
+        "DELETE FROM tickstock.users",
+        f"GRANT {PREFIX}_migrate TO {PREFIX}_app_login",
+        f"SET ROLE {PREFIX}_migrate",
         "UPDATE tickstock.audit_log SET who = 'nobody'",
         "DELETE FROM tickstock.audit_log",
+        "TRUNCATE tickstock.audit_log",
+        "INSERT INTO tickstock.audit_log (who, action, at) VALUES ('ann', 'did', '2020-01-01')",
+        "INSERT INTO tickstock.audit_log (who, action, by_role) VALUES ('ann', 'did', 'postgres')",
+        (
+            "INSERT INTO tickstock.audit_log (id, who, action) OVERRIDING SYSTEM VALUE"
+            " VALUES (1, 'ann', 'did')"
+        ),
     ],
 )
 def test_the_app_changes_neither_the_schema_nor_the_past(

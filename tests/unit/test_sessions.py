@@ -148,9 +148,18 @@ def test_the_machines_zone_does_not_matter() -> None:
     assert counts == {CALENDAR.index(date(2026, 11, 19)) + 1}
 
 
-def test_after_the_last_known_day_nobody_is_told_that_all_is_published() -> None:
-    with pytest.raises(BadDates, match=r"ends on 2028-12-31, and now is 2029-01-03\. Install"):
-        CALENDAR.published(datetime(2029, 1, 3, tzinfo=UTC), LAG)
+def test_the_end_of_the_list_is_told_a_year_ahead_and_stops_nothing() -> None:
+    end = CALENDAR.known.last
+    noon = datetime(end.year, end.month, end.day, 17, tzinfo=UTC)
+    assert CALENDAR.ending(noon - timedelta(days=366)) is None
+    for days, word in ((365, "ends"), (1, "ends"), (0, "ends"), (-1, "ended"), (-900, "ended")):
+        told = CALENDAR.ending(noon - timedelta(days=days))
+        assert told is not None
+        assert f"{word} on {end}" in told
+    for days in (3, 400):
+        assert CALENDAR.published(noon + timedelta(days=days), LAG) == len(CALENDAR)
+        last = CALENDAR.last_published(noon + timedelta(days=days), LAG)
+        assert last == CALENDAR.day(len(CALENDAR) - 1)
 
 
 def test_moments_need_a_zone_and_a_closed_session() -> None:

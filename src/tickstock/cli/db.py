@@ -64,17 +64,39 @@ def migrate(
     return 0
 
 
-def backup(file: Path, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def backup(
+    file: Path,
+    *,
+    prove: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Restore it into a scratch database of the same server and compare the content; "
+            "the file is kept only if all is equal.",
+        ),
+    ] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
     """Write the whole database to FILE, consistent as of one moment, while it is in use."""
-    from tickstock.store import programs
+    from tickstock.store.backup import back_up
 
     with as_it_is(common) as database:
-        size = programs.dump(database, file)
+        made = back_up(database, file, prove=prove)
+    proof = {n: {"rows": f.rows, "content": f.content} for n, f in (made.proof or {}).items()}
     if common.json:
-        print_json("db backup", {"file": str(file), "bytes": size})
-    else:
-        console().print(f"{file}: {size:,} bytes", markup=False)
-        talk(f"Bring it back with: tickstock db restore {file}")
+        facts = {"file": str(file), "bytes": made.size, "server": made.archive.server}
+        facts |= {"client": made.archive.client, "proof": proof or None}
+        print_json("db backup", facts)
+        return 0
+    console().print(f"{file}: {made.size:,} bytes", markup=False)
+    console().print(
+        f"PostgreSQL {made.archive.server}, written by pg_dump {made.archive.client}", markup=False
+    )
+    for name, one in proof.items():
+        console().print(f"  {name:<12} {one['rows']:>12,} equal  {one['content']}", markup=False)
+    if proof:
+        console().print("Proven: restored into a scratch database, all content was equal.")
+    talk(f"Bring it back with: tickstock db restore {file}")
     return 0
 
 
@@ -90,7 +112,11 @@ def restore(
     from tickstock.store import programs
 
     with as_it_is(common) as database:
-        programs.restore(database, file, replace=replace)
+        done = programs.restore(database, file, replace=replace)
+    if done.lost_roles:
+        talk(f"No privileges were restored: this server lacks {', '.join(done.lost_roles)}.")
+    if done.archive.roles:
+        talk("Give the roles what is theirs again with: tickstock db roles")
     talk(f"Restored from {file}. A newer version brings it up to date with its first command.")
     return 0
 

@@ -65,6 +65,7 @@ def plan(
             timeframes=timeframes, refresh=refresh, pad=pad,
         )  # fmt: skip
         made = tick.loads.plan(request)
+        _warn(tick)
         token = tick.plans.keep(made)
         actions = tick.actions.plan(request.symbols, refresh=refresh)
         label = tick.history.survivorship(universe, request.span.start) if universe else None
@@ -151,6 +152,7 @@ def _perform(
     from tickstock.cli.jobs import show_outcome
     from tickstock.worker.run import configured_source
 
+    _warn(tick)
     if not background and made.calls:
         # A wrong vendor or a missing key is said before anything is submitted.
         configured_source(tick, ())
@@ -163,6 +165,11 @@ def _perform(
     progress = work_and_watch(tick, submitted.id)
     show_outcome(progress, as_json=common.json)
     return exit_code(progress)
+
+
+def _warn(tick: Any) -> None:
+    if warning := tick.loads.warning():
+        talk(f"warning: {warning}")
 
 
 def _named(universe: str, csv: str | None) -> str:

@@ -16,7 +16,7 @@ from tickstock.errors import TickStockError
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
-from tickstock.sessions import NEW_YORK, shipped_calendar
+from tickstock.sessions import ENDS_SOON, NEW_YORK, shipped_calendar
 from tickstock.store import ledger, migrate, system, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
@@ -31,7 +31,6 @@ WORST_SKEW = timedelta(minutes=1)
 NAMED = 5
 """Loads that a check names."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
-CALENDAR_ENDS = timedelta(days=60)
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
 VERDICT_DUE = timedelta(minutes=5)
@@ -290,11 +289,15 @@ def _sessions(signs: Signs, known: Any) -> Check:
             "Readers of SQL join with it.", "tickstock db migrate",
         )  # fmt: skip
     today = signs.now.astimezone(NEW_YORK).date()
-    if known - today > CALENDAR_ENDS and signs.sessions_through <= known:
+    if known - today > ENDS_SOON and signs.sessions_through <= known:
         return Check("sessions", Health.OK, what)
     health = Health.FAILURE if known <= today else Health.WARNING
     return Check(
-        "sessions", health, what, "Beyond it nothing can be planned.", "Install a newer version."
+        "sessions",
+        health,
+        what,
+        "Later sessions are neither planned nor loaded.",
+        "Install a newer version.",
     )
 
 

@@ -65,6 +65,10 @@ class Loads:
         with self._database.transaction() as connection:
             return read_calendar(connection)
 
+    def warning(self) -> str | None:
+        """What whoever plans should know of the list of sessions; None where all is well."""
+        return shipped_calendar().ending(self._clock())
+
     def limits(self) -> Limits:
         """What the configured vendor can do, as far as settings tell."""
         return vendor_limits(self._settings, shipped_calendar(), self._clock())

@@ -89,8 +89,8 @@ class Database:
                 server.leave()
             raise
         try:
-            with database.transaction():
-                pass
+            with database.transaction() as connection:
+                _check_encoding(connection, database.safe_uri)
             if migrate:
                 database.migrate(after=after)
         except BaseException:
@@ -211,6 +211,15 @@ def _dial(conninfo: str) -> Connection:
         # PgBouncer carries this setting along, as one of the few that the server reports.
         conn.execute(QUERIES["use_utc"])
     return conn
+
+
+def _check_encoding(conn: Connection, where: str) -> None:
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding not in (None, "UTF8"):
+        raise DatabaseRefused(
+            f"The database {where} is encoded in {encoding}, which cannot hold every name.",
+            "Make one with `createdb --template=template0 --encoding=UTF8 NAME`.",
+        )
 
 
 def _create_missing(conninfo: str, name: str) -> None:

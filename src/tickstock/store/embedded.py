@@ -55,7 +55,7 @@ _PAUSE = 0.01
 
 _INITDB = (
     f"--username={ROLE}",
-    "--auth-local=trust",  # the socket's folder lets in nobody else
+    "--auth-local=reject",  # `_say_who_may` says more before the first start
     "--auth-host=reject",
     "--encoding=UTF8",
     "--locale=C",
@@ -63,6 +63,8 @@ _INITDB = (
     "--builtin-locale=C.UTF-8",
     "--no-instructions",
 )
+_MAP = "tickstock"
+_NOTE = "# TickStock writes this at every start.\n"
 # A laptop's share of memory, little log (`log` is above `error` for the server's log: statements
 # that fail are told to the client, not written down), and no log shipping.
 _SETTINGS = {
@@ -127,7 +129,7 @@ class EmbeddedServer:
         return f"EmbeddedServer({str(self._place.folder)!r})"
 
     def uri(self, database: str) -> str:
-        """The address of `database` for libpq; without a secret, as the socket is out of reach."""
+        """The address of `database` for libpq; without a secret: the kernel says who we are."""
         folder = quote(os.fsencode(self._place.sockets), safe="")
         # An empty hostaddr keeps PGHOSTADDR of the environment out.
         return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={folder}&port=5432&hostaddr="
@@ -269,6 +271,7 @@ def _start(place: Place, lock: int) -> None:
         if not place.data.exists():
             _initialize(place, programs, lock)
         _check_version(place)
+        _say_who_may(place)
         places.make_sockets(place)
         _clear_remains(place)
         said = _launch(place, programs, lock)
@@ -323,6 +326,15 @@ def _check_version(place: Place) -> None:
             f"Save it with the release of tickstock that made it (`tickstock db backup`), move the "
             f"folder away, and restore with this one (made for version {places.MAJOR}).",
         )
+
+
+def _say_who_may(place: Place) -> None:
+    """Let the accounts of `places.users` in, as any role, and no other: also where an earlier
+    release made a cluster that trusts whoever reaches its socket."""
+    rows = "".join(f'{_MAP} "{name}" all\n' for name in places.users(place))
+    places.write(place.data / "pg_ident.conf", _NOTE + rows, place.user)
+    rows = f"local all all peer map={_MAP}\n"
+    places.write(place.data / "pg_hba.conf", _NOTE + rows, place.user)
 
 
 def _clear_remains(place: Place) -> None:

@@ -15,7 +15,7 @@ import functools
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -30,6 +30,25 @@ from tickstock.store import adoption, packages
 from tickstock.store.queries import load
 
 QUERIES = load("migrate.sql")
+EARLIER: Mapping[tuple[str, str], str] = {
+    ("0001", "37a9c101dc4b520405212cf8dec4b6bd25885823796ad17eb9243f135094f92c"): "from_foundation",
+    ("0001", "42ef383f4b546279c5e2ca222acd644c5c0e869f7ffcc2060d94b9600ad42268"): (
+        "from_foreign_keys"
+    ),
+    ("0001", "904560189a7bd8d8755e9ca90da18ea5a31d0cba4834718d5c456e07bd0449b2"): "from_words",
+    ("0004", "0eb627e5cea8e6ab18c3cb3a745ac1bacfe7e9ada31a4f2acc812ae0885ed279"): (
+        "from_nested_loops"
+    ),
+    ("0006", "7f0d6d753ba5f1d5b42bcc51827cf3de4fb1268500e4ba0bb614079bf324504d"): "from_symbols",
+    ("0006", "33bb7998373f6158ce675f81fea7a4f0d20e8d6422c44e4004b55935b9c53531"): "from_symbols",
+    ("0006", "fb6cd0a11ae4b76d90c8e02044a08e71f32598c1898f9fb36798078fa959387b"): "from_symbols",
+    ("0006", "a25cc8047ec87db2bd7c9e4a0c24e10b68e7143a4903e1ea565cbf5c65161e9b"): "from_symbols",
+}
+"""Forms that steps had before they were frozen, by version and checksum, and the query of
+`earlier.sql` that makes today's of each."""
+ADDITIVE = " (additive)"
+"""How the name of a step ends that says of itself that older programs go on working."""
+_ADDITIVE = re.compile(r"\A-- additive\b")
 OURS = "tickstock"
 ENGINE = "procrastinate"
 _WHOLE = "whole schema"
@@ -38,12 +57,14 @@ _FOREIGN = "made by another application"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of the schema. `part` is `tickstock` or `procrastinate`."""
+    """One change of the schema. `part` is `tickstock` or `procrastinate`. `becomes` is set where a
+    step was applied in an earlier form: the checksum of the form that `sql` makes of it."""
 
     part: str
     version: str
     name: str
     sql: str
+    becomes: str = ""
 
     @property
     def checksum(self) -> str:
@@ -84,8 +105,8 @@ def migrate(
     transaction of the last step, so that it is done once and together with it. `zone` (IANA name)
     is the one in which times without a zone in an existing `cache_entries` are to be read.
     Raises DatabaseRefused when a step that was applied has changed since, when the database is
-    newer than this release, and for an existing table that cannot be adopted; the step in question
-    then changes nothing.
+    newer than this release by a step that is not additive, and for an existing table that cannot
+    be adopted; the step in question then changes nothing.
     """
     if _is_current(conn):
         return ()
@@ -153,7 +174,10 @@ def _apply_ours(conn: Connection, step: Step, zone: str) -> None:
     if step == steps()[0]:
         adoption.adopt(conn, zone)
     conn.execute(step.sql)
-    _record(conn, step)
+    if step.becomes:
+        conn.execute(QUERIES["reform"], {"version": step.version, "checksum": step.becomes})
+    else:
+        _record(conn, step)
 
 
 def _record(conn: Connection, step: Step) -> None:
@@ -176,7 +200,7 @@ def steps() -> tuple[Step, ...]:
 
 def _step(file: str, text: str) -> Step:
     version, _, name = file.removesuffix(".sql").partition("_")
-    return Step(OURS, version, name, text)
+    return Step(OURS, version, name + ADDITIVE * bool(_ADDITIVE.match(text)), text)
 
 
 def _check(applied: tuple[Applied, ...]) -> None:
@@ -185,11 +209,15 @@ def _check(applied: tuple[Applied, ...]) -> None:
         if one.part != OURS:
             continue
         if one.version not in known:
+            if one.name.endswith(ADDITIVE):
+                continue
             raise DatabaseRefused(
                 f"The database is newer than this tickstock: it has step {one.version} {one.name}, "
                 f"the last one known here is {max(known)}.",
                 "Upgrade tickstock on this machine.",
             )
+        if (one.version, one.checksum) in EARLIER:
+            continue
         if one.checksum != known[one.version].checksum:
             raise DatabaseRefused(
                 f"Step {one.version} {one.name} was applied on {one.at:%Y-%m-%d} in another form "
@@ -201,7 +229,18 @@ def _check(applied: tuple[Applied, ...]) -> None:
 
 def _pending_ours(applied: tuple[Applied, ...]) -> tuple[Step, ...]:
     done = {one.version for one in applied if one.part == OURS}
-    return tuple(step for step in steps() if step.version not in done)
+    new = (step for step in steps() if step.version not in done)
+    return (*_reforms(applied), *new)
+
+
+def _reforms(applied: tuple[Applied, ...]) -> Iterator[Step]:
+    """What makes today's form of steps that were applied in an earlier one."""
+    today = {step.version: step.checksum for step in steps()}
+    for one in applied:
+        if one.part == OURS and (query := EARLIER.get((one.version, one.checksum))):
+            sql = load("earlier.sql")[query]
+            name = f"{one.name}, from an earlier form"
+            yield Step(OURS, one.version, name, sql, today[one.version])
 
 
 # --- the job engine's steps -------------------------------------------------------------------

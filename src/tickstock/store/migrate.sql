@@ -47,6 +47,11 @@ ORDER BY applied_at, part DESC, version
 INSERT INTO tickstock.migrations (part, version, name, checksum)
 VALUES (%(part)s, %(version)s, %(name)s, %(checksum)s)
 
+-- name: reform
+-- A step that was applied in an earlier form now has today's.
+UPDATE tickstock.migrations SET checksum = %(checksum)s
+WHERE part = 'tickstock' AND version = %(version)s
+
 -- name: has_engine
 -- Whether a procrastinate schema is there, by whomever.
 SELECT to_regclass('public.procrastinate_jobs') IS NOT NULL

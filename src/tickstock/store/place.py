@@ -15,6 +15,9 @@ already, else as the owner of HOME, else as `nobody`; only folders made here are
 and no permission of a parent is ever changed. Where that user cannot enter HOME (say, below
 `/root`), data, socket and binaries go to `/var/lib/tickstock-<hash of HOME>`, which the file `root`
 names; where it cannot read the installed binaries, a copy of them is made beside the data.
+
+Who may use the server is said by account, which the kernel tells of whoever connects: root, and who
+works with a home of his own. That the server runs as `nobody` lets no other process of `nobody` in.
 """
 
 from __future__ import annotations
@@ -146,6 +149,26 @@ def _server_user(data: Path, home: Path) -> ServerUser:
         ) from None
 
 
+def users(place: Place) -> tuple[str, ...]:
+    """The accounts that may use the server: root, and the owner of the home, whom it runs as."""
+    owner = place.folder.parent.stat().st_uid
+    runs_as = os.geteuid() if place.user is None else place.user.uid
+    uids = [0, runs_as] if place.user is None or runs_as == owner else [0]
+    return tuple(dict.fromkeys(_name(uid) for uid in uids))
+
+
+def write(file: Path, text: str, user: ServerUser | None) -> None:
+    """Write a private file of the server's, at once or not at all, following no link."""
+    if file.is_file() and not file.is_symlink() and file.read_text(encoding="utf-8") == text:
+        return
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        if user is not None:
+            os.fchown(out.fileno(), user.uid, user.gid)
+        out.write(text)
+    Path(name).replace(file)
+
+
 def _account(entry: pwd.struct_passwd) -> ServerUser:
     return ServerUser(entry.pw_uid, entry.pw_gid, entry.pw_name)
 
@@ -262,6 +285,15 @@ def installed() -> Path:
             "Install tickstock again, or set DATABASE_URI to a PostgreSQL server.",
         )
     return found
+
+
+def bundled() -> tuple[Path, ...]:
+    """Every version's folder of programs in the wheel; none where it is not installed."""
+    try:
+        package = packages.folder(WHEEL)
+    except DatabaseRefused:
+        return ()
+    return tuple(sorted(package.glob("pginstall*/bin")))
 
 
 def binaries(place: Place) -> Path:

@@ -52,11 +52,15 @@ BEGIN
 END $$;
 
 -- name: grant_app
--- The role of workers, of the page and of people who organize and load. It cannot change the schema,
--- nor the history of universes, which a trigger writes, nor what the audit log says already.
+-- The role of workers, of the page and of people who organize and load. It cannot change the schema;
+-- nor the past of universes and bars; nor who may sign in as what; nor what the audit log says
+-- already, when, and by which role.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tickstock TO {app};
 REVOKE INSERT, UPDATE, DELETE ON tickstock.migrations, tickstock.universe_revisions FROM {app};
-REVOKE UPDATE, DELETE ON tickstock.audit_log FROM {app};
+REVOKE UPDATE, DELETE ON tickstock.universe_histories, tickstock.universe_spells,
+    tickstock.bar_revisions, tickstock.bar_arrivals FROM {app};
+REVOKE INSERT, UPDATE, DELETE ON tickstock.users, tickstock.audit_log FROM {app};
+GRANT INSERT (who, action, subject) ON tickstock.audit_log TO {app};
 GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]) TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.cache_entries TO {app};
 DO $$

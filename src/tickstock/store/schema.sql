@@ -697,7 +697,8 @@ CREATE TABLE tickstock.audit_log (
     at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     who     text NOT NULL,
     action  text NOT NULL,
-    subject text NOT NULL DEFAULT ''
+    subject text NOT NULL DEFAULT '',
+    by_role text DEFAULT session_user
 );
 
 -- ---------------------------------------------------------------------- the bridge
