@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -35,6 +36,7 @@ from tickstock.model import Answer, Call, CallKind
 from tickstock.vendors import Gate, Limits, actions, reference
 from tickstock.vendors.body import Body, read_body
 from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
+from tickstock.vendors.proxy import proxy_for, refusal, unreachable
 from tickstock.vendors.reference import ListingCall, R
 from tickstock.vendors.wire import (
     ASK_AGAIN,
@@ -97,7 +99,8 @@ class MassiveSource:
     `transport` makes the connector of the one session (a proxy, own certificates).
 
     Raises:
-        BadSetting: `base_url` is no plain `https://host` (or `http://` on this machine).
+        BadSetting: `base_url` is no plain `https://host` (or `http://` on this machine), or
+            HTTPS_PROXY names no HTTP proxy.
         CredentialsRefused: no key, or one that cannot be sent in a header.
     """
 
@@ -118,6 +121,7 @@ class MassiveSource:
         self._bounds = bounds or Bounds()
         self._transport = transport or _pooled
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = proxy_for(self._base, os.environ)
 
     def __repr__(self) -> str:
         return f"MassiveSource({self._base!r}, name={self.name!r})"
@@ -232,7 +236,7 @@ class MassiveSource:
         try:
             return await self._send(question, call)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _failure(error, call)
+            failure = _failure(error, call, self._proxy)
         # Raised out here, so that no traceback leads to aiohttp's request with its headers.
         raise failure
 
@@ -257,6 +261,7 @@ class MassiveSource:
             bounds = self._bounds
             self._session = aiohttp.ClientSession(
                 connector=self._transport(),
+                proxy=self._proxy,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # body.py does it, with a cap
                 headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip"},
@@ -338,15 +343,19 @@ def _user_agent() -> str:
     return f"tickstock/{importlib.metadata.version('tickstock')}"
 
 
-def _failure(error: Exception, call: AnyCall) -> TickStockError:
+def _failure(error: Exception, call: AnyCall, proxy: str | None) -> TickStockError:
     """The error of the HTTP library in our terms. No text of it is passed on."""
     later = "Try again later."
+    if proxy and isinstance(error, aiohttp.ClientHttpProxyError):
+        return refusal(proxy, error.status)
+    if proxy and isinstance(error, aiohttp.ClientProxyConnectionError):
+        return unreachable(proxy)
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
         return unreadable(call, "is not proper HTTP")
     if isinstance(error, aiohttp.ClientSSLError):
         return VendorUnavailable(
             "No trusted connection to the vendor can be made: its certificate or TLS does not fit.",
-            "Check MASSIVE_BASE_URL and the network.",
+            "Check MASSIVE_BASE_URL and the network; SSL_CERT_FILE names certificates of your own.",
         )
     if isinstance(error, TimeoutError):
         return VendorUnavailable(f"The vendor took too long to answer the call for {call}.", later)
