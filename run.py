@@ -23,6 +23,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 USAGE = """usage: python3 run.py demo            the whole thing, on a machine with nothing
        python3 run.py test [...]     lint, types, layers and all tests
        python3 run.py tickstock ...  any other command, for example: universe list
+       python3 run.py extras         what only some commands need: Parquet, polars, files over S3
 """
 
 
@@ -51,6 +52,11 @@ def set_up(lock: str) -> None:
     pip("install", "--require-hashes", "-r", str(files[0]))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
+
+
+def set_up_to_run() -> None:
+    """Whoever has the extras keeps them: their lock holds all of the other too."""
+    set_up("extras" if (VENV / "extras.sha256").exists() else "run")
 
 
 def inside(*command: str | Path) -> int:
@@ -126,14 +132,17 @@ def main(arguments: list[str]) -> int:
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "test":
         return test(rest)
+    if command == "extras":
+        set_up("extras")
+        return 0
     if command == "demo":
-        set_up("run")
+        set_up_to_run()
         result = inside(BIN / "tickstock", "demo", *rest)
         print(f"The command `tickstock` is in {BIN}; put it on the PATH with:")
         print(f"  . {BIN / 'activate'}")
         return result
     if command == "tickstock":
-        set_up("run")
+        set_up_to_run()
         return inside(BIN / "tickstock", *rest)
     print(USAGE, end="")
     return 0 if command in ("-h", "--help") else 2

@@ -177,6 +177,8 @@ def settings() -> str:
         "command-line options. An empty variable counts as not set. A file that names an unknown "
         "setting is refused.",
         table(["variable", f"name in `{FILE}`", "default", "meaning"], rows),
+        "The way to the vendor is that of other programs of this machine, by variables alone:",
+        table(["variable", "meaning"], NETWORK),
         "The user's data folder is `~/.local/share/tickstock` on Linux and "
         "`~/Library/Application Support/tickstock` on macOS. `home` in a file is not read: the "
         "file is found through it.\n\n"
@@ -187,6 +189,14 @@ def settings() -> str:
         '```toml\ndatabase_uri = "postgresql://tickstock@db.example/stocks"\n'
         'massive_calls_per_minute = 100\nuniverses = "/srv/tickstock/universes"\n```',
     )
+
+
+NETWORK = [
+    ["`HTTPS_PROXY`", "HTTP proxy for calls to the vendor: `http://[user:password@]host:port`"],
+    ["`ALL_PROXY`", "the same, where HTTPS_PROXY is not set"],
+    ["`NO_PROXY`", "hosts that are asked without it, separated by commas; `*` for all"],
+    ["`SSL_CERT_FILE`", "certificates to trust in place of the system's (PEM), say a proxy's own"],
+]
 
 
 # --- errors.md ----------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--zone", default="UTC", help="where machine and server are [default: UTC]")
     every = "run tests/acceptance/test_dates.py on every day of tests/dates.py, in this zone"
     parser.addoption("--every-day", action="store_true", help=every)
+    about = "the server of the tests: the embedded one, or a PostgreSQL 15 of the system"
+    parser.addoption("--server", choices=("embedded", "oldest"), default="embedded", help=about)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,8 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"takes place at {config.getoption('--now')} in {config.getoption('--zone')}"
-    about = "the server of the tests: the embedded one, or a PostgreSQL 15 of the system"
-    parser.addoption("--server", choices=("embedded", "oldest"), default="embedded", help=about)
 
 
 TEMPLATE = "tickstock_template"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def symbol_hashes(bars: BarTable) -> Iterator[tuple[str, str]]:
     a vwap that was not sent is the one NaN 0x7ff8000000000000, minus zero is zero.
     """
     edges = np.flatnonzero(np.diff(bars.owner, prepend=-1)).tolist()
-    for start, end in zip(edges, [*edges[1:], len(bars)], strict=True):
+    for start, end in pairwise([*edges, len(bars)]):  # no pair where there is no bar
         digest = hashlib.sha256(np.ascontiguousarray(bars.at[start:end], "<i8").tobytes())
         for name in NUMBERS:
             values = getattr(bars, name)[start:end] + 0.0

@@ -55,6 +55,10 @@ class BadSetting(BadInput): ...
 class BadFile(BadInput): ...
 
 
+class MissingExtra(BadInput, ImportError):
+    """A package that only some commands need is not installed. An ImportError, for programs."""
+
+
 # --- universes ----------------------------------------------------------------------------
 class UnknownUniverse(Terminal, ValueError):
     """No row of that type and key in this environment. A ValueError, as callers of old expect."""

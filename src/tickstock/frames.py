@@ -10,7 +10,6 @@ sent none.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.errors import BadInput
+from tickstock.extras import need
 from tickstock.model import BarTable, Flags, Timeframe
 
 Kind = Literal["polars", "pandas", "arrow"]
@@ -28,7 +28,8 @@ def frame(bars: BarTable, timeframe: Timeframe, kind: Kind = "polars") -> Any:
     """`bars` as a polars DataFrame, a pandas DataFrame or a pyarrow Table.
 
     Raises:
-        BadInput: no such kind, or the library for it is not installed.
+        BadInput: no such kind.
+        MissingExtra: the library for it is not installed.
     """
     makers: dict[str, Callable[[BarTable, Timeframe], Any]] = {
         "arrow": to_arrow,
@@ -40,21 +41,9 @@ def frame(bars: BarTable, timeframe: Timeframe, kind: Kind = "polars") -> Any:
     return makers[kind](bars, timeframe)
 
 
-def library(name: str) -> Any:
-    """The optional module `name`. Raises BadInput, naming the extra, where it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = name.partition(".")[0]
-        raise BadInput(
-            f"This needs {package}, which is not installed.",
-            f"Install the extra: pip install 'tickstock[frames]' (or: pip install {package}).",
-        ) from None
-
-
 def to_arrow(bars: BarTable, timeframe: Timeframe) -> Any:
     """A pyarrow Table over the memory of `bars`."""
-    pa = library("pyarrow")
+    pa = need("pyarrow")
     columns = {"symbol": _symbols(pa, bars), time_name(timeframe): _times(pa, bars, timeframe)}
     for name in PLAIN:
         columns[name] = _column(pa, pa.float64(), getattr(bars, name))
@@ -65,13 +54,13 @@ def to_arrow(bars: BarTable, timeframe: Timeframe) -> Any:
 
 def to_polars(bars: BarTable, timeframe: Timeframe) -> Any:
     """A polars DataFrame; `symbol` is a Categorical."""
-    polars = library("polars")
+    polars = need("polars")
     return polars.from_arrow(to_arrow(bars, timeframe))
 
 
 def to_pandas(bars: BarTable, timeframe: Timeframe) -> Any:
     """A pandas DataFrame; `symbol` is a Categorical, missing `trades` are <NA>."""
-    pandas = library("pandas")
+    pandas = need("pandas")
     unit = "s" if is_intraday(timeframe) else "D"
     stamps = pandas.Series(bars.at.astype(f"datetime64[{unit}]"), copy=False)
     columns: dict[str, Any] = {
@@ -117,7 +106,7 @@ def from_arrow(table: Any) -> BarTable:
     Raises:
         BadInput: a column is missing or of another kind.
     """
-    pa, pc = library("pyarrow"), library("pyarrow.compute")
+    pa, pc = need("pyarrow"), need("pyarrow.compute")
     try:
         symbols = table["symbol"].combine_chunks().dictionary_encode()
         intraday = "timestamp" in table.column_names

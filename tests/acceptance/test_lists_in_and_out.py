@@ -186,7 +186,7 @@ def test_packages_that_give_nothing_useful(
     tick: TickStock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = tick.imports.package
-    with pytest.raises(BadInput, match=r"not installed.*pip install index-constitution"):
+    with pytest.raises(BadInput, match=r"not installed.*install index-constitution"):
         ask(Source("package", "index-constitution", "sp500"))
     with pytest.raises(BadInput, match=r"no index 'sp50'.*sp500"):
         ask(Source("package", "pytickersymbols", "sp50"))

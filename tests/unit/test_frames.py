@@ -84,7 +84,7 @@ def test_another_table_is_refused() -> None:
 def test_without_the_library_the_extra_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("polars", "pandas", "pyarrow"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(BadInput, match=r"tickstock\[frames\]"):
+    with pytest.raises(BadInput, match=r"not installed\. Install: "):
         frame(BARS, Timeframe.DAY, kind)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="no frame of the kind 'spark'"):
         frame(BARS, Timeframe.DAY, "spark")  # type: ignore[arg-type]

@@ -5,6 +5,10 @@ Published messages are not kept by Redis, so they are durable in PostgreSQL befo
 happens; a stream of the same name is the way in for those who must not lose a message.
 """
 
+from tickstock.extras import require
+
+require("redis")  # before what imports it
+
 from tickstock.bridge.connect import open_redis
 from tickstock.bridge.handler import DataLoadJobHandler
 from tickstock.bridge.mirror import Pace

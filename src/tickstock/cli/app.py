@@ -133,8 +133,13 @@ _register()
 
 def run(arguments: list[str]) -> int:
     """Run one command; every error leaves as a message and an exit code, never as a traceback."""
+    if unreadable := [a for a in arguments if not _is_text(a)]:
+        print(f"error: the argument {unreadable[0]!r} is no text in the encoding of this system.",
+              file=sys.stderr)  # fmt: skip
+        return USAGE_ERROR
     try:
         result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        sys.stdout.flush()  # here, where what goes wrong is told
     except CycloptsError:
         return USAGE_ERROR
     except KeyboardInterrupt:
@@ -155,3 +160,8 @@ def _broken_pipe() -> int:
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _is_text(argument: str) -> bool:
+    """Bytes of a command line that are no text come as lone surrogates, which nothing can store."""
+    return not any("\ud800" <= c <= "\udfff" for c in argument)

@@ -16,20 +16,16 @@ def bridge(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     """
     import asyncio
 
-    try:
-        from tickstock.bridge import Bridge, open_redis
-    except ModuleNotFoundError as e:
-        raise BadSetting(
-            f"The Python package {e.name} is not installed.", "Run: pip install 'tickstock[serve]'"
-        ) from None
-    from redis.exceptions import RedisError
-
+    from tickstock.bridge import Bridge, open_redis
+    from tickstock.extras import need
     from tickstock.worker.run import stop_on_signals
+
+    redis_error = need("redis.exceptions").RedisError
 
     async def said(redis: Any) -> str:
         try:
             await redis.ping()
-        except RedisError as e:
+        except redis_error as e:
             return f"Redis is not there yet ({e}); it is tried again until it is."
         return "Redis is there."
 

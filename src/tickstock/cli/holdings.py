@@ -132,8 +132,11 @@ def bars(
     """Print the bars of a universe, or of symbols: `tickstock bars '{AAPL}' --for 1mo`."""
     from tickstock.actions import Adjust
     from tickstock.cli.tables import write
+    from tickstock.extras import require
     from tickstock.model import Timeframe
 
+    if format_ in ("parquet", "arrow"):
+        require("pyarrow")  # before anything is read
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
         given = for_ or from_ or to

@@ -78,6 +78,8 @@ def export(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write the symbols of a universe or an expression; importing them gives the same list."""
+    if common.json and format_ is OutForm.CSV:
+        format_ = OutForm.JSON
     with open_tick(common) as tick:
         content = tick.imports.export(expression, format_)
     if out is None:

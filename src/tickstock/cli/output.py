@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from tickstock.cli.streams import is_output_fault, json_for
 from tickstock.errors import TickStockError
 
 # Until a log is set up, what goes to it must not end up on the screen, tracebacks and all.
@@ -39,7 +42,7 @@ def print_json(command: str, data: Any) -> None:
 
     body = {"schema": SCHEMA, "command": command, "data": data}
     text = msgspec.json.format(msgspec.json.encode(body, enc_hook=str), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(json_for(text.decode(), sys.stdout) + "\n")
 
 
 def talk(text: str) -> None:
@@ -65,19 +68,29 @@ def unmarked(text: str) -> str:
 
 def report_error(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong and answer the exit code."""
+    if isinstance(error, OSError) and is_output_fault(error):
+        return _output_lost(error)
     if not isinstance(error, TickStockError):
         return _internal(error)
     if as_json:
         import msgspec
 
         body = {"error": type(error).__name__, "what": error.what, "hint": error.hint}
-        sys.stderr.write(msgspec.json.encode({"schema": SCHEMA, **body}).decode() + "\n")
+        text = msgspec.json.encode({"schema": SCHEMA, **body}).decode()
+        sys.stderr.write(json_for(text, sys.stderr) + "\n")
     else:
         print(f"error: {error.what}", file=sys.stderr)
         if error.hint:
             print(f"       {error.hint}", file=sys.stderr)
     logging.getLogger("tickstock.cli").error("%s: %s", type(error).__name__, error)
     return error.exit_code
+
+
+def _output_lost(error: OSError) -> int:
+    print(f"error: The output could not be written: {error.strerror}.", file=sys.stderr)
+    with contextlib.suppress(OSError):  # what is left of it must not be tried again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _internal(error: Exception) -> int:

@@ -33,17 +33,19 @@ def write(out: TextIO, bars: BarTable, timeframe: Timeframe, form: str) -> None:
 
 
 def write_parquet(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
-    from tickstock.frames import library, to_arrow
+    from tickstock.extras import need
+    from tickstock.frames import to_arrow
 
     sink = _binary(out)
-    library("pyarrow.parquet").write_table(to_arrow(bars, timeframe), sink, compression="zstd")
+    need("pyarrow.parquet").write_table(to_arrow(bars, timeframe), sink, compression="zstd")
 
 
 def write_arrow(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
-    from tickstock.frames import library, to_arrow
+    from tickstock.extras import need
+    from tickstock.frames import to_arrow
 
     sink, table = _binary(out), to_arrow(bars, timeframe)
-    with library("pyarrow.ipc").new_stream(sink, table.schema) as stream:
+    with need("pyarrow.ipc").new_stream(sink, table.schema) as stream:
         stream.write_table(table)
 
 
@@ -69,11 +71,12 @@ def write_json(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
     import msgspec
 
     from tickstock.cli.output import SCHEMA
+    from tickstock.cli.streams import json_for
 
     names = ("symbol", _time_name(timeframe), *NUMBERS)
     data = [dict(zip(names, row, strict=True)) for row in _rows(bars, timeframe)]
     body = {"schema": SCHEMA, "command": "bars", "data": data}
-    out.write(msgspec.json.encode(body).decode() + "\n")
+    out.write(json_for(msgspec.json.encode(body).decode(), out) + "\n")
 
 
 def write_table(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:

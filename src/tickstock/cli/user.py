@@ -81,12 +81,19 @@ def link(
     with _access(common) as access:
         token = access.make_link()
         access.note("cli", "link made")
-    print(f"{address.rstrip('/')}/sign-in/link/{token}")
+    found = f"{address.rstrip('/')}/sign-in/link/{token}"
+    if common.json:
+        print_json("user link", {"address": found})
+    else:
+        print(found)
     return 0
 
 
 def _password(name: str) -> str:
     """Never an argument: those can be read by every process of the machine."""
+    from tickstock.extras import require
+
+    require("argon2")  # before anybody types one
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     from getpass import getpass

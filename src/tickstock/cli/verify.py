@@ -13,6 +13,7 @@ from tickstock.cli.session import open_tick
 from tickstock.words import plural
 
 SHOWN = 50
+NOUNS = {"1min": "minute", "hour": "hour", "day": "day"}
 
 
 def verify(
@@ -63,7 +64,13 @@ def _show(found: Any) -> None:
             out.print(f"and {len(rest) - SHOWN} more; --json has them all")
     if lacking := found.without_bars:
         more = f" and {len(lacking) - 8} more" if len(lacking) > 8 else ""
-        out.print(f"no bars stored of {', '.join(lacking[:8])}{more}", markup=False)
+        kind = NOUNS[found.timeframe]
+        out.print(f"no {kind} bars stored of {', '.join(lacking[:8])}{more}", markup=False)
+    for timeframe, symbols in found.others:
+        out.print(
+            f"{NOUNS[timeframe]} bars are held of {plural(len(symbols), 'symbol')}: "
+            f"check them with --timeframe {timeframe}"
+        )
     state = plural(len(found.damages), "damage") if found.damages else "sound"
     bars, symbols = plural(found.bars, "bar"), plural(len(found.hashes), "symbol")
     out.print(

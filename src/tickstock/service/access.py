@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from tickstock.errors import BadInput, Conflict, SignInRefused, TooManyAttempts
+from tickstock.extras import need
 from tickstock.store import sign_in as store
 from tickstock.store.database import Database
 from tickstock.store.sign_in import AuditRow, UserRow
@@ -195,9 +196,7 @@ def _hash_password(password: str) -> str:
             f"A password of {len(password)} characters will not do.",
             f"Use {SHORTEST_PASSWORD} or more; a few words do well.",
         )
-    from argon2 import PasswordHasher
-
-    return PasswordHasher().hash(password)
+    return str(need("argon2").PasswordHasher().hash(password))
 
 
 @cache
@@ -207,10 +206,8 @@ def _decoy() -> str:
 
 
 def _verify(hashed: str, password: str) -> bool:
-    from argon2 import PasswordHasher
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
+    argon2 = need("argon2")
     try:
-        return PasswordHasher().verify(hashed, password[: LONGEST_PASSWORD + 1])
-    except (Argon2Error, InvalidHashError):
+        return bool(argon2.PasswordHasher().verify(hashed, password[: LONGEST_PASSWORD + 1]))
+    except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
         return False

@@ -21,8 +21,9 @@ import numpy as np
 import tickstock
 from tickstock.actions import Adjust
 from tickstock.content import ContentHash
-from tickstock.errors import BadDates, BadFile, BadInput
-from tickstock.frames import from_arrow, library, to_arrow
+from tickstock.errors import BadDates, BadFile, BadInput, MissingExtra
+from tickstock.extras import need
+from tickstock.frames import from_arrow, to_arrow
 from tickstock.model import BarTable, Timeframe
 from tickstock.service.holdings import Holdings
 from tickstock.spans import ONE_DAY, Span
@@ -123,10 +124,12 @@ class Exports:
         `universe` is what the symbols were named by. Without a span, all that is held.
 
         Raises:
-            BadInput: there is something in the folder, or pyarrow is not installed.
+            BadInput: there is something in the folder.
+            MissingExtra: pyarrow is not installed.
             BadDates: no span is given, and nothing is held.
             BadFile: the folder cannot be written.
         """
+        need("pyarrow.parquet")
         symbols = tuple(dict.fromkeys(symbols))
         span = span or self._holdings.span(symbols, timeframe)
         if span is None:
@@ -151,7 +154,6 @@ class Exports:
 
 
 def _export(holdings: Holdings, asked: Asked, folder: Path) -> Manifest:
-    library("pyarrow.parquet")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -230,7 +232,10 @@ def _wrong(folder: Path, manifest: Manifest, path: str) -> str:
 
 def _what_changed(file: Path, piece: Piece) -> str:
     """Whether a file of another hash holds the same bars, written anew."""
-    parquet, pa = library("pyarrow.parquet"), library("pyarrow")
+    try:
+        parquet, pa = need("pyarrow.parquet"), need("pyarrow")
+    except MissingExtra as lacking:
+        return f"was changed. How, is seen with pyarrow. {lacking.hint}"
     try:
         bars = from_arrow(parquet.ParquetFile(file).read())
     except (BadInput, pa.ArrowException, OSError):
@@ -272,7 +277,7 @@ def _write(
     tables: Iterator[BarTable], timeframe: Timeframe, folder: Path, path: str
 ) -> Piece | None:
     """One file, a row group for each table; None where there is not one bar."""
-    pa, parquet = library("pyarrow"), library("pyarrow.parquet")
+    pa, parquet = need("pyarrow"), need("pyarrow.parquet")
     content, count, writer = ContentHash(), 0, None
     file = folder / path
     for bars in tables:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from tickstock.errors import BadFile, BadInput
+from tickstock.errors import BadFile, BadInput, MissingExtra
+from tickstock.extras import install_command, need
 from tickstock.universes.files import Gather, Imported
 from tickstock.universes.sources import Source
 from tickstock.universes.suggest import did_you_mean, shown
@@ -21,7 +21,8 @@ def read_package(source: Source) -> Imported:
     """The members that an installed package gives for an index.
 
     Raises:
-        BadInput: the package is not installed, or has no such index.
+        BadInput: the package has no such index.
+        MissingExtra: it is not installed.
         BadFile: it is another version than the one we know, or what it gives is no symbols.
     """
     read, indexes = _READERS[source.what]
@@ -49,20 +50,20 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        raise BadInput(
-            f"The package {package} is not installed.", f"Install it with: pip install {package}"
+        raise MissingExtra(
+            f"The package {package} is not installed.", f"Install: {install_command([package])}"
         ) from None
 
 
 def _index_constitution(index: str) -> Found:
-    package = importlib.import_module("index_constitution")
+    package = need("index_constitution")
     members, history = package.latest(index), package.history(index)
     changes = [*history["opt-in"].dropna(), *history["opt-out"].dropna()]
     return members["symbol"], max((change.date() for change in changes), default=None)
 
 
 def _pytickersymbols(index: str) -> Found:
-    package: Any = importlib.import_module("pytickersymbols")
+    package: Any = need("pytickersymbols")
     return [stock["symbol"] for stock in package.PyTickerSymbols().get_stocks_by_index(index)], None
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from tickstock.config import Settings
-from tickstock.errors import BadSetting, DatabaseUnavailable, TickStockError
+from tickstock.errors import DatabaseUnavailable, TickStockError
+from tickstock.extras import need
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import shipped_calendar
 from tickstock.store import migrate, system, workers
@@ -116,19 +117,14 @@ def figures(database: Database, settings: Settings) -> Figures:
 def ask_redis(url: str, patience: float = 3.0) -> str:
     """`answers`, when the Redis of existing clients does within `patience` seconds.
 
-    Raises DatabaseUnavailable when it does not, BadSetting without the library for it.
+    Raises DatabaseUnavailable when it does not, MissingExtra without the library for it.
     """
+    redis = need("redis")
+    limits = {"socket_connect_timeout": patience, "socket_timeout": patience}
     try:
-        from redis import Redis
-        from redis.exceptions import RedisError
-    except ModuleNotFoundError:
-        raise BadSetting(
-            "The Python package redis is not installed.", "Run: pip install 'tickstock[serve]'"
-        ) from None
-    try:
-        with Redis.from_url(url, socket_connect_timeout=patience, socket_timeout=patience) as redis:
-            redis.ping()
-    except (RedisError, OSError, ValueError) as e:
+        with redis.Redis.from_url(url, **limits) as client:
+            client.ping()
+    except (redis.RedisError, OSError, ValueError) as e:
         raise DatabaseUnavailable(
             f"Redis does not answer ({type(e).__name__}).",
             "Loads go on without it; its clients see nothing. Check REDIS_URL.",

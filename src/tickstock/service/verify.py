@@ -25,6 +25,7 @@ from tickstock.store.database import Database
 from tickstock.vendors.newyork import dates_of
 
 Connection = psycopg.Connection[Any]
+STORED = (Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE)
 AT_ONCE = {Timeframe.DAY: 200, Timeframe.HOUR: 20, Timeframe.MINUTE: 1}
 """Instruments checked at once, so that memory stays flat in the size of the universe."""
 DAY_SECONDS = 86_400
@@ -42,7 +43,8 @@ class Damage:
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a check found. `hashes`: symbol and hash of its raw bars, for comparing two databases;
-    `content` is the hash of all of them. `without_bars` are symbols of which none is stored."""
+    `content` is the hash of all of them. `without_bars` are symbols of which none is stored, and
+    `others` the timeframes in which some of those are held after all, with these."""
 
     timeframe: Timeframe
     bars: int
@@ -51,6 +53,7 @@ class Verified:
     hashes: tuple[tuple[str, str], ...]
     content: str
     without_bars: tuple[str, ...]
+    others: tuple[tuple[Timeframe, tuple[str, ...]], ...] = ()
 
 
 class Verify:
@@ -78,6 +81,9 @@ class Verify:
                 findings += self._findings(connection, some, bars, stored)
                 hashes += symbol_hashes(bars)
                 content.add(bars)
+            without = tuple(s for s in symbols if s not in dict(hashes))
+            lacking = [found[s] for s in without if s in found]
+            others = tuple(_held_otherwise(connection, lacking, stored))
         return Verified(
             stored,
             count,
@@ -85,7 +91,8 @@ class Verify:
             tuple(sorted(findings)),
             tuple(hashes),
             content.hexdigest(),
-            tuple(s for s in symbols if s not in dict(hashes)),
+            without,
+            others,
         )
 
     def _raw(
@@ -106,6 +113,18 @@ class Verify:
         case = Case(connection, some, None, self._clock().astimezone(NEW_YORK).date())
         judgement = case.judge(bars, stored, None, total=True)
         return [*judgement.findings, *unexplained(bars, judgement)]
+
+
+def _held_otherwise(
+    connection: Connection, some: Sequence[Instrument], asked: Timeframe
+) -> Iterator[tuple[Timeframe, tuple[str, ...]]]:
+    """Symbols of which no bar of the timeframe asked for is stored, by those that are."""
+    for timeframe in STORED:
+        if timeframe is not asked and some:
+            kept = coverage.summaries(connection, timeframe, [i.id for i in some])
+            held = tuple(i.symbol for i in some if i.id in kept and kept[i.id].bars)
+            if held:
+                yield timeframe, held
 
 
 def _groups(chosen: Sequence[Instrument], size: int) -> Iterator[Sequence[Instrument]]:

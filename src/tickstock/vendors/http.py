@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import ipaddress
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -34,6 +35,7 @@ from tickstock.errors import (
 from tickstock.failpoints import reach
 from tickstock.vendors import Gate
 from tickstock.vendors.body import Body, read_body
+from tickstock.vendors.proxy import proxy_for, refusal, unreachable
 from tickstock.vendors.words import ASK_AGAIN, clean, not_entitled, unreadable
 
 _NOTE_BYTES = 64 << 10  # of the body of a refusal, which is read for its words alone
@@ -84,7 +86,8 @@ class Service:
 class Http:
     """Requests to one vendor. One instance serves one event loop; `close` it when done.
 
-    `transport` makes the connector of the one session (a proxy, own certificates).
+    `transport` makes the connector of the one session (own certificates). A proxy is the one that
+    HTTPS_PROXY names; BadSetting where that is no HTTP proxy.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Http:
         self.bounds = bounds or Bounds()
         self._transport = transport or _pooled
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = proxy_for(service.base_url, os.environ)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -141,7 +145,7 @@ class Http:
         try:
             return await self._send(target, call)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _failure(error, call, self._service.prefix)
+            failure = _failure(error, call, self._service.prefix, self._proxy)
         # Raised out here, so that no traceback leads to aiohttp's request with its headers.
         raise failure
 
@@ -166,6 +170,7 @@ class Http:
             bounds = self.bounds
             self._session = aiohttp.ClientSession(
                 connector=self._transport(),
+                proxy=self._proxy,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # body.py does it, with a cap
                 headers={"User-Agent": _user_agent(), "Accept-Encoding": "gzip"},
@@ -252,15 +257,19 @@ def _user_agent() -> str:
     return f"tickstock/{importlib.metadata.version('tickstock')}"
 
 
-def _failure(error: Exception, call: AnyCall, prefix: str) -> TickStockError:
+def _failure(error: Exception, call: AnyCall, prefix: str, proxy: str | None) -> TickStockError:
     """The error of the HTTP library in our terms. No text of it is passed on."""
     later = "Try again later."
+    if proxy and isinstance(error, aiohttp.ClientHttpProxyError):
+        return refusal(proxy, error.status)
+    if proxy and isinstance(error, aiohttp.ClientProxyConnectionError):
+        return unreachable(proxy)
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
         return unreadable(call, "is not proper HTTP")
     if isinstance(error, aiohttp.ClientSSLError):
         return VendorUnavailable(
             "No trusted connection to the vendor can be made: its certificate or TLS does not fit.",
-            f"Check {prefix}_BASE_URL and the network.",
+            f"Check {prefix}_BASE_URL and the network; SSL_CERT_FILE names certificates of your own.",
         )
     if isinstance(error, TimeoutError):
         return VendorUnavailable(f"The vendor took too long to answer the call for {call}.", later)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tickstock.errors import BadFile, BadInput
+from tickstock.errors import BadFile
+from tickstock.extras import need
 from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS, Gather
 from tickstock.universes.files.lists import symbol_column
@@ -15,15 +16,9 @@ BATCH = 65_536
 
 
 def arrow() -> Any:
-    """The library `pyarrow`. Raises BadInput, naming the extra, where it is not installed."""
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise BadInput(
-            "Parquet needs the library pyarrow, which is not installed.",
-            "Install it with: pip install 'tickstock[frames]'",
-        ) from None
-    return pyarrow
+    """The library `pyarrow`. Raises MissingExtra where it is not installed."""
+    need("pyarrow.parquet")
+    return need("pyarrow")
 
 
 def rows_of_parquet(data: bytes, gather: Gather, *, batch: int = BATCH) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
+from tickstock.extras import need
 from tickstock.vendors.http import checked_base, refuse_set_clock
 from tickstock.vendors.massive.settings import MassiveSettings
 
@@ -88,20 +89,14 @@ class S3Files:
     `endpoint` must have been checked to be https, or on this machine.
 
     Raises:
-        BadSetting: the extra `s3` is not installed.
+        MissingExtra: the extra `s3` is not installed.
     """
 
     def __init__(self, endpoint: str, key_id: str, secret: str, bucket: str = BUCKET) -> None:
-        try:
-            from obstore.store import S3Store
-        except ImportError:
-            raise BadSetting(
-                "Flat files over S3 need a library that is not installed.",
-                "Install it: pip install 'tickstock[s3]'.",
-            ) from None
+        store = need("obstore.store")
         # Given by a function, so that no AWS_... variable of this machine is mixed in.
         credential: Any = {"access_key_id": key_id, "secret_access_key": secret, "expires_at": None}
-        self._store = S3Store(
+        self._store = store.S3Store(
             bucket,
             endpoint=endpoint,
             region="us-east-1",
@@ -121,8 +116,7 @@ class S3Files:
         return "S3Files()"
 
     async def read(self, key: str) -> Found | None:
-        import obstore
-
+        obstore = need("obstore")
         try:
             result = await obstore.get_async(self._store, key)
             _check_size(result.meta["size"], key)
@@ -162,15 +156,15 @@ def _failure(error: Exception, key: str) -> TickStockError | None:
 
     Its text quotes the request, and is not passed on.
     """
-    from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
-
+    known = need("obstore.exceptions")
     text = str(error)
-    if isinstance(error, NotFoundError | FileNotFoundError):
+    if isinstance(error, known.NotFoundError | FileNotFoundError):
         if "NoSuchBucket" not in text:
             return None
         return BadSetting("There are no flat files at that address.", "Check MASSIVE_S3_ENDPOINT.")
-    refused = isinstance(error, PermissionDeniedError | PermissionError)
-    if isinstance(error, UnauthenticatedError) or (refused and any(c in text for c in WRONG_KEY)):
+    refused = isinstance(error, known.PermissionDeniedError | PermissionError)
+    wrong_key = refused and any(c in text for c in WRONG_KEY)
+    if wrong_key or isinstance(error, known.UnauthenticatedError):
         return CredentialsRefused(
             "The vendor refused the S3 key.", "Check MASSIVE_S3_KEY_ID and MASSIVE_S3_SECRET."
         )

@@ -11,7 +11,6 @@ any order. Pure; whatever is not as documented is an error, never "no data".
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import zlib
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.errors import VendorUnreadable
+from tickstock.extras import optional
 from tickstock.model import BarTable, Call, Floats, Ints, Timeframe
 from tickstock.vendors.newyork import LATEST, dates_of
 from tickstock.vendors.tables import tidy
@@ -30,9 +30,7 @@ from tickstock.vendors.words import unreadable
 
 _inflater: Callable[[int], Any] = zlib.decompressobj
 _broken: Any = zlib.error
-with contextlib.suppress(ImportError):  # in the extra `s3`: the same, three times as fast
-    from isal import isal_zlib
-
+if isal_zlib := optional("isal.isal_zlib"):  # in the extra `s3`: the same, three times as fast
     _inflater, _broken = isal_zlib.decompressobj, (zlib.error, isal_zlib.error)
 
 STEP = 4 << 20
