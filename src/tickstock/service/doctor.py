@@ -260,12 +260,14 @@ def _sessions(signs: Signs, known: Any) -> Check:
 
 
 def _universes(signs: Signs) -> Check:
-    if not signs.universes or signs.universes_changed is None:
+    if not signs.universes:
         return Check(
             "universes", Health.WARNING, "none is stored", "There is nothing to load by name.",
             "tickstock universe organize",
         )  # fmt: skip
     changed = signs.universes_changed
+    if changed is None:
+        return Check("universes", Health.OK, f"{signs.universes}, never stamped with a time")
     changed = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
     what = f"{signs.universes}, last changed {changed:%Y-%m-%d}"
     if signs.now - changed <= UNIVERSES_OLD:

@@ -32,7 +32,7 @@ from tickstock.store.queries import load
 from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
-from tickstock.universes.guard import check_guard
+from tickstock.universes.guard import check_plan
 from tickstock.universes.key import check_key, check_name, parse_ref
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
@@ -53,6 +53,8 @@ from tickstock.universes.value import read_value
 QUERIES = load("universes.sql")
 LOCK_SPACE = 0x756E6976
 """First half of the advisory lock that writers of universes take: "univ"."""
+OUR_NAME = "tickstock"
+"""How our own sessions are called, unless the address of the database calls them otherwise."""
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
 
@@ -403,6 +405,12 @@ def fetch_facts(
     }
 
 
+def fetch_foreign(conn: Connection, environment: str) -> set[UniverseRef]:
+    """The rows that another program made and TickStock never wrote."""
+    params = {"environment": environment, "types": list(READ_TYPES), "ours": OUR_NAME}
+    return {UniverseRef(kind, key) for kind, key in conn.execute(QUERIES["foreign"], params)}
+
+
 def _scope(environment: str, refs: Collection[UniverseRef] | None) -> dict[str, object]:
     names = None if refs is None else [str(ref) for ref in refs]
     return {"environment": environment, "types": list(READ_TYPES), "refs": names}
@@ -418,7 +426,15 @@ def plan_organize(
     """What bringing an environment to `definitions` would do; see `organize.organize_plan`."""
     definitions = [d for d in definitions if d.ref.type in types]
     rows, facts = fetch_rows(conn, environment), fetch_facts(conn, environment)
-    plan = organize_plan(definitions, rows, facts, mode=mode, environment=environment, types=types)
+    plan = organize_plan(
+        definitions,
+        rows,
+        facts,
+        mode=mode,
+        environment=environment,
+        types=types,
+        foreign=fetch_foreign(conn, environment),
+    )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}
     return replace(plan, tellings=past.untold(conn, told, environment))
@@ -607,10 +623,10 @@ def apply(
         source, reason: what the history will say about every row that changes.
 
     Raises:
-        GuardRefused: a change loses too much of a universe; see `guard.check_guard`.
+        GuardRefused: the plan loses too much; see `guard.objections`.
         StalePlan: a row that the plan was made from has changed since.
     """
-    check_guard(plan.changes, allow, least=plan.least)
+    check_plan(plan, allow)
     with conn.transaction():
         conn.execute(QUERIES["lock"], {"space": LOCK_SPACE, "environment": plan.environment})
         if _state_now(conn, plan) != plan.state:

@@ -18,6 +18,7 @@ from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
 from tickstock.web import steering
+from tickstock.web.changes import allowed_at_once, plan_answer
 from tickstock.web.fields import day, moment, one_of, span_of, texts
 from tickstock.web.jobs import Filter
 from tickstock.web.visit import Visit
@@ -143,7 +144,8 @@ def members(visit: Visit) -> Response:
 
 def organize_plan(visit: Visit) -> Response:
     """What organizing would do."""
-    return JSONResponse(as_dict(visit.tick.universes.plan_organize(_mode(visit.query("mode")))))
+    plan = visit.tick.universes.plan_organize(_mode(visit.query("mode")))
+    return plan_answer(plan, applied=False)
 
 
 def organize(visit: Visit) -> Response:
@@ -152,7 +154,8 @@ def organize(visit: Visit) -> Response:
     if plan.digest != visit.field("digest"):
         raise StalePlan("This is not the digest of the plan as it is now.", "Ask for it again.")
     reason = f"organize by the API by {visit.name}"
-    visit.tick.universes.apply(plan, reason=reason, allow=texts(visit, "allow"))
+    allow = [*texts(visit, "allow"), *allowed_at_once(visit, plan)]
+    visit.tick.universes.apply(plan, reason=reason, allow=allow)
     visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
     return JSONResponse(as_dict(plan) | {"applied": True})
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadInput, GuardRefused, StalePlan, TickStockError
+from tickstock.errors import BadInput, StalePlan, TickStockError
 from tickstock.service import TickStock
-from tickstock.universes.guard import check_guard
+from tickstock.universes.guard import Objections, names_of, objections
 from tickstock.universes.plan import OrganizePlan, as_dict
 from tickstock.web.answers import status_of
 from tickstock.web.fields import one_of, texts
@@ -161,18 +161,23 @@ def refuse_stale(plan: OrganizePlan, digest: str) -> None:
         )
 
 
-def refusal(plan: OrganizePlan) -> GuardRefused | None:
-    """What the change guard says to a plan, before it is performed."""
-    try:
-        check_guard(plan.changes, least=plan.least)
-    except GuardRefused as e:
-        return e
-    return None
+def refusal(plan: OrganizePlan) -> Objections | None:
+    """What the change guard holds against a plan, before it is performed."""
+    found = objections(plan)
+    return found if found.why else None
 
 
 def allowed(visit: Visit) -> list[str]:
-    """The keys that a form lets pass the change guard."""
+    """The universes that a form lets pass the change guard."""
     return [value for value in visit.fields.getlist("allow") if isinstance(value, str)]
+
+
+def allowed_at_once(visit: Visit, plan: OrganizePlan) -> list[str]:
+    """What `allow_foreign` and `allow_removals` of a form or body let pass besides."""
+    foreign, removals = (
+        visit.field(name) in ("true", "True", "1") for name in ("allow_foreign", "allow_removals")
+    )
+    return names_of(plan, foreign=foreign, removals=removals)
 
 
 def _page(

@@ -16,7 +16,7 @@ from tickstock.store.history import Entry
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.web.answers import status_of
-from tickstock.web.changes import allowed, refusal
+from tickstock.web.changes import allowed, allowed_at_once, refusal
 from tickstock.web.fields import day, moment
 from tickstock.web.universe_rows import search
 from tickstock.web.visit import Visit
@@ -131,7 +131,9 @@ def organize(visit: Visit) -> Response:
         return _show_plan(visit, plan, error, 409)
     try:
         visit.tick.universes.apply(
-            plan, reason=f"organize from the page by {visit.name}", allow=allowed(visit)
+            plan,
+            reason=f"organize from the page by {visit.name}",
+            allow=[*allowed(visit), *allowed_at_once(visit, plan)],
         )
     except TickStockError as e:
         return _show_plan(visit, plan, e, 409)
