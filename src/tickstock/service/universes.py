@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
-from tickstock.model import READ_TYPES, Universe, UniverseRef
+from tickstock.model import PLAIN_KEY, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import instruments
 from tickstock.store import universes as store
@@ -20,13 +20,14 @@ from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
     Evaluation,
+    Ref,
     evaluate,
     evaluate_spells,
     parse,
     universes_under,
 )
 from tickstock.universes.files import MAX_BYTES, read_file
-from tickstock.universes.key import PREFIXES, parse_ref
+from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.universes.validate import Context, Finding, validate
@@ -79,10 +80,12 @@ class Universes:
     def members(self, expression: str) -> tuple[str, ...]:
         """The symbols to load for a universe: in stored order for a single one, else sorted."""
         log.info("Loading from cache: %s", expression)
-        if _is_plain_ref(expression):
-            symbols = self.get(expression).symbols
-        else:
-            symbols = self.evaluate(expression).symbols
+        node = parse(expression)
+        with self._database.transaction() as connection:
+            if isinstance(node, Ref):
+                symbols = store.members(connection, node.ref, self._environment)
+            else:
+                symbols = evaluate(node, StoreLookup(connection, self._environment)).symbols
         if not symbols:
             raise EmptyUniverse(f"{expression} holds no symbol.", "Add some, or load another one.")
         log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
@@ -103,13 +106,15 @@ class Universes:
         """The symbols of what existing clients write: `type:key`, a key, a union `SPY:nasdaq100`.
 
         A part that is no key is taken for the one key that it is without the prefix:
-        `nasdaq100` is `index_nasdaq100` where nothing else ends so.
+        `nasdaq100` is `index_nasdaq100` where nothing else ends so. A key may have colons and
+        anything else in it, where there is such a universe.
         """
-        if _is_plain_ref(text):
-            return self.members(text)
         log.info("Loading from cache: %s", text)
         with self._database.transaction() as connection:
             lookup = StoreLookup(connection, self._environment)
+            alone = parse_alone(text)
+            if alone is not None and (PLAIN_KEY.fullmatch(alone.key) or alone in lookup.refs()):
+                return self.members(str(alone))
             known = {ref.key for ref in lookup.refs()}
             whole = ":".join(_with_prefix(word.strip(), known) for word in text.split(":"))
             symbols = evaluate(parse_client_universe(whole, known), lookup).symbols
@@ -164,11 +169,6 @@ class Universes:
         """
         with self._database.transaction() as connection:
             store.apply(connection, plan, allow=allow, reason=reason)
-
-
-def _is_plain_ref(text: str) -> bool:
-    kind, colon, key = text.strip().partition(":")
-    return bool(colon) and kind in READ_TYPES and key.replace("_", "").isalnum()
 
 
 def _with_prefix(word: str, known: Collection[str]) -> str:

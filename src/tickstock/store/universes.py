@@ -33,7 +33,7 @@ from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
 from tickstock.universes.guard import check_plan
-from tickstock.universes.key import check_key, check_name, parse_ref
+from tickstock.universes.key import check_key, check_name, parse_ref, read_key
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
     Action,
@@ -228,10 +228,12 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
 
     Raises BadKey for what names none, or more than one.
     """
-    if ":" in text:
+    kind, colon, _ = text.strip().partition(":")
+    if colon and kind in READ_TYPES:
         return parse_ref(text)
     refs = StoreLookup(conn, environment).refs()
-    found = sorted(ref for ref in refs if ref.key == text.strip())
+    key = read_key(text.strip())
+    found = sorted(ref for ref in refs if ref.key == key)
     if len(found) == 1:
         return found[0]
     if found:
@@ -239,6 +241,8 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
             f"{shown(text)} names more than one universe.",
             f"Write {' or '.join(map(str, found))}.",
         )
+    if colon:
+        return parse_ref(text)
     raise BadKey(
         f"{shown(text)} names no universe.",
         ref_meant(text, refs) or "Write it like etf_universe:core_etfs.",
@@ -412,7 +416,7 @@ def fetch_foreign(conn: Connection, environment: str) -> set[UniverseRef]:
 
 
 def _scope(environment: str, refs: Collection[UniverseRef] | None) -> dict[str, object]:
-    names = None if refs is None else [str(ref) for ref in refs]
+    names = None if refs is None else [ref.joined for ref in refs]
     return {"environment": environment, "types": list(READ_TYPES), "refs": names}
 
 

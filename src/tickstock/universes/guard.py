@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tickstock.errors import GuardRefused
-from tickstock.model import UniverseRef
+from tickstock.model import UniverseRef, quoted
 from tickstock.universes.plan import Action, Change, Mode, OrganizePlan
 from tickstock.words import plural
 
@@ -42,7 +42,9 @@ class Objections:
         ]
         if many:
             return f"{' or '.join(many)}, or --allow KEY for each that is meant"
-        return " ".join(f"--allow {key}" for key in dict.fromkeys(ref.key for ref in self.refs))
+        return " ".join(
+            f"--allow {quoted(key)}" for key in dict.fromkeys(ref.key for ref in self.refs)
+        )
 
     def __str__(self) -> str:
         return f"The change guard refuses: {'; '.join(self.why)}."
@@ -107,7 +109,8 @@ def names_of(plan: OrganizePlan, *, foreign: bool = False, removals: bool = Fals
 
 
 def _is_allowed(change: Change, allow: Collection[str]) -> bool:
-    return change.ref.key in allow or str(change.ref) in allow
+    names = (change.ref.key, quoted(change.ref.key), str(change.ref), change.ref.joined)
+    return any(name in allow for name in names)
 
 
 def _refuse(found: Objections) -> None:

@@ -19,7 +19,7 @@ from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
 from tickstock.web import steering
 from tickstock.web.changes import allowed_at_once, plan_answer
-from tickstock.web.fields import day, moment, one_of, span_of, texts
+from tickstock.web.fields import day, moment, one_of, ref_of, span_of, texts
 from tickstock.web.jobs import Filter
 from tickstock.web.visit import Visit
 
@@ -49,7 +49,7 @@ def _listed(row: Listed) -> dict[str, Any]:
 
 def universe(visit: Visit) -> Response:
     """One universe with its members."""
-    found = visit.tick.universes.get(visit.path("ref"))
+    found = visit.tick.universes.get(ref_of(visit))
     return JSONResponse(
         {
             "ref": str(found.ref),
@@ -82,9 +82,9 @@ def universe_history(visit: Visit) -> Response:
             "joined": None if e.joined is None else list(e.joined),
             "left": None if e.left is None else list(e.left),
         }
-        for e in visit.tick.history.log(visit.path("ref"), MOST_CHANGES)
+        for e in visit.tick.history.log(ref_of(visit), MOST_CHANGES)
     ]
-    return JSONResponse({"ref": visit.path("ref"), "changes": changes})
+    return JSONResponse({"ref": ref_of(visit), "changes": changes})
 
 
 def blame(visit: Visit) -> Response:
@@ -99,9 +99,9 @@ def blame(visit: Visit) -> Response:
             "source": b.source,
             "reason": b.reason,
         }
-        for b in visit.tick.history.blame(visit.path("ref"))
+        for b in visit.tick.history.blame(ref_of(visit))
     ]
-    return JSONResponse({"ref": visit.path("ref"), "members": members})
+    return JSONResponse({"ref": ref_of(visit), "members": members})
 
 
 def diff(visit: Visit) -> Response:

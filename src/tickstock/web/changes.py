@@ -15,7 +15,7 @@ from tickstock.service import TickStock
 from tickstock.universes.guard import Objections, names_of, objections
 from tickstock.universes.plan import OrganizePlan, as_dict
 from tickstock.web.answers import status_of
-from tickstock.web.fields import one_of, texts
+from tickstock.web.fields import address_of, one_of, ref_of, texts
 from tickstock.web.visit import Visit
 
 BETWEEN = re.compile(r"[\s,;]+")
@@ -124,9 +124,7 @@ def edit(visit: Visit) -> Response:
         _perform(visit, form, plan, allowed(visit), "the page")
     except TickStockError as e:
         return _page(visit, form, plan, error=e, status=status_of(e))
-    return visit.go(
-        "/universes?deleted=1" if form.deed is Deed.DELETE else f"/universes/{form.after}"
-    )
+    return visit.go("/universes?deleted=1" if form.deed is Deed.DELETE else address_of(form.after))
 
 
 def _read(field: Callable[[str], str]) -> ChangeForm:
@@ -197,7 +195,7 @@ def _page(
 def change(visit: Visit) -> Response:
     """What a change of a universe would do; with the `digest` of that it is done."""
     form = ChangeForm(
-        visit.path("ref"),
+        ref_of(visit),
         one_of(Deed, visit.field("do"), "something that can be done to a universe"),
         tuple(texts(visit, "symbols")),
         visit.field("expression"),

@@ -17,7 +17,7 @@ from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, allowed_at_once, refusal
-from tickstock.web.fields import day, moment
+from tickstock.web.fields import day, moment, ref_of
 from tickstock.web.universe_rows import search
 from tickstock.web.visit import Visit
 
@@ -54,7 +54,7 @@ def _health(visit: Visit) -> dict[str, Any]:
 
 def show(visit: Visit) -> Response:
     """One universe: members now, on a day or as known at a time, and every change."""
-    ref, as_of, known_at = visit.path("ref"), visit.query("as_of"), visit.query("known_at")
+    ref, as_of, known_at = ref_of(visit), visit.query("as_of"), visit.query("known_at")
     log = _log(visit, ref)
     universe, found, blame = None, None, []
     error: TickStockError | None = None
