@@ -16,6 +16,7 @@ from tests.conftest import Cluster
 from tickstock.cache_operations import CacheOperations, UniverseOrganizer
 from tickstock.cli.app import run
 from tickstock.errors import GuardRefused
+from tickstock.model import UniverseRef
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
@@ -169,3 +170,117 @@ def test_a_program_that_writes_null_writes_on(person: Person) -> None:
     assert stamped == [("DEFAULT", True, True)] * 2
     person.writes("stock_universe", "Long", "x" * 50_000, ["AAPL"], None, None, None)
     assert len(person.json("universe", "list")) == 3
+
+
+def test_one_unreadable_row_stops_neither_globs_nor_masters(person: Person) -> None:
+    bad = ("stock_universe", "Bad", "bad", {"overview": 1}, "DEFAULT", None, None)
+    taken_over(person, [foreign_kit.universe(0), bad])
+    for expression in ("*", "stock_universe:*", "(stock_universe:* | {SPY}) - {QQQ}"):
+        shown = person.json("universe", "show", expression)
+        assert "FAA" in shown["symbols"]
+        assert [n for n in shown["notes"] if n.startswith("stock_universe:bad is left out: ")]
+    person("universe", "organize", "--preserve", "--yes")
+    assert "FAA" in person("universe", "show", "stock_universe:master_all_stocks")
+    assert "stock_universe:bad is left out" in person.err
+    person("plan", "stock_universe:*", "--for", "1d")
+    assert "stock_universe:bad is left out" in person.err
+    person("universe", "show", "stock_universe:bad", code=1)
+    assert "left out" not in person.err
+
+
+@pytest.mark.parametrize("key", [*foreign_kit.ODD_KEYS, "long_" * 500])
+def test_a_key_of_any_kind_can_be_named_and_renamed(odd: Person, key: str) -> None:
+    """As `universe list --json` prints it: by every command that takes a name, in expressions, and
+    as it is where only a name can stand."""
+    ref = str(UniverseRef("stock_universe", key))
+    assert odd("universe", "show", ref).split() == ["QQQ", "SPY"]
+    assert odd("universe", "show", f"{ref} - {{SPY}}").split() == ["QQQ"]
+    assert json.loads(odd("universe", "export", ref, "--format", "json"))
+    odd("universe", "add", ref, "IWM", "--yes")
+    assert "IWM" in odd("universe", "log", ref)
+    odd("universe", "blame", ref, "IWM")
+    odd("universe", "revert", ref, "--yes")
+    odd("universe", "set", ref, "--name", "Another name", "--yes")
+    odd("universe", "diff", ref, "{SPY}", code=0)
+    odd("plan", ref, "--for", "1d")
+    odd("coverage", ref, "--for", "1d")
+    if key.strip() == key and key:
+        odd("universe", "log", f"stock_universe:{key}")
+    odd("universe", "rename", ref, "stock_universe:theme_renamed", "--yes")
+    assert odd("universe", "show", "theme_renamed").split() == ["QQQ", "SPY"]
+    odd("universe", "delete", "theme_renamed", "--yes")
+    with CacheOperations() as cache:
+        assert not cache.validate_universe_exists("stock_universe", key)
+
+
+@pytest.fixture(scope="module")
+def odd_database(cluster: Cluster, home: Path) -> Iterator[str]:
+    """One database with all odd rows, of which each test uses up its own."""
+    name = cluster.create()
+    foreign_kit.strangers_database(
+        cluster.uri(name),
+        [
+            *foreign_kit.odd_rows(),
+            ("stock_universe", "Longer", "long_" * 500, ["SPY", "QQQ"], "DEFAULT", None, None),
+        ],
+    )
+    with Database.open(cluster.uri(name), home, migrate=False) as database:
+        database.migrate(after=fill_reference)
+    yield cluster.uri(name)
+    cluster.drop(name)
+
+
+@pytest.fixture
+def odd(
+    odd_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Person:
+    monkeypatch.setenv("DATABASE_URI", odd_database)
+    monkeypatch.setenv("TICKSTOCK_VENDOR", "synthetic")
+    monkeypatch.chdir(tmp_path)
+    return Person(capsys, tmp_path, odd_database)
+
+
+# --- what stands beside ours ------------------------------------------------------------------
+def test_names_of_bars_that_are_taken_are_told(person: Person) -> None:
+    foreign_kit.strangers_database(person.uri, [])
+    before = person.sql("SELECT * FROM public.ohlcv_daily")
+    said = person.json("db", "migrate")
+    taken = [
+        "public.ohlcv_1min (table)",
+        "public.ohlcv_daily (table)",
+        "public.ohlcv_weekly (view)",
+    ]
+    assert said["names_taken"] == taken
+    person("db", "migrate")
+    assert all(name in person.err for name in taken)
+    assert "tickstock.ohlcv_daily" in person.err
+    checks = {c["name"]: c for c in person.json("doctor")["checks"]}
+    assert checks["names of bars"]["health"] == "warning"
+    assert all(name in checks["names of bars"]["what"] for name in taken)
+    report = person.json("load", "{AAPL}", "--for", "1d")["report"]
+    assert report["names_taken"] == taken
+    assert "public.ohlcv_daily (table)" in person("load", "{AAPL}", "--for", "2d")
+    assert person.sql("SELECT * FROM public.ohlcv_daily") == before
+
+
+def test_where_nothing_is_taken_nothing_is_said(person: Person) -> None:
+    person("db", "migrate")
+    assert person.err == ""
+    checks = {c["name"]: c for c in person.json("doctor")["checks"]}
+    assert checks["names of bars"]["health"] == "ok"
+
+
+def test_doctor_asks_what_the_page_asks(person: Person) -> None:
+    """Also what the page writes, such as the counts of a list; and keeps nothing of it."""
+    taken_over(person, [foreign_kit.universe(0), ("stock_universe", "Bad", "bad", 1, *[None] * 3)])
+    checks = {c["name"]: c for c in person.json("doctor")["checks"]}
+    assert checks["pages"]["health"] == "ok"
+    assert "stock_universe:bad" in checks["rows of universes"]["what"]
+    assert person.sql("SELECT count(*) FROM tickstock.universe_counts") == [(0,)]
+    person.sql("ALTER TABLE tickstock.universe_counts ADD CHECK (symbols < 0)")
+    checks = {c["name"]: c for c in person.json("doctor", code=1)["checks"]}
+    assert checks["pages"]["health"] == "failure"
+    assert "the list of universes" in checks["pages"]["what"]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import enum
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
+from tickstock.service.page_checks import unanswered
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
 from tickstock.sessions import NEW_YORK
-from tickstock.store import ledger, migrate, system, workers
+from tickstock.store import bar_names, ledger, migrate, system, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
+from tickstock.store.universes import Listed
+from tickstock.words import plural
 
 OLDEST_SERVER = 15
 SKEW = timedelta(seconds=2)
@@ -28,6 +31,7 @@ LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
 CALENDAR_ENDS = timedelta(days=60)
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
+SHOWN_ROWS = 10
 LONG_HELD_BACK = 300.0
 """Seconds: a vendor that says 429 rarely means more."""
 
@@ -109,6 +113,13 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _sessions(signs, read_calendar(connection).known.last)
         yield _universes(signs)
         yield _origins(signs)
+        yield _bar_names(bar_names.taken_names(connection))
+    failed = list(unanswered(database, settings.environment))
+    yield _pages(failed)
+    if not failed:
+        with database.transaction() as connection, connection.transaction(force_rollback=True):
+            listed = universes.list_universes(connection, settings.environment)
+        yield _rows_of_universes(listed)
 
 
 # --- the machine ------------------------------------------------------------------------------
@@ -286,6 +297,38 @@ def _origins(signs: Signs) -> Check:
         "origin of bars", Health.WARNING, what,
         "Invented bars lie beside real ones; no single symbol mixes them.",
         "Keep trials in a home of their own (--home), and real bars in theirs.",
+    )  # fmt: skip
+
+
+def _rows_of_universes(listed: Sequence[Listed]) -> Check:
+    bad = [str(row.ref) for row in listed if row.symbols is None]
+    if not bad:
+        return Check("rows of universes", Health.OK, "all can be read")
+    more = f" and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else ""
+    return Check(
+        "rows of universes", Health.WARNING,
+        f"{plural(len(bad), 'row')} without a list of symbols: {', '.join(bad[:SHOWN_ROWS])}{more}",
+        "Named alone such a row is an error; globs and masters go on without it.",
+        "tickstock universe validate says what is wrong with each",
+    )  # fmt: skip
+
+
+def _bar_names(taken: Sequence[bar_names.TakenName]) -> Check:
+    what, means = bar_names.told(taken)
+    if not what:
+        return Check("names of bars", Health.OK, "public.ohlcv_* show the bars of TickStock")
+    return Check(
+        "names of bars", Health.WARNING, what, means,
+        "Let readers of TickStock's bars use the schema tickstock; see the how-to on deploying.",
+    )  # fmt: skip
+
+
+def _pages(failed: Sequence[str]) -> Check:
+    if not failed:
+        return Check("pages", Health.OK, "all that they ask the database is answered")
+    return Check(
+        "pages", Health.FAILURE, "; ".join(failed), "These parts of the page answer with an error.",
+        "The log has the details; please report it.",
     )  # fmt: skip
 
 

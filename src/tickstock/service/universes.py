@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tickstock.config import Settings
-from tickstock.errors import BadFile, EmptyUniverse
+from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import PLAIN_KEY, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import instruments
@@ -19,10 +19,12 @@ from tickstock.store.plans import universe_revision
 from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
+    AsOf,
     Evaluation,
     Ref,
     evaluate,
     evaluate_spells,
+    left_out_notes,
     parse,
     universes_under,
 )
@@ -85,7 +87,9 @@ class Universes:
             if isinstance(node, Ref):
                 symbols = store.members(connection, node.ref, self._environment)
             else:
-                symbols = evaluate(node, StoreLookup(connection, self._environment)).symbols
+                found = evaluate(node, StoreLookup(connection, self._environment))
+                symbols = found.symbols
+                _warn(found)
         if not symbols:
             raise EmptyUniverse(f"{expression} holds no symbol.", "Add some, or load another one.")
         log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
@@ -117,9 +121,25 @@ class Universes:
                 return self.members(str(alone))
             known = {ref.key for ref in lookup.refs()}
             whole = ":".join(_with_prefix(word.strip(), known) for word in text.split(":"))
-            symbols = evaluate(parse_client_universe(whole, known), lookup).symbols
+            found = evaluate(parse_client_universe(whole, known), lookup)
+            symbols = found.symbols
+            _warn(found)
         log.info("Loaded %d symbols from cache: %s", len(symbols), text)
         return symbols
+
+    def left_out(self, expression: str) -> Sequence[str]:
+        """What the globs of an expression that was resolved match and nobody can read, for people.
+
+        Over a past span, which takes long to evaluate, what they match today.
+        """
+        try:
+            node = parse(expression)
+            with self._database.transaction() as connection:
+                inner = node.node if isinstance(node, AsOf) else node
+                found = evaluate(inner, StoreLookup(connection, self._environment))
+        except TickStockError:
+            return ()
+        return left_out_notes(found.left_out)
 
     def csv_symbols(self, name: str) -> tuple[str, ...]:
         """The symbols of a file in the configured folder, and nowhere else.
@@ -169,6 +189,11 @@ class Universes:
         """
         with self._database.transaction() as connection:
             store.apply(connection, plan, allow=allow, reason=reason)
+
+
+def _warn(found: Evaluation) -> None:
+    for note in left_out_notes(found.left_out):
+        log.warning("%s", note)
 
 
 def _with_prefix(word: str, known: Collection[str]) -> str:
