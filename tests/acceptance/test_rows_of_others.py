@@ -13,10 +13,12 @@ import pytest
 
 from tests import foreign_kit
 from tests.conftest import Cluster
+from tests.web_kit import running, settings_for
 from tickstock.cache_operations import CacheOperations, UniverseOrganizer
 from tickstock.cli.app import run
 from tickstock.errors import GuardRefused
 from tickstock.model import UniverseRef
+from tickstock.service.access import Role
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
@@ -284,3 +286,27 @@ def test_doctor_asks_what_the_page_asks(person: Person) -> None:
     checks = {c["name"]: c for c in person.json("doctor", code=1)["checks"]}
     assert checks["pages"]["health"] == "failure"
     assert "the list of universes" in checks["pages"]["what"]
+
+
+def test_the_page_and_its_api_guard_rows_of_others_too(person: Person) -> None:
+    taken_over(person, [foreign_kit.universe(n) for n in range(3)])
+    with (
+        Database.open(person.uri, person.home, migrate=False) as database,
+        running(database, settings_for(person.home), worker=False) as page,
+    ):
+        client = page.client(Role.ADMIN)
+        shown = client.get("/universes/organize").text
+        assert "TickStock never wrote would be removed" in shown
+        assert 'name="allow_foreign"' in shown
+        plan = client.get("/api/organize").json
+        assert "theme_theirs_0" in plan["guard"]
+        asked = {"mode": "replace", "digest": plan["digest"]}
+        for refused in (
+            client.ask("POST", "/api/organize", body=asked),
+            client.post("/universes/organize", asked),
+            client.ask("POST", "/api/organize", body=asked | {"allow": ["theme_theirs_0"]}),
+        ):
+            assert refused.status == 409
+        assert "theme_theirs_0" in person.held()
+        assert client.post("/universes/organize", asked | {"allow_foreign": "1"}).status == 303
+    assert "theme_theirs_0" not in person.held()
