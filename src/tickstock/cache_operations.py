@@ -19,6 +19,7 @@ from tickstock.service import TickStock
 from tickstock.store import universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import catalog
+from tickstock.universes.guard import names_of, objections
 from tickstock.universes.plan import Mode, lines
 
 logger = logging.getLogger("tickstock.universes")
@@ -105,17 +106,24 @@ class UniverseOrganizer(_Door):
         database: Database | None = None,
         settings: Settings | None = None,
         allow: Collection[str] = (),
+        *,
+        allow_foreign: bool = False,
+        allow_removals: bool = False,
     ) -> None:
-        """`allow` names keys whose losses the change guard is to let through."""
+        """`allow` names universes whose losses the change guard is to let through;
+        `allow_foreign` lets all rows pass that TickStock never wrote, `allow_removals` all that
+        would be removed."""
         super().__init__(database, settings)
         self.dry_run = dry_run
         self.stats = dict.fromkeys(("added", "updated", "deleted", "unchanged", "errors"), 0)
-        self._allow = allow
+        self._allow = tuple(allow)
+        self._foreign, self._removals = allow_foreign, allow_removals
 
     def organize(
         self, preserve_existing: bool = False, types: Collection[str] = UNIVERSE_TYPES
     ) -> None:
-        """Bring the universes of `types` to their definitions; a dry run only counts and logs.
+        """Bring the universes of `types` to their definitions; a dry run only counts and logs,
+        also what the change guard would refuse.
 
         Raises what `store.universes.apply` raises; nothing of this call is done then.
         """
@@ -133,9 +141,14 @@ class UniverseOrganizer(_Door):
             plan = universes.plan_organize(conn, definitions, mode, environment, types)
             for line in lines(plan):
                 logger.info("%s%s", "[DRY RUN] " if self.dry_run else "", line)
+            allow = [
+                *self._allow, *names_of(plan, foreign=self._foreign, removals=self._removals)
+            ]  # fmt: skip
             if not self.dry_run:
                 reason = f"organize ({mode})"
-                universes.apply(conn, plan, allow=self._allow, source="organizer", reason=reason)
+                universes.apply(conn, plan, allow=allow, source="organizer", reason=reason)
+            elif (found := objections(plan, allow)).why:
+                logger.warning("[DRY RUN] %s", found)
         for name, counted in STATS.items():
             self.stats[name] += plan.counts[counted]
 

@@ -7,6 +7,8 @@ A session is named by its New York date. Instants are timezone-aware and in UTC.
 from __future__ import annotations
 
 import enum
+import json
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -39,15 +41,43 @@ class Timeframe(enum.StrEnum):
         return Timeframe.DAY if self in (Timeframe.WEEK, Timeframe.MONTH) else self
 
 
+PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
+"""Keys that stand for themselves wherever a universe is named; others are quoted."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class UniverseRef:
-    """Names one universe: `etf_universe:core_etfs`."""
+    """Names one universe: `etf_universe:core_etfs`.
+
+    As text, a key that is no plain word is quoted, `stock_universe:"my list"`: that text can be
+    parsed, printed, put into an expression and into an address.
+    """
 
     type: str
     key: str
 
     def __str__(self) -> str:
+        return f"{self.type}:{quoted(self.key)}"
+
+    @property
+    def joined(self) -> str:
+        """Type and key as they are, as the database and older clients join them."""
         return f"{self.type}:{self.key}"
+
+
+def quoted(key: str) -> str:
+    """A key as it is written where universes are named: itself, or a JSON string.
+
+    What does not print, and the slash, which parts addresses, is written as its escape.
+    """
+    if PLAIN_KEY.fullmatch(key):
+        return key
+    text = json.dumps(key, ensure_ascii=False)
+    return "".join(c if c.isprintable() and c != "/" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return "\\u002f" if character == "/" else json.dumps(character)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)

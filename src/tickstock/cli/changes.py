@@ -49,7 +49,7 @@ def carry_out(
     Raises GuardRefused before anybody is asked, in a dry run too.
     """
     from tickstock.errors import GuardRefused
-    from tickstock.universes.guard import check_guard
+    from tickstock.universes.guard import check_plan
     from tickstock.universes.plan import as_dict, lines
 
     def ended(applied: bool, code: int = 0) -> int:
@@ -60,7 +60,7 @@ def carry_out(
     if not common.json:
         print("\n".join(lines(plan, verbose=common.verbose)))
     try:
-        check_guard(plan.changes, allow or (), least=plan.least)
+        check_plan(plan, allow or ())
     except GuardRefused:
         ended(applied=False)
         raise

@@ -53,14 +53,21 @@ def migrate(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Bring the schema up to date; an existing cache_entries table is taken over as it is."""
+    from tickstock.store import bar_names
     from tickstock.store.reference import fill_reference
 
     with as_it_is(common) as database:
         done = database.migrate(after=fill_reference, zone=zone)
+        with database.transaction() as connection:
+            taken = bar_names.taken_names(connection)
     if common.json:
-        print_json("db migrate", {"applied": list(done)})
-    else:
-        console().print("\n".join(done) if done else "The schema is up to date.")
+        print_json(
+            "db migrate", {"applied": list(done), "names_taken": [str(name) for name in taken]}
+        )
+        return 0
+    console().print("\n".join(done) if done else "The schema is up to date.")
+    for line in filter(None, bar_names.told(taken)):
+        talk(f"note: {line}")
     return 0
 
 

@@ -200,6 +200,7 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
     state = _state_text(_state_word(progress))
     out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
     _show_actions(out, load)
+    _show_taken(out, load)
     if progress.rows_changed:
         out.print(f"  what changed: tickstock revisions --job {short}", markup=False)
     if not load.state.finished:
@@ -213,6 +214,13 @@ def _show_actions(out: Any, load: Any) -> None:
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
     if said:
         out.print(f"  splits and dividends: {', '.join(said)}")
+
+
+def _show_taken(out: Any, load: Any) -> None:
+    """Where readers of SQL will not find the bars of a load."""
+    if taken := (load.report or {}).get("names_taken"):
+        said = f"  not in {', '.join(taken)}, which another program has: see tickstock doctor"
+        out.print(said, markup=False)
 
 
 def _held(progress: Any) -> str:

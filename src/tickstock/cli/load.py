@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -69,15 +70,17 @@ def plan(
         token = tick.plans.keep(made)
         actions = tick.actions.plan(request.symbols, refresh=refresh)
         label = tick.history.survivorship(universe, request.span.start) if universe else None
+        left_out = tick.universes.left_out(universe) if universe else ()
         if common.json:
             body = (
                 plan_as_dict(made) | {"token": token} | {"actions": [str(call) for call in actions]}
-            )
+            ) | {"left_out": list(left_out)}
             print_json("plan", body | label_as_dict(label))
         else:
             show_plan(made, token)
             show_actions(actions)
             talk_label(label)
+            _talk_left_out(left_out)
     return 0
 
 
@@ -115,6 +118,7 @@ def load(
                 timeframes=timeframes, refresh=refresh, pad=pad,
             )  # fmt: skip
             made = tick.loads.plan(request)
+            _talk_left_out(tick.universes.left_out(universe) if universe else ())
         digest = made.digest if plan_ is not None else None
         return _perform(tick, made, digest, common, background=background, priority=priority)
 
@@ -170,6 +174,11 @@ def _perform(
 def _warn(tick: Any) -> None:
     if warning := tick.loads.warning():
         talk(f"warning: {warning}")
+
+
+def _talk_left_out(notes: Sequence[str]) -> None:
+    for note in notes:
+        talk(f"note: {note}")
 
 
 def _named(universe: str, csv: str | None) -> str:

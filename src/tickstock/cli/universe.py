@@ -103,10 +103,22 @@ def organize(
         bool, Parameter(negative="", help="Remove nothing; keep what people changed.")
     ] = False,
     allow: Allow = None,
+    allow_foreign: Annotated[
+        bool,
+        Parameter(negative="", help="Remove or replace rows too that TickStock never wrote."),
+    ] = False,
+    allow_removals: Annotated[
+        bool, Parameter(negative="", help="Remove universes however many of the table they are.")
+    ] = False,
     how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Bring the stored universes to their definitions: shown first, then asked, then done."""
+    """Bring the stored universes to their definitions: shown first, then asked, then done.
+
+    The change guard refuses a plan that takes much from one universe or from all of them together,
+    or anything from rows that TickStock never wrote, until that is allowed.
+    """
+    from tickstock.universes.guard import names_of
     from tickstock.universes.plan import Mode
 
     with open_tick(common) as tick:
@@ -117,7 +129,10 @@ def organize(
             tick.universes.apply,
             common=common,
             how=how,
-            allow=allow,
+            allow=[
+                *(allow or ()),
+                *names_of(plan, foreign=allow_foreign, removals=allow_removals),
+            ],
         )
 
 

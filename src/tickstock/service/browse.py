@@ -12,10 +12,12 @@ from tickstock.service import TickStock
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan, and how many of the sessions it asks for failed when they were asked for before."""
+    """A plan, and how many of the sessions it asks for failed when they were asked for before;
+    `left_out` tells of universes that its globs match and nobody can read."""
 
     plan: Plan
     failed: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def expected(self) -> int:
@@ -33,4 +35,4 @@ def preview(tick: TickStock, request: LoadRequest) -> Preview:
     for timeframe in request.timeframes:
         view = tick.holdings.coverage(request.symbols, timeframe, request.span)
         failed += view.grid.counts().get(HoleCause.FAILED, 0)
-    return Preview(plan, failed)
+    return Preview(plan, failed, tuple(tick.universes.left_out(request.universe)))

@@ -13,14 +13,16 @@ from typing import Any
 from tickstock.clock import VARIABLE, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
+from tickstock.service.page_checks import unanswered
 from tickstock.service.queue import DRAIN, SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
 from tickstock.sessions import ENDS_SOON, NEW_YORK, shipped_calendar
-from tickstock.store import ledger, migrate, system, workers
+from tickstock.store import bar_names, ledger, migrate, system, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
+from tickstock.store.universes import Listed
 from tickstock.words import plural
 
 OLDEST_SERVER = 15
@@ -36,6 +38,7 @@ UNIVERSES_OLD = timedelta(days=120)
 VERDICT_DUE = timedelta(minutes=5)
 """A load that has nothing left to ask for so long, and is open, does not come to its end."""
 FAULTS_TOLD = timedelta(days=7)
+SHOWN_ROWS = 10
 LONG_HELD_BACK = 300.0
 """Seconds: a vendor that says 429 rarely means more."""
 
@@ -120,6 +123,13 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _sessions(signs, read_calendar(connection).known.last)
         yield _universes(signs)
         yield _origins(signs)
+        yield _bar_names(bar_names.taken_names(connection))
+    failed = list(unanswered(database, settings.environment))
+    yield _pages(failed)
+    if not failed:
+        with database.transaction() as connection, connection.transaction(force_rollback=True):
+            listed = universes.list_universes(connection, settings.environment)
+        yield _rows_of_universes(listed)
 
 
 # --- the machine ------------------------------------------------------------------------------
@@ -302,12 +312,14 @@ def _sessions(signs: Signs, known: Any) -> Check:
 
 
 def _universes(signs: Signs) -> Check:
-    if not signs.universes or signs.universes_changed is None:
+    if not signs.universes:
         return Check(
             "universes", Health.WARNING, "none is stored", "There is nothing to load by name.",
             "tickstock universe organize",
         )  # fmt: skip
     changed = signs.universes_changed
+    if changed is None:
+        return Check("universes", Health.OK, f"{signs.universes}, never stamped with a time")
     changed = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
     what = f"{signs.universes}, last changed {changed:%Y-%m-%d}"
     if signs.now - changed <= UNIVERSES_OLD:
@@ -326,6 +338,38 @@ def _origins(signs: Signs) -> Check:
         "origin of bars", Health.WARNING, what,
         "Invented bars lie beside real ones; no single symbol mixes them.",
         "Keep trials in a home of their own (--home), and real bars in theirs.",
+    )  # fmt: skip
+
+
+def _rows_of_universes(listed: Sequence[Listed]) -> Check:
+    bad = [str(row.ref) for row in listed if row.symbols is None]
+    if not bad:
+        return Check("rows of universes", Health.OK, "all can be read")
+    more = f" and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else ""
+    return Check(
+        "rows of universes", Health.WARNING,
+        f"{plural(len(bad), 'row')} without a list of symbols: {', '.join(bad[:SHOWN_ROWS])}{more}",
+        "Named alone such a row is an error; globs and masters go on without it.",
+        "tickstock universe validate says what is wrong with each",
+    )  # fmt: skip
+
+
+def _bar_names(taken: Sequence[bar_names.TakenName]) -> Check:
+    what, means = bar_names.told(taken)
+    if not what:
+        return Check("names of bars", Health.OK, "public.ohlcv_* show the bars of TickStock")
+    return Check(
+        "names of bars", Health.WARNING, what, means,
+        "Let readers of TickStock's bars use the schema tickstock; see the how-to on deploying.",
+    )  # fmt: skip
+
+
+def _pages(failed: Sequence[str]) -> Check:
+    if not failed:
+        return Check("pages", Health.OK, "all that they ask the database is answered")
+    return Check(
+        "pages", Health.FAILURE, "; ".join(failed), "These parts of the page answer with an error.",
+        "The log has the details; please report it.",
     )  # fmt: skip
 
 

@@ -16,7 +16,15 @@ from tickstock.store.database import Database
 from tickstock.store.history import Blame, Entry
 from tickstock.store.universes import Connection, PastLookup, StoreLookup, named
 from tickstock.store.universes import get as get_universe
-from tickstock.universes.expression import AsOf, Evaluation, Node, evaluate, parse, universes_under
+from tickstock.universes.expression import (
+    AsOf,
+    Evaluation,
+    Node,
+    evaluate,
+    left_out_notes,
+    parse,
+    universes_under,
+)
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.survivorship import Survivorship, Unlabelled, survivorship
 from tickstock.universes.symbol import read_symbol, read_symbols
@@ -81,7 +89,8 @@ class Histories:
             else:
                 lookup = PastLookup(conn, known_at, self._environment)
                 found = _evaluate_then(asked, lookup, known_at)
-        return View(found.symbols, found.lineage, label, tuple(_notes(lookup)))
+        notes = (*_notes(lookup), *left_out_notes(found.left_out))
+        return View(found.symbols, found.lineage, label, notes)
 
     def _labelled(
         self, conn: Connection, tree: Node, then: Evaluation, day: date

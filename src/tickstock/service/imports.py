@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from tickstock.config import Settings
-from tickstock.errors import BadInput, EmptyUniverse
-from tickstock.model import UniverseRef
+from tickstock.errors import EmptyUniverse
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
 from tickstock.sessions import NEW_YORK
@@ -21,6 +20,7 @@ from tickstock.store import instruments
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.universes.catalog import source_day
+from tickstock.universes.expression import Ref, parse
 from tickstock.universes.files import Form, Gather, Imported, read_file
 from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.written import Listing, OutForm, write_file
@@ -157,7 +157,8 @@ class Imports:
 
     def _listing(self, expression: str) -> Listing:
         symbols = self._universes.members(expression)
-        ref = _plain_ref(expression)
+        node = parse(expression)
+        ref = node.ref if isinstance(node, Ref) else None
         if ref is None:
             return Listing(symbols, expression)
         held = self._universes.get(str(ref))
@@ -171,13 +172,6 @@ class Imports:
 
     def _today(self) -> date:
         return self._clock().astimezone(NEW_YORK).date()
-
-
-def _plain_ref(expression: str) -> UniverseRef | None:
-    try:
-        return parse_ref(expression)
-    except BadInput:
-        return None
 
 
 def _lost(plan: OrganizePlan, imported: Imported) -> Iterable[str]:

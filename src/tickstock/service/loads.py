@@ -34,6 +34,7 @@ from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span, union
 from tickstock.store import actions, coverage, instruments, ledger
+from tickstock.store.bar_names import taken_names
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.ledger import ItemRow, Load
@@ -303,6 +304,7 @@ class Loads:
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}
         body["rows_changed"] = sum(t.rows_changed for t in counts)
         body["actions"] = outcome_as_dict(outcome)
+        body["names_taken"] = [str(name) for name in taken_names(connection)]
         done = ledger.finish(connection, load_id, report.state, report.message, body)
         return report if done else None
 

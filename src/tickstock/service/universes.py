@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tickstock.clock import Clock
 from tickstock.config import Settings
-from tickstock.errors import BadFile, EmptyUniverse
-from tickstock.model import READ_TYPES, Universe, UniverseRef
+from tickstock.errors import BadFile, EmptyUniverse, TickStockError
+from tickstock.model import PLAIN_KEY, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import instruments
 from tickstock.store import universes as store
@@ -20,14 +20,17 @@ from tickstock.store.plans import universe_revision
 from tickstock.store.universes import Listed, StoreLookup
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
+    AsOf,
     Evaluation,
+    Ref,
     evaluate,
     evaluate_spells,
+    left_out_notes,
     parse,
     universes_under,
 )
 from tickstock.universes.files import MAX_BYTES, read_file
-from tickstock.universes.key import PREFIXES, parse_ref
+from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.universes.validate import Context, Finding, validate
@@ -81,10 +84,14 @@ class Universes:
     def members(self, expression: str) -> tuple[str, ...]:
         """The symbols to load for a universe: in stored order for a single one, else sorted."""
         log.info("Loading from cache: %s", expression)
-        if _is_plain_ref(expression):
-            symbols = self.get(expression).symbols
-        else:
-            symbols = self.evaluate(expression).symbols
+        node = parse(expression)
+        with self._database.transaction() as connection:
+            if isinstance(node, Ref):
+                symbols = store.members(connection, node.ref, self._environment)
+            else:
+                found = evaluate(node, StoreLookup(connection, self._environment))
+                symbols = found.symbols
+                _warn(found)
         if not symbols:
             raise EmptyUniverse(f"{expression} holds no symbol.", "Add some, or load another one.")
         log.info("Loaded %d symbols from cache: %s", len(symbols), expression)
@@ -105,18 +112,36 @@ class Universes:
         """The symbols of what existing clients write: `type:key`, a key, a union `SPY:nasdaq100`.
 
         A part that is no key is taken for the one key that it is without the prefix:
-        `nasdaq100` is `index_nasdaq100` where nothing else ends so.
+        `nasdaq100` is `index_nasdaq100` where nothing else ends so. A key may have colons and
+        anything else in it, where there is such a universe.
         """
-        if _is_plain_ref(text):
-            return self.members(text)
         log.info("Loading from cache: %s", text)
         with self._database.transaction() as connection:
             lookup = StoreLookup(connection, self._environment)
+            alone = parse_alone(text)
+            if alone is not None and (PLAIN_KEY.fullmatch(alone.key) or alone in lookup.refs()):
+                return self.members(str(alone))
             known = {ref.key for ref in lookup.refs()}
             whole = ":".join(_with_prefix(word.strip(), known) for word in text.split(":"))
-            symbols = evaluate(parse_client_universe(whole, known), lookup).symbols
+            found = evaluate(parse_client_universe(whole, known), lookup)
+            symbols = found.symbols
+            _warn(found)
         log.info("Loaded %d symbols from cache: %s", len(symbols), text)
         return symbols
+
+    def left_out(self, expression: str) -> Sequence[str]:
+        """What the globs of an expression that was resolved match and nobody can read, for people.
+
+        Over a past span, which takes long to evaluate, what they match today.
+        """
+        try:
+            node = parse(expression)
+            with self._database.transaction() as connection:
+                inner = node.node if isinstance(node, AsOf) else node
+                found = evaluate(inner, StoreLookup(connection, self._environment))
+        except TickStockError:
+            return ()
+        return left_out_notes(found.left_out)
 
     def csv_symbols(self, name: str) -> tuple[str, ...]:
         """The symbols of a file in the configured folder, and nowhere else.
@@ -169,9 +194,9 @@ class Universes:
             store.apply(connection, plan, allow=allow, reason=reason)
 
 
-def _is_plain_ref(text: str) -> bool:
-    kind, colon, key = text.strip().partition(":")
-    return bool(colon) and kind in READ_TYPES and key.replace("_", "").isalnum()
+def _warn(found: Evaluation) -> None:
+    for note in left_out_notes(found.left_out):
+        log.warning("%s", note)
 
 
 def _with_prefix(word: str, known: Collection[str]) -> str:

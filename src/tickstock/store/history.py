@@ -206,7 +206,7 @@ def untold(
     """Those of `histories` that their source has not told like this before."""
     if not histories:
         return ()
-    params = {"environment": environment, "refs": [str(ref) for ref in histories]}
+    params = {"environment": environment, "refs": [ref.joined for ref in histories]}
     rows = conn.execute(QUERIES["latest_digests"], params)
     known = {(kind, key, source, digest) for kind, key, source, digest in rows}
     return tuple(

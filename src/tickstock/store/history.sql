@@ -2,7 +2,8 @@
 -- What was known at an instant about the members on a day. Statements are the revisions of the row,
 -- each about its day and all after it, and the histories of sources, each about its own days: of
 -- those that speak of the day the latest holds. Where none does, the list that a source ended with
--- is carried on; then, for a row older than our records, what its first change found; then the row.
+-- is carried on; then, for a row older than our records, what its first change found; then the row. A
+-- row that nobody has stamped is known since the database is ours.
 WITH live AS (
     SELECT at AS known_at, new_value::text AS value, source
     FROM tickstock.universe_revisions
@@ -35,7 +36,8 @@ WITH live AS (
     UNION ALL
     (SELECT 5, 'row', value::text, NULL, NULL, NULL, '' FROM public.cache_entries
      WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
-       AND updated_at < %(until)s AND updated_at <= %(known)s)
+       AND coalesce(updated_at, (SELECT min(applied_at) FROM tickstock.migrations))
+           < least(%(until)s, %(known)s + interval '1 microsecond'))
     ORDER BY rank LIMIT 1
 )
 SELECT kind, value, source, known_at, upper(days) - 1 AS through,
@@ -152,12 +154,12 @@ FROM (
     SELECT pattern FROM unnest(%(patterns)s::jsonb[]) AS p(pattern)
     WHERE jsonb_typeof(pattern) = 'array' OR (SELECT tickstock.has_no_lists(%(environment)s))
 ) AS p, tickstock.rows_with(p.pattern) AS c
-WHERE c.environment = %(environment)s
+WHERE c.environment = %(environment)s AND c.key IS NOT NULL
   AND (c.value @> jsonb_build_array(%(symbol)s::text)
        OR tickstock.symbols_of(c.value) @> ARRAY[%(symbol)s])
 UNION
 SELECT type, key FROM public.cache_entries
-WHERE environment = %(environment)s AND jsonb_typeof(value) = 'string'
+WHERE environment = %(environment)s AND key IS NOT NULL AND jsonb_typeof(value) = 'string'
   AND jsonb_typeof(value) <> 'array'
   AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
   AND tickstock.symbols_of(value) @> ARRAY[%(symbol)s]
@@ -176,7 +178,8 @@ WITH changed AS (
     SELECT c.type, c.key
     FROM public.cache_entries AS c
     JOIN unnest(%(types)s::text[], %(keys)s::text[]) AS u(type, key) USING (type, key)
-    WHERE c.environment = %(environment)s AND c.updated_at < %(until)s
+    WHERE c.environment = %(environment)s
+      AND coalesce(c.updated_at, (SELECT min(applied_at) FROM tickstock.migrations)) < %(until)s
       AND NOT EXISTS (SELECT FROM changed WHERE (changed.type, changed.key) = (c.type, c.key))
     UNION
     SELECT type, key FROM changed

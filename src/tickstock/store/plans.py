@@ -58,7 +58,7 @@ def find_plan(connection: Connection, token: str, now: datetime) -> KeptPlan:
 def universe_revision(connection: Connection, refs: Iterable[UniverseRef], environment: str) -> str:
     """A text that changes with every change of one of these universes, and with every history that
     is told of one. Empty where there is none."""
-    names = [str(ref) for ref in refs]
+    names = [ref.joined for ref in refs]
     if not names:
         return ""
     params = {"environment": environment, "refs": names}

@@ -92,9 +92,24 @@ LANGUAGE sql STABLE AS $$
       AND f.expression IS NOT NULL AND f.expression_md5 = md5($4::text)
 $$;
 
+-- What an INSERT gave as NULL is what it would be had it said nothing; before NOT NULL is checked.
+CREATE FUNCTION tickstock.complete_cache_entry() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.environment := coalesce(NEW.environment, 'DEFAULT');
+    NEW.created_at := coalesce(NEW.created_at, clock_timestamp());
+    NEW.updated_at := coalesce(NEW.updated_at, clock_timestamp());
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER cache_entries_complete BEFORE INSERT ON public.cache_entries
+    FOR EACH ROW WHEN (NEW.environment IS NULL OR NEW.created_at IS NULL OR NEW.updated_at IS NULL)
+    EXECUTE FUNCTION tickstock.complete_cache_entry();
+
 CREATE FUNCTION tickstock.touch_cache_entry() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    NEW.environment := coalesce(NEW.environment, 'DEFAULT');
     NEW.updated_at := clock_timestamp();
     RETURN NEW;
 END $$;
@@ -103,6 +118,7 @@ CREATE TRIGGER cache_entries_touch BEFORE UPDATE ON public.cache_entries
     FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
     EXECUTE FUNCTION tickstock.touch_cache_entry();
 
+-- A row without a key names no universe, and has no history.
 CREATE FUNCTION tickstock.record_universe_revision() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
 DECLARE
@@ -112,22 +128,27 @@ DECLARE
     why   text := coalesce(current_setting('tickstock.reason', true), '');
     moved boolean := TG_OP = 'UPDATE'
         AND (OLD.type, OLD.key, OLD.environment) IS DISTINCT FROM (NEW.type, NEW.key, NEW.environment);
+    was   boolean := TG_OP <> 'INSERT'
+        AND coalesce(OLD.type = ANY (types) AND OLD.key IS NOT NULL AND OLD.environment IS NOT NULL, false);
+    is_   boolean := TG_OP <> 'DELETE'
+        AND coalesce(NEW.type = ANY (types) AND NEW.key IS NOT NULL AND NEW.environment IS NOT NULL, false);
+    named text;
 BEGIN
     -- A row that moves to another type, key or environment ends in one place and begins in another.
-    IF (TG_OP = 'DELETE' OR moved) AND OLD.type = ANY (types) THEN
+    IF (TG_OP = 'DELETE' OR moved) AND was THEN
         INSERT INTO universe_revisions
             (environment, type, key, action, application, source, reason, old_name, old_value,
              old_expression)
         VALUES (OLD.environment, OLD.type, OLD.key, 'delete', app, src, why, OLD.name, OLD.value,
                 expression_of(OLD.environment, OLD.type, OLD.key, OLD.value));
     END IF;
-    IF (TG_OP = 'INSERT' OR moved) AND NEW.type = ANY (types) THEN
+    IF (TG_OP = 'INSERT' OR moved) AND is_ THEN
         INSERT INTO universe_revisions
             (environment, type, key, action, application, source, reason, new_name, new_value,
              new_expression)
         VALUES (NEW.environment, NEW.type, NEW.key, 'insert', app, src, why, NEW.name, NEW.value,
                 expression_of(NEW.environment, NEW.type, NEW.key, NEW.value));
-    ELSIF TG_OP = 'UPDATE' AND NOT moved AND NEW.type = ANY (types)
+    ELSIF TG_OP = 'UPDATE' AND NOT moved AND is_
           AND (OLD.name, OLD.value) IS DISTINCT FROM (NEW.name, NEW.value) THEN
         INSERT INTO universe_revisions
             (environment, type, key, action, application, source, reason,
@@ -137,8 +158,11 @@ BEGIN
                 expression_of(OLD.environment, OLD.type, OLD.key, OLD.value),
                 expression_of(NEW.environment, NEW.type, NEW.key, NEW.value));
     END IF;
-    IF (TG_OP <> 'INSERT' AND OLD.type = ANY (types)) OR (TG_OP <> 'DELETE' AND NEW.type = ANY (types)) THEN
-        PERFORM pg_notify('tickstock_universe', coalesce(NEW.type, OLD.type) || ':' || coalesce(NEW.key, OLD.key));
+    IF was OR is_ THEN
+        named := coalesce(NEW.type, OLD.type) || ':' || coalesce(NEW.key, OLD.key);
+        -- Nothing longer can be sent; no name at all stands for any of them.
+        PERFORM pg_notify('tickstock_universe',
+                          CASE WHEN octet_length(named) < 8000 THEN named ELSE '' END);
     END IF;
     RETURN NULL;
 END $$;
@@ -158,7 +182,8 @@ BEGIN
            coalesce(nullif(current_setting('tickstock.reason', true), ''), 'TRUNCATE'), name, value,
            expression_of(environment, type, key, value)
     FROM public.cache_entries
-    WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo');
+    WHERE type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
+      AND key IS NOT NULL AND environment IS NOT NULL;
     PERFORM pg_notify('tickstock_universe', '');
     RETURN NULL;
 END $$;

@@ -33,10 +33,11 @@ SELECT clock_timestamp(),
        (SELECT count(*) FROM tickstock.loads WHERE finished_at IS NULL AND paused_at IS NOT NULL),
        (SELECT count(*) FROM public.cache_entries
         WHERE environment = %(environment)s
-          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')),
+          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo') AND key IS NOT NULL),
        (SELECT max(updated_at) FROM public.cache_entries
         WHERE environment = %(environment)s
-          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')),
+          AND type IN ('stock_universe', 'etf_universe', 'stock_etf_combo')
+          AND updated_at BETWEEN '0002-01-01' AND '9998-12-31'),
        (SELECT coalesce(array_agg(DISTINCT origin ORDER BY origin), '{}') FROM tickstock.coverage),
        (SELECT count(*) FROM tickstock.schedules WHERE environment = %(environment)s)
 

@@ -32,8 +32,8 @@ from tickstock.store.queries import load
 from tickstock.universes.catalog import Definition, source_day
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
-from tickstock.universes.guard import check_guard
-from tickstock.universes.key import check_key, check_name, parse_ref
+from tickstock.universes.guard import check_plan
+from tickstock.universes.key import check_key, check_name, parse_ref, read_key
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
     Action,
@@ -57,6 +57,8 @@ BATCH = 2_000
 """Rows sent in one statement, as one JSON text: arrays of texts are quoted element by element,
 which for 10,000 universes of 500 symbols took longer than writing them."""
 """First half of the advisory lock that writers of universes take: "univ"."""
+OUR_NAME = "tickstock"
+"""How our own sessions are called, unless the address of the database calls them otherwise."""
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
 
@@ -230,10 +232,12 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
 
     Raises BadKey for what names none, or more than one.
     """
-    if ":" in text:
+    kind, colon, _ = text.strip().partition(":")
+    if colon and kind in READ_TYPES:
         return parse_ref(text)
     refs = StoreLookup(conn, environment).refs()
-    found = sorted(ref for ref in refs if ref.key == text.strip())
+    key = read_key(text.strip())
+    found = sorted(ref for ref in refs if ref.key == key)
     if len(found) == 1:
         return found[0]
     if found:
@@ -241,6 +245,8 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
             f"{shown(text)} names more than one universe.",
             f"Write {' or '.join(map(str, found))}.",
         )
+    if colon:
+        return parse_ref(text)
     raise BadKey(
         f"{shown(text)} names no universe.",
         ref_meant(text, refs) or "Write it like etf_universe:core_etfs.",
@@ -408,8 +414,14 @@ def fetch_facts(
     }
 
 
+def fetch_foreign(conn: Connection, environment: str) -> set[UniverseRef]:
+    """The rows that another program made and TickStock never wrote."""
+    params = {"environment": environment, "types": list(READ_TYPES), "ours": OUR_NAME}
+    return {UniverseRef(kind, key) for kind, key in conn.execute(QUERIES["foreign"], params)}
+
+
 def _scope(environment: str, refs: Collection[UniverseRef] | None) -> dict[str, object]:
-    names = None if refs is None else [str(ref) for ref in refs]
+    names = None if refs is None else [ref.joined for ref in refs]
     return {"environment": environment, "types": list(READ_TYPES), "refs": names}
 
 
@@ -423,7 +435,15 @@ def plan_organize(
     """What bringing an environment to `definitions` would do; see `organize.organize_plan`."""
     definitions = [d for d in definitions if d.ref.type in types]
     rows, facts = fetch_rows(conn, environment), fetch_facts(conn, environment)
-    plan = organize_plan(definitions, rows, facts, mode=mode, environment=environment, types=types)
+    plan = organize_plan(
+        definitions,
+        rows,
+        facts,
+        mode=mode,
+        environment=environment,
+        types=types,
+        foreign=fetch_foreign(conn, environment),
+    )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}
     return replace(plan, tellings=past.untold(conn, told, environment))
@@ -615,10 +635,10 @@ def apply(
         batch: rows sent in one statement. From `many` rows on, the server is told to expect them.
 
     Raises:
-        GuardRefused: a change loses too much of a universe; see `guard.check_guard`.
+        GuardRefused: the plan loses too much; see `guard.objections`.
         StalePlan: a row that the plan was made from has changed since.
     """
-    check_guard(plan.changes, allow, least=plan.least)
+    check_plan(plan, allow)
     with conn.transaction():
         conn.execute(QUERIES["lock"], {"space": LOCK_SPACE, "environment": plan.environment})
         if _state_now(conn, plan) != plan.state:

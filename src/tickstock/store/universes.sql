@@ -1,9 +1,10 @@
 -- name: fetch
 -- Rows of universes with what is kept beside them; `refs` NULL for all of the environment. The
 -- expression is in force while the value is the one that was written with it. A version is text,
--- because a timestamp that another program wrote need not fit what Python calls one.
-SELECT c.type, c.key, c.name, c.value::text,
-       c.id || ' ' || extract(epoch FROM c.updated_at) AS version,
+-- because a timestamp that another program wrote need not fit what Python calls one. In a table that
+-- was taken over every column may be NULL; what has no key is no universe.
+SELECT c.type, c.key, coalesce(c.name, ''), coalesce(c.value::text, 'null'),
+       concat(c.id, ' ', extract(epoch FROM c.updated_at)) AS version,
        coalesce(extract(epoch FROM f.written_at)::text, '') AS facts_version,
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
             THEN f.expression END AS expression,
@@ -11,12 +12,12 @@ SELECT c.type, c.key, c.name, c.value::text,
        CASE WHEN c.updated_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.updated_at END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
-WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
   AND (%(refs)s::text[] IS NULL OR c.type || ':' || c.key = ANY (%(refs)s))
 
 -- name: fetch_one
 -- `fetch` for one universe, by its unique key.
-SELECT c.name, c.value::text,
+SELECT coalesce(c.name, ''), coalesce(c.value::text, 'null'),
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
             THEN f.expression END,
        coalesce(f.description, ''), coalesce(f.source, ''),
@@ -39,12 +40,28 @@ WHERE f.environment = %(environment)s
 
 -- name: versions
 -- The versions of the rows that a plan was made from, to see whether they have moved.
-SELECT c.type, c.key, c.id || ' ' || extract(epoch FROM c.updated_at),
+SELECT c.type, c.key, concat(c.id, ' ', extract(epoch FROM c.updated_at)),
        coalesce(extract(epoch FROM f.written_at)::text, '')
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
-WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
   AND (%(refs)s::text[] IS NULL OR c.type || ':' || c.key = ANY (%(refs)s))
+
+-- name: foreign
+-- The rows that another program made and TickStock never wrote: their last beginning is older than our
+-- records or of a session without our reasons, and no organize has written facts beside them since.
+SELECT c.type, c.key
+FROM public.cache_entries AS c
+LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
+LEFT JOIN LATERAL (
+    SELECT r.at, r.source <> '' OR r.reason <> '' OR starts_with(r.application, %(ours)s) AS is_ours
+    FROM tickstock.universe_revisions AS r
+    WHERE (r.environment, r.type, r.key) = (c.environment, c.type, c.key) AND r.action = 'insert'
+    ORDER BY r.id DESC LIMIT 1
+) AS made ON true
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
+  AND NOT coalesce(made.is_ours, false)
+  AND NOT (f.base IS NOT NULL AND f.written_at >= coalesce(made.at, '-infinity'))
 
 -- name: exists
 -- Whether there is such a row.
@@ -60,7 +77,7 @@ SELECT c.type, c.key,
             THEN f.expression END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
-WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
 
 -- name: elsewhere
 -- Other environments that have such a row.
@@ -70,22 +87,24 @@ WHERE type = %(type)s AND key = %(key)s ORDER BY environment
 -- name: list
 -- All universes with their kept counts. `counted` is false where the row is newer than its count;
 -- values are not touched for the others, which is what makes this quick.
-SELECT c.id, c.type, c.key, c.name, n.symbols, n.entry_id IS NOT NULL AS counted,
+SELECT c.id, c.type, c.key, coalesce(c.name, ''), n.symbols, n.entry_id IS NOT NULL AS counted,
        CASE WHEN f.expression IS NOT NULL AND f.expression_md5 = md5(c.value::text)
             THEN f.expression END,
        coalesce(f.description, ''), coalesce(f.source, ''),
        CASE WHEN c.updated_at BETWEEN '0002-01-01' AND '9998-12-31' THEN c.updated_at END
 FROM public.cache_entries AS c
 LEFT JOIN tickstock.universe_facts AS f USING (environment, type, key)
-LEFT JOIN tickstock.universe_counts AS n ON n.entry_id = c.id AND n.updated_at = c.updated_at
-WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s)
-ORDER BY c.type, c.name, c.key
+LEFT JOIN tickstock.universe_counts AS n ON n.entry_id = c.id
+     AND n.updated_at = coalesce(c.updated_at, '-infinity')
+WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
+ORDER BY c.type, coalesce(c.name, ''), c.key
 
 -- name: values_to_count
--- Values, and the versions they are of.
-SELECT id, updated_at::text, type, key, value::text
+-- Values, and the versions they are of. A row that was never stamped is older than any. In one order
+-- for all readers: two of them keep their counts at the same time.
+SELECT id, coalesce(updated_at, '-infinity')::text, type, key, coalesce(value::text, 'null')
 FROM public.cache_entries
-WHERE id = ANY (%(ids)s)
+WHERE id = ANY (%(ids)s) ORDER BY id
 
 -- name: keep_counts
 -- Counts of these versions of rows; an older transaction cannot spoil a newer row's count, since
@@ -130,7 +149,7 @@ WITH wanted AS (
     UPDATE public.cache_entries AS c SET name = w.name, value = w.value
     FROM wanted AS w
     WHERE c.environment = %(environment)s AND c.type = w.type AND c.key = w.key
-      AND c.id || ' ' || extract(epoch FROM c.updated_at) = w.version
+      AND concat(c.id, ' ', extract(epoch FROM c.updated_at)) = w.version
     RETURNING c.id, c.updated_at, w.symbols
 ), counted AS (
     INSERT INTO tickstock.universe_counts (entry_id, updated_at, symbols)
@@ -146,7 +165,7 @@ WITH gone AS (
     DELETE FROM public.cache_entries AS c
     USING json_to_recordset(%(rows)s::json) AS w(type text, key text, version text)
     WHERE c.environment = %(environment)s AND c.type = w.type AND c.key = w.key
-      AND c.id || ' ' || extract(epoch FROM c.updated_at) = w.version
+      AND concat(c.id, ' ', extract(epoch FROM c.updated_at)) = w.version
     RETURNING c.id
 ), uncounted AS (
     DELETE FROM tickstock.universe_counts USING gone WHERE entry_id = gone.id

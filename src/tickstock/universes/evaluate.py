@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Protocol
 
-from tickstock.errors import BadExpression, EmptyUniverse, UnknownUniverse
+from tickstock.errors import BadExpression, EmptyUniverse, MalformedUniverse, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import Span, union
 from tickstock.universes.nodes import (
@@ -56,10 +56,12 @@ class Evaluation:
     """The symbols sorted, and for each the operands that let it in, as the expression names them.
 
     A date that an operand stands under is part of its name (`stock_universe:x @ 2020-01-02`).
+    `left_out` are the universes that a glob matches and nobody can read, with what is wrong.
     """
 
     symbols: tuple[str, ...]
     lineage: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[UniverseRef, str] = field(default_factory=dict)
 
 
 def evaluate(node: Node, lookup: Lookup) -> Evaluation:
@@ -69,7 +71,8 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
     written now. Over a span, a symbol is in the answer when the expression holds it on any day
     of the span. A universe that is a stored expression alone is answered part by part.
     A glob inside a stored expression leaves out the universes that are built on that expression,
-    so that a master can be `stock_universe:*` without containing itself.
+    so that a master can be `stock_universe:*` without containing itself. What a glob matches and
+    nobody can read, a row that some program wrote, is left out and named in the answer.
 
     Raises UnknownUniverse for a part that does not exist, EmptyUniverse when no symbol is left,
     BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read.
@@ -99,9 +102,15 @@ def universes_under(node: Node, lookup: Lookup) -> set[UniverseRef]:
     return _Evaluator(lookup).under(node)
 
 
-def _no_symbol(node: Node) -> EmptyUniverse:
+def left_out_notes(left_out: Mapping[UniverseRef, str]) -> list[str]:
+    """For people: what a glob matched and went on without."""
+    return [f"{ref} is left out: {why}" for ref, why in sorted(left_out.items())]
+
+
+def _no_symbol(node: Node, left_out: Mapping[UniverseRef, str] | None = None) -> EmptyUniverse:
+    notes = left_out_notes(left_out or {})
     return EmptyUniverse(
-        f"{shown(format_expression(node), 200)} names no symbol.",
+        " ".join([f"{shown(format_expression(node), 200)} names no symbol.", *notes[:5]]),
         "Check the parts one by one with `tickstock universe show`.",
     )
 
@@ -139,18 +148,21 @@ class _Evaluator:
         self.changes: dict[UniverseRef, tuple[Span, list[date]]] = {}
         self.expanded: dict[Glob, frozenset[UniverseRef]] = {}
         self.built: dict[UniverseRef, frozenset[UniverseRef]] = {}
+        self.left_out: dict[UniverseRef, str] = {}
 
     def whole(self, node: Node) -> Evaluation:
         value = self._opened(node)
         if not value.symbols:
-            raise _no_symbol(node)
+            raise _no_symbol(node, self.left_out)
         if not value.parts:  # one list or one set lets in all of them
             alone = dict.fromkeys(sorted(value.symbols), (value.name,))
-            return Evaluation(tuple(alone), alone)
+            return Evaluation(tuple(alone), alone, self.left_out)
         credited: dict[str, list[str]] = {symbol: [] for symbol in sorted(value.symbols)}
         _credit(value, value.symbols, credited)
         return Evaluation(
-            tuple(credited), {symbol: tuple(dict.fromkeys(c)) for symbol, c in credited.items()}
+            tuple(credited),
+            {symbol: tuple(dict.fromkeys(c)) for symbol, c in credited.items()},
+            self.left_out,
         )
 
     def spells(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
@@ -184,7 +196,7 @@ class _Evaluator:
             case Ref() | Bare():
                 return self._universe(self._resolve(node), scope)
             case Glob():
-                return _joined(self._universe(ref, scope) for ref in self._matches(node, scope))
+                return _joined(self._readable(self._matches(node, scope), scope))
             case Both(parts):
                 values = [self._value(part, scope) for part in parts]
                 common = frozenset.intersection(*(value.symbols for value in values))
@@ -193,6 +205,16 @@ class _Evaluator:
                 return self._chain(node, scope)
             case AsOf(inner, when):
                 return self._dated(inner, when, scope)
+
+    def _readable(self, refs: Iterable[UniverseRef], scope: _Scope) -> Iterator[_Value]:
+        """Nobody asked for one of these by name: one that cannot be read stops none of the rest."""
+        depth = len(self.path)
+        for ref in refs:
+            try:
+                yield self._universe(ref, scope)
+            except MalformedUniverse as error:
+                del self.path[depth:]
+                self.left_out[ref] = error.what
 
     def _chain(self, node: Chain, scope: _Scope) -> _Value:
         steps = [("|", self._value(node.first, scope))]

@@ -12,12 +12,15 @@ Grammar:
     atom       = "(" expression ")" | set | universe
     set        = "{" symbol { "," symbol } "}"
     universe   = [ type ":" ] key, the key with * or ? for any that matches; * alone is all of them
+    key        = letters, digits and underscores; or any text in quotes, with the escapes of JSON
     when       = date [ ".." date ]                     YYYY-MM-DD, both days inside
 
 - A date binds the operand before it; where it ends the expression or a parenthesis, it binds all
   of that. So `a | b @ D` is `(a | b) @ D`, and `a | (b @ D)` dates b alone. Of two dates, the
   inner one holds.
 - A key without a type stands for the one universe that has it. Symbols stand in braces only.
+- A key with blanks and the like stands in quotes: `stock_universe:"my list" | index_sp500`. Alone,
+  with its type, it may go without: `stock_universe:my list`.
 - A range answers with everything that the expression holds on any day of it.
 - A glob inside a stored expression leaves out whatever is built on that expression.
 """
@@ -27,6 +30,7 @@ from tickstock.universes.evaluate import (
     Lookup,
     evaluate,
     evaluate_spells,
+    left_out_notes,
     universes_under,
 )
 from tickstock.universes.nodes import (
@@ -58,6 +62,7 @@ __all__ = [
     "evaluate",
     "evaluate_spells",
     "format_expression",
+    "left_out_notes",
     "parse",
     "parse_client_universe",
     "references",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tickstock.errors import BadKey
@@ -10,6 +11,8 @@ from tickstock.universes.suggest import did_you_mean, shown
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 PREFIXES = ("master_", "index_", "sector_", "theme_")
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+"""A key as `model.quoted` writes one that is no plain word."""
 MAX_KEY = 100
 MAX_NAME = 200
 
@@ -18,7 +21,8 @@ def parse_ref(text: str) -> UniverseRef:
     """The universe that `type:key` names.
 
     The type must be one that is read. The key may break the convention that `check_key` holds
-    new keys to: rows that other programs wrote must be nameable, or nobody could mend them.
+    new keys to: rows that other programs wrote must be nameable, or nobody could mend them. It is
+    written as it is, or in quotes with the escapes of JSON.
     Raises BadKey, with the nearest known type where the type is unknown.
     """
     kind, colon, key = text.strip().partition(":")
@@ -33,12 +37,40 @@ def parse_ref(text: str) -> UniverseRef:
             f"{shown(kind)} in {shown(text, 80)} is no type of universe.",
             guess or f"Types are {', '.join(READ_TYPES)}.",
         )
-    if not key or len(key) > MAX_KEY or not key.isprintable() or re.search(r"[\s:]", key):
+    return UniverseRef(kind, read_key(key))
+
+
+def parse_alone(text: str) -> UniverseRef | None:
+    """The universe that the whole text names; None where it names none so."""
+    try:
+        return parse_ref(text)
+    except BadKey:
+        return None
+
+
+def read_key(text: str) -> str:
+    """The key that `text` writes: itself, or what its quotes hold.
+
+    Raises BadKey for no text at all, and for what no database can hold.
+    """
+    key = unquoted(text) if QUOTED.fullmatch(text) else text
+    if not text or "\0" in key or any("\ud800" <= c <= "\udfff" for c in key):
         raise BadKey(
-            f"{shown(key)} in {shown(text, 80)} cannot be a key.",
-            f"A key has 1 to {MAX_KEY} visible characters without blanks and colons.",
+            f"{shown(text)} cannot be a key.",
+            'Write it like core_etfs, or in quotes like "my list".',
         )
-    return UniverseRef(kind, key)
+    return key
+
+
+def unquoted(text: str) -> str:
+    """What a key in quotes holds. Raises BadKey for an escape that JSON does not know."""
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        raise BadKey(
+            f"{shown(text)} is not well quoted.",
+            r"Within quotes, write \" for a quote and \\ for a backslash.",
+        ) from None
 
 
 def check_key(key: str) -> str | None:

@@ -22,16 +22,18 @@ from tickstock.universes.plan import Before, Facts, MergeConflict, StoredRow, wi
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A stored row, read; `problem` says why its symbols could not be."""
+    """A stored row, read; `problem` says why its symbols could not be. `is_foreign`: TickStock
+    never wrote it."""
 
     row: StoredRow
     symbols: tuple[str, ...] | None
     facts: Facts
     problem: str = ""
+    is_foreign: bool = False
 
     @property
     def before(self) -> Before:
-        return Before(self.row.name, self.symbols, self.row.version)
+        return Before(self.row.name, self.symbols, self.row.version, self.is_foreign)
 
 
 @dataclass(frozen=True, slots=True)

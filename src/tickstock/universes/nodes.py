@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal as OneOf
 from typing import TypeAlias
 
-from tickstock.model import UniverseRef
+from tickstock.model import UniverseRef, quoted
 from tickstock.spans import Span
+from tickstock.universes.symbol import SYMBOL
 
 ChainOperator: TypeAlias = OneOf["|", "-"]
 
@@ -77,7 +79,7 @@ def format_expression(node: Node) -> str:
         case Ref(ref):
             return str(ref)
         case Bare(key):
-            return key
+            return json.dumps(key) if SYMBOL.fullmatch(key) else quoted(key)
         case Glob(pattern, kind):
             return pattern if kind is None else f"{kind}:{pattern}"
         case Symbols(symbols):

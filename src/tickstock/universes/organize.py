@@ -46,6 +46,7 @@ def organize_plan(
     mode: Mode,
     environment: str,
     types: Collection[str] = UNIVERSE_TYPES,
+    foreign: Collection[UniverseRef] = (),
 ) -> OrganizePlan:
     """What bringing the stored universes of one environment to `definitions` would do.
 
@@ -54,13 +55,19 @@ def organize_plan(
         types: what is organized; rows and definitions of other types are left out of it, and
             the rows still are what expressions may name.
         facts: what is kept beside rows, also beside rows that have been deleted.
+        foreign: the rows that another program made and TickStock never wrote.
         mode: `REPLACE`, or `PRESERVE` to merge with what people changed (see `merge`).
 
     Raises:
         BadExpression: one or more definitions whose expression cannot be evaluated over the
             universes as they would be; all of them are named.
     """
-    held = {r.ref: read_row(r, environment, facts.get(r.ref, NO_FACTS)) for r in rows}
+    held = {
+        r.ref: replace(
+            read_row(r, environment, facts.get(r.ref, NO_FACTS)), is_foreign=r.ref in foreign
+        )
+        for r in rows
+    }
     defined = {d.ref: d for d in definitions if d.ref.type in types}
     refs = sorted({*defined, *(ref for ref in held if ref.type in types)})
     drafts = [
@@ -243,7 +250,8 @@ def _changes(
     ref, name = draft.ref, draft.name
     if draft.fate is Fate.REMOVE:
         after = replace(facts, base=None, base_name=None, base_expression=None)
-        yield Change(Action.REMOVE, ref, name, (), after, facts, before)
+        notes = ("TickStock never wrote it",) if before and before.is_foreign else ()
+        yield Change(Action.REMOVE, ref, name, (), after, facts, before, notes)
     elif draft.fate is Fate.KEEP:
         symbols = draft.content.symbols
         yield Change(Action.SAME, ref, name, symbols, facts, facts, before, draft.notes)

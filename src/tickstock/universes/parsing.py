@@ -11,7 +11,7 @@ from tickstock.errors import BadDates, BadExpression, BadKey, BadSymbol
 from tickstock.model import READ_TYPES
 from tickstock.spans import Span
 from tickstock.universes import nodes
-from tickstock.universes.key import parse_ref
+from tickstock.universes.key import QUOTED, parse_alone, parse_ref, read_key
 from tickstock.universes.nodes import AsOf, Bare, Both, Chain, ChainOperator, Glob, Node, Ref
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import SYMBOL, read_symbol, read_symbols
@@ -21,9 +21,11 @@ MAX_DEPTH = 50
 """Parentheses within parentheses; far below what Python's own stack allows."""
 
 _TOKEN = re.compile(
+    r'(?P<quoted>(?:\w+:)?"(?:[^"\\]|\\.)*")|'
     r"(?P<word>[\w*?.:]+)|(?P<set>\{[^{}]*\})|(?P<sign>[|+&()\-])"
     r"|@\s*(?P<when>\d{4}-\d{2}-\d{2}(?:\s*\.\.\s*\d{4}-\d{2}-\d{2})?)(?!\d)"
 )
+_OPERATORS = re.compile(r'[|+&(){}@"*?,\-]')
 _BLANK = re.compile(r"\s*")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?]+")
@@ -35,6 +37,8 @@ def parse(text: str) -> Node:
 
     Raises BadExpression with the text and a caret below the place where it stops making sense.
     """
+    if (alone := _alone(text)) is not None:
+        return alone
     if len(text) > MAX_LENGTH:
         raise BadExpression(
             f"The expression has {len(text):,} characters, at most {MAX_LENGTH:,} are read.",
@@ -45,6 +49,16 @@ def parse(text: str) -> Node:
             "The expression is blank.", "Name a universe, such as etf_universe:core_etfs."
         )
     return _Parser(text).whole()
+
+
+def _alone(text: str) -> Ref | None:
+    """The one universe that the whole text names, with a key that is quoted or that nothing in
+    the grammar could be taken for."""
+    kind, _, key = text.strip().partition(":")
+    if kind not in READ_TYPES or not (QUOTED.fullmatch(key) or not _OPERATORS.search(key)):
+        return None
+    ref = parse_alone(text)
+    return None if ref is None else Ref(ref)
 
 
 def parse_client_universe(text: str, known: Container[str] = ()) -> Node:
@@ -119,7 +133,11 @@ class _Parser:
         if self._peek().kind == "when":
             node = AsOf(node, self._when(self._take()))
         if self._peek().kind not in ("end", "sign") or self._peek().text == "(":
-            raise self._error(self._peek().at, "An operator (|, & or -) is missing before this")
+            raise self._error(
+                self._peek().at,
+                "An operator (|, & or -) is missing before this",
+                'A key with blanks stands in quotes: stock_universe:"my list".',
+            )
         return node
 
     def _meet(self, depth: int) -> Node:
@@ -143,6 +161,8 @@ class _Parser:
         token = self._take()
         if token.kind == "word":
             return self._word(token)
+        if token.kind == "quoted":
+            return self._quoted(token)
         if token.kind == "set":
             return self._set(token)
         if token.text == "(":
@@ -178,6 +198,15 @@ class _Parser:
         except BadKey as error:
             raise self._error(token.at, error.what.rstrip("."), error.hint) from None
 
+    def _quoted(self, token: _Token) -> Node:
+        kind, colon, _ = token.text.partition(":")
+        try:
+            if colon and '"' not in kind:
+                return Ref(parse_ref(token.text))
+            return Bare(read_key(token.text))
+        except BadKey as error:
+            raise self._error(token.at, error.what.rstrip("."), error.hint) from None
+
     def _no_key(self, token: _Token) -> BadExpression:
         if SYMBOL.fullmatch(token.text):
             return self._error(
@@ -189,7 +218,8 @@ class _Parser:
             token.at,
             f"{shown(token.text)} is not the key of a universe",
             "A key has letters, digits and underscores, like index_sp500 or"
-            " stock_universe:index_sp500; symbols stand in braces, like {BRK.B}.",
+            ' stock_universe:index_sp500, or stands in quotes, like stock_universe:"my list";'
+            " symbols stand in braces, like {BRK.B}.",
         )
 
     def _set(self, token: _Token) -> Node:
@@ -268,6 +298,8 @@ class _Parser:
         match self.text[at]:
             case "{":
                 return self._error(at, "This brace is never closed")
+            case '"':
+                return self._error(at, "This quotation is never closed")
             case "@":
                 return self._error(
                     at,

@@ -82,11 +82,13 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The version of a row that a change starts from; `symbols` None: it could not be read."""
+    """The version of a row that a change starts from; `symbols` None: it could not be read.
+    `is_foreign`: another program made the row, and TickStock never wrote it."""
 
     name: str
     symbols: tuple[str, ...] | None
     version: str
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Change:
     def held(self) -> tuple[str, ...]:
         """The symbols before; none where there was no row or it could not be read."""
         return (self.before and self.before.symbols) or ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it happens to a row that TickStock never wrote."""
+        return self.before is not None and self.before.is_foreign
 
     @property
     def joins(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -185,8 +186,9 @@ def _naming(row: StoredUniverse) -> Iterator[Finding]:
     try:
         warning = check_key(row.ref.key)
     except BadKey as error:
-        why = "Expressions and other programs may not be able to name it."
-        yield _found(Check.KEY, row, error.what, why, f"Rename it. {error.hint}")
+        why = "Expressions name it in quotes only, and other programs may not be able to."
+        command = f"`tickstock universe rename {shlex.quote(str(row.ref))} {row.ref.type}:NEW_KEY`"
+        yield _found(Check.KEY, row, error.what, why, f"Rename it: {command}. {error.hint}")
     else:
         if warning:
             why = "The prefix tells lists of the market, indexes, sectors and themes apart."

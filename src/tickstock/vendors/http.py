@@ -269,7 +269,7 @@ def _failure(error: Exception, call: AnyCall, prefix: str, proxy: str | None) ->
     if isinstance(error, aiohttp.ClientSSLError):
         return VendorUnavailable(
             "No trusted connection to the vendor can be made: its certificate or TLS does not fit.",
-            f"Check {prefix}_BASE_URL and the network; SSL_CERT_FILE names certificates of your own.",
+            f"Check {prefix}_BASE_URL and the network; SSL_CERT_FILE names your own certificates.",
         )
     if isinstance(error, TimeoutError):
         return VendorUnavailable(f"The vendor took too long to answer the call for {call}.", later)

@@ -18,7 +18,8 @@ from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
 from tickstock.web import steering
-from tickstock.web.fields import day, moment, one_of, span_of, texts
+from tickstock.web.changes import allowed_at_once, plan_answer
+from tickstock.web.fields import day, moment, one_of, ref_of, span_of, texts
 from tickstock.web.jobs import Filter
 from tickstock.web.visit import Visit
 
@@ -48,7 +49,7 @@ def _listed(row: Listed) -> dict[str, Any]:
 
 def universe(visit: Visit) -> Response:
     """One universe with its members."""
-    found = visit.tick.universes.get(visit.path("ref"))
+    found = visit.tick.universes.get(ref_of(visit))
     return JSONResponse(
         {
             "ref": str(found.ref),
@@ -81,9 +82,9 @@ def universe_history(visit: Visit) -> Response:
             "joined": None if e.joined is None else list(e.joined),
             "left": None if e.left is None else list(e.left),
         }
-        for e in visit.tick.history.log(visit.path("ref"), MOST_CHANGES)
+        for e in visit.tick.history.log(ref_of(visit), MOST_CHANGES)
     ]
-    return JSONResponse({"ref": visit.path("ref"), "changes": changes})
+    return JSONResponse({"ref": ref_of(visit), "changes": changes})
 
 
 def blame(visit: Visit) -> Response:
@@ -98,9 +99,9 @@ def blame(visit: Visit) -> Response:
             "source": b.source,
             "reason": b.reason,
         }
-        for b in visit.tick.history.blame(visit.path("ref"))
+        for b in visit.tick.history.blame(ref_of(visit))
     ]
-    return JSONResponse({"ref": visit.path("ref"), "members": members})
+    return JSONResponse({"ref": ref_of(visit), "members": members})
 
 
 def diff(visit: Visit) -> Response:
@@ -143,7 +144,8 @@ def members(visit: Visit) -> Response:
 
 def organize_plan(visit: Visit) -> Response:
     """What organizing would do."""
-    return JSONResponse(as_dict(visit.tick.universes.plan_organize(_mode(visit.query("mode")))))
+    plan = visit.tick.universes.plan_organize(_mode(visit.query("mode")))
+    return plan_answer(plan, applied=False)
 
 
 def organize(visit: Visit) -> Response:
@@ -152,7 +154,8 @@ def organize(visit: Visit) -> Response:
     if plan.digest != visit.field("digest"):
         raise StalePlan("This is not the digest of the plan as it is now.", "Ask for it again.")
     reason = f"organize by the API by {visit.name}"
-    visit.tick.universes.apply(plan, reason=reason, allow=texts(visit, "allow"))
+    allow = [*texts(visit, "allow"), *allowed_at_once(visit, plan)]
+    visit.tick.universes.apply(plan, reason=reason, allow=allow)
     visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
     return JSONResponse(as_dict(plan) | {"applied": True})
 

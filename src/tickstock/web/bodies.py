@@ -45,7 +45,13 @@ def _body(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 PLAN_DIGEST = TEXT | {"description": "of the plan that was answered: it is done; else only planned"}
-ORGANIZE_BODY = _body(mode=MODE, digest=TEXT, allow=TEXTS) | {"required": ["digest"]}
+ORGANIZE_BODY = _body(
+    mode=MODE,
+    digest=TEXT,
+    allow=TEXTS | {"description": "universes that may lose more than the change guard lets"},
+    allow_foreign={"type": "boolean", "description": "as if each row of others were in `allow`"},
+    allow_removals={"type": "boolean", "description": "as if all that is removed were in `allow`"},
+) | {"required": ["digest"]}
 CHANGE_BODY = _body(
     do={"enum": ["add", "remove", "list", "expression", "name", "rename", "delete", "revert"]},
     symbols=TEXTS,

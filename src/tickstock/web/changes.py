@@ -10,12 +10,12 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadInput, GuardRefused, StalePlan, TickStockError
+from tickstock.errors import BadInput, StalePlan, TickStockError
 from tickstock.service import TickStock
-from tickstock.universes.guard import check_guard
+from tickstock.universes.guard import Objections, names_of, objections
 from tickstock.universes.plan import OrganizePlan, as_dict
 from tickstock.web.answers import status_of
-from tickstock.web.fields import one_of, texts
+from tickstock.web.fields import address_of, one_of, ref_of, texts
 from tickstock.web.visit import Visit
 
 BETWEEN = re.compile(r"[\s,;]+")
@@ -124,9 +124,7 @@ def edit(visit: Visit) -> Response:
         _perform(visit, form, plan, allowed(visit), "the page")
     except TickStockError as e:
         return _page(visit, form, plan, error=e, status=status_of(e))
-    return visit.go(
-        "/universes?deleted=1" if form.deed is Deed.DELETE else f"/universes/{form.after}"
-    )
+    return visit.go("/universes?deleted=1" if form.deed is Deed.DELETE else address_of(form.after))
 
 
 def _read(field: Callable[[str], str]) -> ChangeForm:
@@ -161,18 +159,23 @@ def refuse_stale(plan: OrganizePlan, digest: str) -> None:
         )
 
 
-def refusal(plan: OrganizePlan) -> GuardRefused | None:
-    """What the change guard says to a plan, before it is performed."""
-    try:
-        check_guard(plan.changes, least=plan.least)
-    except GuardRefused as e:
-        return e
-    return None
+def refusal(plan: OrganizePlan) -> Objections | None:
+    """What the change guard holds against a plan, before it is performed."""
+    found = objections(plan)
+    return found if found.why else None
 
 
 def allowed(visit: Visit) -> list[str]:
-    """The keys that a form lets pass the change guard."""
+    """The universes that a form lets pass the change guard."""
     return [value for value in visit.fields.getlist("allow") if isinstance(value, str)]
+
+
+def allowed_at_once(visit: Visit, plan: OrganizePlan) -> list[str]:
+    """What `allow_foreign` and `allow_removals` of a form or body let pass besides."""
+    foreign, removals = (
+        visit.field(name) in ("true", "True", "1") for name in ("allow_foreign", "allow_removals")
+    )
+    return names_of(plan, foreign=foreign, removals=removals)
 
 
 def _page(
@@ -192,7 +195,7 @@ def _page(
 def change(visit: Visit) -> Response:
     """What a change of a universe would do; with the `digest` of that it is done."""
     form = ChangeForm(
-        visit.path("ref"),
+        ref_of(visit),
         one_of(Deed, visit.field("do"), "something that can be done to a universe"),
         tuple(texts(visit, "symbols")),
         visit.field("expression"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from datetime import UTC, date, datetime
 from typing import TypeVar
+from urllib.parse import quote
 
 from tickstock.errors import BadDates, BadInput
 from tickstock.spans import Span
+from tickstock.universes.key import parse_alone
 from tickstock.web.visit import Visit
 
 Choice = TypeVar("Choice", bound=enum.StrEnum)
@@ -36,6 +38,17 @@ def moment(text: str) -> datetime | None:
     except ValueError:
         raise BadDates(f"{text[:40]!r} is not a time.", "Write it in ISO 8601.") from None
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def ref_of(visit: Visit) -> str:
+    """The universe that the address names, however it writes the key."""
+    text = visit.path("ref")
+    return str(parse_alone(text) or text)
+
+
+def address_of(universe: str) -> str:
+    """The page of a universe."""
+    return f"/universes/{quote(str(parse_alone(universe) or universe), safe=':')}"
 
 
 def span_of(visit: Visit) -> Span | None:

@@ -19,7 +19,7 @@ from tickstock.service.imports import ImportPlan
 from tickstock.universes.files.written import OutForm
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, plan_answer, refusal, refuse_stale
-from tickstock.web.fields import one_of, texts
+from tickstock.web.fields import address_of, one_of, ref_of, texts
 from tickstock.web.visit import Visit
 
 LARGEST_FILE = 2_000_000
@@ -55,7 +55,7 @@ def import_(visit: Visit) -> Response:
         _perform(visit, ref, change, allowed(visit), "the page")
     except TickStockError as e:
         return _page(visit, ref, title, **shown, error=e, status=status_of(e))
-    return visit.go(f"/universes/{ref}")
+    return visit.go(address_of(ref))
 
 
 def _plan(visit: Visit, ref: str, title: str, name: str, data: bytes) -> ImportPlan:
@@ -140,7 +140,7 @@ def _page(
 
 def export(visit: Visit) -> Response:
     """The members of a universe as a file: `form` is csv, json, toml, txt or parquet."""
-    ref, form = visit.path("ref"), one_of(OutForm, visit.query("form", "csv"), "a form")
+    ref, form = ref_of(visit), one_of(OutForm, visit.query("form", "csv"), "a form")
     body = visit.tick.imports.export(ref, form)
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in ref.partition(":")[2] or ref)
     headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
@@ -151,7 +151,7 @@ def export(visit: Visit) -> Response:
 def import_content(visit: Visit) -> Response:
     """What importing a file (`content`, base64) would do; with the `digest` of that it is done."""
     data = _checked(_decoded(visit.field("content")))
-    ref, name = visit.path("ref"), visit.field("name", "file")[:200]
+    ref, name = ref_of(visit), visit.field("name", "file")[:200]
     change = _plan(visit, ref, visit.field("title"), name, data)
     if visit.field("digest"):
         _perform(visit, ref, change, texts(visit, "allow"), "the API")

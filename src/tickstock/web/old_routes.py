@@ -26,7 +26,7 @@ def universes(visit: Visit) -> Response:
         {
             "type": row.ref.type,
             "key": row.ref.key,
-            "universe_key": str(row.ref),
+            "universe_key": row.ref.joined,
             "name": row.name,
             "symbol_count": row.symbols,
             "updated_at": row.updated_at.isoformat() if row.updated_at else None,

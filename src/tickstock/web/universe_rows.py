@@ -64,8 +64,8 @@ def search(rows: Sequence[Listed], text: str, most: int, picked: str = "") -> Fo
 def line_of(row: Listed) -> Line:
     ref = row.ref
     return Line(
-        str(ref), ref.type, ref.key, row.name, row.symbols, row.expression, row.updated_at,
-        _health(row),
+        str(ref), ref.type, ref.key, row.name or ref.key, row.symbols, row.expression,
+        row.updated_at, _health(row),
     )  # fmt: skip
 
 

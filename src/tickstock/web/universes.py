@@ -15,8 +15,8 @@ from tickstock.store.history import Entry
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.web.answers import status_of
-from tickstock.web.changes import allowed, refusal
-from tickstock.web.fields import day, moment
+from tickstock.web.changes import allowed, allowed_at_once, refusal
+from tickstock.web.fields import day, moment, ref_of
 from tickstock.web.universe_rows import search
 from tickstock.web.visit import Visit
 
@@ -53,7 +53,7 @@ def _health(visit: Visit) -> dict[str, Any]:
 
 def show(visit: Visit) -> Response:
     """One universe: members now, on a day or as known at a time, and every change."""
-    ref, as_of, known_at = visit.path("ref"), visit.query("as_of"), visit.query("known_at")
+    ref, as_of, known_at = ref_of(visit), visit.query("as_of"), visit.query("known_at")
     log = _log(visit, ref)
     universe, found, blame = None, None, []
     error: TickStockError | None = None
@@ -130,7 +130,9 @@ def organize(visit: Visit) -> Response:
         return _show_plan(visit, plan, error, 409)
     try:
         visit.tick.universes.apply(
-            plan, reason=f"organize from the page by {visit.name}", allow=allowed(visit)
+            plan,
+            reason=f"organize from the page by {visit.name}",
+            allow=[*allowed(visit), *allowed_at_once(visit, plan)],
         )
     except TickStockError as e:
         return _show_plan(visit, plan, e, 409)
