@@ -58,4 +58,5 @@ def test_past_the_end_of_the_list_what_is_known_is_planned_and_the_end_is_told(
     assert f"ended on {end}" in (late.warning() or "")
     made = late.plan(late.request(symbols=["AAPL"], duration="1w"))
     assert made.request.span.last == shipped_calendar().day(-1)
-    assert made.cells == 5
+    first, after = shipped_calendar().between(made.request.span)
+    assert made.cells == after - first > 0

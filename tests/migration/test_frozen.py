@@ -12,7 +12,6 @@ from tests.migration.schemas import FOLDER, frozen
 from tests.migration.test_migrate import connect
 from tickstock.errors import DatabaseRefused
 from tickstock.store.backup import DEFINITIONS, QUERIES, Fingerprint, fingerprints
-from tickstock.store.database import Database
 from tickstock.store.migrate import ADDITIVE, EARLIER, _step, migrate, status, steps
 
 FILES = sorted(FOLDER.glob("*.sql"))
@@ -41,9 +40,15 @@ def definitions(conn: psycopg.Connection) -> Fingerprint:
         return fingerprints(conn)[DEFINITIONS]
 
 
+@pytest.fixture(scope="module")
+def todays(cluster: Cluster, template: str) -> Fingerprint:
+    with connect(cluster.uri(template)) as fresh:
+        return definitions(fresh)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
 def test_an_earlier_database_becomes_todays(
-    cluster: Cluster, file: Path, database: Database
+    cluster: Cluster, file: Path, todays: Fingerprint
 ) -> None:
     name = cluster.create()
     with connect(cluster.uri(name)) as conn:
@@ -63,8 +68,7 @@ def test_an_earlier_database_becomes_todays(
         assert status(conn).pending == ()
         applied = {a.version: a.checksum for a in status(conn).applied if a.part == "tickstock"}
         assert applied == {step.version: step.checksum for step in steps()}
-        with connect(database.conninfo) as fresh:
-            assert definitions(conn) == definitions(fresh)
+        assert definitions(conn) == todays
         kept = "SELECT f.expression FROM tickstock.universe_facts f JOIN cache_entries USING (key)"
         assert conn.execute(kept).fetchall() == [("{SPY}",)]
     cluster.drop(name)

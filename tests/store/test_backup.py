@@ -187,9 +187,8 @@ def test_any_name_will_do(any_cluster: Cluster, tmp_path: Path) -> None:
             connection.execute(FILL)
         before = contents(database)
         back_up(database, file, prove=True)
-        for known in (None, of(18)):
-            programs.restore(database, file, replace=True, known=known)
-            assert contents(database) == before
+        programs.restore(database, file, replace=True, known=of(18))
+        assert contents(database) == before
     cluster.drop(name)
 
 
@@ -250,9 +249,9 @@ def test_a_password_is_on_no_command_line(
         monkeypatch.setenv("PGPASSWORD", "open sesame")
     heard = tmp_path / "heard"
     known = [_listening(posing, c, heard) for c in of(18)]
-    with Database.open(uri, Path()) as database:
+    with Database.open(uri, Path(), migrate=False) as database:
         with database.transaction() as connection:
-            connection.execute(FILL)
+            connection.execute("CREATE TABLE public.t AS SELECT generate_series(1, 9) AS n")
         before = contents(database)
         assert back_up(database, tmp_path / "b", prove=True, known=known).proof
         programs.restore(database, tmp_path / "b", replace=True, known=known)
@@ -382,8 +381,11 @@ def test_a_fingerprint_tells_rows_apart_and_not_their_order(
         before = contents(database)
 
 
-def test_the_versions_are_in_the_file(filled: Database, tmp_path: Path) -> None:
-    made = back_up(filled, tmp_path / "b")
+def test_the_versions_are_in_the_file(
+    database_in: Callable[[str], Database], tmp_path: Path
+) -> None:
+    made = back_up(database_in("oldest"), tmp_path / "b")
     again = programs.read_archive(tmp_path / "b", FOUND)
     assert again == made.archive
-    assert re.match(r"1[568]\.\d", again.server)
+    assert re.match(r"15\.\d", again.server)
+    assert re.match(r"15\.\d", again.client)

@@ -11,8 +11,9 @@ Everything is in one folder, `HOME/postgres`:
 | `root`, `sockets` | one line each, where `data` or `run` had to go elsewhere |
 
 PostgreSQL refuses to run as root. Started by root, it runs as the owner of the data that is there
-already, else as the owner of HOME, else as `nobody`; only folders made here are given to that user,
-and no permission of a parent is ever changed. Where that user cannot enter HOME (say, below
+already, else as the owner of HOME, else as the account `tickstock` if the system has one, else as
+`nobody`; only folders made here are given to that user, and no permission of a parent is ever
+changed. Where that user cannot enter HOME (say, below
 `/root`), data, socket and binaries go to `/var/lib/tickstock-<hash of HOME>`, which the file `root`
 names; where it cannot read the installed binaries, a copy of them is made beside the data.
 
@@ -41,6 +42,8 @@ MAJOR = "18"
 INSTALLED = f"pginstall{MAJOR}"
 SOCKET = ".s.PGSQL.5432"
 ELSEWHERE = Path("/var/lib")
+ACCOUNTS = ("tickstock", "nobody")
+"""Whom the server of a home of root's runs as: the first that there is."""
 _WHO = "Find out who made it, move it away, or set TICKSTOCK_HOME to another folder."
 LONGEST_SOCKET = 100
 """Bytes. The kernel's limit for a socket's path is 107 on Linux and 103 on macOS."""
@@ -140,13 +143,13 @@ def _server_user(data: Path, home: Path) -> ServerUser:
         if path.exists() and (uid := path.stat().st_uid) != 0:
             with contextlib.suppress(KeyError):
                 return _account(pwd.getpwuid(uid))
-    try:
-        return _account(pwd.getpwnam("nobody"))
-    except KeyError:
-        raise DatabaseRefused(
-            "PostgreSQL cannot run as root, and this system has no user 'nobody'.",
-            "Run as another user, or set DATABASE_URI to a PostgreSQL server.",
-        ) from None
+    for name in ACCOUNTS:
+        with contextlib.suppress(KeyError):
+            return _account(pwd.getpwnam(name))
+    raise DatabaseRefused(
+        "PostgreSQL cannot run as root, and this system has no user 'nobody'.",
+        "Run as another user, or set DATABASE_URI to a PostgreSQL server.",
+    )
 
 
 def users(place: Place) -> tuple[str, ...]:
