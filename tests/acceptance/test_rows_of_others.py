@@ -198,6 +198,7 @@ def test_a_key_of_any_kind_can_be_named_and_renamed(odd: Person, key: str) -> No
     assert odd("universe", "show", ref).split() == ["QQQ", "SPY"]
     assert odd("universe", "show", f"{ref} - {{SPY}}").split() == ["QQQ"]
     assert json.loads(odd("universe", "export", ref, "--format", "json"))
+    assert odd("universe", "log", ref) == ""
     odd("universe", "add", ref, "IWM", "--yes")
     assert "IWM" in odd("universe", "log", ref)
     odd("universe", "blame", ref, "IWM")

@@ -485,8 +485,11 @@ def test_only_what_an_expression_names_is_read(database: Database) -> None:
         assert found.symbols == ("A", "B")
         assert found.lineage["B"] == (str(Y),)
         assert "all_keys" not in lookup.__dict__
+        all_of_them = evaluate(parse("*"), StoreLookup(conn))
+        assert all_of_them.symbols == ("A", "B")
+        assert [str(ref) for ref in all_of_them.left_out] == ["etf_universe:broken"]
         with pytest.raises(MalformedUniverse, match="broken"):
-            evaluate(parse("*"), StoreLookup(conn))
+            evaluate(parse("* | etf_universe:broken"), StoreLookup(conn))
 
 
 def test_a_glob_over_many_universes(database: Database) -> None:

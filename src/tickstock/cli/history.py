@@ -131,6 +131,8 @@ def log(
     if common.json:
         print_json("universe log", [_as_dict(e) for e in entries])
         return 0
+    if not entries:
+        talk("No change since it was taken over.")
     out = console()
     for e in entries:
         who, why = _by(e)

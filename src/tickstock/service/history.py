@@ -14,7 +14,7 @@ from tickstock.store import history as store
 from tickstock.store import instruments
 from tickstock.store.database import Database
 from tickstock.store.history import Blame, Entry
-from tickstock.store.universes import Connection, PastLookup, StoreLookup, named
+from tickstock.store.universes import Connection, PastLookup, StoreLookup, exists, named
 from tickstock.store.universes import get as get_universe
 from tickstock.universes.expression import (
     AsOf,
@@ -173,12 +173,14 @@ class Histories:
     def log(self, name: str, most: int = 100) -> list[Entry]:
         """The last changes of a universe and histories told of it, the latest first.
 
-        Raises UnknownUniverse where nothing was ever recorded.
+        None of a universe that is as another program left it before this database was ours.
+        Raises UnknownUniverse where nothing was ever recorded, and nothing is there.
         """
         with self._database.transaction() as conn:
             ref = named(conn, name, self._environment)
             found = store.log(conn, ref, self._environment, most)
-        if not found:
+            is_there = bool(found) or exists(conn, ref, self._environment)
+        if not is_there:
             raise UnknownUniverse(
                 f"Nothing is recorded of {shown(name, 120)}.",
                 "`tickstock universe list` shows what there is.",
