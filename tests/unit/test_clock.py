@@ -137,6 +137,8 @@ ELSEWHERE = {
     "loading_rig.py": "no tests of its own",
     "browser/test_page.py": "how it looks; the same views are asked in acceptance/test_dates.py",
     "contract/test_faulty_vendors.py": "dates of long ago",
+    "contract/test_finish.py": "given dates",
+    "acceptance/test_orders.py": "given dates",
     "contract/test_web_changes.py": "the forms of universes",
     "contract/test_web_routes.py": "what is asked twice is compared with itself",
     "docs/test_json.py": "the names of fields",
