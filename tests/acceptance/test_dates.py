@@ -182,8 +182,9 @@ def test_where_the_list_of_sessions_has_ended_it_is_said(
     moment.take_place(*cell)
     for words in (("plan", core), ("load", core), ("coverage", core), ("missing", core)):
         code, said = ask(*words, "--for", "1mo")
-        assert code == 2, (words, said)
-        assert f"list of sessions ends on {max(listed())}" in said, words
+        assert code == 0, (words, said)
+        if words[0] in ("plan", "load"):
+            assert f"ended on {max(listed())}" in said, words
     assert ask("bars", "{SPY}", *dates)[0] == 0
     with running(database, settings_for(home), worker=False) as page:
         client = page.client()

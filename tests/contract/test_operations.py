@@ -318,12 +318,12 @@ def test_a_worker_is_known_while_it_runs_and_what_it_did_is_counted(tick: TickSt
     async def run() -> None:
         async with working(tick, Watched(tick, 0.0)) as worker:
             await until(lambda: state(tick, load) is LoadState.COMPLETED)
-            found = look(tick.database, tick.settings)
+            found = look(tick.database, tick.settings, tick.clock)
             assert found.alive == 1
             assert [w.name for w in found.workers] == [worker.name]
 
     asyncio.run(run())
-    assert look(tick.database, tick.settings).workers == ()
+    assert look(tick.database, tick.settings, tick.clock).workers == ()
     with tick.database.transaction() as conn:
         sums = workers.counts(conn)
     bars = query(tick, "SELECT count(*) FROM tickstock.bars_hour")[0][0]

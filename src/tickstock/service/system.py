@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from tickstock.clock import Clock
 from tickstock.config import Settings
 from tickstock.errors import DatabaseUnavailable, TickStockError
 from tickstock.extras import need
@@ -41,7 +41,7 @@ class System:
         return sum(map(is_alive, self.workers))
 
 
-def look(database: Database, settings: Settings) -> System:
+def look(database: Database, settings: Settings, clock: Clock) -> System:
     """Everything, from one transaction. Raises what the database raises."""
     with database.transaction() as connection:
         schema = migrate.status(connection)
@@ -58,12 +58,8 @@ def look(database: Database, settings: Settings) -> System:
             tuple(str(step) for step in schema.pending),
             settings.vendor,
             settings.environment,
-            _call_limit(settings),
+            vendor_limits(settings, shipped_calendar(), clock()).calls_per_minute,
         )
-
-
-def _call_limit(settings: Settings) -> float:
-    return vendor_limits(settings, shipped_calendar(), datetime.now(UTC)).calls_per_minute
 
 
 def workers_alive(database: Database) -> int:
@@ -97,7 +93,7 @@ class Figures:
         return {label: n for (of, label), n in self.sums.items() if of == name}
 
 
-def figures(database: Database, settings: Settings) -> Figures:
+def figures(database: Database, settings: Settings, clock: Clock) -> Figures:
     """The figures as they are now, from one transaction. Raises what the database raises."""
     with database.transaction() as connection:
         sizes = system.sizes(connection)
@@ -110,7 +106,7 @@ def figures(database: Database, settings: Settings) -> Figures:
             sum(map(is_alive, workers.known(connection))),
             sizes.bytes,
             sizes.bars,
-            _call_limit(settings),
+            vendor_limits(settings, shipped_calendar(), clock()).calls_per_minute,
         )
 
 

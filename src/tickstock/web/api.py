@@ -307,7 +307,7 @@ def coverage(visit: Visit) -> Response:
 def system(visit: Visit) -> Response:
     """How the installation is doing."""
     found, redis = (
-        look(visit.tick.database, visit.tick.settings),
+        look(visit.tick.database, visit.tick.settings, visit.tick.clock),
         look_at_redis(visit.tick.settings),
     )
     return JSONResponse(

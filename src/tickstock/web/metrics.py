@@ -70,7 +70,7 @@ def _counter(name: str, about: str, label: str, values: Mapping[str, float]) -> 
 def show(visit: Visit) -> Response:
     """The figures in Prometheus' text format."""
     begun = time.perf_counter()
-    found = figures(visit.tick.database, visit.tick.settings)
+    found = figures(visit.tick.database, visit.tick.settings, visit.tick.clock)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(found, time.perf_counter() - begun))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -27,7 +27,7 @@ def show(visit: Visit) -> Response:
     access = visit.desk.access
     return visit.page(
         "system.html",
-        system=look(visit.tick.database, visit.tick.settings),
+        system=look(visit.tick.database, visit.tick.settings, visit.tick.clock),
         redis=look_at_redis(visit.tick.settings),
         schedules=visit.tick.schedules.planned(),
         users=access.users() if visit.may("admin") else None,
