@@ -149,7 +149,9 @@ def install(python: Path, folder: Path, wheel: Path, extras: tuple[str, ...]) ->
     made = [python, "-m", "venv", *([] if whole else ["--without-pip"]), folder]
     subprocess.run(made, check=True)
     wanted = f"[{','.join(extras)}]" if extras else ""
-    pip(python, "--python", folder / "bin" / "python", "install", f"{wheel}{wanted}")
+    into = ("--python", folder / "bin" / "python")
+    # Compiling all of it takes longer than all commands.
+    pip(python, *into, "install", "--no-compile", f"{wheel}{wanted}")
     name = "all" if whole else ",".join(extras) or "core"
     home = folder / "home"
     kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_")) or k == "PATH"}
