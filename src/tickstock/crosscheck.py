@@ -20,6 +20,7 @@ from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted, dividend_factor
 from tickstock.model import BarTable, Flags, epoch_day
 from tickstock.spans import day_of
+from tickstock.words import number
 
 NEAR_DAYS = 10
 """Records of one ratio this close together are one split; a wrong date is off by no more."""
@@ -319,7 +320,7 @@ def _once(case: _Case, records: Sequence[Dividend]) -> list[Dividend]:
             case.doubt(
                 one.day,
                 Doubt.DOUBLED,
-                f"one dividend of {one.cash:g} {one.currency} recorded twice",
+                f"one dividend of {number(one.cash)} {one.currency} recorded twice",
                 "The two records agree in everything but their number.",
                 "It is applied once.",
             )
@@ -333,7 +334,7 @@ def _is_paid(case: _Case, one: Dividend) -> bool:
         case.doubt(
             one.day,
             Doubt.CURRENCY,
-            f"a dividend of {one.cash:g} {one.currency}",
+            f"a dividend of {number(one.cash)} {one.currency}",
             "Prices are in US dollars, and no exchange rate is held.",
             "It is not applied: total return is too low here.",
         )
@@ -342,7 +343,7 @@ def _is_paid(case: _Case, one: Dividend) -> bool:
         case.doubt(
             one.day,
             Doubt.IMPOSSIBLE,
-            f"a dividend of {one.cash:g}",
+            f"a dividend of {number(one.cash)}",
             "An amount cannot be below zero.",
             "It is not applied. Report it to the vendor.",
         )
@@ -357,7 +358,7 @@ def _dividend_step(case: _Case, one: Dividend, close: float) -> Step | None:
     case.doubt(
         one.day,
         Doubt.TOO_LARGE,
-        f"a dividend of {one.cash:g} on a price of {close:g}",
+        f"a dividend of {number(one.cash)} on a price of {number(close)}",
         "It would leave nothing of the price.",
         "It is not applied. Look whether the amount is in other units or belongs to a liquidation.",
     )
@@ -368,7 +369,7 @@ def _tell_stale(case: _Case, one: Dividend, last: date) -> None:
     case.doubt(
         one.day,
         Doubt.NO_CLOSE,
-        f"a dividend of {one.cash:g} on {one.day}",
+        f"a dividend of {number(one.cash)} on {one.day}",
         f"The last day bar before it is of {last}, too old to compare with.",
         "It is not applied. Load the missing day bars.",
     )
@@ -405,7 +406,7 @@ def _jump_finding(bars: BarTable, level: BarTable, i: int) -> Finding:
         bars.tickers[int(bars.owner[i])],
         day_of(int(bars.at[i])),
         Doubt.UNEXPLAINED,
-        f"the price went from {before:g} to {after:g} overnight ({moved - 1:+.1%})",
+        f"the price went from {number(before)} to {number(after)} overnight ({moved - 1:+.1%})",
         f"No recorded split or dividend explains it{_likeness(moved)}.",
         "News can do that; if it was a split, the vendor lacks the record.",
     )

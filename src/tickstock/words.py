@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 
 def plural(count: int, noun: str) -> str:
     """`1 symbol`, `1,200 symbols`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def number(value: float | int | None) -> str:
+    """A price or a count for the eye: never an exponent, and ten significant digits, so that any
+    two prices that differ on an exchange differ here."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = f"{Decimal(f'{value:.10g}'):,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def scale(prices: Sequence[float]) -> list[str]:
+    """The marks of an axis, with the same digits after the point: as many as tell them apart."""
+    for digits in range(2, 11):
+        marks = [f"{price:,.{digits}f}" for price in prices]
+        if len(set(marks)) == len(set(prices)):
+            break
+    return marks

@@ -30,7 +30,7 @@ from tickstock.errors import TickStockError
 from tickstock.model import Call, CallKind, Timeframe
 from tickstock.spans import Span
 from tickstock.vendors import OpenGate
-from tickstock.vendors.massive import MassiveSource
+from tickstock.vendors.massive.source import MassiveSource
 
 async def ask():
     source = MassiveSource(sys.argv[1], "canary-key")

@@ -92,7 +92,8 @@ def test_gaps_tell_how_long_they_stand() -> None:
     assert found[HoleCause.VENDOR_EMPTY].expires == (now + timedelta(5),) * 2
     assert found[HoleCause.VENDOR_EMPTY].advice == ADVICE[HoleCause.VENDOR_EMPTY]
     assert found[HoleCause.QUARANTINED].advice == ADVICE[HoleCause.NEVER_ASKED]  # it has expired
-    assert found[HoleCause.FAILED].detail == "no answer"
+    assert found[HoleCause.FAILED].reasons == (("no answer", 1),)
+    assert found[HoleCause.NEVER_ASKED].reasons == ()
     assert found[HoleCause.NEVER_ASKED].examples == (("A", span("2024-03-08")),)
     assert set(ADVICE) == set(HoleCause)
 

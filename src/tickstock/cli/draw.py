@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tickstock.loading.strip import Cell, Strip
 from tickstock.model import HoleCause
+from tickstock.words import scale
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 FULL, NONE, OUTSIDE = "█", "·", " "
@@ -62,18 +63,18 @@ def chart_lines(
     if not closes:
         return ["(no bars)"]
     low, high = min(closes), max(closes)
-    scale = max(9, len(f"{high:,.2f}"))
-    columns = max(1, min(width - scale - 2, len(closes)))
-    picked = [closes[i * (len(closes) - 1) // max(1, columns - 1)] for i in range(columns)]
     span = (high - low) or 1.0
+    marks = scale([low + span * (row + 0.5) / height for row in range(height)])
+    margin = max(9, *map(len, marks))
+    columns = max(1, min(width - margin - 2, len(closes)))
+    picked = [closes[i * (len(closes) - 1) // max(1, columns - 1)] for i in range(columns)]
     levels = [(p - low) / span * (height * 8 - 1) + 1 for p in picked]
     lines = []
     for row in range(height - 1, -1, -1):
         cells = "".join(_column(level - row * 8) for level in levels)
-        price = low + span * (row + 0.5) / height
-        lines.append(f"{price:>{scale},.2f} ┤{cells}")
+        lines.append(f"{marks[row]:>{margin}} ┤{cells}")
     left, right = f"{days[0]}", f"{days[-1]}"
-    lines.append(" " * (scale + 2) + left + right.rjust(max(len(right) + 1, columns - len(left))))
+    lines.append(" " * (margin + 2) + left + right.rjust(max(len(right) + 1, columns - len(left))))
     return lines
 
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, Last, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
-from tickstock.words import plural
+from tickstock.words import number, plural
 
 SHOWN = 200
 
@@ -127,5 +127,5 @@ def _change(r: Any) -> str:
     if r.old is None or r.new is None:
         return "came late: there was no bar before" if r.old is None else "is gone"
     pairs = zip(NAMES, r.old, r.new, strict=True)
-    changed = [f"{name} {a:,.10g} → {b:,.10g}" for name, a, b in pairs if a != b]
+    changed = [f"{name} {number(a)} → {number(b)}" for name, a, b in pairs if a != b]
     return ", ".join(changed) or "vwap or trades"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from tickstock.cli.load import Universe
-from tickstock.cli.output import Common, console, print_json, talk, unmarked
+from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
 
@@ -83,7 +83,7 @@ def show_coverage(view: Any, title: str) -> None:
     out = console()
     strip = make_strip(view.grid, SHOWN_SYMBOLS)
     out.print(f"[bold]{unmarked(title)}[/]  {view.grid.timeframe}  {_days(view.grid)}")
-    for line in strip_lines(strip, out.width):
+    for line in strip_lines(strip, width_of(out)):
         out.print(line)
     if (more := len(view.grid.instruments) - SHOWN_SYMBOLS) > 0:
         out.print(f"and {more} more symbols; --json has them all")

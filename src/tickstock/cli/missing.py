@@ -14,6 +14,7 @@ from tickstock.words import plural
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
 SHOWN = 10
+SHOWN_REASONS = 5
 
 
 def missing(
@@ -65,7 +66,8 @@ def _gap_as_dict(gap: Any) -> dict[str, Any]:
             {"symbol": symbol, "from": span.start.isoformat(), "to": span.last.isoformat()}
             for symbol, span in gap.examples
         ],
-        "detail": gap.detail,
+        "detail": gap.reasons[0][0] if gap.reasons else "",
+        "reasons": [{"detail": detail, "sessions": count} for detail, count in gap.reasons],
         "expires_first": first.isoformat() if first else None,
         "expires_last": last.isoformat() if last else None,
         "advice": gap.advice,
@@ -92,8 +94,13 @@ def show_missing(view: Any, title: str, now: datetime) -> None:
         out.print(f"{gap.timeframe:<5} [bold]{cause}[/]: "
                   f"{plural(gap.cells, 'session')} of {plural(gap.symbols, 'symbol')}"
                   f"  [dim]{names}[/]")  # fmt: skip
-        if gap.detail:
-            out.print(f"      {gap.detail}", markup=False)
+        for detail, count in gap.reasons[:SHOWN_REASONS]:
+            out.print(f"      {plural(count, 'session')}: {detail}", markup=False)
+        if (more := len(gap.reasons) - SHOWN_REASONS) > 0:
+            left = sum(count for _, count in gap.reasons[SHOWN_REASONS:])
+            out.print(
+                f"      {plural(left, 'session')}: {plural(more, 'other reason')}, see --json"
+            )
         out.print(f"      {_stands(gap, now)}{gap.advice}", markup=False)
     for suspects in view.suspects:
         _show_bars(out, suspects, suspects.quarantined, "cannot be true, put aside")

@@ -18,6 +18,7 @@ from tickstock.errors import TickStockError
 # Until a log is set up, what goes to it must not end up on the screen, tracebacks and all.
 logging.getLogger("tickstock").addHandler(logging.NullHandler())
 
+ENDLESS = 1 << 20
 SCHEMA = "tickstock/1"
 """Version of every `--json` output. Fields may be added under one version, never changed."""
 
@@ -55,6 +56,11 @@ def console(*, stderr: bool = False) -> Any:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def width_of(console: Any) -> int:
+    """The columns of a terminal, or as COLUMNS says. Into a pipe or a file no width is assumed."""
+    return int(console.width) if console.is_terminal or "COLUMNS" in os.environ else ENDLESS
 
 
 def unmarked(text: str) -> str:

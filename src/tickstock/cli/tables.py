@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TextIO
 
 from tickstock.model import BarTable, Timeframe
 from tickstock.spans import day_of
+from tickstock.words import number
 
 NUMBERS = ("open", "high", "low", "close", "volume", "vwap", "trades")
 INTRADAY = (Timeframe.MINUTE, Timeframe.HOUR)
@@ -80,19 +81,14 @@ def write_json(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
 
 
 def write_table(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
-    del out  # rich finds stdout itself
-    from rich.table import Table
-
-    from tickstock.cli.output import console
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("symbol")
-    table.add_column(_time_name(timeframe))
-    for name in NUMBERS:
-        table.add_column(name, justify="right")
-    for symbol, at, *numbers in _rows(bars, timeframe):
-        table.add_row(symbol, at, *(_short(n) for n in numbers))
-    console().print(table)
+    """Columns as wide as what is in them, whatever the terminal: no date or price is ever cut."""
+    head = ["symbol", _time_name(timeframe), *NUMBERS]
+    lines = [head, *([s, at, *map(number, rest)] for s, at, *rest in _rows(bars, timeframe))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for symbol, at, *rest in lines:
+        cells = [symbol.ljust(widths[0]), at.ljust(widths[1])]
+        cells += [cell.rjust(width) for cell, width in zip(rest, widths[2:], strict=True)]
+        out.write("  ".join(cells).rstrip() + "\n")
 
 
 def _rows(bars: BarTable, timeframe: Timeframe) -> Iterator[list[Any]]:
@@ -113,9 +109,3 @@ def _time(at: int, timeframe: Timeframe) -> str:
 
 def _time_name(timeframe: Timeframe) -> str:
     return "timestamp" if timeframe in INTRADAY else "date"
-
-
-def _short(number: float | int | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.4f}".rstrip("0").rstrip(".")

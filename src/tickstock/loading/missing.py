@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from tickstock.loading.bits import Bits
 from tickstock.loading.grid import Grid
-from tickstock.model import Hole, HoleCause, Timeframe
+from tickstock.model import Hole, HoleCause, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
 
 ORDER = (
@@ -37,7 +39,8 @@ ADVICE = {
 class Gap:
     """Sessions that are not held for one cause, in one timeframe.
 
-    `detail` is what was said of one of them. `expires` are the first and the last moment from which
+    `reasons` are what was said of them and of how many sessions each, the most frequent first; of
+    some causes nothing is said. `expires` are the first and the last moment from which
     the answers that stand for these no longer do, None where none does or none ends by itself.
     """
 
@@ -46,7 +49,7 @@ class Gap:
     cells: int
     symbols: int
     examples: tuple[tuple[str, Span], ...]
-    detail: str
+    reasons: tuple[tuple[str, int], ...]
     expires: tuple[datetime, datetime] | None
     advice: str
 
@@ -92,10 +95,40 @@ def _gap(grid: Grid, cause: HoleCause, told: Sequence[Hole], now: datetime, most
         cells.count(),
         int(np.count_nonzero(cells.any_in_row())),
         grid.examples(cause, most),
-        next((h.detail for h in holes if h.detail), ""),
+        _reasons(grid, cells, [h for h in holes if h.detail]),
         expires,
         advice,
     )
+
+
+def _reasons(grid: Grid, cells: Bits, told: Sequence[Hole]) -> tuple[tuple[str, int], ...]:
+    """Each reason that was given for some of the cells, and for how many."""
+    row_of = {one.id: row for row, one in enumerate(grid.instruments)}
+    row = np.array([row_of[h.instrument_id] for h in told], np.int64)
+    start, end = (
+        np.searchsorted(grid.days, np.array([epoch_day(d) for d in days], np.int64))
+        for days in ([h.span.start for h in told], [h.span.end for h in told])
+    )
+    counts: Counter[str] = Counter()
+    for hole, count in zip(told, _count_within(cells, row, start, end).tolist(), strict=True):
+        counts[hole.detail] += count
+    return tuple((detail, count) for detail, count in counts.most_common() if count)
+
+
+def _count_within(cells: Bits, row: Ints, start: Ints, end: Ints) -> Ints:
+    """How many cells are set in each range of columns of a row."""
+    rows, first, last = cells.runs()
+    stride = cells.columns + 1
+    keys = np.concatenate(([-1], rows * stride + first))
+    lengths = np.concatenate(([0], last - first))
+    before = np.cumsum(lengths) - lengths
+
+    def set_until(key: Ints) -> Ints:
+        run = np.searchsorted(keys, key, side="right") - 1
+        inside: Ints = before[run] + np.minimum(key - keys[run], lengths[run])
+        return inside
+
+    return set_until(row * stride + end) - set_until(row * stride + start)
 
 
 def stretches_of(grid: Grid, told: Sequence[Hole], now: datetime) -> tuple[Stretch, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tickstock.model import BarTable
+from tickstock.words import scale
 
 WIDTH, HEIGHT = 1000, 320
 RIGHT, PAD = 60, 12
@@ -57,7 +58,7 @@ def draw(bars: BarTable, marks: Sequence[int] = (), gaps: Sequence[int] = ()) ->
     breaks = np.unique(np.searchsorted(bars.at, np.array(gaps, np.int64)) - first)
     return Drawing(
         *_paths(shown, step, y),
-        tuple(Scale(y(p), f"{p:,.2f}") for p in prices),
+        tuple(Scale(y(p), text) for p, text in zip(prices, scale(prices), strict=True)),
         tuple(round(i * step, 1) for i in marked.tolist()),
         tuple(round(i * step, 1) for i in breaks.tolist() if i >= 0),
         len(shown),

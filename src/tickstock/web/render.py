@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from tickstock.clock import utc_now
 from tickstock.web.static import address
+from tickstock.words import number as in_full
 from tickstock.words import plural
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -49,8 +50,7 @@ def number(value: float | None) -> str:
 
 def price(value: float) -> str:
     """`1,234.50`; as many digits after the point as there are, two at least."""
-    text = f"{value:,.6f}".rstrip("0")
-    whole, _, rest = text.partition(".")
+    whole, _, rest = in_full(value).partition(".")
     return f"{whole}.{rest:0<2}"
 
 

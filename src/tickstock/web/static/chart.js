@@ -47,7 +47,12 @@
     }));
     const gaps = data.missing.flatMap((m) => m.at.map((at) => ({ time: time(at), cause: m.cause })));
     const sorted = (rows) => rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
-    const candles = chart.addSeries(lib.CandlestickSeries, { borderVisible: false });
+    // Two digits after the point, and more for prices below a dollar.
+    const lowest = Math.min(...data.bars.low.filter((p) => p > 0), 1);
+    const precision = Math.min(10, 2 + Math.ceil(-Math.log10(lowest)));
+    const candles = chart.addSeries(lib.CandlestickSeries, {
+      borderVisible: false, priceFormat: { type: "price", precision, minMove: 10 ** -precision },
+    });
     const bands = chart.addSeries(lib.HistogramSeries, {
       priceScaleId: "bands", priceLineVisible: false, lastValueVisible: false,
     });
@@ -92,7 +97,7 @@
 
     const of = new Map(bars.map((b, i) => [b.time, i]));
     const why = new Map(gaps.map((g) => [g.time, g.cause.replaceAll("_", " ")]));
-    const price = (p) => p.toLocaleString("en-US", { maximumFractionDigits: 4 });
+    const price = (p) => p.toLocaleString("en-US", { maximumSignificantDigits: 10 });
     chart.subscribeCrosshairMove(({ time: t }) => {
       const i = of.get(t);
       if (i !== undefined) {
