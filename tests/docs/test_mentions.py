@@ -21,7 +21,7 @@ CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FILE = re.compile(r"[\w/.]*/[\w.-]+\.(?:py|sql|csv|sh|md)")
 SETTING = re.compile(r"\b(?:TICKSTOCK|MASSIVE|REDIS|DATABASE)_[A-Z_]+\b")
 TABLE = re.compile(r"tickstock\.(\w+)")
-NOT_TABLES = {"toml", "log", "reason", "source"}
+NOT_TABLES = {"vendors", "toml", "log", "reason", "source"}
 EVERYWHERE = {"--help", "-h", "--version"}
 
 
