@@ -19,11 +19,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tickstock.loading.bits import BLOCK, Bits
+from tickstock.loading.flow import cheapest_cover
 from tickstock.model import Flags, Floats, Ints
 
 FORCING_ROUNDS = 12
-INFINITE = 2**31 - 1
-"""Capacities of scipy's flows are 32-bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,9 @@ def _cut_by_samples(left: Bits, row_cost: Ints, column_cost: Ints, sampling: Sam
     """Cut, look for uncovered cells, add some of them, and again; the best cover found."""
     nothing = Cover(np.zeros(len(left), np.bool_), np.zeros(left.columns, np.bool_), 0, 0)
     best = _completed(nothing, left, row_cost, column_cost)
-    edges = _sample(left, sampling)
+    edges, flow = _sample(left, sampling), None
     for _ in range(sampling.rounds):
-        cut = _minimum_cut(edges, row_cost, column_cost)
+        cut, flow = _minimum_cut(edges, row_cost, column_cost, flow)
         uncovered = left.without(cut.rows, cut.columns)
         whole = _completed(cut, uncovered, row_cost, column_cost)
         cheaper = whole if whole.cost < best.cost else best
@@ -170,30 +169,13 @@ def _scatter(line: Ints, turn: Ints) -> Floats:
     return (mixed >> np.uint64(40)) / 2**24
 
 
-def _minimum_cut(edges: Ints, row_cost: Ints, column_cost: Ints) -> Cover:
-    """The minimum cover of `edges` alone; `bound` is the value of the flow that proves it."""
-    # Imported here: scipy's graphs take 0.2 s to import, and most plans do not need them.
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-
-    count, columns = len(row_cost), len(column_cost)
-    source, sink = count + columns, count + columns + 1
-    scale = int(max(row_cost.max(), column_cost.max())) // INFINITE + 1
-    capacity = np.concatenate([row_cost, column_cost]) // scale
-    # A capacity of 0 written into a sparse matrix is taken for an edge: leave it out.
-    used = np.flatnonzero(capacity)
-    from_source = used < count
-    tail = np.concatenate([np.where(from_source, source, used), edges // columns])
-    head = np.concatenate([np.where(from_source, used, sink), count + edges % columns])
-    weight = np.concatenate([capacity[used], np.full(len(edges), INFINITE)]).astype(np.int32)
-    graph = csr_array((weight, (tail, head)), shape=(sink + 1, sink + 1))
-    flow = maximum_flow(graph, source, sink)
-    residual = graph - flow.flow
-    residual.eliminate_zeros()
-    reached = np.zeros(sink + 1, np.bool_)
-    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
-    has_edge = np.zeros(count, np.bool_)
-    has_edge[edges // columns] = True
-    rows, chosen = has_edge & ~reached[:count], reached[count:source]
-    cost = int(row_cost[rows].sum() + column_cost[chosen].sum())
-    return Cover(rows, chosen, cost, int(flow.flow_value) * scale)
+def _minimum_cut(
+    edges: Ints, row_cost: Ints, column_cost: Ints, flow: Ints | None = None
+) -> tuple[Cover, Ints]:
+    """The minimum cover of `edges` alone; of several the one with the fewest columns. Also the flow
+    that proves it, with which a cut of more edges may begin."""
+    row, column = np.divmod(edges, len(column_cost))
+    solved = cheapest_cover(column, row, column_cost, row_cost, flow)
+    rows = np.zeros(len(row_cost), np.bool_)
+    rows[row[~solved.left[column]]] = True
+    return Cover(rows, solved.left, solved.cost, solved.cost), solved.flow
