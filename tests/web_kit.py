@@ -25,6 +25,7 @@ from tickstock.service.access import Access, Role
 from tickstock.store import sign_in
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
+from tickstock.web.connections import Limits, limits_here
 from tickstock.web.server import Serving, listen
 from tickstock.web.site import Site, make_site
 from tickstock.worker.run import Worker
@@ -137,6 +138,7 @@ def running(
     worker: bool = True,
     users: bool = True,
     public_url: str | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Running]:
     """Serve the database; with a user of every role."""
     tick, access = TickStock(settings, database), Access(database)
@@ -152,7 +154,7 @@ def running(
     started = threading.Event()
 
     async def serve() -> None:
-        serving = Serving(tick, access, site, listener, parts)
+        serving = Serving(tick, access, site, listener, parts, limits=limits or limits_here())
         ready.append((serving, asyncio.get_running_loop()))
         running = asyncio.create_task(serving.run())
         await serving.started.wait()

@@ -448,6 +448,9 @@ def test_a_database_that_is_away_is_an_outage_not_an_empty_page(
                 answer = client.get(path)
                 assert answer.status == 503, path
                 assert "Traceback" not in answer.text
+                assert "The database is away." in answer.text
+                assert name not in answer.text
+                assert "connection" not in answer.text
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert client.get("/universes").status == 200
 

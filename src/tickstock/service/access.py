@@ -10,18 +10,20 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 
 from tickstock.errors import BadInput, Conflict, SignInRefused, TooManyAttempts
+<<<<<<< HEAD
 from tickstock.extras import need
+=======
+from tickstock.service.passwords import Passwords
+>>>>>>> door
 from tickstock.store import sign_in as store
 from tickstock.store.database import Database
 from tickstock.store.sign_in import AuditRow, UserRow
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1000
 LONGEST, IDLE = timedelta(days=7), timedelta(hours=12)
 """How long a session lasts at most, and how long without being used."""
 LINK_LIFE = timedelta(minutes=15)
@@ -57,6 +59,7 @@ class Access:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._passwords = Passwords()
 
     # -- users -------------------------------------------------------------------------------
     def add_user(self, name: str, password: str, role: Role) -> None:
@@ -66,7 +69,7 @@ class Access:
                 f"{name[:80]!r} cannot be the name of a user.",
                 "Use up to 64 letters, digits and . _ @ - , first a letter or digit.",
             )
-        hashed = _hash_password(password)
+        hashed = self._passwords.hash(password)
         with self._database.transaction() as connection:
             if not store.add_user(connection, name, role, hashed):
                 raise Conflict(f"There is a user {name} already.", "Choose another name.")
@@ -87,7 +90,7 @@ class Access:
 
     def set_password(self, name: str, password: str) -> None:
         """Also signs the user out everywhere. Raises BadInput as `add_user` does."""
-        hashed = _hash_password(password)
+        hashed = self._passwords.hash(password)
         with self._database.transaction() as connection:
             if not store.set_password(connection, name, hashed):
                 raise _nobody(name)
@@ -111,19 +114,24 @@ class Access:
         Raises SignInRefused, which does not tell whether the name exists, and TooManyAttempts.
         """
         with self._database.transaction() as connection:
-            self._refuse_guessing(connection, name, address)
+            # Counted before the password is looked at: of many that come at once, few get further.
+            attempt = self._count(connection, name, address)
             found = store.user(connection, name)
-        good = _verify(found.password_hash if found else _decoy(), password)
+        try:
+            good = self._passwords.fits(found.password_hash if found else None, password)
+        except TooManyAttempts:
+            with self._database.transaction() as connection:
+                store.take_back_attempt(connection, name[:80], address, attempt)
+            raise
+        if found is None or not good:
+            raise SignInRefused("Name and password do not fit.", "Try again; mind capitals.")
         with self._database.transaction() as connection:
-            if found is None or not good:
-                store.add_failure(connection, name[:80], address)
-            else:
-                store.forget_failures(connection, name, address)
-                return self._begin(connection, found.id, found.name)
-        raise SignInRefused("Name and password do not fit.", "Try again; mind capitals.")
+            store.forget_attempts(connection, name[:80], address)
+            return self._begin(connection, found.id, found.name)
 
-    def _refuse_guessing(self, connection: Any, name: str, address: str) -> None:
-        of_name, of_address = store.failures(connection, name[:80], address, WINDOW)
+    def _count(self, connection: Any, name: str, address: str) -> datetime:
+        """Keep that a password is given for a name; when that was."""
+        of_name, of_address = store.attempts(connection, name[:80], address, WINDOW)
         if of_name >= TRIES_PER_NAME or of_address >= TRIES:
             minutes = int(WINDOW.total_seconds() // 60)
             raise TooManyAttempts(
@@ -131,6 +139,7 @@ class Access:
                 f"Wait {minutes} minutes, then try again.",
                 WINDOW.total_seconds(),
             )
+        return store.add_attempt(connection, name[:80], address)
 
     def make_link(self) -> str:
         """The token of a link that signs in once, as admin, within a quarter of an hour."""
@@ -188,6 +197,7 @@ def _nobody(name: str) -> BadInput:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+<<<<<<< HEAD
 
 
 def _hash_password(password: str) -> str:
@@ -211,3 +221,5 @@ def _verify(hashed: str, password: str) -> bool:
         return bool(argon2.PasswordHasher().verify(hashed, password[: LONGEST_PASSWORD + 1]))
     except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
         return False
+=======
+>>>>>>> door

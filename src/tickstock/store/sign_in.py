@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -133,24 +133,35 @@ def spend_link(connection: Connection, token_hash: bytes) -> bool:
 
 
 def sweep(connection: Connection, longest: timedelta, idle: timedelta, window: timedelta) -> None:
-    """Drop sessions, links and failures that have no meaning any more."""
+    """Drop sessions, links and attempts that have no meaning any more."""
     connection.execute(QUERIES["sweep"], {"longest": longest, "idle": idle, "window": window})
 
 
-# --- failed attempts ----------------------------------------------------------------------
-def add_failure(connection: Connection, name: str, address: str) -> None:
-    connection.execute(QUERIES["add_failure"], {"name": name, "address": address})
-
-
-def failures(connection: Connection, name: str, address: str, window: timedelta) -> tuple[int, int]:
-    """Failures of late from this address: for this name, and for any."""
+# --- attempts -----------------------------------------------------------------------------
+def attempts(connection: Connection, name: str, address: str, window: timedelta) -> tuple[int, int]:
+    """Attempts of late from this address, for this name and for any, that did not fit or are not
+    decided. Nobody else adds one until the transaction ends."""
+    connection.execute(QUERIES["lock_attempts"])
     params = {"name": name, "address": address, "window": window}
-    row = connection.execute(QUERIES["failures"], params).fetchone()
+    row = connection.execute(QUERIES["attempts"], params).fetchone()
     return (0, 0) if row is None else (row[0], row[1])
 
 
-def forget_failures(connection: Connection, name: str, address: str) -> None:
-    connection.execute(QUERIES["forget_failures"], {"name": name, "address": address})
+def add_attempt(connection: Connection, name: str, address: str) -> datetime:
+    """Count an attempt, before it is known whether the password fits; when it was."""
+    params = {"name": name, "address": address}
+    row = connection.execute(QUERIES["add_attempt"], params).fetchone()
+    assert row is not None  # noqa: S101 -- RETURNING of one inserted row
+    return cast("datetime", row[0])
+
+
+def take_back_attempt(connection: Connection, name: str, address: str, at: datetime) -> None:
+    params = {"name": name, "address": address, "at": at}
+    connection.execute(QUERIES["take_back_attempt"], params)
+
+
+def forget_attempts(connection: Connection, name: str, address: str) -> None:
+    connection.execute(QUERIES["forget_attempts"], {"name": name, "address": address})
 
 
 # --- the audit log ------------------------------------------------------------------------

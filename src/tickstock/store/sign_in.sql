@@ -76,17 +76,28 @@ DELETE FROM tickstock.sign_in_links
 WHERE token_hash = %(token_hash)s
 RETURNING expires_at > clock_timestamp()
 
--- name: add_failure
--- Somebody gave a wrong name or password.
-INSERT INTO tickstock.sign_in_failures (name, address) VALUES (lower(%(name)s), %(address)s)
+-- name: lock_attempts
+-- One attempt is counted at a time: of many that come at once each must see the others.
+LOCK TABLE tickstock.sign_in_failures IN SHARE ROW EXCLUSIVE MODE
 
--- name: failures
--- How often that happened of late: for this name from this address, and from this address at all.
+-- name: attempts
+-- How many passwords were given of late that did not fit, or are being looked at: for this name from
+-- this address, and from this address at all.
 SELECT count(*) FILTER (WHERE name = lower(%(name)s)), count(*)
 FROM tickstock.sign_in_failures
 WHERE address = %(address)s AND at > clock_timestamp() - %(window)s
 
--- name: forget_failures
+-- name: add_attempt
+-- Somebody gives a password; it stays counted unless it fits.
+INSERT INTO tickstock.sign_in_failures (name, address) VALUES (lower(%(name)s), %(address)s)
+RETURNING at
+
+-- name: take_back_attempt
+-- A password that was not looked at counts for nothing.
+DELETE FROM tickstock.sign_in_failures
+WHERE name = lower(%(name)s) AND address = %(address)s AND at = %(at)s
+
+-- name: forget_attempts
 -- A good password clears the name's count from that address.
 DELETE FROM tickstock.sign_in_failures WHERE name = lower(%(name)s) AND address = %(address)s
 

@@ -15,6 +15,7 @@ from tickstock.errors import (
     Conflict,
     CredentialsRefused,
     DatabaseRefused,
+    DatabaseUnavailable,
     EmptyUniverse,
     GuardRefused,
     MalformedUniverse,
@@ -56,8 +57,13 @@ def status_of(error: TickStockError) -> int:
 
 
 def of_error(visit: Visit, error: TickStockError) -> Response:
+    """An error as an answer. Who is not signed in, as nobody is while the database is away, does
+    not learn where it is or what it says."""
     status = status_of(error)
-    answer = _say(visit, status, type(error).__name__, error.what, error.hint)
+    what, hint = error.what, error.hint
+    if visit.who is None and isinstance(error, DatabaseUnavailable | DatabaseRefused):
+        what, hint = "The database is away.", "Try again in a few seconds."
+    answer = _say(visit, status, type(error).__name__, what, hint)
     if isinstance(error, TooManyAttempts):
         answer.headers["retry-after"] = f"{error.retry_after:.0f}"
     elif status == 503:

@@ -7,11 +7,16 @@ events. A nudge carries no data: the database is the only memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import structlog
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from tickstock.errors import TooManyAttempts
 from tickstock.store.listen import LOAD, UNIVERSE, notifications
 from tickstock.waiting import within
 
@@ -22,14 +27,20 @@ KEEP_ALIVE = 15.0
 LONGEST_STREAM = 600.0
 """A stream ends after this time; the browser opens another one, which checks the session again."""
 LONGEST_WAIT = 15.0
+MOST_STREAMS, MOST_OF_ONE = 128, 8
+"""Streams at once, in all and of one session. Browsers open six connections to a server at most."""
 
 
 class Live:
-    """`run` listens until cancelled; `stream` is what one page reads; `close` ends all streams."""
+    """`run` listens until cancelled; `open` gives what one page reads; `close` ends all streams."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(
+        self, conninfo: str, most: int = MOST_STREAMS, most_of_one: int = MOST_OF_ONE
+    ) -> None:
         self._conninfo = conninfo
-        self._pages: set[Page] = set()
+        self._most, self._most_of_one = most, most_of_one
+        self._pages: dict[Page, str] = {}
+        self._lock = threading.Lock()
         self._closed = False
         self.listening = asyncio.Event()
 
@@ -49,28 +60,51 @@ class Live:
             wait = min(2 * wait, LONGEST_WAIT)
 
     def _nudge(self, events: list[str]) -> None:
-        for page in self._pages:
+        for page in list(self._pages):
             page.nudge(events)
 
     def close(self) -> None:
         """End every stream, and begin no other."""
         self._closed = True
-        for page in self._pages:
+        for page in list(self._pages):
             page.nudge([])
 
-    async def stream(self) -> AsyncIterator[str]:
-        """Server-sent events for one page."""
+    def open(self, session: str) -> Response:
+        """Server-sent events for one page of a session; from any thread.
+
+        Raises TooManyAttempts for one too many.
+        """
         page = Page()
-        self._pages.add(page)
+        with self._lock:
+            open_ = Counter(self._pages.values())
+            if len(self._pages) >= self._most or open_[session] >= self._most_of_one:
+                raise TooManyAttempts(
+                    "Too many pages are open at once.", "Close some of them.", LONGEST_STREAM
+                )
+            self._pages[page] = session
+        return _Stream(self._events(page), lambda: self._pages.pop(page, None))
+
+    async def _events(self, page: Page) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST_STREAM
+        yield "retry: 1000\nevent: hello\ndata:\n\n"
+        while not self._closed and loop.time() < end:
+            events = await page.next()
+            yield "".join(f"event: {e}\ndata:\n\n" for e in events) or ":\n\n"
+
+
+class _Stream(StreamingResponse):
+    """Tells its end, also when it never began: the reader may be gone by then."""
+
+    def __init__(self, events: AsyncIterator[str], ended: Callable[[], object]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            yield "retry: 1000\nevent: hello\ndata:\n\n"
-            while not self._closed and loop.time() < end:
-                events = await page.next()
-                yield "".join(f"event: {e}\ndata:\n\n" for e in events) or ":\n\n"
+            await super().__call__(scope, receive, send)
         finally:
-            self._pages.discard(page)
+            self._ended()
 
 
 class Page:

@@ -18,6 +18,7 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import within
 from tickstock.web.app import make_app
+from tickstock.web.connections import Connections, Limits, limits_here
 from tickstock.web.site import Site
 
 log = logging.getLogger("tickstock.web")
@@ -74,6 +75,7 @@ class Serving:
     listener: socket.socket
     parts: tuple[Callable[[], Part], ...] = ()
     tls: Tls | None = None
+    limits: Limits = field(default_factory=limits_here)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[Part] = field(default_factory=set)
@@ -126,6 +128,7 @@ class Serving:
         behind_proxy = self.site.secure and self.tls is None
         return uvicorn.Config(
             app,  # type: ignore[arg-type]
+            http=Connections(self.limits).protocol,  # type: ignore[arg-type]
             log_config=None,
             access_log=False,
             server_header=False,

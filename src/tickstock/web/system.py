@@ -7,7 +7,6 @@ from starlette.responses import (
     PlainTextResponse,
     RedirectResponse,
     Response,
-    StreamingResponse,
 )
 
 from tickstock.service.access import Role
@@ -55,4 +54,4 @@ def healthz(visit: Visit) -> Response:
 
 def live(visit: Visit) -> Response:
     """Server-sent events: `universes` and `loads` say that something of that kind has changed."""
-    return StreamingResponse(visit.desk.live.stream(), media_type="text/event-stream")
+    return visit.desk.live.open(visit.request.cookies.get(visit.desk.site.cookie, ""))

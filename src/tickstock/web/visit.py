@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tickstock.errors import BadInput, TickStockError
@@ -31,6 +32,7 @@ from tickstock.web.site import Site
 log = logging.getLogger("tickstock.web")
 MOST_FIELDS = 200
 LARGEST_FIELD = 65_536
+UNREADABLE = re.compile("[\0\ud800-\udfff]")
 NOT_TYPED = ("digest", "kept", "file_name", "password")
 """Fields of forms that nobody types, or that may stand in no address."""
 
@@ -145,8 +147,11 @@ def endpoint(rule: Rule) -> Callable[[Request], Any]:
         visit = Visit(desk, request, rule.kind, FormData(), {})
         try:
             visit = await _with_body(rule, visit)
+            refuse_unreadable(visit)
         except TickStockError as e:
             return answers.of_error(visit, e)
+        except ClientDisconnect:
+            return Response(status_code=408)  # nobody reads it
         return await run_in_threadpool(_answer, rule, visit)
 
     return answer
@@ -198,6 +203,32 @@ async def _with_body(rule: Rule, visit: Visit) -> Visit:
         max_part_size=rule.largest or LARGEST_FIELD,
     )
     return Visit(visit.desk, request, visit.kind, fields, {})
+
+
+def refuse_unreadable(visit: Visit) -> None:
+    """Raises BadInput for text that no database keeps: the character NUL, and half of a pair of
+    surrogates, which JSON can say and UTF-8 cannot."""
+    request = visit.request
+    given: list[tuple[str, Any]] = [
+        *request.path_params.items(),
+        *request.query_params.multi_items(),
+        *visit.fields.multi_items(),
+        *visit.body.items(),
+    ]
+    for name, value in given:
+        if _is_unreadable(name) or _is_unreadable(value):
+            raise BadInput(
+                f"{shown(name)} holds a character that is no text (NUL, or half a pair).",
+                "Send text without it.",
+            )
+
+
+def _is_unreadable(value: object) -> bool:
+    if isinstance(value, str):
+        return UNREADABLE.search(value) is not None
+    if isinstance(value, Mapping):
+        return any(_is_unreadable(one) for pair in value.items() for one in pair)
+    return isinstance(value, list) and any(map(_is_unreadable, value))
 
 
 def _refuse_strangers(body: Mapping[str, Any], known: Mapping[str, Any]) -> None:
