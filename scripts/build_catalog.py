@@ -1,5 +1,5 @@
-"""Make the shipped lists from two packages: index and sector definitions with their members, the
-histories of three indexes, and the changes of tickers.
+"""Make the shipped lists from two packages: index and sector definitions with their members, and
+the changes of tickers. The histories of the indexes are made by build_index_history.py.
 
     uv run --no-project --with index-constitution==1.0.1 --with pytickersymbols==1.17.10 \
         scripts/build_catalog.py [FOLDER]
@@ -21,17 +21,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import index_constitution
 from pytickersymbols.indices_data import INDICES
 
 DATA = Path(__file__).parents[1] / "src" / "tickstock" / "data"
+NOT_SO = {("2016-01-14", "ACE"): "ACE went on as CB"}
+"""Delistings of the package that other sources contradict."""
 GONE = "Symbol no longer queryable"
 """How the package notes a symbol that is no longer listed when it does not know since when: the
 date beside it is the one on which the symbol left an index, often years before."""
 
 DATED = {"index_sp500": "sp500", "index_nasdaq100": "nasdaq100", "index_dow30": "dow30"}
+WITH = {
+    "index_sp500": ", fja05680/sp500 (MIT), published lists (PDDL)",
+    "index_nasdaq100": ", n100tickers (MIT)",
+    "index_dow30": "",
+}
+"""The sources of the histories besides; see build_index_history.py."""
 NAMES = {
     "index_sp500": ("S&P 500", "S&P 500 index components"),
     "index_nasdaq100": ("NASDAQ 100", "NASDAQ 100 index components"),
@@ -69,33 +76,22 @@ class Listing:
     members: Mapping[str, str]
     source: str
     as_of: date
-    spells: Sequence[tuple[str, str, str, str]] = ()
+    has_history: bool = False
 
 
 def dated_indexes() -> list[Listing]:
     """The members that index-constitution gives last, as of the last change it knows of."""
     as_of = max(last_change(index) for index in DATED.values())
     return [
-        Listing(key, *NAMES[key], latest(index), dated_source(), as_of, spells(index))
+        Listing(
+            key, *NAMES[key], latest(index), f"{dated_source()}{WITH[key]}", as_of, has_history=True
+        )
         for key, index in DATED.items()
     ]
 
 
 def dated_source() -> str:
     return f"index-constitution {version('index-constitution')} (MIT)"
-
-
-def spells(index: str) -> list[tuple[str, str, str, str]]:
-    """Symbol, name, first day in the index, first day no longer in it (empty: still in it)."""
-    rows = index_constitution.history(index)
-    return sorted(
-        (row["symbol"], row["name"], iso(row["opt-in"]), iso(row["opt-out"]))
-        for _, row in rows.iterrows()
-    )
-
-
-def iso(day: Any) -> str:
-    return "" if day is None or day != day else day.date().isoformat()  # NaT differs from itself
 
 
 def events() -> list[tuple[str, str, str, str, str]]:
@@ -106,14 +102,23 @@ def events() -> list[tuple[str, str, str, str, str]]:
     found = index_constitution.events(region="us").fillna("")
     last = max(last_change(index) for index in DATED.values()).isoformat()
     rows = []
+    settled = settled_renames()
     for _, row in found.iterrows():
         day, kind = row["event_date"].date().isoformat(), row["event_type"]
         if kind == "delisting" and row["notes"].startswith(GONE):
             day, kind = last, "gone"
+        if (row["old_symbol"], row["new_symbol"]) in settled or (day, row["old_symbol"]) in NOT_SO:
+            continue
         if kind in ("delisting", "gone", "ticker_change"):
             new = row["new_symbol"] if kind == "ticker_change" else ""
             rows.append((day, kind, row["old_symbol"], new, row["old_name"]))
     return sorted(set(rows))
+
+
+def settled_renames() -> set[tuple[str, str]]:
+    """Changes of tickers whose day was settled by a vote: renames.csv has them."""
+    with (DATA / "instruments" / "renames.csv").open(encoding="utf-8", newline="") as lines:
+        return {(row["symbol"], row["new_symbol"]) for row in csv.DictReader(lines)}
 
 
 def latest(index: str) -> dict[str, str]:
@@ -203,10 +208,8 @@ def write(folder: Path, file: str, listings: Iterable[Listing]) -> None:
             f'source = "{listing.source}"',
             f"as_of = {listing.as_of}",
         ]
-        if listing.spells:
-            history = f"history/{listing.key}.csv"
-            lines.append(f'history = "{history}"')
-            write_csv(folder / history, ("symbol", "name", "opt-in", "opt-out"), listing.spells)
+        if listing.has_history:
+            lines.append(f'history = "history/{listing.key}.csv"')
         write_csv(folder / members, ("symbol", "name"), sorted(listing.members.items()))
         print(f"{listing.key}: {len(listing.members)} members as of {listing.as_of}")
     (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -18,7 +18,8 @@ from __future__ import annotations
 import csv
 import enum
 import io
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
@@ -29,7 +30,7 @@ from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import read_symbol
 
-FILES = ("us_events.csv", "by_hand.csv")
+FILES = ("us_events.csv", "renames.csv", "by_hand.csv")
 MAX_SHOWN = 10
 
 
@@ -139,11 +140,27 @@ def identities(events: Iterable[Event]) -> tuple[Identity, ...]:
     A ticker that somebody else takes over ends its earlier owner's days under it.
     """
     book = _Book()
-    for event in sorted(set(events), key=lambda e: (e.day, ORDER.index(e.kind), e)):
+    for event in _in_order(events):
         book.note(event)
     found = [*book.done, *(draft.finished() for draft in book.at_hand.values())]
     told = (one for one in found if one.tickers)
     return tuple(sorted(told, key=lambda one: (one.tickers[-1].symbol, one.tickers[-1].span)))
+
+
+def _in_order(events: Iterable[Event]) -> Iterator[Event]:
+    """By day. Of one day a ticker is given up before somebody else gets it: IR becomes TT, and
+    then GDI becomes IR."""
+    by_day: dict[date, list[Event]] = defaultdict(list)
+    for event in sorted(set(events), key=lambda e: (e.day, ORDER.index(e.kind), e)):
+        by_day[event.day].append(event)
+    for found in by_day.values():
+        rest = list(found)
+        while rest:
+            taken = {event.symbol for event in rest if event.kind is Kind.TICKER_CHANGE}
+            free = (event for event in rest if event.new_symbol not in taken)
+            event = next(free, rest[0])  # tickers that were swapped: no order is right
+            rest.remove(event)
+            yield event
 
 
 @dataclass(slots=True)

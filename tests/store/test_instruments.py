@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from tests.kit import span
+from tickstock.identity import identities, shipped_events
 from tickstock.store.database import Database
 from tickstock.store.instruments import (
     ensure_instruments,
     find_held,
     find_instruments,
+    foresee_dated,
     foresee_instruments,
+    record_identities,
     spelled,
     with_lifetimes,
 )
@@ -126,3 +129,28 @@ def test_without_days_the_instrument_with_bars_is_meant(database: Database) -> N
         assert find_held(conn, ["GOOG"])["GOOG"].id == old
         assert find_held(conn, ["GOOG"], span("2015-01-02", "2015-02-02"))["GOOG"].id == new
         assert find_instruments(conn, ["GOOG"])["GOOG"].id == new
+
+
+def test_a_dated_symbol_means_who_had_it_on_those_days(database: Database) -> None:
+    with database.transaction() as connection:
+        record_identities(connection, identities(shipped_events()), "test")
+        wanted = [
+            # AT&T, and then SBC, which took its ticker; each is asked for on its own days.
+            ("T", (span("2004-01-02", "2006-12-29"),)),
+            ("SBC", (span("2004-01-02", "2005-11-30"),)),
+            ("COR", (span("2012-01-03", "2012-12-31"),)),
+            ("NEWCO", (span("2012-01-03", "2012-12-31"),)),
+        ]
+        hull = span("2004-01-02", "2012-12-31")
+        found = foresee_dated(connection, wanted, hull)
+        old, sbc = (
+            find_instruments(connection, [s], span(d))[s]
+            for s, d in (("T", "2004-06-01"), ("T", "2006-06-01"))
+        )
+    days = {one.id: (one.symbol, of) for one, of in found}
+    assert days[old.id] == ("T", (span("2004-01-02", "2005-11-18"),))
+    # The days between the two firms are nobody's: they go to the one that had it afterwards.
+    assert days[sbc.id] == ("T", (span("2004-01-02", "2006-12-29"),))
+    cencora = next(one for one, _ in found if one.symbol == "COR")
+    assert [t.symbol for t in cencora.tickers] == ["ABC", "COR"]
+    assert sum(one.id < 0 for one, _ in found) == 1

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import zip_longest
 from typing import Any
 
 import psycopg
@@ -32,7 +31,7 @@ from tickstock.service.progress import Progress, make_progress
 from tickstock.service.universes import Resolved, Universes
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import Calendar, shipped_calendar
-from tickstock.spans import Span, union
+from tickstock.spans import Span
 from tickstock.store import actions, coverage, instruments, ledger
 from tickstock.store.bar_names import taken_names
 from tickstock.store.calendar import read_calendar
@@ -168,22 +167,15 @@ class Loads:
             return self._plan(connection, request)
 
     def _plan(self, connection: Connection, request: LoadRequest) -> Plan:
-        found = instruments.foresee_instruments(connection, request.symbols, request.span)
-        # Two tickers of one instrument (before and after a rename) are asked for once.
-        chosen: dict[int, Instrument] = {}
-        spells: dict[int, tuple[Span, ...]] = {}
-        for symbol, of in zip_longest(request.symbols, request.spells, fillvalue=()):
-            one = found[str(symbol)]
-            chosen.setdefault(one.id, one)
-            spells[one.id] = union((*spells.get(one.id, ()), *of))
+        chosen, spells = _chosen(connection, request)
         grids = [
             self.grid(
                 connection,
-                [*chosen.values()],
+                chosen,
                 timeframe,
                 request.span,
                 refresh=request.refresh,
-                spells=[*spells.values()] if request.spells else (),
+                spells=spells,
             )
             for timeframe in request.timeframes
         ]
@@ -408,6 +400,22 @@ class Loads:
 
 FROM_CSV = "csv:"
 """How a request names a file in place of a universe."""
+
+
+def _chosen(
+    connection: Connection, request: LoadRequest
+) -> tuple[list[Instrument], list[tuple[Span, ...]]]:
+    """The instruments that are asked for, each once, and their days where the request has some."""
+    if request.spells:
+        wanted = list(zip(request.symbols, request.spells, strict=True))
+        found = instruments.foresee_dated(connection, wanted, request.span)
+        return [one for one, _ in found], [days for _, days in found]
+    named = instruments.foresee_instruments(connection, request.symbols, request.span)
+    # Two tickers of one instrument (before and after a rename) are asked for once.
+    once: dict[int, Instrument] = {}
+    for symbol in request.symbols:
+        once.setdefault(named[symbol].id, named[symbol])
+    return [*once.values()], []
 
 
 def _with_instruments(connection: Connection, plan: Plan) -> Plan:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ import psycopg
 
 from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
-from tickstock.spans import Span
+from tickstock.spans import Span, subtract, union
 from tickstock.store.queries import load
 from tickstock.universes.share_classes import SHARE_CLASSES
 
@@ -87,6 +88,59 @@ def foresee_instruments(
         given_up = dict(connection.execute(QUERIES["given_up"], {"symbols": unknown}).fetchall())
         found |= {s: Instrument(-n, s, given_up.get(s)) for n, s in enumerate(unknown, start=1)}
     return found
+
+
+def foresee_dated(
+    connection: Connection, wanted: Sequence[tuple[str, tuple[Span, ...]]], span: Span
+) -> list[tuple[Instrument, tuple[Span, ...]]]:
+    """Whose tickers symbols were on the days for which each is wanted: one that two instruments
+    had after each other means the one and then the other, each on its own days.
+
+    Days on which nobody is known to have had the ticker go to the instrument that it means in
+    `span`, as in `foresee_instruments`. An instrument comes once, under the symbol that it had
+    last of those wanted.
+    """
+    columns = [(symbol, days) for symbol, of in wanted for days in of]
+    params = {
+        "symbols": [symbol for symbol, _ in columns],
+        "since": [days.start for _, days in columns],
+        "until": [days.end for _, days in columns],
+    }
+    found: dict[int, Instrument] = {}
+    owned: dict[str, list[tuple[int, Span]]] = defaultdict(list)
+    for symbol, id_, listed, gone, gone_by, since, until in connection.execute(
+        QUERIES["resolve_dated"], params
+    ):
+        found[id_] = Instrument(id_, symbol, listed, gone, gone_by)
+        owned[symbol].append((id_, Span(since, until)))
+    rest = {s: subtract(of, [days for _, days in owned[s]]) for s, of in wanted}
+    meant = foresee_instruments(connection, [s for s, days in rest.items() if days], span)
+    for symbol, one in meant.items():
+        owned[symbol] += [(one.id, days) for days in rest[symbol]]
+    return _by_instrument(found | {one.id: one for one in meant.values()}, owned, connection)
+
+
+def _by_instrument(
+    found: Mapping[int, Instrument],
+    owned: Mapping[str, Iterable[tuple[int, Span]]],
+    connection: Connection,
+) -> list[tuple[Instrument, tuple[Span, ...]]]:
+    days: dict[int, list[tuple[Span, str]]] = defaultdict(list)
+    for symbol, of in owned.items():
+        for id_, span in of:
+            days[id_].append((span, symbol))
+    tickers = _dated_tickers(connection, [id_ for id_ in found if id_ > 0])
+    return [
+        (
+            replace(
+                found[id_],
+                symbol=max(of, key=lambda one: one[0].end)[1],
+                tickers=tickers.get(id_, ()),
+            ),
+            union(span for span, _ in of),
+        )
+        for id_, of in days.items()
+    ]
 
 
 def with_lifetimes(connection: Connection, instruments: Sequence[Instrument]) -> list[Instrument]:

@@ -15,6 +15,17 @@ ORDER BY t.symbol,
          CASE WHEN lower(t.valid) >= %(end)s THEN lower(t.valid) END,
          upper_inf(t.valid) DESC, upper(t.valid) DESC
 
+-- name: resolve_dated
+-- Whose ticker each symbol was on which of its days.
+SELECT s.symbol, i.id, i.listed, i.delisted, i.gone_by,
+       lower(t.valid * s.days) AS since, upper(t.valid * s.days) AS until
+FROM (SELECT symbol, daterange(since, until) AS days
+      FROM unnest(%(symbols)s::text[], %(since)s::date[], %(until)s::date[])
+           AS u(symbol, since, until)) AS s
+JOIN tickstock.tickers AS t ON t.symbol = s.symbol AND t.valid && s.days
+JOIN tickstock.instruments AS i ON i.id = t.instrument_id
+ORDER BY s.symbol, since
+
 -- name: all_tickers
 -- Every ticker that there is or was.
 SELECT DISTINCT symbol FROM tickstock.tickers
