@@ -14,11 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tickstock.errors import BadInput, Conflict, SignInRefused, TooManyAttempts
-<<<<<<< HEAD
-from tickstock.extras import need
-=======
 from tickstock.service.passwords import Passwords
->>>>>>> door
 from tickstock.store import sign_in as store
 from tickstock.store.database import Database
 from tickstock.store.sign_in import AuditRow, UserRow
@@ -197,29 +193,3 @@ def _nobody(name: str) -> BadInput:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
-<<<<<<< HEAD
-
-
-def _hash_password(password: str) -> str:
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise BadInput(
-            f"A password of {len(password)} characters will not do.",
-            f"Use {SHORTEST_PASSWORD} or more; a few words do well.",
-        )
-    return str(need("argon2").PasswordHasher().hash(password))
-
-
-@cache
-def _decoy() -> str:
-    """A hash that nothing fits: an unknown name must take as long as a wrong password."""
-    return _hash_password(secrets.token_urlsafe(32))
-
-
-def _verify(hashed: str, password: str) -> bool:
-    argon2 = need("argon2")
-    try:
-        return bool(argon2.PasswordHasher().verify(hashed, password[: LONGEST_PASSWORD + 1]))
-    except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
-        return False
-=======
->>>>>>> door
