@@ -143,10 +143,10 @@ def test_what_cannot_be_meant_is_a_usage_error(shell: Shell, words: tuple[str, .
 
 # --- the past ---------------------------------------------------------------------------------
 def test_the_past_of_an_index_with_its_label(organized: Shell) -> None:
-    assert len(organized.universe("show", SP500, "--as-of", "2010-01-04").split()) == 489
-    assert "278 (57%) are in this list" in organized.err
+    assert len(organized.universe("show", SP500, "--as-of", "2010-01-04").split()) == 500
+    assert "285 (57%) are in this list" in organized.err
     label = organized.json("show", SP500, "--as-of", "2010-01-04")["survivorship"]
-    assert (label["then"], label["stayed"], label["share_stayed"]) == (489, 278, 0.5685)
+    assert (label["then"], label["stayed"], label["share_stayed"]) == (500, 285, 0.57)
     assert "CELG" in label["delisted"]
     organized.universe("show", SP500, "--as-of", "1950-01-01", code=1)
     assert "is unknown" in organized.err
@@ -155,9 +155,9 @@ def test_the_past_of_an_index_with_its_label(organized: Shell) -> None:
 def test_plans_and_coverage_of_the_past_carry_the_label(organized: Shell) -> None:
     span = ("--from", "2010-01-04", "--to", "2010-01-08")
     organized("plan", SP500, *span)
-    assert "survivorship: of the 489 members of 2010-01-04, 278 (57%)" in organized.err
+    assert "survivorship: of the 500 members of 2010-01-04, 285 (57%)" in organized.err
     organized("coverage", SP500, *span)
-    assert "survivorship: of the 489 members" in organized.err
+    assert "survivorship: of the 500 members" in organized.err
     data = json.loads(organized("plan", "index_sp100", *span, "--json"))["data"]
     assert "was not in this database on 2010-01-04" in data["survivorship"]["unknown"]
     organized("plan", "etf_universe:core_etfs", *span)
@@ -184,20 +184,21 @@ def test_log_blame_containing_and_diff(organized: Shell) -> None:
     (blamed,) = organized.json("blame", MINE, "IBM")
     assert (blamed["revision"], blamed["reason"]) == (second["revision"], "")
     (apple,) = organized.json("blame", SP500, "AAPL")
-    assert apple["since"] == "1982-11-30"
+    assert apple["since"] == "1996-01-02", "the first day of which all members are known"
     assert "joined (1): IBM" in organized.universe("log", MINE)
     assert MINE in organized.universe("containing", "IBM").split()
     then = organized.universe("containing", "META", "--as-of", "2014-01-02").split()
-    assert then == ["stock_universe:index_nasdaq100", SP500]
+    assert then == [SP500, "as", "FB"], "of the NASDAQ-100 nothing is said before 2015"
     changed = organized.universe("diff", "index_dow30@2015-01-02", "index_dow30")
     assert {"- GE", "+ AAPL"} <= set(changed.splitlines())
 
 
 def test_a_ticker_of_the_time_finds_the_lists_that_name_todays(organized: Shell) -> None:
-    found = organized.json("containing", "FB", "--as-of", "2014-01-02")
+    found = organized.json("containing", "META", "--as-of", "2015-01-02")
     assert found["universes"] == ["stock_universe:index_nasdaq100", SP500]
-    assert found["names"] == {"stock_universe:index_nasdaq100": "META", SP500: "META"}
-    assert f"{SP500}  as META" in organized.universe("containing", "FB", "--as-of", "2014-01-02")
+    assert found["names"] == {"stock_universe:index_nasdaq100": "FB", SP500: "FB"}
+    assert f"{SP500}  as FB" in organized.universe("containing", "META", "--as-of", "2015-01-02")
+    assert organized.json("containing", "FB", "--as-of", "2015-01-02")["universes"]
     assert organized.json("containing", "FB")["universes"] == [], "another firm's ticker by now"
     assert SP500 in organized.json("containing", "ANTM")["universes"]
 
@@ -323,3 +324,11 @@ def test_a_whole_market_day_is_read_under_the_tickers_of_that_day(shell: Shell) 
         " JOIN tickstock.instruments AS i ON i.id = b.instrument_id ORDER BY 1"
     )
     assert [symbol for (symbol,) in held] == ["ANDV", "ELV", *listed]
+
+
+def test_a_rename_is_no_difference(organized: Shell) -> None:
+    before, after = f"{SP500} @ 2022-06-08", f"{SP500} @ 2022-06-10"
+    found = organized.json("diff", before, after)
+    assert (found["only_first"], found["only_second"]) == ([], [])
+    organized.universe("diff", before, after)
+    assert organized.err == "0 only in the first, 0 only in the second, 504 in both\n"

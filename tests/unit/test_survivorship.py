@@ -7,6 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tickstock.identity import identities, shipped_events
 from tickstock.model import Instrument
 from tickstock.universes.catalog import shipped
 from tickstock.universes.survivorship import survivorship
@@ -18,9 +19,21 @@ def test_of_the_sp500_of_2010_only_57_percent_are_left() -> None:
     history = next(d.history for d in shipped().definitions if d.ref.key == "index_sp500")
     assert history is not None
     today, then = history.members(history.days.last), history.members(DAY)
-    label = survivorship(today, then, DAY, {}, {})
-    assert (label.then, label.used, label.stayed) == (489, 503, 278)
-    assert "278 (57%)" in str(label)
+    label = survivorship(today, then, DAY, on_day(date(2026, 10, 9)), on_day(DAY))
+    assert (label.then, label.used, label.stayed) == (500, 503, 284)
+    assert "284 (57%)" in str(label)
+    by_ticker = survivorship(today, then, DAY, {}, {})
+    assert by_ticker.stayed == 262, "the others were renamed"
+
+
+def on_day(day: date) -> dict[str, Instrument]:
+    """The shipped instruments by the ticker that each has on a day."""
+    return {
+        ticker.symbol: Instrument(number, ticker.symbol)
+        for number, one in enumerate(identities(shipped_events()))
+        for ticker in one.tickers
+        if day in ticker.span
+    }
 
 
 def test_a_rename_is_no_loss_and_a_delisting_is_named() -> None:

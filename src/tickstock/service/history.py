@@ -160,15 +160,25 @@ class Histories:
         return found
 
     def diff(self, first: str, second: str) -> Difference:
-        """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`)."""
+        """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`).
+
+        Compared by instrument, each by its ticker of the day: a rename is no difference.
+        """
         with self._database.transaction() as conn:
-            one, other = (
-                set(evaluate(parse(text), StoreLookup(conn, self._environment)).symbols)
-                for text in (first, second)
-            )
+            one, other = (self._identified(conn, parse(text)) for text in (first, second))
         return Difference(
-            tuple(sorted(one - other)), tuple(sorted(other - one)), tuple(sorted(one & other))
+            tuple(sorted(one[key] for key in one.keys() - other.keys())),
+            tuple(sorted(other[key] for key in other.keys() - one.keys())),
+            tuple(sorted(other[key] for key in one.keys() & other.keys())),
         )
+
+    def _identified(self, conn: Connection, tree: Node) -> dict[int | str, str]:
+        """What an expression holds, by instrument; a symbol of none stands for itself."""
+        symbols = evaluate(tree, StoreLookup(conn, self._environment)).symbols
+        day = tree.when if isinstance(tree, AsOf) and isinstance(tree.when, date) else None
+        span = Span.inclusive(day, day) if day else None
+        named = instruments.find_instruments(conn, symbols, span)
+        return {named[s].id if s in named else s: s for s in symbols}
 
     def log(self, name: str, most: int = 100) -> list[Entry]:
         """The last changes of a universe and histories told of it, the latest first.
