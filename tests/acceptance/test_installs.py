@@ -57,6 +57,7 @@ def without_extras(
     """Exit code, stdout and stderr of each command, in a process that finds no extra's module."""
     own = {"DATABASE_URI": database.conninfo, "TICKSTOCK_HOME": str(folder), "HOME": str(folder)}
     s3 = {"TICKSTOCK_VENDOR": "flatfiles", "MASSIVE_S3_KEY_ID": "k", "MASSIVE_S3_SECRET": "s"}
+    s3["MASSIVE_S3_ENDPOINT"] = "http://127.0.0.1:1"  # under a set clock no other is asked
     with database.transaction() as connection:
         ensure_instruments(connection, ["AAPL"])
     (folder / "list.parquet").write_bytes(b"PAR1PAR1")
