@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tickstock.store import database
-from tickstock.worker import run
+from tickstock.worker import engine
 from tickstock.worker.drain import Policy
 
 VARIABLE = "TICKSTOCK_RELIABILITY"
@@ -51,7 +51,7 @@ class Form:
     punched_years: int = 1
     faulty_vendors: int = 40
     lease: float = 1.5
-    rescue: float = 0.2
+    tend: str = "* * * * * *"
     silence: float = 0.75
     takeover: float = 30.0
 
@@ -77,7 +77,7 @@ LONG = Form(
     punched_years=20,
     faulty_vendors=1_000,
     lease=Policy().lease,
-    rescue=run.RESCUE_SECONDS,
+    tend=engine.EVERY_FIVE_SECONDS,
     silence=database.SILENCE,
     takeover=45.0,
 )

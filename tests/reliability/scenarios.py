@@ -24,7 +24,7 @@ from tickstock.store import database, ledger
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 from tickstock.vendors.massive.source import MassiveSource
-from tickstock.worker import run as running
+from tickstock.worker import engine, slices
 from tickstock.worker.drain import Policy
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.run import Worker
@@ -136,7 +136,8 @@ async def _stop_with_calls_in_hand(tick: TickStock, worker: Worker, load: uuid.U
 
 def serve(job: Job) -> None:
     """Serve the queue until the load has ended."""
-    running.RESCUE_SECONDS = 0.1
+    engine.EVERY_FIVE_SECONDS = "* * * * * *"
+    slices.LONGEST_SECONDS, slices.LOOK_SECONDS = 0.1, 0.05
     with opened(job) as tick:
         load = tick.loads.find("job-1")
 
@@ -226,7 +227,7 @@ def attend(job: Job) -> None:
 
 def work(job: Job) -> None:
     """Be a worker."""
-    running.RESCUE_SECONDS = job.get("rescue", 0.2)
+    engine.EVERY_FIVE_SECONDS = job.get("tend", "* * * * * *")
     with opened(job) as tick:
         asyncio.run(Worker(tick, policy=policy(job)).run())
 
