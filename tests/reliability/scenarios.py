@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,13 @@ def settings(job: Job) -> Settings:
         Path(job["home"]),
         home=Path(job["home"]),
     )
+
+
+def brisk(job: Job) -> None:
+    """Let the engine find dead workers as fast as `job["gone"]` says, if it says anything."""
+    if gone := job.get("gone", 1.0):
+        engine.EVERY_FIVE_SECONDS = "* * * * * *"
+        engine.SILENCE, engine.BEAT_SECONDS = timedelta(seconds=gone), gone / 4
 
 
 def policy(job: Job) -> Policy:
@@ -136,7 +143,7 @@ async def _stop_with_calls_in_hand(tick: TickStock, worker: Worker, load: uuid.U
 
 def serve(job: Job) -> None:
     """Serve the queue until the load has ended."""
-    engine.EVERY_FIVE_SECONDS = "* * * * * *"
+    brisk(job)
     slices.LONGEST_SECONDS, slices.LOOK_SECONDS = 0.1, 0.05
     with opened(job) as tick:
         load = tick.loads.find("job-1")
@@ -227,7 +234,7 @@ def attend(job: Job) -> None:
 
 def work(job: Job) -> None:
     """Be a worker."""
-    engine.EVERY_FIVE_SECONDS = job.get("tend", "* * * * * *")
+    brisk(job)
     with opened(job) as tick:
         asyncio.run(Worker(tick, policy=policy(job)).run())
 
