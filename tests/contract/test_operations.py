@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -19,27 +16,32 @@ import pytest
 from procrastinate.worker import Worker as EngineWorker
 from structlog.testing import capture_logs
 
+from tests.worker_kit import (
+    QUICK,
+    SYMBOLS,
+    Watched,
+    execute,
+    query,
+    state,
+    submit,
+    until,
+    working,
+)  # fmt: skip
 from tickstock.cli.foreground import held_up
 from tickstock.clock import machine_now
 from tickstock.config import Settings, read_settings
 from tickstock.errors import BadInput, Conflict, UnknownUniverse
-from tickstock.model import Answer, Call, LoadState
+from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.queue import SILENCE, queue_of
 from tickstock.service.system import look
 from tickstock.store import ledger, workers
 from tickstock.store.database import Database
 from tickstock.store.ledger import Load
-from tickstock.vendors import Gate, OpenGate
 from tickstock.worker import engine, slices
-from tickstock.worker.drain import Policy
-from tickstock.worker.run import Worker, configured_source
+from tickstock.worker.run import Worker
 
-QUICK = Policy(lease=5.0, concurrency=8, batch=3, backoff=0.01, longest_backoff=0.02)
 LEASE = timedelta(seconds=5)
-PACE = 1200.0
-"""Calls a minute: one each 50 ms."""
-SYMBOLS = tuple(f"S{n:02}" for n in range(40))
 
 
 @pytest.fixture(autouse=True)
@@ -61,68 +63,8 @@ def tick(database: Database, tmp_path: Path) -> TickStock:
     )
 
 
-@dataclass
-class Watched:
-    """The synthetic vendor behind a call limit; `asked` tells who was asked for, in order."""
-
-    tick: TickStock
-    pace: float = PACE
-    asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._inner = configured_source(self.tick, SYMBOLS)
-        self.name = "watched"
-        self.limits = replace(self._inner.limits, calls_per_minute=self.pace)
-
-    async def fetch(self, call: Call, gate: Gate) -> Answer:
-        await gate.enter()
-        self.asked.append(call.symbol)
-        return await self._inner.fetch(call, OpenGate())
-
-    async def close(self) -> None:
-        return
-
-
-def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
-    """A load of one call a symbol."""
-    request = tick.loads.request(symbols=symbols, duration="1w", timeframes="hour")
-    return tick.loads.submit(tick.loads.plan(request), **other)
-
-
-def state(tick: TickStock, load: Load) -> LoadState:
-    return tick.loads.progress(load.id).load.state
-
-
-def query(tick: TickStock, text: str, *params: Any) -> list[Any]:
-    with tick.database.transaction() as conn:
-        return conn.execute(text, params).fetchall()
-
-
-def execute(tick: TickStock, text: str, *params: Any) -> None:
-    with tick.database.transaction() as conn:
-        conn.execute(text, params)
-
-
 def leased(tick: TickStock) -> int:
     return int(query(tick, "SELECT count(*) FROM tickstock.calls WHERE state = 'leased'")[0][0])
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def working(tick: TickStock, source: Watched, **policy: Any) -> AsyncIterator[Worker]:
-    worker = Worker(tick, policy=replace(QUICK, **policy), source=lambda *_: source)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await asyncio.wait_for(task, 10)
 
 
 # --- pause, resume ------------------------------------------------------------------------------

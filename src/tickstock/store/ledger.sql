@@ -277,12 +277,16 @@ RETURNING id
 SELECT paused_at IS NOT NULL FROM tickstock.loads WHERE id = %(load_id)s
 
 -- name: begin_activity
--- Somebody begins to work on a load on which nobody else is at work.
+-- Somebody begins to work on a load on which nobody else is at work, nor was a moment ago: a slice
+-- that follows another one goes on with the pace.
 UPDATE tickstock.loads SET active_since = clock_timestamp()
 WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKIP LOCKED)
   AND NOT EXISTS (SELECT FROM tickstock.calls
                   WHERE load_id = %(load_id)s AND state = 'leased'
                     AND lease_until >= clock_timestamp() AND worker <> %(worker)s)
+  AND (active_since IS NULL OR NOT EXISTS (
+       SELECT FROM tickstock.calls
+       WHERE load_id = %(load_id)s AND done_at >= clock_timestamp() - interval '1 minute'))
 
 -- name: holders
 -- Who has calls of these loads in hand, how many, and until when the last of the leases is good.

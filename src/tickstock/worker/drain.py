@@ -114,6 +114,8 @@ class Drain:
     count: Callable[[str, str, int], None] = lambda *_: None
     """Told what happens, for metrics: the name of a sum, its label, and how much to add."""
     committed: int = 0
+    has_claimed: bool = False
+    """Whether calls were asked for, if there were any."""
     blames_a_call: bool = False
     """Whether what `run` raised was put down to a call, which is asked again: not for ever."""
     _heart: Heartbeat | None = None
@@ -189,6 +191,7 @@ class Drain:
             if self._uncommitted >= 2 * self.policy.batch:
                 free = 0
             claimed = await self._patiently(self._claim, free) if free > 0 else []
+            self.has_claimed = True
             for lease in claimed:
                 self._start(lease, heart)
             if self._over.is_set():  # by now

@@ -120,6 +120,11 @@ class Worker:
             await slices.ended()
             await self._presence.leave()
 
+    def has_begun(self, load_id: uuid.UUID) -> bool:
+        """Whether it has got so far as to ask for calls of the load."""
+        drain = self._drains.get(load_id)
+        return drain is not None and drain.has_claimed
+
     def end_slice(self, load_id: uuid.UUID) -> None:
         """Bring what the vendor was asked to its end, and leave the rest to the next slice."""
         self._over.add(load_id)

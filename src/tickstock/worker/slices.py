@@ -42,6 +42,9 @@ class Worker(Protocol):
     async def drain(self, load_id: uuid.UUID) -> object:
         """Work on a load until no call of it is open, or the slice is over."""
 
+    def has_begun(self, load_id: uuid.UUID) -> bool:
+        """Whether it has got so far as to ask for calls of the load."""
+
     def end_slice(self, load_id: uuid.UUID) -> None:
         """Bring what has been asked to its end, hand back the rest."""
 
@@ -108,6 +111,8 @@ class Slices:
     async def _watch(self, load_id: uuid.UUID) -> None:
         """Share the load with other processes; end the slice when its time is over."""
         clock = asyncio.get_running_loop().time
+        while not self._worker.has_begun(load_id):  # or a slow machine would come to nothing
+            await asyncio.sleep(LOOK_SECONDS / 10)
         begun = clock()
         while clock() - begun < LONGEST_SECONDS:
             # Not in step with the others: one of them makes room at a time.
