@@ -110,14 +110,13 @@ class Slices:
 
     async def _watch(self, load_id: uuid.UUID) -> None:
         """Share the load with other processes; end the slice when its time is over."""
-        clock = asyncio.get_running_loop().time
-        while not self._worker.has_begun(load_id):  # or a slow machine would come to nothing
-            await asyncio.sleep(LOOK_SECONDS / 10)
-        begun = clock()
-        while clock() - begun < LONGEST_SECONDS:
+        clock, begun = asyncio.get_running_loop().time, 0.0
+        while not begun or clock() - begun < LONGEST_SECONDS:
             # Not in step with the others: one of them makes room at a time.
             await asyncio.sleep(LOOK_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
-            is_old = clock() - begun >= SLICE_SECONDS
+            if not begun:  # it counts from the first claim, or a slow machine would come to nothing
+                begun = clock() if self._worker.has_begun(load_id) else 0.0
+            is_old = begun > 0.0 and clock() - begun >= SLICE_SECONDS
             try:
                 if await asyncio.to_thread(self._look, load_id, is_old):
                     break
