@@ -32,7 +32,7 @@ SIZES = {
     "worker.drain.Policy.batch": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
     "worker.drain.Policy.batch_bars": "contract/test_drain.py::test_no_more_bars_are_in_hand_than_there_is_room_for",
     "worker.drain.Policy.concurrency": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
-    "worker.run.LOADS_AT_ONCE": "contract/test_operations.py::test_with_one_place_an_urgent_load_gets_it_and_gives_it_back",
+    "worker.slices.PLACES": "contract/test_operations.py::test_with_one_place_an_urgent_load_gets_it_and_gives_it_back",
 }
 """Tests by size, as FILE::TEST, with a space between."""
 
@@ -109,8 +109,9 @@ NO_SIZES = {
     "web.candles.RIGHT": "pixels",
     "web.historical.PICKER_LINES": "a limit: what is beyond is refused or not shown, and nothing is put together from parts",
     "worker.drain.THREADS": "threads",
+    "worker.engine.CONNECTIONS": "connections",
+    "worker.engine.FIRST": "a priority",
     "worker.room.MARKET_BARS": "an estimate",
-    "worker.run.QUEUE_CONNECTIONS": "connections",
 }
 """What the others are."""
 

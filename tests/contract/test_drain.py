@@ -36,7 +36,7 @@ from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.recorded import shipped_bars
 from tickstock.vendors.replay.server import ReplayVendor
-from tickstock.worker import run as running
+from tickstock.worker import engine, slices
 from tickstock.worker.drain import Drain, Policy
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.run import Worker
@@ -72,9 +72,10 @@ def lines() -> Iterator[list[Any]]:
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that looks for work more often."""
-    monkeypatch.setattr(running, "RESCUE_SECONDS", 0.1)
-    monkeypatch.setattr(running, "QUEUE_PAUSE", 0.1)
-    monkeypatch.setattr(running, "QUEUE_SECONDS", 2.0)
+    monkeypatch.setattr(engine, "EVERY_FIVE_SECONDS", "* * * * * *")
+    monkeypatch.setattr(engine, "PAUSE", 0.1)
+    monkeypatch.setattr(engine, "CONNECTION_SECONDS", 2.0)
+    monkeypatch.setattr(slices, "REST_SECONDS", 0.1)
 
 
 # --- setting up ----------------------------------------------------------------------------------

@@ -26,8 +26,7 @@ from tickstock.service import TickStock
 from tickstock.service.doctor import Check, Health, examine
 from tickstock.store import ledger
 from tickstock.store.database import Database
-from tickstock.worker import finish
-from tickstock.worker import run as working
+from tickstock.worker import engine, finish, slices
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker
 
@@ -46,7 +45,9 @@ def lines() -> Iterator[list[Any]]:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "RESCUE_SECONDS", 0.05)
+    monkeypatch.setattr(slices, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "EVERY_FIVE_SECONDS", "* * * * * *")
+    monkeypatch.setattr(engine, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(finish, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(finish, "LONGEST_PAUSE", 0.1)
 

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
 import pytest
-from procrastinate import App
+from procrastinate.worker import Worker as EngineWorker
 from structlog.testing import capture_logs
 
+from tests.worker_kit import (
+    QUICK,
+    SYMBOLS,
+    Watched,
+    execute,
+    query,
+    state,
+    submit,
+    until,
+    working,
+)  # fmt: skip
 from tickstock.cli.foreground import held_up
 from tickstock.clock import machine_now
 from tickstock.config import Settings, read_settings
 from tickstock.errors import BadInput, Conflict, UnknownUniverse
-from tickstock.model import Answer, Call, LoadState
+from tickstock.model import LoadState
 from tickstock.service import TickStock
-from tickstock.service.queue import DRAIN, SILENCE, defer_drain
+from tickstock.service.queue import SILENCE, queue_of
 from tickstock.service.system import look
 from tickstock.store import ledger, workers
 from tickstock.store.database import Database
 from tickstock.store.ledger import Load
-from tickstock.vendors import Gate, OpenGate
-from tickstock.worker import run as running
-from tickstock.worker.drain import Policy
-from tickstock.worker.run import Worker, configured_source
+from tickstock.worker import engine, slices
+from tickstock.worker.run import Worker
 
-QUICK = Policy(lease=5.0, concurrency=8, batch=3, backoff=0.01, longest_backoff=0.02)
 LEASE = timedelta(seconds=5)
-PACE = 1200.0
-"""Calls a minute: one each 50 ms."""
-SYMBOLS = tuple(f"S{n:02}" for n in range(40))
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +52,8 @@ def lines() -> Iterator[list[Any]]:
 
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "RESCUE_SECONDS", 0.1)
-    monkeypatch.setattr(running, "QUEUE_PAUSE", 0.1)
+    monkeypatch.setattr(engine, "EVERY_FIVE_SECONDS", "* * * * * *")
+    monkeypatch.setattr(engine, "PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -61,68 +63,8 @@ def tick(database: Database, tmp_path: Path) -> TickStock:
     )
 
 
-@dataclass
-class Watched:
-    """The synthetic vendor behind a call limit; `asked` tells who was asked for, in order."""
-
-    tick: TickStock
-    pace: float = PACE
-    asked: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._inner = configured_source(self.tick, SYMBOLS)
-        self.name = "watched"
-        self.limits = replace(self._inner.limits, calls_per_minute=self.pace)
-
-    async def fetch(self, call: Call, gate: Gate) -> Answer:
-        await gate.enter()
-        self.asked.append(call.symbol)
-        return await self._inner.fetch(call, OpenGate())
-
-    async def close(self) -> None:
-        return
-
-
-def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
-    """A load of one call a symbol."""
-    request = tick.loads.request(symbols=symbols, duration="1w", timeframes="hour")
-    return tick.loads.submit(tick.loads.plan(request), **other)
-
-
-def state(tick: TickStock, load: Load) -> LoadState:
-    return tick.loads.progress(load.id).load.state
-
-
-def query(tick: TickStock, text: str, *params: Any) -> list[Any]:
-    with tick.database.transaction() as conn:
-        return conn.execute(text, params).fetchall()
-
-
-def execute(tick: TickStock, text: str, *params: Any) -> None:
-    with tick.database.transaction() as conn:
-        conn.execute(text, params)
-
-
 def leased(tick: TickStock) -> int:
     return int(query(tick, "SELECT count(*) FROM tickstock.calls WHERE state = 'leased'")[0][0])
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def working(tick: TickStock, source: Watched, **policy: Any) -> AsyncIterator[Worker]:
-    worker = Worker(tick, policy=replace(QUICK, **policy), source=lambda *_: source)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await asyncio.wait_for(task, 10)
 
 
 # --- pause, resume ------------------------------------------------------------------------------
@@ -280,7 +222,8 @@ def test_loads_of_one_priority_are_worked_on_side_by_side(tick: TickStock) -> No
 def test_with_one_place_an_urgent_load_gets_it_and_gives_it_back(
     tick: TickStock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "LOADS_AT_ONCE", 1)
+    monkeypatch.setattr(slices, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(slices, "PLACES", 1)
     large = submit(tick, *SYMBOLS[:20], priority=-5)
 
     async def run() -> list[str]:
@@ -299,9 +242,10 @@ def test_with_one_place_an_urgent_load_gets_it_and_gives_it_back(
 
 
 def test_a_given_priority_counts_more_than_the_size(tick: TickStock) -> None:
-    small, large = submit(tick, "S01", priority=-1), submit(tick, *SYMBOLS[:15], priority=50)
-    with tick.database.transaction() as conn:
-        assert [*ledger.workable(conn, ["synthetic"]).items()] == [(large.id, 50), (small.id, -1)]
+    submit(tick, "S01", priority=-1)
+    large = submit(tick, *SYMBOLS[:15], priority=50)
+    first = "SELECT (procrastinate_fetch_job_v2(ARRAY[%s], NULL)).args ->> 'load_id'"
+    assert query(tick, first, queue_of("synthetic")) == [(str(large.id),)]
 
 
 # --- workers ------------------------------------------------------------------------------------
@@ -309,7 +253,8 @@ def test_by_default_somebody_else_goes_on_within_45_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()
-    assert Settings().lease_seconds + running.RESCUE_SECONDS <= 45
+    assert Settings().lease_seconds + engine.BEAT_SECONDS <= 45
+    assert SILENCE.total_seconds() >= 3 * engine.BEAT_SECONDS
 
 
 def test_a_worker_is_known_while_it_runs_and_what_it_did_is_counted(tick: TickStock) -> None:
@@ -329,18 +274,6 @@ def test_a_worker_is_known_while_it_runs_and_what_it_did_is_counted(tick: TickSt
     bars = query(tick, "SELECT count(*) FROM tickstock.bars_hour")[0][0]
     assert sums["answers", "bars"] == 4
     assert sums["bars", "new"] == bars > 0
-
-
-def test_jobs_in_the_queue_that_wake_nobody_are_removed_and_no_others(tick: TickStock) -> None:
-    ended, open_, taken = submit(tick, "S01"), submit(tick, "S02"), submit(tick, "S03")
-    execute(tick, "UPDATE procrastinate_jobs SET status = 'doing' WHERE args->>'load_id' = %s",
-            str(taken.id))  # fmt: skip
-    tick.loads.cancel(ended.id)
-    with tick.database.transaction() as conn:
-        defer_drain(conn, ended.id, "synthetic", 0)  # as from before it was cancelled
-        assert ledger.drop_idle_jobs(conn, DRAIN, SILENCE) == 2
-    left = query(tick, "SELECT args->>'load_id' FROM procrastinate_jobs")
-    assert left == [(str(open_.id),)]
 
 
 def test_an_ended_load_leaves_no_job_behind(tick: TickStock) -> None:
@@ -522,17 +455,19 @@ def test_a_worker_ends_though_a_cancellation_was_lost(
     tick: TickStock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As can happen inside the queue's pool of connections, before Python 3.12."""
-    original, deaf = App.run_worker_async, 0
+    original, deaf = EngineWorker.run, 0
 
-    async def run_worker(app: App, **options: Any) -> None:
+    async def run_worker(worker: EngineWorker) -> None:
         nonlocal deaf
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             deaf += 1
-        await original(app, **options)
+        await original(worker)
 
-    monkeypatch.setattr(App, "run_worker_async", run_worker)
+    monkeypatch.setattr(EngineWorker, "run", run_worker)
+    monkeypatch.setattr(engine, "GRACE", 0.1)
+    monkeypatch.setattr(engine, "CONNECTION_SECONDS", 0.5)
 
     async def run() -> None:
         worker = Worker(tick)

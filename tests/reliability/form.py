@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tickstock.store import database
-from tickstock.worker import run
 from tickstock.worker.drain import Policy
 
 VARIABLE = "TICKSTOCK_RELIABILITY"
@@ -29,7 +28,8 @@ def seeds_of(text: str) -> range:
 
 @dataclass(frozen=True)
 class Form:
-    """Sizes of the proofs; times in seconds."""
+    """Sizes of the proofs; times in seconds. `gone`: how soon the engine takes a silent worker for
+    dead, 0 as by default."""
 
     is_long: bool = False
     kill_seeds: range = range(1)
@@ -51,7 +51,7 @@ class Form:
     punched_years: int = 1
     faulty_vendors: int = 40
     lease: float = 1.5
-    rescue: float = 0.2
+    gone: float = 1.0
     silence: float = 0.75
     takeover: float = 30.0
 
@@ -77,7 +77,7 @@ LONG = Form(
     punched_years=20,
     faulty_vendors=1_000,
     lease=Policy().lease,
-    rescue=run.RESCUE_SECONDS,
+    gone=0.0,
     silence=database.SILENCE,
     takeover=45.0,
 )

@@ -187,7 +187,7 @@ class Rig:
 
     def _after(self, blow: str, name: str, awaited: str, more: Mapping[str, Any]) -> float:
         with self._begun(name) as (job, database, _):
-            common = {"do": "work", "rescue": FORM.rescue, "silence": FORM.silence}
+            common = {"do": "work", "gone": FORM.gone, "silence": FORM.silence}
             job = job | common | {"concurrency": 8, "batch": 50} | dict(more)
             pids = [self._zygote.start(job | {"point": blow})]
             try:

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tickstock.store import database, ledger
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 from tickstock.vendors.massive.source import MassiveSource
-from tickstock.worker import run as running
+from tickstock.worker import engine, slices
 from tickstock.worker.drain import Policy
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.run import Worker
@@ -59,6 +59,13 @@ def settings(job: Job) -> Settings:
         Path(job["home"]),
         home=Path(job["home"]),
     )
+
+
+def brisk(job: Job) -> None:
+    """Let the engine find dead workers as fast as `job["gone"]` says, if it says anything."""
+    if gone := job.get("gone", 1.0):
+        engine.EVERY_FIVE_SECONDS = "* * * * * *"
+        engine.SILENCE, engine.BEAT_SECONDS = timedelta(seconds=gone), gone / 4
 
 
 def policy(job: Job) -> Policy:
@@ -136,7 +143,8 @@ async def _stop_with_calls_in_hand(tick: TickStock, worker: Worker, load: uuid.U
 
 def serve(job: Job) -> None:
     """Serve the queue until the load has ended."""
-    running.RESCUE_SECONDS = 0.1
+    brisk(job)
+    slices.LONGEST_SECONDS, slices.LOOK_SECONDS = 0.1, 0.05
     with opened(job) as tick:
         load = tick.loads.find("job-1")
 
@@ -226,7 +234,7 @@ def attend(job: Job) -> None:
 
 def work(job: Job) -> None:
     """Be a worker."""
-    running.RESCUE_SECONDS = job.get("rescue", 0.2)
+    brisk(job)
     with opened(job) as tick:
         asyncio.run(Worker(tick, policy=policy(job)).run())
 

@@ -33,7 +33,8 @@ from tickstock.errors import (
 )
 from tickstock.loading.judge import Target
 from tickstock.model import CallState, LoadState
-from tickstock.store import ledger
+from tickstock.service.queue import defer_drain
+from tickstock.store import ledger, tasks
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
@@ -456,19 +457,55 @@ def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) ->
     assert (found.state, found.report) == (LoadState.COMPLETED, {"held": 1})
 
 
-def test_workable_loads_are_open_ours_and_most_urgent_first(database: Database) -> None:
+def test_open_loads_without_a_task_are_found_most_urgent_first(database: Database) -> None:
     low, high = submit(database, priority=0), submit(database, priority=9)
     other = submit(database, vendor="another")
-    busy, judged = submit(database, 1), submit(database, 1)
-    claim(database, busy)
-    finish(database, claim(database, judged))
-    waiting = submit(database, 1)
-    do(database, ledger.postpone, claim(database, waiting)[0], LONG, SOME, refund=False)
-    ended = submit(database)
+    queued, ended, paused = submit(database), submit(database), submit(database)
+    do(database, defer_drain, queued, "v", 0)
     do(database, ledger.cancel, ended, "")
-    assert [*do(database, ledger.workable, ["v"])] == [high, low, judged]
-    assert [*do(database, ledger.workable, ["another"])] == [other]
-    assert [*do(database, ledger.workable, [])] == []
+    do(database, ledger.pause, paused)
+    assert [*do(database, tasks.unattended, "v")] == [high, low]
+    assert [*do(database, tasks.unattended, "another")] == [other]
+
+
+def test_a_load_has_one_task_that_waits(database: Database) -> None:
+    """However many offer it; one that is being done is none."""
+    load = submit(database)
+    assert do(database, defer_drain, load, "v", 0)
+    assert not do(database, defer_drain, load, "v", 0)
+    fetched = "SELECT (procrastinate_fetch_job_v2(ARRAY['loads-v'], NULL)).args ->> 'load_id'"
+    with database.transaction() as conn:
+        assert conn.execute(fetched).fetchone() == (str(load),)
+    assert do(database, defer_drain, load, "v", 0, 60.0)
+    with database.transaction() as conn:
+        assert conn.execute(fetched).fetchone() == (None,)  # its time has not come
+
+
+def test_a_cancelled_load_leaves_no_task_and_asks_its_slices_to_end(database: Database) -> None:
+    load, other = submit(database), submit(database)
+    for each in (load, other):
+        do(database, defer_drain, each, "v", 0)
+    with database.transaction() as conn:
+        conn.execute("SELECT procrastinate_fetch_job_v2(ARRAY['loads-v'], NULL)")
+    do(database, defer_drain, load, "v", 0)
+    do(database, ledger.cancel, load, "")
+    found = "SELECT args ->> 'load_id', status::text, abort_requested FROM procrastinate_jobs"
+    with database.transaction() as conn:
+        assert sorted(conn.execute(found).fetchall()) == sorted(
+            [(str(load), "doing", True), (str(other), "todo", False)]
+        )
+
+
+def test_readiness_tells_when_a_call_may_be_claimed(database: Database) -> None:
+    load = submit(database, 1)
+    found = do(database, tasks.readiness, load)
+    assert (found.is_due, found.open_calls, found.seconds) == (True, 1, 0.0)
+    leased = claim(database, load)
+    assert 0 < do(database, tasks.readiness, load).seconds <= 3600
+    finish(database, leased)
+    assert do(database, tasks.readiness, load).open_calls == 0
+    do(database, ledger.cancel, load, "")
+    assert not do(database, tasks.readiness, load).is_due
 
 
 def test_progress_counts_no_session_that_was_held_before(database: Database) -> None:

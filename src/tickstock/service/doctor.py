@@ -14,11 +14,11 @@ from tickstock.clock import VARIABLE, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.page_checks import unanswered
-from tickstock.service.queue import DRAIN, SILENCE
+from tickstock.service.queue import SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
 from tickstock.sessions import ENDS_SOON, NEW_YORK, shipped_calendar
-from tickstock.store import bar_names, ledger, migrate, system, universes, workers
+from tickstock.store import bar_names, ledger, migrate, system, tasks, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
@@ -118,7 +118,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _loads(alive, signs)
         yield _verdicts(ledger.unfinished(connection, FAULTS_TOLD, VERDICT_DUE))
         yield _leases(signs)
-        yield _queue(ledger.count_idle_jobs(connection, DRAIN, SILENCE))
+        yield _queue(tasks.count_orphans(connection, SILENCE))
         yield from (_budget(row) for row in system.budgets(connection))
         yield _sessions(signs, read_calendar(connection).known.last)
         yield _universes(signs)
@@ -270,13 +270,13 @@ def _leases(signs: Signs) -> Check:
     )  # fmt: skip
 
 
-def _queue(idle: int) -> Check:
-    if not idle:
+def _queue(orphans: int) -> Check:
+    if not orphans:
         return Check("queue", Health.OK, "nothing left over")
     return Check(
-        "queue", Health.WARNING, f"{idle} jobs wake nobody any more",
-        "They are left over from loads that have ended or workers that are gone, and do no harm.",
-        "A running worker removes them; so does: tickstock jobs prune",
+        "queue", Health.WARNING, f"{orphans} tasks were left by a worker that is gone",
+        "Another worker takes them over within half a minute.",
+        "Start a worker: tickstock worker",
     )  # fmt: skip
 
 

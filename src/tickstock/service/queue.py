@@ -1,42 +1,69 @@
-"""The way work is handed to workers: one job a load, put into PostgreSQL with the load itself.
+"""The tasks that the job engine hands to workers, put into PostgreSQL with what they are about.
 
-The queue (procrastinate) wakes workers and orders loads; whether a call is done is the ledger's
-to say, never the queue's.
+A task is a slice of a load: somebody works on it for a while and puts the next one at the end of
+the queue. So the engine's order is the turn of loads over all machines. Whether a call is done is
+the ledger's to say, never the engine's.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 from procrastinate import App, SyncPsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
+
+from tickstock.store.moment import database_now
 
 DRAIN = "tickstock.drain"
-SILENCE = timedelta(seconds=30)
-"""A queue worker that was not heard of for so long is gone (it beats every ten seconds)."""
+"""A slice of a load. Queries in `store/tasks.sql` name it too."""
+SILENCE = timedelta(seconds=20)
+"""A worker that the engine has not heard of for so long is gone (it beats every five seconds)."""
 
 
 def queue_of(vendor: str) -> str:
-    """The queue for loads of `vendor`: a worker serves one vendor alone. Without the folder of
-    `replay:FOLDER`, as PostgreSQL's notification channels have short names."""
-    return f"loads-{vendor.partition(':')[0]}"
+    """The queue for loads of `vendor`: a worker serves one vendor alone. A folder is named by its
+    hash, as PostgreSQL's notification channels have short names."""
+    name, _, folder = vendor.partition(":")
+    return f"loads-{name}-{_short(folder)}" if folder else f"loads-{name}"
+
+
+def schedules_queue_of(vendor: str, environment: str) -> str:
+    """The queue in which workers of one vendor and environment are told to look at schedules."""
+    return f"schedules-{_short(f'{vendor} {environment}')}"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @functools.cache
 def queue_app() -> App:
-    """The queue's tasks without a connection: for deferring on one of ours."""
+    """The engine without a connection: for adding tasks on one of ours."""
     return App(connector=SyncPsycopgConnector())
 
 
 def defer_drain(
-    connection: psycopg.Connection[Any], load_id: uuid.UUID, vendor: str, priority: int
-) -> None:
-    """Ask a worker of `vendor` to drain this load, in the transaction of `connection`."""
-    queue = queue_of(vendor)
+    connection: psycopg.Connection[Any],
+    load_id: uuid.UUID,
+    vendor: str,
+    priority: int,
+    wait: float = 0.0,
+) -> bool:
+    """Have a worker of `vendor` do a slice of this load, in `wait` seconds at the earliest, in the
+    transaction of `connection`. False when such a task waits already: one is enough."""
+    at = database_now(connection) + timedelta(seconds=wait) if wait else None
     task = queue_app().configure_task(
-        DRAIN, queue=queue, priority=priority, connection=connection, allow_unknown=True
-    )
-    task.defer(load_id=str(load_id))
+        DRAIN, queue=queue_of(vendor), priority=priority, queueing_lock=str(load_id),
+        schedule_at=at, connection=connection, allow_unknown=True,
+    )  # fmt: skip
+    try:
+        with connection.transaction():
+            task.defer(load_id=str(load_id))
+    except AlreadyEnqueued:
+        return False
+    return True

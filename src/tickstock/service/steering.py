@@ -60,15 +60,12 @@ class Steering:
         """Forget loads that ended longer ago than `age` (by default the setting says), with their
         calls; how many, and ended before when. Bars, coverage and holes stay as they are."""
         kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
-        from tickstock.service.queue import DRAIN, SILENCE
-
         with self._database.transaction() as connection:
             before = database_now(connection) - kept  # by the clock that dated their ends
             if dry_run:
                 return ledger.count_prunable(connection, before), before
             count = ledger.prune(connection, before)
             schedules.forget_runs(connection, before)
-            ledger.drop_idle_jobs(connection, DRAIN, SILENCE)
         return count, before
 
 

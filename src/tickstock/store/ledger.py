@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 from psycopg.types.multirange import Multirange
 
@@ -26,7 +25,7 @@ from tickstock.loading.plan import Plan
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, instruments
+from tickstock.store import database, instruments, tasks
 from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
@@ -307,7 +306,7 @@ def finish(
     done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
     reach("finish.written")
     if done:
-        connection.execute(QUERIES["drop_jobs_of"], {"load_id": str(load_id)})
+        tasks.drop_waiting(connection, load_id)
         announce(connection, load_id)
     return done
 
@@ -336,7 +335,7 @@ def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
     """What is open of a load that has just ended, in the same transaction."""
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
     reach("cancel.calls")
-    connection.execute(QUERIES["drop_jobs_of"], {"load_id": str(load_id)})
+    tasks.end_tasks(connection, load_id)
     announce(connection, load_id)
 
 
@@ -402,12 +401,6 @@ def newest(
     return [_load(row) for row in rows]
 
 
-def workable(connection: Connection, vendors: Sequence[str]) -> dict[uuid.UUID, int]:
-    """Open loads of these vendors in which something can be done now, most urgent first, with
-    their priorities."""
-    return dict(connection.execute(QUERIES["workable"], {"vendors": list(vendors)}).fetchall())
-
-
 def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
     """Count the pace from now, where nobody but `worker` is at work on the load."""
     connection.execute(QUERIES["begin_activity"], {"load_id": load_id, "worker": worker})
@@ -438,6 +431,7 @@ def pause(connection: Connection, load_id: uuid.UUID) -> bool:
     if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
         return False
     connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
+    tasks.end_tasks(connection, load_id)
     announce(connection, load_id)
     return True
 
@@ -465,25 +459,6 @@ def count_prunable(connection: Connection, before: datetime) -> int:
     """How many loads `prune` would remove."""
     row = connection.execute(QUERIES["count_prunable"], {"before": before}).fetchone()
     return int(row[0]) if row else 0
-
-
-def count_idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
-    """How many jobs `drop_idle_jobs` would remove."""
-    row = _of_idle_jobs(connection, "count_idle_jobs", task, silence).fetchone()
-    return int(row[0]) if row else 0
-
-
-def drop_idle_jobs(connection: Connection, task: str, silence: timedelta) -> int:
-    """Remove jobs of `task` that wake nobody any more from the queue; how many. A queue worker
-    that was not heard of for `silence` is gone."""
-    return _of_idle_jobs(connection, "drop_idle_jobs", task, silence).rowcount
-
-
-def _of_idle_jobs(
-    connection: Connection, query: str, task: str, silence: timedelta
-) -> psycopg.Cursor[Any]:
-    text = sql.SQL(QUERIES[query]).format(idle=sql.SQL(QUERIES["idle"]))
-    return connection.execute(text, {"task": task, "silence": silence})
 
 
 def tallies(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:

@@ -277,12 +277,16 @@ RETURNING id
 SELECT paused_at IS NOT NULL FROM tickstock.loads WHERE id = %(load_id)s
 
 -- name: begin_activity
--- Somebody begins to work on a load on which nobody else is at work.
+-- Somebody begins to work on a load on which nobody else is at work, nor was a moment ago: a slice
+-- that follows another one goes on with the pace.
 UPDATE tickstock.loads SET active_since = clock_timestamp()
 WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKIP LOCKED)
   AND NOT EXISTS (SELECT FROM tickstock.calls
                   WHERE load_id = %(load_id)s AND state = 'leased'
                     AND lease_until >= clock_timestamp() AND worker <> %(worker)s)
+  AND (active_since IS NULL OR NOT EXISTS (
+       SELECT FROM tickstock.calls
+       WHERE load_id = %(load_id)s AND done_at >= clock_timestamp() - interval '1 minute'))
 
 -- name: holders
 -- Who has calls of these loads in hand, how many, and until when the last of the leases is good.
@@ -298,31 +302,6 @@ DELETE FROM tickstock.loads WHERE finished_at < %(before)s
 -- name: count_prunable
 -- How many loads `prune` would remove.
 SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
-
--- name: drop_jobs_of
--- The load has ended: nobody needs to be woken for it.
-DELETE FROM procrastinate_jobs
-WHERE task_name = 'tickstock.drain' AND status = 'todo' AND args ->> 'load_id' = %(load_id)s
-
--- name: idle
--- Of a job j in the queue: that it wakes nobody any more, being of a load that has ended or is gone,
--- or ended itself, or taken by a worker which is gone (its load is found by looking).
-j.task_name = %(task)s AND (
-    j.status NOT IN ('todo', 'doing')
-    OR j.status = 'todo' AND NOT EXISTS (
-        SELECT FROM tickstock.loads AS l
-        WHERE l.id::text = j.args ->> 'load_id' AND l.finished_at IS NULL)
-    OR j.status = 'doing' AND NOT EXISTS (
-        SELECT FROM procrastinate_workers AS w
-        WHERE w.id = j.worker_id AND w.last_heartbeat >= now() - %(silence)s))
-
--- name: count_idle_jobs
--- How many jobs in the queue wake nobody any more.
-SELECT count(*) FROM procrastinate_jobs AS j WHERE {idle}
-
--- name: drop_idle_jobs
--- Remove them.
-DELETE FROM procrastinate_jobs AS j WHERE {idle}
 
 -- name: load
 -- One load by its id.
@@ -355,20 +334,6 @@ WHERE (%(state)s::text IS NULL OR state = %(state)s)
   AND position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
   AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
 ORDER BY created_at DESC, id LIMIT %(most)s
-
--- name: workable
--- Open loads of these vendors with a call that can be claimed now, or that only lack their verdict.
-SELECT l.id, l.priority FROM tickstock.loads AS l
-WHERE l.finished_at IS NULL AND l.paused_at IS NULL AND l.vendor = ANY (%(vendors)s) AND (
-    EXISTS (
-        SELECT FROM tickstock.calls AS c
-        WHERE c.load_id = l.id
-          AND (c.state = 'waiting' AND (c.not_before IS NULL OR c.not_before <= clock_timestamp())
-               OR c.state = 'leased' AND c.lease_until < clock_timestamp()))
-    OR NOT EXISTS (
-        SELECT FROM tickstock.calls AS c
-        WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased')))
-ORDER BY l.priority DESC, l.created_at
 
 -- name: unfinished
 -- Loads that have not come to their verdict: ended by a fault of late, or open for minutes though

@@ -637,7 +637,8 @@ CREATE TABLE tickstock.workers (
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     vendor     text NOT NULL DEFAULT '',
-    version    text NOT NULL DEFAULT ''
+    version    text NOT NULL DEFAULT '',
+    engine_id  bigint
 );
 
 -- ---------------------------------------------------------------------- schedules

@@ -40,10 +40,11 @@ class WorkerRow:
     seconds: float
 
 
-def beat(connection: Connection, me: Me) -> None:
-    """Say that the worker is there; forget those that have been silent for a day."""
+def introduce(connection: Connection, me: Me, engine_id: int) -> None:
+    """Say which of the engine's workers this process is; forget those that it has forgotten."""
     names = Me.__match_args__
-    connection.execute(QUERIES["beat"], dict(zip(names, astuple(me), strict=True)))
+    facts = dict(zip(names, astuple(me), strict=True)) | {"engine_id": engine_id}
+    connection.execute(QUERIES["introduce"], facts)
     connection.execute(QUERIES["forget"], {"silence": FORGOTTEN_AFTER})
 
 

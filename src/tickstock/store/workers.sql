@@ -1,22 +1,27 @@
--- name: beat
--- A worker process is there.
-INSERT INTO tickstock.workers (name, host, pid, vendor, version)
-VALUES (%(name)s, %(host)s, %(pid)s, %(vendor)s, %(version)s)
-ON CONFLICT (name) DO UPDATE SET seen_at = clock_timestamp()
+-- name: introduce
+-- Which of the job engine's workers a process is. It has another number each time that it had to
+-- connect anew.
+INSERT INTO tickstock.workers (name, host, pid, vendor, version, engine_id)
+VALUES (%(name)s, %(host)s, %(pid)s, %(vendor)s, %(version)s, %(engine_id)s)
+ON CONFLICT (name) DO UPDATE SET seen_at = clock_timestamp(), engine_id = EXCLUDED.engine_id
 
 -- name: forget
--- Processes that did not take leave and were not heard of for long.
-DELETE FROM tickstock.workers WHERE seen_at < clock_timestamp() - %(silence)s
+-- Processes that did not take leave and that the engine has forgotten.
+DELETE FROM tickstock.workers AS w
+WHERE w.seen_at < clock_timestamp() - %(silence)s
+  AND NOT EXISTS (SELECT FROM procrastinate_workers AS e WHERE e.id = w.engine_id)
 
 -- name: leave
 -- A worker process ends.
 DELETE FROM tickstock.workers WHERE name = %(name)s
 
 -- name: known
--- Worker processes and how long ago each was heard of, the latest first.
-SELECT name, host, pid, vendor, version, started_at,
-       extract(epoch FROM clock_timestamp() - seen_at)::float8
-FROM tickstock.workers ORDER BY seen_at DESC
+-- Worker processes and how long ago the engine heard of each, the latest first. Workers of an earlier
+-- release say themselves that they are there.
+SELECT w.name, w.host, w.pid, w.vendor, w.version, w.started_at,
+       extract(epoch FROM clock_timestamp() - coalesce(e.last_heartbeat, w.seen_at))::float8 AS seconds
+FROM tickstock.workers AS w LEFT JOIN procrastinate_workers AS e ON e.id = w.engine_id
+ORDER BY seconds
 
 -- name: add_counts
 -- Add to the sums.

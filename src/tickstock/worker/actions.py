@@ -36,23 +36,38 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Over(Exception):
+    """The slice is over."""
+
+
 class Asking:
-    """Asks for what a load's plan of actions says. One instance for one load."""
+    """Asks for what a load's plan of actions says. One instance for one load.
+
+    `is_over` is asked before each call: whether to leave the rest to the next slice.
+    """
 
     def __init__(
-        self, actions: Actions, source: ActionSource, gate: Gate, worker: str, policy: Policy
+        self,
+        actions: Actions,
+        source: ActionSource,
+        gate: Gate,
+        worker: str,
+        policy: Policy,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._actions = actions
         self._source = source
         self._gate = gate
         self._worker = worker
         self._policy = policy
+        self._is_over = is_over
         self._lease = timedelta(seconds=policy.lease)
         self._patience = Patience(lambda: policy.database_patience)
         self._dice = random.Random()  # noqa: S311 -- only to keep workers out of step
 
     async def run(self, load_id: uuid.UUID) -> bool:
-        """Ask, write, and say what came of it. False when another worker is at it.
+        """Ask, write, and say what came of it. False when another worker is at it, or the slice is
+        over.
 
         A stop from outside (a cancellation) hands the rest to whoever takes over the load.
         Raises DatabaseUnavailable when the database stayed away for longer than the policy's
@@ -74,6 +89,8 @@ class Asking:
         except FenceLost as lost:
             log.warning("late answer refused", load=str(load_id), error=str(lost))
             return False
+        except _Over:
+            return False
         return True
 
     async def _due(self, load_id: uuid.UUID) -> Work | None:
@@ -86,6 +103,8 @@ class Asking:
         for call in work.calls:
             if call.kind in refused:
                 continue
+            if self._is_over():
+                raise _Over
             try:
                 await self._ask(call, work)
             except (FenceLost, DatabaseUnavailable):

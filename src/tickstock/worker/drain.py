@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -97,6 +97,7 @@ class Drain:
     """One load being drained in this process. `run` returns when no call of it is open here.
 
     `stop` asks for a graceful end: what is fetched is committed, the rest is handed back.
+    `end_slice` waits for what the vendor has been asked, too.
     """
 
     database: Database
@@ -113,6 +114,8 @@ class Drain:
     count: Callable[[str, str, int], None] = lambda *_: None
     """Told what happens, for metrics: the name of a sum, its label, and how much to add."""
     committed: int = 0
+    has_claimed: bool = False
+    """Whether calls were asked for, if there were any."""
     blames_a_call: bool = False
     """Whether what `run` raised was put down to a call, which is asked again: not for ever."""
     _heart: Heartbeat | None = None
@@ -120,6 +123,9 @@ class Drain:
     _ready: asyncio.Queue[Fetched | None] = field(default_factory=asyncio.Queue)
     _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
     _fetching: set[Lease] = field(default_factory=set)
+    _unasked: set[Lease] = field(default_factory=set)
+    """Of these: those that wait for room or for the gate, so that nothing is lost with them."""
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
     _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
     _met: dict[Timeframe, Met] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -137,6 +143,12 @@ class Drain:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._changed.set()
+
+    def end_slice(self) -> None:
+        """Claim no more, hand back what the vendor was not asked yet, and end after the rest."""
+        self._over.set()
+        self._lost(self._unasked)
         self._changed.set()
 
     def look(self) -> None:
@@ -168,14 +180,22 @@ class Drain:
 
     async def _claim_all(self, heart: Heartbeat, committer: asyncio.Task[None]) -> None:
         while not (self._stopping.is_set() or committer.done() or self._crash or self._refused):
+            if self._over.is_set():
+                if not self._tasks:
+                    return
+                await self._nap(LOOK_SECONDS)
+                continue
             most = self.share() if self.share else self.policy.concurrency
             self._room.resize(self.policy.bars * most // self.policy.concurrency)
             free = most - len(self._tasks)
             if self._uncommitted >= 2 * self.policy.batch:
                 free = 0
             claimed = await self._patiently(self._claim, free) if free > 0 else []
+            self.has_claimed = True
             for lease in claimed:
                 self._start(lease, heart)
+            if self._over.is_set():  # by now
+                self._lost(self._unasked)
             if claimed:
                 continue
             if self._tasks or self._uncommitted:
@@ -191,12 +211,14 @@ class Drain:
         self._lost([older for older in self._fetching if older.id == lease.id])
         heart.hold(lease)
         self._fetching.add(lease)
+        self._unasked.add(lease)
         task = asyncio.create_task(self._ask(lease, heart))
         self._tasks[lease] = task
 
         def ended(task: asyncio.Task[None]) -> None:
             del self._tasks[lease]
             self._fetching.discard(lease)
+            self._unasked.discard(lease)
             if not task.cancelled() and (error := task.exception()):
                 self._crash, self.blames_a_call = error, False
             self._changed.set()
@@ -233,7 +255,8 @@ class Drain:
         reach("drain.fetch")
         try:
             self._refuse_known(lease.call)
-            answer = await self.source.fetch(lease.call, self.gate)
+            self._unasked.discard(lease)
+            answer = await self.source.fetch(lease.call, _Door(self.gate, lease, self._unasked))
         except TickStockError as error:
             self.count("answers", type(error).__name__, 1)
             raise
@@ -413,7 +436,7 @@ class Drain:
             coverage.replace_holes(connection, timeframe, list(holes), list(holes.values()))
 
     # -- leases -----------------------------------------------------------------------------
-    def _lost(self, leases: Sequence[Lease]) -> None:
+    def _lost(self, leases: Collection[Lease]) -> None:
         """End the fetching of calls that are no longer ours; what is being settled goes on."""
         for lease in self._fetching.intersection(leases):
             self._tasks[lease].cancel()
@@ -446,6 +469,27 @@ class Drain:
 
     def _patience_left(self) -> float:
         return STOP_PATIENCE if self._stopping.is_set() else self.policy.database_patience
+
+
+@dataclass(slots=True)
+class _Door:
+    """The gate as a call meets it: until the first time that it is let in, the vendor has not been
+    asked."""
+
+    gate: Gate
+    lease: Lease
+    unasked: set[Lease]
+    is_in: bool = False
+
+    async def enter(self) -> None:
+        if not self.is_in:
+            self.unasked.add(self.lease)
+        await self.gate.enter()
+        self.is_in = True
+        self.unasked.discard(self.lease)
+
+    async def push_back(self, seconds: float | None) -> None:
+        await self.gate.push_back(seconds)
 
 
 def _bars_in(batch: Sequence[Fetched]) -> int:

@@ -1,4 +1,4 @@
-"""A worker process says that it is there, and adds what it has counted to the sums in the database.
+"""Who a worker process is, and what it adds to the sums in the database.
 
 For people and for metrics; nothing is decided by it.
 """
@@ -10,16 +10,12 @@ import os
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
 
 import tickstock
 from tickstock.errors import TickStockError
 from tickstock.store import workers
 from tickstock.store.database import Database
-from tickstock.waiting import within
 from tickstock.worker.told import Told
-
-BEAT_SECONDS = 10.0
 
 
 class Counts:
@@ -48,7 +44,7 @@ class Counts:
 
 
 class Presence:
-    """The row of one worker process, from its first beat until it leaves."""
+    """The row of one worker process, until it leaves."""
 
     def __init__(self, database: Database, name: str, vendor: str, counts: Counts) -> None:
         self._database = database
@@ -58,28 +54,17 @@ class Presence:
             name, socket.gethostname(), os.getpid(), vendor, tickstock.__version__
         )
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Beat until told to stop, then take leave."""
-        while not stopping.is_set():
-            await self._do(self._beat)
-            await within(BEAT_SECONDS, stopping)
-
     async def leave(self) -> None:
         """The process ends in good order: nobody need wonder where it is."""
-        await self._do(self._leave)
-
-    async def _do(self, work: Callable[[], None]) -> None:
         try:
-            await asyncio.to_thread(work)
+            await asyncio.to_thread(self._leave)
         except Exception as e:
-            self._told.trouble(e)  # nothing is decided by it: the worker goes on
-        else:
-            self._told.well()
+            self._told.trouble(e)  # nothing is decided by it
 
-    def _beat(self) -> None:
+    def introduce(self, engine_id: int) -> None:
+        """Under which number the job engine knows this process, and keeps whether it is alive."""
         with self._database.transaction() as connection:
-            workers.beat(connection, self._me)
-        self._counts.flush()
+            workers.introduce(connection, self._me, engine_id)
 
     def _leave(self) -> None:
         self._counts.flush()

@@ -1,0 +1,68 @@
+"""What the ledger and the job engine know of each other: the tasks that stand for a load."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from tickstock.store.queries import load
+
+QUERIES = load("tasks.sql")
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a slice of a load would find. `seconds` until a call of it may be claimed."""
+
+    vendor: str
+    priority: int
+    is_due: bool
+    open_calls: int
+    seconds: float
+
+
+def end_tasks(connection: Connection, load_id: uuid.UUID) -> None:
+    """Begin no slice of the load, and tell those who are at one."""
+    connection.execute(QUERIES["end_tasks"], {"load_id": str(load_id)})
+
+
+def drop_waiting(connection: Connection, load_id: uuid.UUID) -> None:
+    """Begin no slice of the load."""
+    connection.execute(QUERIES["drop_waiting"], {"load_id": str(load_id)})
+
+
+def unattended(connection: Connection, vendor: str) -> dict[uuid.UUID, int]:
+    """Open loads that no task stands for, most urgent first, with their priorities."""
+    return dict(connection.execute(QUERIES["unattended"], {"vendor": vendor}).fetchall())
+
+
+def readiness(connection: Connection, load_id: uuid.UUID) -> Readiness | None:
+    """None for a load that is gone."""
+    row = connection.execute(QUERIES["readiness"], {"load_id": load_id}).fetchone()
+    return None if row is None else Readiness(*row)
+
+
+def count_orphans(connection: Connection, silence: timedelta) -> int:
+    """How many tasks are with workers that were not heard of for `silence`."""
+    row = connection.execute(QUERIES["count_orphans"], {"silence": silence}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def could_be_shared(connection: Connection, load_id: uuid.UUID, silence: timedelta) -> bool:
+    """Whether calls of the load wait while workers besides one were heard of within `silence`."""
+    params = {"load_id": load_id, "silence": silence}
+    row = connection.execute(QUERIES["could_be_shared"], params).fetchone()
+    return bool(row and row[0])
+
+
+def most_urgent(connection: Connection, queue: str, besides: Iterable[uuid.UUID]) -> int | None:
+    """The priority of the first task that waits for a load not in `besides`; None if none does."""
+    params = {"queue": queue, "load_ids": [str(load_id) for load_id in besides]}
+    row = connection.execute(QUERIES["most_urgent"], params).fetchone()
+    return row[0] if row else None

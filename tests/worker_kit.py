@@ -1,0 +1,82 @@
+"""Loads of the synthetic vendor for a worker, and a worker for them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tickstock.model import Answer, Call, LoadState
+from tickstock.service import TickStock
+from tickstock.store.ledger import Load
+from tickstock.vendors import Gate, OpenGate
+from tickstock.worker.drain import Policy
+from tickstock.worker.run import Worker, configured_source
+
+QUICK = Policy(lease=5.0, concurrency=8, batch=3, backoff=0.01, longest_backoff=0.02)
+PACE = 1200.0
+"""Calls a minute: one each 50 ms."""
+SYMBOLS = tuple(f"S{n:02}" for n in range(40))
+
+
+@dataclass
+class Watched:
+    """The synthetic vendor behind a call limit; `asked` tells who was asked for, in order."""
+
+    tick: TickStock
+    pace: float = PACE
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._inner = configured_source(self.tick, SYMBOLS)
+        self.name = "watched"
+        self.limits = replace(self._inner.limits, calls_per_minute=self.pace)
+
+    async def fetch(self, call: Call, gate: Gate) -> Answer:
+        await gate.enter()
+        self.asked.append(call.symbol)
+        return await self._inner.fetch(call, OpenGate())
+
+    async def close(self) -> None:
+        return
+
+
+def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
+    """A load of one call a symbol."""
+    request = tick.loads.request(symbols=symbols, duration="1w", timeframes="hour")
+    return tick.loads.submit(tick.loads.plan(request), **other)
+
+
+def state(tick: TickStock, load: Load) -> LoadState:
+    return tick.loads.progress(load.id).load.state
+
+
+def query(tick: TickStock, text: str, *params: Any) -> list[Any]:
+    with tick.database.transaction() as conn:
+        return conn.execute(text, params).fetchall()
+
+
+def execute(tick: TickStock, text: str, *params: Any) -> None:
+    with tick.database.transaction() as conn:
+        conn.execute(text, params)
+
+
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def working(tick: TickStock, source: Watched, **policy: Any) -> AsyncIterator[Worker]:
+    worker = Worker(tick, policy=replace(QUICK, **policy), source=lambda *_: source)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await asyncio.wait_for(task, 10)
