@@ -26,6 +26,7 @@ from tickstock.errors import BadFile, BadInput
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.remark import Remark
 from tickstock.universes.spells import History, read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
@@ -65,18 +66,6 @@ def source_day(provenance: str) -> date | None:
         return date.fromisoformat(found[1]) if found else None
     except ValueError:
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something about a place in a file; `line` counts from 1 and is None where not known."""
-
-    file: str
-    line: int | None
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
