@@ -283,7 +283,8 @@ def shell(
 def test_import_shows_first_and_asks(shell: Shell) -> None:
     words = ["universe", "import", str(DATA / "lists" / "ishares.csv"), "--as", X]
     shown = shell(*words, code=2)
-    assert "ishares.csv: iShares holdings, as of 2025-07-18: 4 symbols" in shown
+    assert "ishares.csv, read as: iShares holdings, as of 2025-07-18\n" in shown
+    assert "4 symbols: all known." in shown
     assert "ishares.csv:18: 'XTSLA'" in shown
     assert "+ stock_universe:theme_x" in shown
     assert "no terminal" in shell.err

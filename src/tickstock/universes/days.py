@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 
+UP_TO = {
+    "opt-in": "opt-out", "starts": "ends", "start": "end", "from": "until", "added": "removed",
+    "start_date": "end_date", "start date": "end date", "date_added": "date_removed",
+    "date added": "date removed", "joined": "left",
+}  # fmt: skip
+"""Names of the columns of a membership whose second date is the first day outside."""
+UP_TO_AND_WITH = {
+    "first": "last", "from": "to", "valid_from": "valid_to", "from_date": "to_date",
+    "first_date": "last_date",
+}  # fmt: skip
+"""Names of the columns of a membership whose second date is its last day."""
+HEADERLESS = ("symbol", "first", "last")
+"""The columns of a history without a header, as data sets write their lists of instruments."""
 OPEN_FROM = 2050
 """Data sets write 2050, 2099 or 9999 for "a member still": an end from this year on is none."""
 _DAY = re.compile(
@@ -26,6 +40,13 @@ def day_in(text: str) -> date | None:
 def is_no_day(text: str) -> bool:
     """Whether a cell says that there is no day: it is empty, or what programs write for that."""
     return text.lower() in _NO_DAY
+
+
+def is_dated(cells: Sequence[str]) -> bool:
+    """Whether a row is a symbol and the first and last day of a membership."""
+    if len(cells) != len(HEADERLESS) or not cells[0] or day_in(cells[0]):
+        return False
+    return day_in(cells[1]) is not None and (day_in(cells[2]) is not None or is_no_day(cells[2]))
 
 
 def is_open(end: date) -> bool:

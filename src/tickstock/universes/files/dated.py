@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from tickstock.errors import BadFile
-from tickstock.universes.days import day_in, is_no_day, is_open
+from tickstock.universes.days import UP_TO, UP_TO_AND_WITH, day_in, is_open
 from tickstock.universes.files.delimited import bare
 from tickstock.universes.files.headers import heading
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.spells import UP_TO, UP_TO_AND_WITH
 
-HEADERLESS = ("symbol", "first", "last")
-"""The columns of a history without a header, as data sets write their lists of instruments."""
 _TELL = "`tickstock universe tell REF FILE` keeps who was in it when."
 
 
@@ -85,14 +82,6 @@ class Dates:
                 f"The rows have {len(self.days)} dates, and all of them were taken. If each date"
                 f" has a list of its own: {_TELL}",
             )
-
-
-def is_dated(row: Sequence[str]) -> bool:
-    """Whether a row is a symbol and the first and last day of a membership."""
-    cells = [bare(cell) for cell in row]
-    if len(cells) != len(HEADERLESS) or not cells[0] or day_in(cells[0]):
-        return False
-    return day_in(cells[1]) is not None and (day_in(cells[2]) is not None or is_no_day(cells[2]))
 
 
 def _day(row: Sequence[str], column: int) -> date | None:

@@ -46,7 +46,7 @@ def rows_of(text: str, gather: Gather, delimiter: str | None = None) -> Iterator
                 continue
             if "#" in row[0] and is_comment(row[0], len(row)):
                 gather.leave_out(line, "comment")
-            elif "--" not in row[-1] + row[0] or not is_rule(row):
+            elif not any("--" in cell for cell in row[:2]) or not is_rule(row):
                 yield line, row
     except csv.Error as e:
         raise BadFile(

@@ -34,7 +34,7 @@ WEAK = frozenset(
     {"stock", "stocks", "code", "codes", "stock code", "security", "securities", "instrument"}
     | {"instruments", "etf", "etfs", "etf symbol", "etf ticker", "fund ticker", "fund symbol"}
     | {"company symbol", "company ticker", "epic", "ric", "constituent", "constituents", "member"}
-    | {"members", "asset", "t", "root symbol", "composite ticker"}
+    | {"members", "asset", "root symbol", "composite ticker"}
 )
 """Headings that hold symbols where no column has a stronger one, and names elsewhere."""
 IDENTIFIERS = frozenset(

@@ -48,6 +48,8 @@ _DATE = (
 )
 _AS_OF = re.compile(r"\bas of:?\s+" + _DATE, re.IGNORECASE)
 _DATE_FORMS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%d/%b/%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y")
+_ABOVE = 2
+"""Cells of a line about the fund: what it tells, and its value."""
 _SHORT = 5
 """A line of a report has fewer cells than a holding."""
 _PROSE = 60
@@ -57,8 +59,13 @@ _SHARES = ("equity", "equities", "stock", "stocks", "common stock")
 
 def is_report(rows: Sequence[Row]) -> bool:
     """Whether these are holdings of an unknown issuer: a header under lines about the fund. A table
-    whose first row is the header is a plain list of symbols."""
-    return any(place and _is_header(heading(row)) for place, (_, row) in enumerate(rows[:PREAMBLE]))
+    whose first row is the header, or stands under headings of groups, is a plain list."""
+    above: list[int] = []
+    for _, row in rows[:PREAMBLE]:
+        if _is_header(heading(row)):
+            return bool(above) and max(above) <= _ABOVE and 2 * max(above) < len(row)
+        above.append(sum(map(bool, map(bare, row))))
+    return False
 
 
 def read_holdings(rows: Iterable[Row], gather: Gather) -> None:
@@ -163,11 +170,14 @@ def _kind(ticker: str, name: str, cells: Mapping[str, str]) -> str | None:
     return None
 
 
-def _kind_of_code(ticker: str) -> str:
-    """What a ticker with a digit is: one of a foreign market, an option, or not listed."""
+def _kind_of_code(ticker: str) -> str | None:
+    """What a ticker with a digit is: one of a foreign market, an option, or not listed; None for
+    the error of a spreadsheet, which is none of these."""
     try:
         read_symbol(ticker)
     except BadSymbol as fault:
+        if fault.kind == "error":
+            return None
         return fault.kind if fault.kind in ("foreign", "option") else "not listed"
     return "not listed"
 

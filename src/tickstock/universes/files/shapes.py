@@ -24,6 +24,8 @@ _CONTAINERS = (
 _ISHARES = "aaData"
 _ISHARES_COLUMNS = ("Ticker", "Name", "Sector", "Asset Class")
 _MAX_DEPTH = 4
+_OF_BARS = {"T": "ticker"}
+"""A key of the vendor's bars of a whole day, where `t` is their time."""
 
 
 def table_in(value: object, depth: int = 0) -> Iterator[list[str]]:
@@ -52,12 +54,17 @@ def _table_of_list(items: list[object]) -> Iterator[list[str]]:
 def _names(records: Sequence[Mapping[str, object]]) -> list[str]:
     """The keys of records, if one of them is a heading of symbols."""
     names = list(dict.fromkeys(chain.from_iterable(records)))
-    return names if any(map(is_symbol_word, names)) else []
+    return names if any(map(is_symbol_word, _headings(names))) else []
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    return [_OF_BARS.get(name, name) for name in names]
 
 
 def _table_of_records(records: Sequence[Mapping[str, object]]) -> Iterator[list[str]]:
     names = _names(records)
-    return chain([names], ([_text(record.get(name)) for name in names] for record in records))
+    rows = ([_text(record.get(name)) for name in names] for record in records)
+    return chain([_headings(names)], rows)
 
 
 def _table_of_object(value: Mapping[str, object], depth: int) -> Iterator[list[str]]:

@@ -182,7 +182,9 @@ def _with_lines(rows: Iterable[list[str]], document: str) -> Iterator[Row]:
         text = next(filter(None, row), "")
         found = -1
         if not is_one_line and missed < _MISSES:
-            found = document.find(f'"{text}"', at)
+            found = document.find(json.dumps(text, ensure_ascii=False), at)
+            if found < 0:
+                found = document.find(json.dumps(text), at)
         if found >= 0:
             line += document.count("\n", at, found)
             at = found + 1

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from tickstock.errors import BadFile, BadSymbol
-from tickstock.universes.files.dated import HEADERLESS, Dates, is_dated
+from tickstock.universes.days import HEADERLESS, is_dated
+from tickstock.universes.files.dated import Dates
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import (
     IDENTIFIERS,
@@ -217,7 +218,7 @@ def _without_header(first: list[Row], rest: Iterator[Row], gather: Gather) -> No
     every = chain(first, rest)
     if not first:
         return
-    if all(is_dated(row) for _, row in first):
+    if all(is_dated([bare(cell) for cell in row]) for _, row in first):
         _Table(Header(0, first[0][0], list(HEADERLESS), [0]), gather).read(every)
         return
     width = max(len(row) for _, row in first)

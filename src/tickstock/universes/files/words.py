@@ -68,15 +68,14 @@ def is_words(text: str) -> bool:
         return True
     lines = iter(lines_of(text))
     first = next(lines, "")
-    if any(is_symbol_word(cell) for cell in _SEPARATORS.split(first, 200)):
-        return not _SEPARATORS.search(first) and not any(map(_SEPARATORS.search, lines))
+    has_header = any(is_symbol_word(cell) for cell in _SEPARATORS.split(first, 200))
     if first.lstrip().startswith(SECTION) or ('"' in first and _SEPARATORS.search(first)):
         return False
-    if _SEPARATORS.search(first):
+    if _SEPARATORS.search(first) and not has_header:
         cells = _SEPARATORS.split(first, MAX_WORDS)
         is_alone = next(lines, None) is None
         return is_alone and all(looks_like_symbols(c) for c in cells if c.strip())
-    return not any(_SEPARATORS.search(line) for line in lines)
+    return not any(_SEPARATORS.search(line) or line.count('"') % 2 for line in (first, *lines))
 
 
 def is_pasted(text: str) -> bool:

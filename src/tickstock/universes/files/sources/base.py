@@ -111,6 +111,7 @@ class Positions:
 _A = {
     "without symbol": "no symbol",
     "option": "an option",
+    "index": "an index",
     "money market": "cash or a money market fund",
     "pending activity": "no position",
 }
@@ -124,6 +125,8 @@ def kind_of_position(text: str, kind: str = "") -> str | None:
         return "pending activity"
     if _TOTAL.fullmatch(text):
         return "total"
+    if text.startswith("$"):
+        return "index"
     if text.endswith("**") or _CASH_WORDS.fullmatch(text):
         return None if text in ("USD", "CASH", "CORE") and _is_share(kind) else "money market"
     if found := next((word for words, word in _KINDS if words.search(kind.lower())), None):
