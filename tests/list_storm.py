@@ -1,5 +1,5 @@
-"""Made-up lists of known truth: real symbols in the shapes, dialects and encodings of real files, with
-the rows that real files have besides.
+"""Made-up lists of known truth: real symbols in the shapes, dialects and encodings of real files,
+with the rows that real files have besides.
 
 `make(seed)` gives the bytes of a file and what is true of it. Nothing is left to the eye: each row
 that is written is noted as what it is.
@@ -42,7 +42,7 @@ NAMES = (
     "Moody's Corp", "Berkshire Hathaway Inc Class B", 'The "Big" Company', "Deere & Co",
 )  # fmt: skip
 FOOTERS = (
-    "The information in this file is provided to you solely for your use and is not for distribution.",
+    "The information in this file is provided to you solely for your use, not for distribution.",
     "Date downloaded Nov-20-2026 10:12 a.m ET",
     "*Figures are rounded and may not add up; the example is not an offer.",
 )

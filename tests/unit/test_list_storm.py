@@ -1,5 +1,5 @@
-"""A storm of lists of known truth: no symbol that no cell meant, no row lost uncounted, each refusal
-with its file and line. `--storm 5000` is the long form; `--seed N` reads one list again."""
+"""A storm of lists of known truth: no symbol that no cell meant, no row lost uncounted, each
+refusal with its file and line. `--storm 5000` is the long form; `--seed N` reads one list again."""
 
 from __future__ import annotations
 

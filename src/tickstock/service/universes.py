@@ -174,7 +174,7 @@ class Universes:
             )
 
     def judge(self, symbols: Sequence[str]) -> Verdict:
-        """How many of some symbols somebody knows: the shipped list, or whoever has bars of them."""
+        """How many of some symbols the shipped list knows, or bars are held of."""
         with self._database.transaction() as conn:
             return judge(symbols, partial(instruments.traded, conn))
 

@@ -412,7 +412,7 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
                 one.row,
                 f"{len(unknown)} of {len(one.members)} symbols are known to nobody:"
                 f" {', '.join(map(visible, unknown[:5]))}{' ...' if len(unknown) > 5 else ''}.",
-                "They may be words, misspelled or listed elsewhere, or newer than the shipped list.",
+                "They may be words, misspelled, listed elsewhere, or newer than the shipped list.",
                 "Look them up; a load that finds bars makes a symbol known.",
             )
 
