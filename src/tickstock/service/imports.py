@@ -142,7 +142,7 @@ class Imports:
                 environment=self._environment,
             )
             if source is None or not source.is_vendor:  # the vendor knows its own
-                plan = judged(plan, partial(instruments.traded, conn))
+                plan = judged(plan, partial(instruments.traded, conn), say=False)
         warning = check_key(ref.key) if is_new else None
         notes = [*_lost(plan, imported), *([warning] if warning else [])]
         whole = least(ref, source)

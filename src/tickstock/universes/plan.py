@@ -251,14 +251,15 @@ def _change_lines(change: Change, verbose: bool) -> list[str]:
     return [head, *(f"    {w} {_some(symbols, verbose)}" for w, symbols in moved if symbols)]
 
 
-def judged(plan: OrganizePlan, traded: Traded) -> OrganizePlan:
-    """The plan with the verdict on what joins each list: in the change, and among the notes."""
+def judged(plan: OrganizePlan, traded: Traded, *, say: bool = True) -> OrganizePlan:
+    """The plan with the verdict on what joins each list: in the change, and, unless it is said
+    elsewhere, among the notes."""
     changes, notes = [], list(plan.notes)
     for change in plan.changes:
         joins = () if change.facts.expression else change.joins
         verdict = judge(joins, traded) if change.action in (Action.ADD, Action.CHANGE) else None
         if verdict and verdict.unknown:
-            notes.append(f"{change.ref}: {verdict}")
+            notes += [f"{change.ref}: {verdict}"] if say else []
             change = replace(change, unknown=verdict.unknown)  # noqa: PLW2901
         changes.append(change)
     return replace(plan, changes=tuple(changes), notes=tuple(notes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
-from tickstock.universes.known import NO_VERDICT, Traded, Verdict, judge, nobody_else
+from tickstock.universes.known import NO_VERDICT, Traded, Verdict, is_known, judge, nobody_else
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
@@ -27,6 +27,11 @@ MAX_REMARKS = 1_000
 MAX_PROBLEMS = 1_000
 """A file with more is not read to its end."""
 SHOWN = 50
+TOTALS = frozenset(
+    {"total", "totals", "total:", "subtotal", "sub-total", "grand total", "portfolio total"}
+    | {"account total", "sum", "sum total", "cash total"}
+)
+"""What stands in the place of a symbol in the row of a sum."""
 IDENTIFIERS = ("ISIN", "CUSIP", "SEDOL", "FIGI")
 SYMBOL = "symbol"
 """The kind of a row that names a symbol; the kinds of rows that are left out say why."""
@@ -204,6 +209,9 @@ class Gather:
     def _understood(self, line: int, text: str) -> str:
         """The symbol that `text` means, remembered; empty where it is none."""
         fault = self._faults.get(text)
+        if text.lower() in TOTALS and not is_known(text):
+            self.leave_out(line, "total", f"{shown(text)} is a total")
+            return ""
         if fault is None:
             try:
                 symbol, note = read_symbol(text)

@@ -18,7 +18,7 @@ from tickstock.universes.files.headers import (
     normal,
     sector_column,
 )
-from tickstock.universes.files.imported import Gather
+from tickstock.universes.files.imported import TOTALS, Gather
 from tickstock.universes.files.words import looks_like_symbols, take_cells
 from tickstock.universes.known import is_known
 from tickstock.universes.markets import is_market_word
@@ -32,10 +32,6 @@ _LOOKED_AT = 500
 _MOST = 0.8
 """The share of a column's cells that look like symbols, for a column of symbols."""
 _LEAST_KNOWN = 0.2
-_TOTALS = frozenset(
-    {"total", "totals", "total:", "subtotal", "sub-total", "grand total", "portfolio total"}
-    | {"account total", "sum", "sum total", "cash total"}
-)
 _PROSE = 16
 
 
@@ -155,8 +151,6 @@ class _Table:
             self.short = line
         if not texts:
             self._take_nameless(line, row, [text for cell in row if (text := bare(cell))])
-        elif texts[0].lower() in _TOTALS and not is_known(texts[0]):
-            self.gather.leave_out(line, "total", f"{shown(texts[0])} is a total")
         elif row == self.header.row:
             self.gather.leave_out(line, "heading")
         elif self.dates.any and not self.dates.is_member(row):
@@ -167,7 +161,7 @@ class _Table:
 
     def _take_nameless(self, line: int, row: Sequence[str], filled: Sequence[str]) -> None:
         """A row whose cell of the symbol is empty or not there."""
-        if filled[0].lower() in _TOTALS:
+        if filled[0].lower() in TOTALS:
             self.gather.leave_out(line, "total", f"{shown(filled[0])} is a total")
         elif len(row) > max(self.header.columns) or len(row) >= self.width:
             what = shown(" ".join(filled), 60)

@@ -68,10 +68,11 @@ def is_words(text: str) -> bool:
         return True
     lines = iter(lines_of(text))
     first = next(lines, "")
-    has_header = any(is_symbol_word(cell) for cell in _SEPARATORS.split(first, 200))
+    if any(is_symbol_word(cell) for cell in _SEPARATORS.split(first, 200)):
+        return False
     if first.lstrip().startswith(SECTION) or ('"' in first and _SEPARATORS.search(first)):
         return False
-    if _SEPARATORS.search(first) and not has_header:
+    if _SEPARATORS.search(first):
         cells = _SEPARATORS.split(first, MAX_WORDS)
         is_alone = next(lines, None) is None
         return is_alone and all(looks_like_symbols(c) for c in cells if c.strip())
