@@ -1,7 +1,7 @@
 """The change guard: a plan that loses much is a mistake more often than a wish.
 
-It looks at each universe, also at what joins it and nobody knows, at rows that TickStock never wrote,
-and at the table as a whole.
+It looks at each universe, what joins it unknown, at rows that TickStock never wrote, and at
+the table as a whole.
 """
 
 from __future__ import annotations

@@ -61,8 +61,9 @@ def rows_of_json(text: str, gather: Gather) -> Iterator[Row]:
             f"{gather.name} holds no list of symbols: {fault}.",
             'It needs a JSON array of symbols, such as ["SPY", "QQQ"].',
         ) from None
-    for line, row in _with_lines(table, text):
-        gather.count_row()
+    for place, (line, row) in enumerate(_with_lines(table, text)):
+        if place:  # the first is the header
+            gather.count_row()
         if any(row):
             yield line, row
 
