@@ -37,7 +37,12 @@ class BadInput(Terminal):
     exit_code = 2
 
 
-class BadSymbol(BadInput): ...
+class BadSymbol(BadInput):
+    """`kind` says in one word what it is instead of a symbol, where that is known by its shape."""
+
+    def __init__(self, what: str, hint: str = "", kind: str = "") -> None:
+        super().__init__(what, hint)
+        self.kind = kind
 
 
 class BadKey(BadInput): ...

@@ -25,6 +25,7 @@ from tickstock.errors import (
 )
 from tickstock.service import TickStock
 from tickstock.store.database import Database
+from tickstock.store.instruments import ensure_instruments
 from tickstock.universes.files import Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import Source
@@ -283,7 +284,8 @@ def shell(
 def test_import_shows_first_and_asks(shell: Shell) -> None:
     words = ["universe", "import", str(DATA / "lists" / "ishares.csv"), "--as", X]
     shown = shell(*words, code=2)
-    assert "ishares.csv: iShares holdings, as of 2025-07-18: 4 symbols" in shown
+    assert "ishares.csv, read as: iShares holdings, as of 2025-07-18\n" in shown
+    assert "4 symbols: all known." in shown
     assert "ishares.csv:18: 'XTSLA'" in shown
     assert "+ stock_universe:theme_x" in shown
     assert "no terminal" in shell.err
@@ -343,3 +345,71 @@ def test_refresh_that_has_nowhere_to_ask_says_so(shell: Shell) -> None:
     assert "--source" in shell.err
     shell("universe", "refresh", X, "--source", "file:x.csv", "--date", "2020-01-02", code=2)
     assert "knows no other day" in shell.err
+
+
+# --- every door --------------------------------------------------------------------------
+WORDS = ["PEP", "QUARTER", "REPORT", "HOLDING", "WHICHEV", "FUNDSX", "CLOSED", "MARKETX"]
+
+
+def test_every_door_reads_a_class_without_its_dot_and_says_whom_nobody_knows(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKSTOCK_CSV_DIR", str(shell.home))
+    file = shell.home / "nodots.csv"
+    file.write_text("symbol\nBRKB\nBFB\nPEP\nPEPSICO\n")
+    said = shell("universe", "import", str(file), "--as", X, "--dry-run")
+    assert "4 symbols: 3 known, 1 known to nobody (PEPSICO)." in said
+    said = shell("universe", "set", X, "BRKB", "PEPSICO", "--yes")
+    assert "2 symbols: 1 known, 1 known to nobody (PEPSICO)." in said
+    assert held(shell.tick, X) == ("BRK.B", "PEPSICO")
+    shell("universe", "add", X, "BFB", "--yes")
+    assert held(shell.tick, X) == ("BRK.B", "PEPSICO", "BF.B")
+    shell("plan", "--csv", "nodots.csv", "--for", "5d")
+    assert "1 known to nobody (PEPSICO)" in shell.err
+    settings = shell.tick.settings.model_copy(update={"csv_dir": shell.home})
+    here = TickStock(settings, shell.tick.database, lambda: NOW)
+    assert here.universes.csv_symbols("nodots.csv") == ("BRK.B", "BF.B", "PEP", "PEPSICO")
+    assert shell.tick.universes.evaluate("{BRKB}").symbols == ("BRK.B",)
+    told = "symbol,from,to\nBRKB,2015-01-02,\nPEPSICO,2015-01-02,\n"
+    plan = shell.tick.edits.tell(X, "h.csv", told, source="s")
+    assert [spell.symbol for spell in plan.tellings[0].history.spells] == ["BRK.B", "PEPSICO"]
+    assert "1 known to nobody (PEPSICO)" in plan.notes[-1]
+    shell("universe", "validate")
+
+
+def test_a_list_of_words_is_asked_about_at_every_door(shell: Shell) -> None:
+    file = shell.home / "words.csv"
+    file.write_text("symbol\n" + "\n".join(WORDS) + "\n")
+    shell("universe", "import", str(file), "--as", X, "--yes", code=1)
+    assert "would get 7 symbols known to nobody" in shell.err
+    shell("universe", "set", X, *WORDS, "--yes", code=1)
+    assert "--allow theme_x" in shell.err
+    folder = shell.home / "own"
+    folder.mkdir()
+    (folder / "own.toml").write_text(f'[stock_universe.theme_x]\nname = "X"\nsymbols = {WORDS}\n')
+    tick = shell.tick
+    settings = tick.settings.model_copy(update={"universes": folder})
+    own = TickStock(settings, tick.database, lambda: NOW)
+    with pytest.raises(GuardRefused, match="known to nobody"):
+        own.universes.apply(own.universes.plan_organize(), reason="test")
+    assert tick.universes.list() == []
+    shell("universe", "import", str(file), "--as", X, "--yes", "--allow", "theme_x")
+    assert held(tick, X) == tuple(WORDS)
+
+
+def test_the_column_is_named_where_several_could_hold_the_symbols(shell: Shell) -> None:
+    file = shell.home / "two.csv"
+    file.write_text("Ticker,Fund name,Ticker,Name\nXLP,Staples,PEP,PepsiCo\nXLP,Staples,KO,Coca\n")
+    shell("universe", "import", str(file), "--as", X, "--yes", code=2)
+    assert "--column 1 or 3" in shell.err
+    shell("universe", "import", str(file), "--as", X, "--yes", "--column", "3")
+    assert held(shell.tick, X) == ("PEP", "KO")
+
+
+def test_bars_make_a_symbol_known(tick: TickStock) -> None:
+    assert tick.universes.judge(["PEP", "ZZZZQ"]).unknown == ("ZZZZQ",)
+    with tick.database.transaction() as conn:
+        ensure_instruments(conn, ["ZZZZQ"])
+        assert tick.universes.judge(["ZZZZQ"]).unknown == ("ZZZZQ",)
+        conn.execute("UPDATE tickstock.tickers SET source = 'told'")
+    assert tick.universes.judge(["ZZZZQ"]).unknown == ()

@@ -17,6 +17,7 @@ from tickstock.store.instruments import (
     foresee_instruments,
     record_identities,
     spelled,
+    traded,
     with_lifetimes,
 )
 
@@ -63,7 +64,18 @@ def test_a_share_class_without_its_point_is_known_to_an_empty_database(database:
     with database.transaction() as conn:
         assert spelled(conn, ["BRKB", "BFB", "AAPL", "GOOGL"]) == {"BRKB": "BRK.B", "BFB": "BF.B"}
         ensure_instruments(conn, ["BFB"])
-        assert spelled(conn, ["BFB"]) == {}, "there is a BFB"
+        assert spelled(conn, ["BFB"]) == {"BFB": "BF.B"}, "nobody has bars of a BFB"
+        conn.execute("UPDATE tickstock.tickers SET source = 'told'")
+        assert spelled(conn, ["BFB"]) == {}, "an event told of a BFB"
+
+
+def test_symbols_are_known_that_have_bars_or_were_told_of(database: Database) -> None:
+    with database.transaction() as conn:
+        made = ensure_instruments(conn, ["ZZZA", "ZZZB", "ZZZC", "ZZZZ.D"])
+        conn.execute("UPDATE tickstock.tickers SET source = 'told' WHERE symbol = 'ZZZA'")
+        assert traded(conn, ["ZZZA", "ZZZB", "ZZZC", "ZZZQ"]) == {"ZZZA"}
+        assert traded(conn, []) == frozenset()
+    assert made
 
 
 def test_racing_creators_make_one_of_each(database: Database) -> None:

@@ -36,7 +36,10 @@ def files() -> Iterator[tuple[str, bytes]]:
     yield "a million faults", b"no symbol at all\n" * (most // 17)
     yield "one row of cells", b"A," * (most // 2)
     yield "one cell", b'"' + b"a" * (most - 1)
-    yield "endless holdings", b"F,as of 1/1/2025\nName,Ticker\n" + b"b,A\n" * 900_000
+    yield (
+        "endless holdings",
+        b"F,as of 1/1/2025\nName,Ticker,SEDOL,Sector,Weight\n" + b"b,A,,,\n" * 900_000,
+    )
     yield "endless listing", b"Symbol|Test Issue\n" + b"A|Y\n" * 900_000
     yield "a million texts in JSON", b"[" + b'"AAPL",' * 999_999 + b'"A"]'
     yield "a million objects in JSON", b"[" + b"{}," * 999_999 + b"{}]"

@@ -173,7 +173,7 @@ def test_members_are_read_from_a_file_beside_it(tmp_path: Path) -> None:
     assert [r.line for r in found.remarks] == [1, 1]
     text = "\n".join(map(str, found.remarks))
     assert "BRK-B is read as BRK.B" in text
-    assert "A is repeated" in text
+    assert "m.csv:4: A stands in line 3 too" in text
 
 
 def test_every_mistake_of_every_file_comes_at_once_with_its_line(tmp_path: Path) -> None:
@@ -264,9 +264,9 @@ def test_a_link_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("<html>\n<body>403</body>", "has no column symbol"),
-        ("symbol\n", "names no symbol"),
-        ('symbol\n"SPY', "is not CSV"),
+        ("<html>\n<body>403</body>", "is a web page"),
+        ("symbol\n", "holds no symbol"),
+        ('symbol\n"SPY', "not CSV"),
         (None, "cannot be read"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tickstock.errors import GuardRefused
@@ -69,3 +71,12 @@ def test_limits_can_be_set() -> None:
     check_guard([change(100, 50)], max_share=0.5)
     with pytest.raises(GuardRefused):
         check_guard([change(100, 94)], max_share=0.05)
+
+
+def test_a_list_of_words_is_refused_and_may_be_meant() -> None:
+    words = tuple("QUARTERLY REPORT HOLDINGS OF WHICHEVER FUNDS".split())  # noqa: SIM905
+    filled = replace(change(0, 0, Action.ADD), symbols=("PEP", *words), unknown=words)
+    with pytest.raises(GuardRefused, match=r"6 symbols known to nobody .*--allow index_x"):
+        check_guard([filled])
+    check_guard([filled], ["index_x"])
+    check_guard([replace(filled, unknown=words[:5])])

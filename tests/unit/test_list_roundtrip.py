@@ -12,13 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickstock.errors import BadFile, TickStockError
+from tickstock.errors import BadFile, BadSymbol, TickStockError
 from tickstock.model import UniverseRef
 from tickstock.universes.files import Form, read_file
 from tickstock.universes.files.written import Listing, OutForm, write_file
-from tickstock.universes.symbol import MAX_LENGTH, SYMBOL
+from tickstock.universes.symbol import MAX_LENGTH, SYMBOL, read_symbol
 
-SYMBOLS = st.from_regex(SYMBOL, fullmatch=True).filter(lambda s: len(s) <= MAX_LENGTH)
+
+def is_kept(text: str) -> bool:
+    """Whether a text in the vendor's spelling is a symbol, and no identifier or missing value."""
+    try:
+        return len(text) <= MAX_LENGTH and read_symbol(text) == (text, None)
+    except BadSymbol:
+        return False
+
+
+SYMBOLS = st.from_regex(SYMBOL, fullmatch=True).filter(is_kept)
 LISTS = st.lists(SYMBOLS, min_size=1, max_size=20, unique=True)
 REFS = st.none() | st.builds(
     UniverseRef,

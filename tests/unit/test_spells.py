@@ -90,6 +90,33 @@ def test_symbols_are_read_in_any_spelling_and_other_columns_are_ignored() -> Non
     assert found.members(START) == ("BRK.B", "KIMpL")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ticker,from,to\nPEP,2015-01-02,\nKO,2015-01-02,2019-12-31\n",
+        "Ticker symbol;From;To\nPEP;2015-01-02;\nKO;2015-01-02;2019-12-31\n",
+        "symbol,from,to\nPEP,2015-01-02 00:00:00,NaT\nKO,2015-01-02T00:00:00,2019-12-31 00:00:00\n",
+        "symbol,from,to\nPEP,2015-01-02,2099-12-31\nKO,2015-01-02,2019-12-31\n",
+        "symbol,from,to\nPEP,2015-01-02,9999-12-31\nKO,20150102,20191231\n",
+        "PEP\t2015-01-02\t2050-12-31\nKO\t2015-01-02\t2019-12-31\n",
+        "ticker,start_date,end_date\nPEP,2015-01-02,\nKO,2015-01-02,2020-01-01\n",
+        "# ours\nsymbol,first,last\nPEP,2015-01-02,nan\nKO,2015-01-02,2019-12-31\n",
+    ],
+)
+def test_spells_as_data_frames_and_data_sets_write_them(text: str) -> None:
+    found = read(text)
+    assert found.days == Span(date(2015, 1, 2), date(2020, 1, 2))
+    assert found.spells == (
+        Spell("KO", Span(date(2015, 1, 2), date(2020, 1, 1))),
+        Spell("PEP", Span(date(2015, 1, 2), FOREVER)),
+    )
+
+
+def test_two_columns_of_symbols_are_no_history() -> None:
+    with pytest.raises(BadFile, match="two columns of symbols"):
+        read("symbol,ticker,from,to\nFB,META,2015-01-02,\n")
+
+
 def test_all_mistakes_come_at_once_with_their_lines() -> None:
     text = "symbol,starts,ends\nA,2020-13-01,\n<html>,2020-01-01,\nB,2020-05-01,2020-01-01\n"
     with pytest.raises(BadFile) as caught:

@@ -18,6 +18,7 @@ from tickstock.model import Instrument, Ticker, UniverseRef
 from tickstock.spans import Span
 from tickstock.universes.findings import Check, Finding, Severity, exit_code, render
 from tickstock.universes.key import check_key, parse_ref
+from tickstock.universes.known import is_known
 from tickstock.universes.similar import near_duplicates
 from tickstock.universes.validate import Context, StoredUniverse, safe_symbols, validate
 
@@ -30,7 +31,8 @@ def row(ref: str, value: object, **more: Any) -> StoredUniverse:
 
 
 def found(*rows: StoredUniverse, **context: Any) -> list[Finding]:
-    return validate(rows, Context(NOW, **context))
+    """What is found where every symbol is known, unless the context says otherwise."""
+    return validate(rows, Context(NOW, **{"is_known": lambda _: True} | context))
 
 
 def only(*rows: StoredUniverse, **context: Any) -> Finding:
@@ -224,11 +226,11 @@ def test_two_universes_of_one_name() -> None:
 
 def test_symbols_that_look_alike() -> None:
     findings = found(
-        row("etf_universe:theme_a", ["KIMpL", "BRK.B", "SPY"]),
-        row("etf_universe:theme_b", ["KIMPL", "BRKB", "QQQ"]),
+        row("etf_universe:theme_a", ["KIMpL", "ZZZ.B", "SPY"]),
+        row("etf_universe:theme_b", ["KIMPL", "ZZZB", "QQQ"]),
     )
     assert {f.check for f in findings} == {Check.LOOKALIKE}
-    assert [f.symbol for f in findings] == ["BRK.B", "KIMpL", "BRKB", "KIMPL"]
+    assert [f.symbol for f in findings] == ["KIMpL", "ZZZ.B", "KIMPL", "ZZZB"]
 
 
 def known(symbol: str, **life: Any) -> Instrument:
@@ -258,14 +260,13 @@ def test_symbols_that_are_no_longer_what_they_were() -> None:
     assert "since 2022-06-09 it is META" in findings[2].what
 
 
-def test_strangers_are_told_where_nearly_all_others_are_known() -> None:
-    listed = names(20)
-    instruments = {symbol: known(symbol) for symbol in listed[:19]}
-    finding = only(row("stock_universe:theme_a", listed), instruments=instruments)
+def test_symbols_that_nobody_knows_are_told() -> None:
+    given = row("stock_universe:theme_a", ["PEP", "KO", "PEPSICO", "NEWCO"])
+    instruments = {"NEWCO": known("NEWCO")}
+    finding = only(given, instruments=instruments, is_known=is_known)
     assert finding.check == Check.UNKNOWN
-    assert f"1 of 20 symbols name no instrument known: {listed[19]}" in finding.what
-    half = {symbol: known(symbol) for symbol in listed[:10]}
-    assert not found(row("stock_universe:theme_a", listed), instruments=half)
+    assert "1 of 4 symbols are known to nobody: PEPSICO" in finding.what
+    assert not found(row("stock_universe:theme_a", ["PEP", "KO"]), is_known=is_known)
 
 
 def test_near_duplicates_are_found_and_expressions_are_not_blamed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,9 @@ from tickstock.failpoints import reach
 from tickstock.loading.plan import Plan, digest_of
 from tickstock.loading.request import LoadRequest
 from tickstock.service import TickStock
+from tickstock.universes.suggest import visible
+
+log = logging.getLogger("tickstock.bridge")
 
 
 def accept(tick: TickStock, job: Job) -> uuid.UUID:
@@ -23,6 +27,8 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
         return known
     reach("bridge.new_job")
     request = _request(tick, job)
+    if job.symbols and (verdict := tick.universes.judge(job.symbols)).unknown:
+        log.warning("Job %s: %s", visible(job.job_id), verdict)
     plan = tick.loads.plan(request) if job.bars else nothing_asked(request)
     reach("bridge.planned")
     load = tick.loads.submit(

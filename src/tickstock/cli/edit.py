@@ -45,13 +45,16 @@ def set_(
 def add(
     ref: str,
     *symbols: str,
+    allow: Allow = None,
     how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Put symbols into a universe: at the end of a list, or joined to an expression."""
     with open_tick(common) as tick:
         plan = tick.edits.add(ref, _given(symbols))
-        return carry_out("universe add", plan, tick.edits.apply, common=common, how=how)
+        return carry_out(
+            "universe add", plan, tick.edits.apply, common=common, how=how, allow=allow
+        )
 
 
 def remove(

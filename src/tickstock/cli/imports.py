@@ -18,7 +18,6 @@ from tickstock.errors import BadFile, BadInput, BadSetting
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import Source
-from tickstock.words import plural
 
 SHOWN = 20
 """Remarks that are printed without --verbose."""
@@ -31,6 +30,10 @@ def import_(
     format_: Annotated[
         Form, Parameter(name="--format", help="What the file is, where its content misleads.")
     ] = Form.AUTO,
+    column: Annotated[
+        str,
+        Parameter(help="Heading or number of the column of symbols, where several could be it."),
+    ] = "",
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
     allow: Allow = None,
     how: How = How(),  # noqa: B008 -- frozen
@@ -39,7 +42,8 @@ def import_(
     """Make the symbols of a file the members of a universe: shown first, then asked, then done."""
     with open_tick(common) as tick:
         as_ = str(tick.universes.named(as_))
-        imported = tick.imports.read(file.name, _content(file), as_, form=format_)
+        content = _content(file)
+        imported = tick.imports.read(file.name, content, as_, form=format_, column=column)
         change = tick.imports.plan(imported, as_, title=name)
         return _perform("universe import", tick, change, common=common, how=how, allow=allow)
 
@@ -151,11 +155,11 @@ def _perform(command: str, tick: Any, change: Any, *, common: Common, **options:
 
 
 def _describe(imported: Imported, verbose: bool) -> None:
-    out = ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items())
-    left_out = f"; left out: {out}" if out else ""
     when = f", as of {imported.as_of}" if imported.as_of else ""
-    size = plural(len(imported.symbols), "symbol")
-    print(f"{imported.name}: {imported.form}{when}: {size}{left_out}")
+    print(f"{imported.name}, read as: {imported.form}{when}")
+    print(f"  {imported.verdict}")
+    if out := ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items()):
+        print(f"  Left out: {out}.")
     shown = imported.remarks if verbose else imported.remarks[:SHOWN]
     for remark in shown:
         print(f"  {remark}")

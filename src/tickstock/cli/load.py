@@ -34,7 +34,8 @@ Priority = Annotated[
 Csv = Annotated[
     str | None, Parameter(help="A CSV file in the configured folder, in place of a universe.")
 ]
-
+SHOWN_REMARKS = 20
+"""Remarks on the file that are printed."""
 Pad = Annotated[
     int, Parameter(help="Days more before and after each spell of a universe as it was.")
 ]
@@ -67,6 +68,7 @@ def plan(
         )  # fmt: skip
         made = tick.loads.plan(request)
         _warn(tick)
+        _tell_file(tick, csv)
         token = tick.plans.keep(made)
         actions = tick.actions.plan(request.symbols, refresh=refresh)
         label = tick.history.survivorship(universe, request.span.start) if universe else None
@@ -119,6 +121,7 @@ def load(
             )  # fmt: skip
             made = tick.loads.plan(request)
             _talk_left_out(tick.universes.left_out(universe) if universe else ())
+            _tell_file(tick, csv)
         digest = made.digest if plan_ is not None else None
         return _perform(tick, made, digest, common, background=background, priority=priority)
 
@@ -179,6 +182,20 @@ def _warn(tick: Any) -> None:
 def _talk_left_out(notes: Sequence[str]) -> None:
     for note in notes:
         talk(f"note: {note}")
+
+
+def _tell_file(tick: Any, csv: str | None) -> None:
+    """What a file was read as, what was left out, and whom nobody knows."""
+    if csv is None:
+        return
+    found = tick.universes.read_csv(csv)
+    talk(f"{found.name}, read as: {found.form}; {found.verdict}")
+    if out := ", ".join(f"{n} {kind}" for kind, n in found.left_out.items()):
+        talk(f"Left out: {out}.")
+    for remark in found.remarks[:SHOWN_REMARKS]:
+        talk(str(remark))
+    if len(found.remarks) > SHOWN_REMARKS:
+        talk(f"And {len(found.remarks) - SHOWN_REMARKS} more remarks.")
 
 
 def _named(universe: str, csv: str | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol
@@ -27,8 +28,9 @@ from tickstock.universes.expression import (
     references,
 )
 from tickstock.universes.key import check_key, parse_ref
+from tickstock.universes.known import judge
 from tickstock.universes.nodes import ChainOperator
-from tickstock.universes.plan import OrganizePlan
+from tickstock.universes.plan import OrganizePlan, judged
 from tickstock.universes.spells import read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
@@ -78,6 +80,7 @@ class Edits:
                 description=description,
                 environment=self._environment,
             )
+            plan = _judged(conn, plan)
         warning = check_key(ref.key) if is_new else None
         return _noted(plan, [*notes, *([warning] if warning else [])])
 
@@ -107,13 +110,14 @@ class Edits:
             else:
                 text = _amended(held.expression, sign, moved)
                 plan = store.plan_set(conn, ref, expression=text, environment=self._environment)
+            plan = _judged(conn, plan)
         return _noted(plan, notes)
 
     def _read(self, conn: Connection, symbols: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         """Symbols in the vendor's spelling, and notes on what was respelled or repeated."""
         found = read_symbols(symbols)
         notes = [*found.notes, *(f"{s} was given more than once." for s in found.duplicates)]
-        meant = instruments.spelled(conn, found.symbols, self._environment)
+        meant = instruments.spelled(conn, found.symbols)
         notes += [f"{written} is read as {symbol}." for written, symbol in meant.items()]
         return tuple(dict.fromkeys(meant.get(s, s) for s in found.symbols)), notes
 
@@ -176,7 +180,10 @@ class Edits:
             ref = store.named(conn, name, self._environment)
             today = store.members(conn, ref, self._environment) if backwards else ()
             history = read_history(file, text, through=through, source=source, today=today)
-            return store.plan_history(conn, ref, history, self._environment)
+            plan = store.plan_history(conn, ref, history, self._environment)
+            told = tuple(dict.fromkeys(spell.symbol for spell in history.spells))
+            verdict = judge(told, partial(instruments.traded, conn))
+        return _noted(plan, [str(verdict)] if verdict.unknown else [])
 
     def mend(self) -> OrganizePlan:
         """What `validate --fix` would do: everything that is safe to mend (see `safe_symbols`)."""
@@ -220,6 +227,10 @@ def _amended(expression: str, sign: ChainOperator, symbols: tuple[str, ...]) -> 
     if isinstance(tree, Chain):
         return format_expression(Chain(tree.first, (*tree.rest, step)))
     return format_expression(Chain(tree, (step,)))
+
+
+def _judged(conn: Connection, plan: OrganizePlan) -> OrganizePlan:
+    return judged(plan, partial(instruments.traded, conn))
 
 
 def _noted(plan: OrganizePlan, notes: Sequence[str]) -> OrganizePlan:

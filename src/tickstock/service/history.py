@@ -145,7 +145,7 @@ class Histories:
         with self._database.transaction() as conn:
             found = self._listing(conn, _names(conn, written, as_of), as_of)
             if not found:
-                spelled = instruments.spelled(conn, [written], self._environment)
+                spelled = instruments.spelled(conn, [written])
                 found = self._listing(conn, spelled.values(), as_of)
         return dict(sorted(found.items()))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from tickstock.config import Settings
 from tickstock.errors import EmptyUniverse
@@ -25,7 +26,7 @@ from tickstock.universes.files import Form, Gather, Imported, read_file
 from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.written import Listing, OutForm, write_file
 from tickstock.universes.key import check_key, parse_ref
-from tickstock.universes.plan import OrganizePlan
+from tickstock.universes.plan import OrganizePlan, judged
 from tickstock.universes.sources import Source, least, parse_source, provenance, source_of
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.reference import (
@@ -65,14 +66,25 @@ class Imports:
         self._clock = clock
 
     # -- in ----------------------------------------------------------------------------------
-    def read(self, name: str, data: bytes, universe: str, form: Form = Form.AUTO) -> Imported:
+    def read(
+        self, name: str, data: bytes, universe: str, form: Form = Form.AUTO, *, column: str = ""
+    ) -> Imported:
         """The symbols in a file's bytes, for a universe.
 
-        Files that tell ETFs from stocks give only what fits the type of the universe.
+        Files that tell ETFs from stocks give only what fits the type of the universe. `column` is
+        the heading or number of the column of symbols, where several could be it.
         Raises BadFile naming all problems with their lines, BadKey for what names no universe.
         """
-        etfs = parse_ref(universe).type == "etf_universe"
-        return read_file(name, data, form, resolve=self._spelled, etfs=etfs, today=self._today())
+        return read_file(
+            name,
+            data,
+            form,
+            resolve=self._spelled,
+            traded=self._traded,
+            etfs=parse_ref(universe).type == "etf_universe",
+            today=self._today(),
+            column=column,
+        )
 
     def source(self, universe: str, text: str | None = None) -> Source:
         """Where to refresh a universe from: what `text` names, else where it came from.
@@ -95,7 +107,7 @@ class Imports:
 
         Raises what `MassiveSource.fetch` does, and EmptyUniverse where the vendor knows none.
         """
-        gather = Gather(str(source), self._spelled)
+        gather = Gather(str(source), self._spelled, traded=self._traded)
         if source.kind == "tickers":
             await _take_tickers(gather, TickersCall(source.what, day), vendor, gate)
             gather.as_of = day or self._today()
@@ -129,6 +141,8 @@ class Imports:
                 source=came_from,
                 environment=self._environment,
             )
+            if source is None or not source.is_vendor:  # the vendor knows its own
+                plan = judged(plan, partial(instruments.traded, conn), say=False)
         warning = check_key(ref.key) if is_new else None
         notes = [*_lost(plan, imported), *([warning] if warning else [])]
         whole = least(ref, source)
@@ -168,7 +182,11 @@ class Imports:
 
     def _spelled(self, symbols: Sequence[str]) -> Mapping[str, str]:
         with self._database.transaction() as conn:
-            return instruments.spelled(conn, symbols, self._environment)
+            return instruments.spelled(conn, symbols)
+
+    def _traded(self, symbols: Sequence[str]) -> Collection[str]:
+        with self._database.transaction() as conn:
+            return instruments.traded(conn, symbols)
 
     def _today(self) -> date:
         return self._clock().astimezone(NEW_YORK).date()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tickstock.clock import Clock
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import PLAIN_KEY, Universe, UniverseRef
+from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import instruments
 from tickstock.store import universes as store
@@ -29,10 +31,11 @@ from tickstock.universes.expression import (
     parse,
     universes_under,
 )
-from tickstock.universes.files import MAX_BYTES, read_file
+from tickstock.universes.files import MAX_BYTES, Imported, read_file
 from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
+from tickstock.universes.known import Verdict, judge
 from tickstock.universes.parsing import parse_client_universe
-from tickstock.universes.plan import Mode, OrganizePlan
+from tickstock.universes.plan import Mode, OrganizePlan, judged
 from tickstock.universes.validate import Context, Finding, validate
 
 log = logging.getLogger("tickstock.universes")
@@ -150,11 +153,30 @@ class Universes:
         whether such a file exists.
         """
         log.info("Loading from file: %s", name)
-        found = read_file(name, read_confined(self._csv_dir, name))
+        found = self.read_csv(name)
         for remark in found.remarks:
             log.info("%s", remark)
         log.info("Loaded %d symbols from file: %s", len(found.symbols), name)
+        if found.verdict.unknown:
+            log.warning("%s: %s", name, found.verdict)
         return found.symbols
+
+    def read_csv(self, name: str) -> Imported:
+        """What a file in the configured folder holds; raises as `csv_symbols`."""
+        content = read_confined(self._csv_dir, name)
+        with self._database.transaction() as conn:
+            return read_file(
+                name,
+                content,
+                resolve=partial(instruments.spelled, conn),
+                traded=partial(instruments.traded, conn),
+                today=self._clock().astimezone(NEW_YORK).date(),
+            )
+
+    def judge(self, symbols: Sequence[str]) -> Verdict:
+        """How many of some symbols the shipped list knows, or bars are held of."""
+        with self._database.transaction() as conn:
+            return judge(symbols, partial(instruments.traded, conn))
 
     def csv_files(self) -> tuple[str, ...]:
         """The CSV files that may be loaded from."""
@@ -183,7 +205,8 @@ class Universes:
         """What bringing the stored universes to their definitions would do."""
         definitions = self.definitions().definitions
         with self._database.transaction() as connection:
-            return store.plan_organize(connection, definitions, mode, self._environment)
+            plan = store.plan_organize(connection, definitions, mode, self._environment)
+            return judged(plan, partial(instruments.traded, connection))
 
     def apply(self, plan: OrganizePlan, *, reason: str, allow: Collection[str] = ()) -> None:
         """Do exactly what the plan says, or refuse and change nothing.

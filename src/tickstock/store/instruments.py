@@ -14,7 +14,7 @@ from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span, subtract, union
 from tickstock.store.queries import load
-from tickstock.universes.share_classes import SHARE_CLASSES
+from tickstock.universes.known import is_known
 
 QUERIES = load("instruments.sql")
 
@@ -164,21 +164,27 @@ def _dated_tickers(connection: Connection, ids: Sequence[int]) -> dict[int, tupl
     return found
 
 
-def spelled(
-    connection: Connection, symbols: Sequence[str], environment: str = "DEFAULT"
-) -> dict[str, str]:
+def traded(connection: Connection, symbols: Sequence[str]) -> frozenset[str]:
+    """Those of some symbols of which bars are held, or of which events told."""
+    if not symbols:
+        return frozenset()
+    rows = connection.execute(QUERIES["traded_symbols"], {"symbols": list(symbols)})
+    return frozenset(symbol for (symbol,) in rows)
+
+
+def spelled(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
     """Symbols written without their point, as issuers write them, → the symbols that are meant.
 
-    `BRKB` is `BRK.B` where nothing here knows a BRKB and something knows a BRK.B: an instrument, a
-    universe of the environment, or our own list of share classes.
+    What the shipped lists tell, `read_symbol` has told already: here `XYZB` is `XYZ.B` where nobody
+    knows an XYZB, and bars of an XYZ.B are held or an event told of it.
     """
-    dotted = {s: f"{s[:-1]}.{s[-1]}" for s in symbols if len(s) > 1 and s.isalpha() and s.isupper()}
-    if not dotted:
-        return {}
-    params = {"symbols": [*dotted, *dotted.values()], "environment": environment}
-    known = {symbol for (symbol,) in connection.execute(QUERIES["known_symbols"], params)}
-    known |= SHARE_CLASSES
-    return {s: d for s, d in dotted.items() if s not in known and d in known}
+    dotted = {
+        s: f"{s[:-1]}.{s[-1]}"
+        for s in symbols
+        if len(s) > 1 and s.isalpha() and s.isupper() and not is_known(s)
+    }
+    known = traded(connection, [*dotted, *dotted.values()])
+    return {s: d for s, d in dotted.items() if s not in known and (d in known or is_known(d))}
 
 
 # --- what events tell ---------------------------------------------------------------------

@@ -107,9 +107,10 @@ FROM unnest(%(ids)s::int[], %(symbols)s::text[], %(listed)s::date[], %(delisted)
             %(gone_by)s::date[]) AS n(id, symbol, listed, delisted, gone_by)
 WHERE i.id = n.id
 
--- name: known_symbols
--- Those of some symbols that are a ticker of an instrument or stand in a universe that is a list.
-SELECT s.symbol FROM unnest(%(symbols)s::text[]) AS s(symbol)
-WHERE EXISTS (SELECT FROM tickstock.tickers AS t WHERE t.symbol = s.symbol)
-   OR EXISTS (SELECT FROM tickstock.rows_with(jsonb_build_array(s.symbol)) AS c
-              WHERE c.environment = %(environment)s)
+-- name: traded_symbols
+-- Those of some symbols that were heard of as tickers: bars of the instrument are held, or an event
+-- told of it. One query over the set; a question for each took 33 s for 5,000.
+SELECT DISTINCT t.symbol FROM tickstock.tickers AS t
+WHERE t.symbol = ANY (%(symbols)s)
+  AND (t.source <> '' OR EXISTS (SELECT FROM tickstock.coverage AS c
+                                 WHERE c.instrument_id = t.instrument_id AND c.bars > 0))

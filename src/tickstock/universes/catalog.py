@@ -1,15 +1,13 @@
 """Definitions of universes: the shipped ones and a folder of the user's own, in one form.
 
 A definition is a TOML table `[type.key]` with `name`, `description` and one of `symbols` (a list),
-`members` (a CSV file beside it with a `symbol` column) or `expression`; `source` and `as_of` say
-where the members come from and of which day they are. `history` names a CSV file of dated
+`members` (a list beside it, in any form that an import reads) or `expression`; `source` and `as_of`
+say where the members come from and of which day they are. `history` names a CSV file of dated
 membership (see `spells`) that is good up to `as_of`. All mistakes of all files come at once.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import tomllib
 from collections.abc import Iterator
@@ -25,13 +23,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tickstock.errors import BadFile, BadInput
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
+from tickstock.universes.files import MAX_BYTES, Imported, read_file
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.remark import Remark
 from tickstock.universes.spells import History, read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
 
-MAX_BYTES = 10_000_000
-"""A definition file or member list that is larger is something else."""
 MAX_SHOWN = 50
 
 
@@ -65,18 +63,6 @@ def source_day(provenance: str) -> date | None:
         return date.fromisoformat(found[1]) if found else None
     except ValueError:
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something about a place in a file; `line` counts from 1 and is None where not known."""
-
-    file: str
-    line: int | None
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,28 +240,25 @@ class _Reader:
     def _symbols(self, entry: _Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if entry.expression is not None:
             return (), ()
-        field = "symbols" if entry.members is None else "members"
-        given = entry.symbols if entry.members is None else self._members(entry.members)
-        with _in_field(field):
-            read = read_symbols(given or ())
+        if entry.members is not None:
+            with _in_field("members"):
+                imported = self._members(entry.members)
+            return imported.symbols, tuple(map(str, imported.remarks))
+        with _in_field("symbols"):
+            read = read_symbols(entry.symbols or ())
         if not read.symbols:
-            raise _Mistake(f"{field} names no symbol", field)
+            raise _Mistake("symbols names no symbol", "symbols")
         repeats = [f"{symbol} is repeated and counted once." for symbol in read.duplicates]
         return read.symbols, (*read.notes, *repeats)
 
-    def _members(self, path: str) -> list[str]:
-        """The `symbol` column of a CSV file that lies inside the folder."""
+    def _members(self, path: str) -> Imported:
+        """The symbols of a list that lies inside the folder, in any form that an import takes."""
         file = self._file(path, "members")
         try:
-            rows = csv.DictReader(io.StringIO(_decoded(file)), strict=True)
-            columns = {name.strip().lower(): name for name in rows.fieldnames or () if name}
-            if "symbol" not in columns:
-                raise _Mistake("has no column symbol")
-            return [row[columns["symbol"]] or "" for row in rows]
-        except csv.Error as e:
-            raise _Mistake(f"{path}: is not CSV: {e}", "members") from None
-        except _Mistake as e:
-            raise _Mistake(f"{path}: {e}", "members") from None
+            with file.open("rb") as stream:
+                return read_file(path, stream.read(MAX_BYTES + 1))
+        except OSError as e:
+            raise _Mistake(f"{path}: cannot be read: {e.strerror or e}", "members") from None
 
     def _history(self, entry: _Entry) -> History | None:
         if entry.history is None:

@@ -1,6 +1,7 @@
 """The change guard: a plan that loses much is a mistake more often than a wish.
 
-It looks at each universe, at rows that TickStock never wrote, and at the table as a whole.
+It looks at each universe, what joins it unknown, at rows that TickStock never wrote, and at
+the table as a whole.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from tickstock.errors import GuardRefused
 from tickstock.model import UniverseRef, quoted
+from tickstock.universes.known import MAX_SHARE as UNKNOWN_SHARE
+from tickstock.universes.known import Verdict
 from tickstock.universes.plan import Action, Change, Mode, OrganizePlan
 from tickstock.words import plural
 
@@ -67,8 +70,8 @@ def check_guard(
 
     Raises:
         GuardRefused: naming every change that drops more than `max_share` of a universe and more
-            than `max_dropped` symbols, leaves none, or leaves fewer than `least`; nothing may be
-            written then.
+            than `max_dropped` symbols, leaves none, leaves fewer than `least`, or brings many that
+            nobody knows; nothing may be written then.
     """
     left = [c for c in changes if not _is_allowed(c, allow)]
     _refuse(_objections_to_each(left, least, max_share, max_dropped))
@@ -128,7 +131,11 @@ def _objections_to_each(
     found = [
         (change.ref, why)
         for change in changes
-        for why in (*_losses(change, max_share, max_dropped), *_shortfall(change, least))
+        for why in (
+            *_losses(change, max_share, max_dropped),
+            *_shortfall(change, least),
+            *_strangers(change),
+        )
     ]
     return Objections(tuple(f"{ref} {why}" for ref, why in found), tuple(ref for ref, _ in found))
 
@@ -143,6 +150,16 @@ def _losses(change: Change, max_share: float, max_dropped: int) -> Iterator[str]
         yield (
             f"would lose {dropped} of {held} symbols ({dropped / held:.0%}; "
             f"up to {max_share:.0%} pass)"
+        )
+
+
+def _strangers(change: Change) -> Iterator[str]:
+    verdict = Verdict(len(change.joins), change.unknown)
+    if verdict.is_doubtful:
+        names = ", ".join(change.unknown[:5])
+        yield (
+            f"would get {len(change.unknown)} symbols known to nobody ({names}, ...), of"
+            f" {len(change.joins)} that join (up to {UNKNOWN_SHARE:.0%} pass)"
         )
 
 

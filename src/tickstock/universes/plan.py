@@ -9,11 +9,12 @@ import enum
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from tickstock.model import UniverseRef
+from tickstock.universes.known import Traded, judge
 from tickstock.universes.spells import History
 from tickstock.words import plural
 
@@ -106,6 +107,8 @@ class Change:
     facts_before: Facts
     before: Before | None = None
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Symbols that join and that nobody knows; see `known`."""
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -248,6 +251,20 @@ def _change_lines(change: Change, verbose: bool) -> list[str]:
     return [head, *(f"    {w} {_some(symbols, verbose)}" for w, symbols in moved if symbols)]
 
 
+def judged(plan: OrganizePlan, traded: Traded, *, say: bool = True) -> OrganizePlan:
+    """The plan with the verdict on what joins each list: in the change, and, unless it is said
+    elsewhere, among the notes."""
+    changes, notes = [], list(plan.notes)
+    for change in plan.changes:
+        joins = () if change.facts.expression else change.joins
+        verdict = judge(joins, traded) if change.action in (Action.ADD, Action.CHANGE) else None
+        if verdict and verdict.unknown:
+            notes += [f"{change.ref}: {verdict}"] if say else []
+            change = replace(change, unknown=verdict.unknown)  # noqa: PLW2901
+        changes.append(change)
+    return replace(plan, changes=tuple(changes), notes=tuple(notes))
+
+
 def _some(symbols: tuple[str, ...], verbose: bool) -> str:
     """`A B C and 9 more`, after how many there are."""
     shown = symbols if verbose else symbols[:SHOWN]
@@ -284,6 +301,7 @@ def _change_dict(change: Change) -> dict[str, object]:
         "symbols": len(change.symbols),
         "joins": list(change.joins),
         "leaves": list(change.leaves),
+        "unknown": list(change.unknown),
         "notes": list(change.notes),
     }
 

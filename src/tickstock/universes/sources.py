@@ -40,8 +40,12 @@ class Source:
     what: str
     index: str = ""
 
+    @property
+    def is_vendor(self) -> bool:
+        return self.kind in ("tickers", "etf")
+
     def __str__(self) -> str:
-        if self.kind in ("tickers", "etf"):
+        if self.is_vendor:
             return f"vendor:{self.kind}:{self.what}"
         return ":".join(filter(None, (self.kind, self.what, self.index)))
 

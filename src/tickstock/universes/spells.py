@@ -8,7 +8,10 @@ Three forms of CSV, told apart by their header:
 - snapshots: `date,symbol`, one line a member: each day's list stands until the next one.
 - changes: `date,action,symbol` with `add` or `remove` (also `+`, `-`, `added`, `removed`).
 
-Other columns are ignored. Pure: text in, values out.
+The symbols stand under any heading that lists have for them (`ticker`). A file without a header
+whose rows are a symbol and two dates is one of spells, both dates inside. Dates may have a time;
+`NaT`, an empty cell, and an end from 2050 on, say "a member still". Commas, semicolons and tabs may
+separate. Other columns are ignored. Pure: text in, values out.
 """
 
 from __future__ import annotations
@@ -25,6 +28,17 @@ import msgspec
 
 from tickstock.errors import BadDates, BadFile, BadSymbol
 from tickstock.spans import ONE_DAY, Span, union
+from tickstock.universes.days import (
+    HEADERLESS,
+    UP_TO,
+    UP_TO_AND_WITH,
+    day_in,
+    is_dated,
+    is_no_day,
+    is_open,
+)
+from tickstock.universes.files.delimited import bare, delimiter_of, is_comment
+from tickstock.universes.files.headers import FIRST, STRONG, columns_of, heading
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import read_symbol
 
@@ -32,10 +46,6 @@ FOREVER = date.max
 """The end of a spell of a member still."""
 MAX_SHOWN = 10
 
-UP_TO = {"opt-in": "opt-out", "starts": "ends", "start": "end", "from": "until"}
-"""Names of the columns of a spell whose second date is the first day outside."""
-UP_TO_AND_WITH = {"first": "last", "from": "to"}
-"""Names of the columns of a spell whose second date is its last day."""
 ACTIONS = {"add": True, "added": True, "+": True, "remove": False, "removed": False, "-": False}
 
 
@@ -138,17 +148,25 @@ class _Table:
 
     @classmethod
     def of(cls, name: str, text: str) -> _Table:
-        reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True)
+        reader = csv.reader(
+            io.StringIO(text.lstrip("\ufeff"), newline=""),
+            delimiter=delimiter_of(text),
+            strict=True,
+        )
         try:
-            head = [cell.strip().lower() for cell in next(reader, [])]
-            rows = tuple(
-                (reader.line_num, dict(zip(head, map(str.strip, row), strict=False)))
+            every = [
+                (reader.line_num, cells)
                 for row in reader
-                if any(cell.strip() for cell in row)
-            )
+                if any(cells := [bare(cell) for cell in row]) and not is_comment(row[0], len(row))
+            ]
         except csv.Error as e:
             raise BadFile(f"{name}:{reader.line_num}: not CSV: {e}.", "Mend the quotes.") from e
-        return cls(name, rows, tuple(head), [])
+        if every and all(is_dated(cells) for _, cells in every):
+            head, rows = list(HEADERLESS), every
+        else:
+            head, rows = _headings(name, every[0][1] if every else []), every[1:]
+        cells_of = tuple((line, dict(zip(head, cells, strict=False))) for line, cells in rows)
+        return cls(name, cells_of, tuple(head), [])
 
     @property
     def form(self) -> str:
@@ -180,17 +198,32 @@ class _Table:
             return ""
 
     def day(self, line: int, text: str) -> date | None:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
+        day = day_in(text)
+        if day is None:
             self.faults.append(f"{self.name}:{line}: {shown(text)} is not a date (YYYY-MM-DD).")
-            return None
+        return day
+
+    def end(self, line: int, text: str) -> date | None:
+        """The end of a membership, `FOREVER` where there is none yet."""
+        if is_no_day(text):
+            return FOREVER
+        day = self.day(line, text)
+        return FOREVER if day and is_open(day) else day
 
     def refusal(self) -> BadFile:
         more = len(self.faults) - MAX_SHOWN
         tail = f"\n  and {more} more" if more > 0 else ""
         listed = "\n  ".join(self.faults[:MAX_SHOWN])
         return BadFile(f"The history cannot be read:\n  {listed}{tail}\n", "Nothing was read.")
+
+
+def _headings(name: str, row: Sequence[str]) -> list[str]:
+    """The names of the columns; the one that holds the symbols is called so."""
+    head, symbols = heading(row), columns_of(row, STRONG)
+    if len(symbols) > 1:
+        named = " and ".join(shown(row[column]) for column in symbols)
+        raise BadFile(f"{name} has two columns of symbols, {named}.", "Keep the right one.")
+    return [FIRST if place in symbols else column for place, column in enumerate(head)]
 
 
 _Read = tuple[list[Spell], list[date]]
@@ -203,7 +236,7 @@ def _read_spells(table: _Table, today: Sequence[str]) -> _Read:
     dates: list[date] = []
     for line, row in table.rows:
         symbol, start = table.symbol(line, row), table.day(line, row.get(first, ""))
-        until = table.day(line, row[second]) if row.get(second) else FOREVER
+        until = table.end(line, row.get(second, ""))
         if start is None or until is None:
             continue
         end = until + ONE_DAY if inside and until < FOREVER else until

@@ -3,6 +3,7 @@
 The vendor (like the CQS tape) writes a share class `BRK.B`, preferred series L `KIMpL`, a
 preferred share without series `TYp`, a warrant `ACHR.WS`, a unit `AACT.U`, a right `JACSr`,
 when-issued shares with a final `w`. Case carries meaning: `KIMpL` and `KIMPL` are not the same.
+Marks of a US market (`PEP.US`, `NASDAQ:PEP`, `PEP US`, `$PEP`) are read and reported.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tickstock.errors import BadSymbol
+from tickstock.universes.identifiers import identifier_in
+from tickstock.universes.known import with_dot
+from tickstock.universes.markets import is_currency_mark, unmarked
 from tickstock.universes.suggest import shown
 
-SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:p[A-Z]?|r)?w?(?:\.[A-Z]{1,2}(?:\.[A-Z])?)?w?")
+SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:p[A-Z]?|r)?w?(?:\.(?:[A-EUV]|WS(?:\.[A-Z])?))?w?")
 """The vendor's spelling: a root in capitals; `p` and a series, or `r`; `w`; a dotted suffix.
 
-Digits are let through after the first letter: no US listing has one, test and foreign ones do.
+Digits are let through after the first letter: no US listing has one, test and foreign ones do. The
+dotted suffixes are those that US listings have: a class, `U` for a unit, `WS` for a warrant.
 """
+_PLAIN = re.compile(r"[A-Z]{1,6}")
 MAX_LENGTH = 16
 LONGEST_TYPED_ROOT = 6
 """US tickers have at most five letters (six on test issues): longer lower-case words are prose."""
@@ -28,8 +34,27 @@ _EDGES = (
     "\u200e\u200f\u2028\u2029\u202f\u2060\u3000\ufeff"
 )
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"), "-")
+"""Hyphens of word processors, in the place of the one on the keyboard."""
 _FORMULA_STARTS = "=+-@"
 _OTHER_MARKETS = {"I": "an index", "X": "a crypto pair", "C": "a currency pair", "O": "an option"}
+_MISSING_LISTED = """
+nan NaN Nan none None NONE null Null NULL nil NaT nat <NA> n/a N/A na -- -
+"""
+_MISSING = frozenset(_MISSING_LISTED.split())
+"""What programs write for "no value". NAN and NA in capitals are tickers."""
+_ERRORS_LISTED = """
+#N/A #REF! #VALUE! #DIV/0! #NAME? #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY!
+#GETTING_DATA #ERROR!
+"""
+_ERRORS = frozenset(_ERRORS_LISTED.split())
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+    r"|\d{1,2}[- /][A-Za-z]{3}[- /]\d{2,4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}"
+)
+_NUMBER = re.compile(r"[-+($\u20ac\u00a3]*\d[\d.,']*(e[-+]?\d+)?[)%]*", re.IGNORECASE)
+NO_US_SYMBOL = frozenset(("foreign", "option", "index", "currency", "crypto"))
+"""Kinds of `BadSymbol` that are securities all the same, and none that is kept here."""
 _SHOWN_FAULTS = 10
 
 
@@ -52,13 +77,18 @@ def _spelling(suffix: str, symbol: str, means: str) -> _Spelling:
 # the class wins, and the note names the other reading.
 _SPELLINGS = (
     _spelling(
-        r"(?:[-/]PR?|[ .]PR|[$^])(?P<tail>[A-Z])", "{root}p{tail}", "preferred series {tail}"
+        r"(?:[-/]PR?|[ .]PR[ .]?|[$^])(?P<tail>[A-Z])",
+        "{root}p{tail}",
+        "preferred series {tail}",
     ),
-    _spelling(r"\$", "{root}p", "preferred without a series"),
-    _spelling(r"(?:[-/ ]W[ST]|\+)", "{root}.WS", "warrant"),
-    _spelling(r"(?:[-/ ]W[ST][-. ]?|\+)(?P<tail>[A-Z])", "{root}.WS.{tail}", "warrant {tail}"),
-    _spelling(r"(?:[-/ ]UN|=)", "{root}.U", "unit"),
-    _spelling(r"-RI", "{root}r", "right"),
+    _spelling(r"(?:\$|[-/ .]PR|-P)", "{root}p", "preferred without a series"),
+    _spelling(r"(?:[-/ ]W[ST]|\.WT|\+)", "{root}.WS", "warrant"),
+    _spelling(
+        r"(?:[-/ ]W[ST][-. ]?|\.WT[-. ]?|\+)(?P<tail>[A-Z])", "{root}.WS.{tail}", "warrant {tail}"
+    ),
+    _spelling(r"(?:[-/.]UN|=)", "{root}.U", "unit"),
+    _spelling(r"(?:[-/ .]R[IT])", "{root}r", "right"),
+    _spelling(r"[-/ .]W[ID]", "{root}w", "when issued"),
     _spelling(
         r"-(?P<tail>[A-Z])",
         "{root}.{tail}",
@@ -82,20 +112,29 @@ def read_symbol(text: str) -> tuple[str, str | None]:
 
     Blanks, no-break spaces and byte-order marks around it are dropped without a note. A word
     typed all in lower case is taken for capitals; any other mix of cases is kept, since it
-    means something. Reading the answer again changes nothing.
+    means something. A share class that everybody knows is given its dot. Reading the answer again
+    changes nothing.
 
-    Raises BadSymbol for anything that cannot be a US symbol: blank, longer than 16 characters,
-    prose, control characters, digits alone, the start of a spreadsheet formula.
+    Raises BadSymbol, whose `kind` says what it is instead, for anything that cannot be a US symbol:
+    blank, longer than 16 characters, prose, control characters, a number, a date, a missing value,
+    an error of a spreadsheet, an identifier, a foreign listing, the start of a formula.
     """
     bare = text.strip(_EDGES)
-    if SYMBOL.fullmatch(bare) and len(bare) <= MAX_LENGTH:
-        return bare, None
+    if _PLAIN.fullmatch(bare) and bare not in _MISSING:
+        dotted = with_dot(bare)
+        return (dotted, _dotted(bare, dotted)) if dotted else (bare, None)
     written = _SPACES.sub(" ", bare)
-    fault = _fault(written)
-    if fault:
-        raise BadSymbol(f"{shown(text)} is not a symbol: {fault[0]}.", fault[1])
-    symbol, means = _respelled(written)
+    core = written.translate(_DASHES)
+    if fault := _fault(core):
+        raise BadSymbol(f"{shown(text)} is not a symbol: {fault.what}.", fault.hint, fault.kind)
+    symbol, means = _respelled(core)
+    if symbol == bare:
+        return symbol, None
     return symbol, f"{written} is read as {symbol} ({means})."
+
+
+def _dotted(bare: str, dotted: str) -> str:
+    return f"{bare} is read as {dotted} (written without its dot)."
 
 
 def read_symbols(texts: Iterable[str]) -> SymbolList:
@@ -127,8 +166,16 @@ def read_symbols(texts: Iterable[str]) -> SymbolList:
 def _respelled(written: str) -> tuple[str, str]:
     """The vendor's spelling and what it means; `_fault` has let `written` through."""
     capitals = written.upper() if written.islower() else written
-    symbol, means = _by_table(capitals) or (capitals, "symbols are written in capitals")
-    return symbol, means
+    if SYMBOL.fullmatch(capitals):
+        dotted = with_dot(capitals)
+        return dotted or capitals, "symbols are written in capitals"
+    if found := _by_table(capitals):
+        return found
+    mark = unmarked(capitals)
+    if mark is None:
+        return capitals, "symbols are written in capitals"
+    symbol, means = _respelled(mark.symbol)
+    return symbol, mark.means if symbol == mark.symbol else f"{mark.means}; {means}"
 
 
 def _by_table(capitals: str) -> tuple[str, str] | None:
@@ -140,54 +187,118 @@ def _by_table(capitals: str) -> tuple[str, str] | None:
     return None
 
 
-def _fault(written: str) -> tuple[str, str] | None:
-    """Why `written` cannot be read, and what to do; None where it can."""
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a text cannot be read, what to do, and in one word what it is instead."""
+
+    what: str
+    hint: str
+    kind: str = ""
+
+
+def _fault(written: str) -> _Fault | None:
+    """Why `written` cannot be read; None where it can."""
     if not written:
-        return "it is blank", "Leave it out or write a symbol such as AAPL."
+        return _Fault("it is blank", "Leave it out or write a symbol such as AAPL.", "blank")
     if not written.isprintable():
-        return "it holds a control character", "Remove it; is the file really text?"
-    if len(written) > MAX_LENGTH:
-        return (
+        return _Fault("it holds a control character", "Remove it; is the file really text?")
+    return _fault_of_kind(written) or _fault_of_length(written) or _fault_of_form(written)
+
+
+def _fault_of_kind(written: str) -> _Fault | None:
+    """What is something else than a symbol, and known by its shape."""
+    if written in _ERRORS:
+        return _Fault(
+            "it is an error of a spreadsheet", "Mend the cell and save the list again.", "error"
+        )
+    if written in _MISSING and written != "-":
+        return _Fault(
+            "it looks like a missing value", "Remove the row, or write its symbol.", "missing"
+        )
+    if written.isdecimal() and len(written) < _SHORTEST_NUMERIC:
+        return _Fault("it is a number", "Is this the symbol column?", "number")
+    if found := identifier_in(written):
+        if found.kind == "option":
+            return _Fault("it is an option", "Only US stocks and ETFs are kept.", "option")
+        return _Fault(
+            f"it is {_AN[found.kind]}", "Give the list a column with tickers.", found.kind
+        )
+    if written.isdecimal() or (_NUMBER.fullmatch(written) and not written.isalpha()):
+        return _Fault("it is a number", "Is this the symbol column?", "number")
+    if _DATE.fullmatch(written):
+        return _Fault("it is a date", "Is this the symbol column?", "date")
+    if is_currency_mark(written):
+        return _Fault("it is a currency, a future or a coin", _KEPT, "currency")
+    return None
+
+
+_KEPT = "Only US stocks and ETFs are kept."
+_AN = {"ISIN": "an ISIN", "CUSIP": "a CUSIP", "SEDOL": "a SEDOL", "FIGI": "a FIGI"}
+_SHORTEST_NUMERIC = 7
+"""A number of fewer digits is no identifier."""
+
+
+def _fault_of_length(written: str) -> _Fault | None:
+    if len(written) > MAX_LENGTH and not unmarked(written):
+        return _Fault(
             f"it has {len(written)} characters, a symbol has at most {MAX_LENGTH}",
             "Is this the symbol column?",
+            "word",
         )
     if written[0] in _FORMULA_STARTS:
-        return (
+        return _Fault(
             f"it starts with {written[0]!r} like a spreadsheet formula or a placeholder",
             "Leave it out.",
         )
-    if written.isdecimal():
-        return "it is a number", "Is this the symbol column?"
-    return _fault_of_form(written)
+    if written[0] == "^" and written[1:].isalnum():
+        return _Fault("it names an index", _KEPT, "index")
+    return None
 
 
-def _fault_of_form(written: str) -> tuple[str, str] | None:
+def _fault_of_form(written: str) -> _Fault | None:
     typed = written.islower()
     if typed and len(re.split(r"[^a-z0-9]", written)[0]) > LONGEST_TYPED_ROOT:
-        return "it reads like a word", "Write symbols in capitals."
+        return _Fault("it reads like a word", "Write symbols in capitals.", "word")
     capitals = written.upper() if typed else written
     respelled = _by_table(capitals)
     if respelled and len(respelled[0]) > MAX_LENGTH:
-        return f"{respelled[0]} is longer than {MAX_LENGTH} characters", "Check the spelling."
+        return _Fault(
+            f"{respelled[0]} is longer than {MAX_LENGTH} characters", "Check the spelling."
+        )
     if respelled or SYMBOL.fullmatch(capitals):
         return None
+    if mark := unmarked(capitals):
+        if mark.abroad:
+            return _Fault(f"it is {mark.means}, abroad", _KEPT, "foreign")
+        return _fault(mark.symbol)
+    return _fault_of_words(written)
+
+
+def _fault_of_words(written: str) -> _Fault:
     if ":" in written:
         return _fault_of_colon(written)
     if " " in written:
-        return "it holds a space", "Write one symbol; separate several with commas."
+        return _Fault("it holds a space", "Write one symbol; separate several with commas.", "word")
+    root, dot, ending = written.rpartition(".")
+    if dot and root and ending.isalpha() and ending.isupper() and SYMBOL.fullmatch(root):
+        return _Fault(
+            f"no US listing ends with .{ending}", "Look the symbol up; is it still listed?"
+        )
     if SYMBOL.fullmatch(written.upper()):
-        return (
+        return _Fault(
             "its mix of capitals and small letters is none the vendor uses",
             f"Write {written.upper()}, or a preferred share like KIMpL.",
+            "word",
         )
-    return "it is in no spelling we know", "Write it like AAPL, BRK.B, KIMpL or ACHR.WS."
+    return _Fault("it is in no spelling we know", "Write it like AAPL, BRK.B, KIMpL or ACHR.WS.")
 
 
-def _fault_of_colon(written: str) -> tuple[str, str]:
+def _fault_of_colon(written: str) -> _Fault:
     prefix, rest = written.split(":", 1)
     if prefix in _OTHER_MARKETS:
-        return f"it names {_OTHER_MARKETS[prefix]}", "Only US stocks and ETFs are kept."
-    return "it holds a colon", f"Write the symbol alone, {shown(rest)}."
+        kinds = {"I": "index", "X": "crypto", "C": "currency", "O": "option"}
+        return _Fault(f"it names {_OTHER_MARKETS[prefix]}", _KEPT, kinds[prefix])
+    return _Fault("it holds a colon", f"Write the symbol alone, {shown(rest)}.")
 
 
 def _all_faults(faults: list[str]) -> BadSymbol:

@@ -11,9 +11,10 @@ from tickstock.errors import BadKey, BadSymbol, MalformedUniverse, TickStockErro
 from tickstock.model import UNIVERSE_TYPES, Instrument, UniverseRef
 from tickstock.universes.findings import Check, Finding, Severity, exit_code, order, render
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.known import is_known
 from tickstock.universes.similar import near_duplicates
 from tickstock.universes.suggest import shown, visible
-from tickstock.universes.symbol import read_symbol
+from tickstock.universes.symbol import SYMBOL, read_symbol
 from tickstock.universes.value import DOUBLE_ENCODED, ValueReport, read_value_report
 
 __all__ = [
@@ -47,8 +48,6 @@ changes under way make the number differ from the name."""
 SECTOR_SCHEMES = ("gics", "icb", "sic", "naics", "trbc")
 """`sector_gics_energy` belongs to the scheme gics; `sector_energy` to the one without a name."""
 NEAR_DUPLICATE = 0.95
-MOSTLY_KNOWN = 0.9
-"""A list of which fewer symbols are known is one that was loaded in part, and says nothing."""
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -78,8 +77,9 @@ class Context:
 
     `evaluated` gives, by environment and universe, what each stored expression gives now: its
     symbols, or the error; expressions without an entry are not checked. `instruments` are those
-    that are known, by every ticker that they have or had. Sources are dated by `now`; rows by the
-    database's clock, which says `database_now`.
+    that are known, by every ticker that they have or had; `is_known` tells of other symbols whether
+    somebody knows them. Sources are dated by `now`; rows by the database's clock, which says
+    `database_now`.
     """
 
     now: datetime
@@ -91,6 +91,7 @@ class Context:
         default_factory=dict
     )
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
+    is_known: Callable[[str], bool] = is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,16 +404,16 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         known = context.instruments.keys() & one.members
         for symbol in sorted(known):
             yield from _identity(one.row, symbol, context.instruments[symbol])
-        unknown = one.members - known
-        if unknown and len(known) >= MOSTLY_KNOWN * len(one.members):
-            first = map(visible, sorted(unknown)[:5])
-            names = ", ".join(first) + (" ..." if len(unknown) > 5 else "")
+        strangers = filter(SYMBOL.fullmatch, one.members - known)
+        unknown = sorted(s for s in strangers if not context.is_known(s))
+        if unknown:
             yield _found(
                 Check.UNKNOWN,
                 one.row,
-                f"{len(unknown)} of {len(one.members)} symbols name no instrument known: {names}.",
-                "Most of the list is known, so these may be misspelled; or nothing was loaded yet.",
-                "Look them up; a load makes a symbol known.",
+                f"{len(unknown)} of {len(one.members)} symbols are known to nobody:"
+                f" {', '.join(map(visible, unknown[:5]))}{' ...' if len(unknown) > 5 else ''}.",
+                "They may be words, misspelled, listed elsewhere, or newer than the shipped list.",
+                "Look them up; a load that finds bars makes a symbol known.",
             )
 
 

@@ -68,6 +68,7 @@ IMPORT_BODY = _body(
     name=TEXT | {"description": "of the file, for messages"},
     content=TEXT | {"contentEncoding": "base64"},
     title=TEXT,
+    column=TEXT | {"description": "heading or number of the column of symbols"},
     digest=PLAN_DIGEST,
     allow=TEXTS,
 ) | {"required": ["content"]}

@@ -60,7 +60,8 @@ def import_(visit: Visit) -> Response:
 
 def _plan(visit: Visit, ref: str, title: str, name: str, data: bytes) -> ImportPlan:
     imports = visit.tick.imports
-    return imports.plan(imports.read(name, data, ref), ref, title=title or None)
+    column = visit.field("column").strip()
+    return imports.plan(imports.read(name, data, ref, column=column), ref, title=title or None)
 
 
 def _perform(visit: Visit, ref: str, change: ImportPlan, allow: list[str], where: str) -> None:
@@ -127,6 +128,7 @@ def _page(
         status,
         ref=ref,
         title=title,
+        column=visit.field("column"),
         change=change,
         guard=refusal(change.plan) if change else None,
         kept=kept,

@@ -1,8 +1,11 @@
 """Lists of symbols in files: read in every form that people and issuers use, and written.
 
-Pure: bytes in, `Imported` out. What a file is, is told by its content and never by its name.
-Everything in it is untrusted; whatever cannot be read is refused by a BadFile that names the file,
-the lines, and what to do. Nothing is kept of a file with problems.
+Pure: bytes in, `Imported` out. What a file is, is told by its content and never by its name:
+bytes become text (`decode`), text rows (`delimited`, `shapes`, `xlsx`, `parquet`), the rows tell
+whose they are (`sources`), and each cell is a symbol or is told why it is none. Everything in a
+file is untrusted; whatever cannot be read is refused by a BadFile that names the file, the lines,
+and what to do. Nothing is kept of a file with problems, and nothing is dropped without being
+counted.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from itertools import chain, islice
 
 from tickstock.universes.files.decode import check_lines, check_size, text_of, unpacked
 from tickstock.universes.files.delimited import Row, rows_of
-from tickstock.universes.files.holdings import PREAMBLE, issuer_of, read_holdings
+from tickstock.universes.files.holdings import PREAMBLE, is_report, read_holdings
 from tickstock.universes.files.imported import (
     MAX_BYTES,
     Gather,
@@ -22,13 +25,17 @@ from tickstock.universes.files.imported import (
     Resolver,
     nothing_else,
 )
-from tickstock.universes.files.listing import is_listing, read_listing
-from tickstock.universes.files.lists import is_words, read_table, read_words
 from tickstock.universes.files.parquet import START as PARQUET_START
 from tickstock.universes.files.parquet import rows_of_parquet
-from tickstock.universes.files.structured import is_json, is_toml, read_json, read_toml
+from tickstock.universes.files.sources import source_of
+from tickstock.universes.files.sources.nasdaq_trader import read_listing
+from tickstock.universes.files.spreadsheetml import is_spreadsheetml, rows_of_spreadsheetml
+from tickstock.universes.files.structured import is_json, is_toml, read_toml, rows_of_json
+from tickstock.universes.files.table import read_table
+from tickstock.universes.files.words import is_pasted, is_words, read_words
 from tickstock.universes.files.xlsx import START as XLSX_START
 from tickstock.universes.files.xlsx import rows_of_xlsx
+from tickstock.universes.known import Traded, nobody_else
 
 __all__ = ["MAX_BYTES", "Form", "Gather", "Imported", "Resolver", "nothing_else", "read_file"]
 
@@ -41,7 +48,7 @@ class Form(enum.StrEnum):
     TXT = "txt"
     JSON = "json"
     TOML = "toml"
-    HOLDINGS = "holdings"  # as iShares, State Street, Invesco, Vanguard publish them
+    HOLDINGS = "holdings"  # as the issuers of funds publish them
     NASDAQ = "nasdaq"  # the symbol directories of Nasdaq Trader
 
 
@@ -51,8 +58,11 @@ def read_file(
     form: Form = Form.AUTO,
     *,
     resolve: Resolver = nothing_else,
+    traded: Traded = nobody_else,
+    identify: Resolver = nothing_else,
     etfs: bool | None = None,
     today: date = date.max,
+    column: str = "",
 ) -> Imported:
     """The symbols of a file.
 
@@ -61,22 +71,29 @@ def read_file(
         data: its bytes; gzip is unpacked, workbooks and Parquet are opened.
         form: what to take it for, where its content could mislead.
         resolve: tells of symbols what they stand for, to mend spellings without dots.
+        traded: tells of symbols that the shipped list lacks which of them are known.
+        identify: tells of identifiers (ISIN, CUSIP, SEDOL, FIGI) which symbols they have.
         etfs: True or False to take only ETFs, or no ETFs, where the file tells them apart.
         today: of a file that says who was a member when, those of this day are taken.
+        column: the heading or the number of the column of symbols, where several could be it.
 
     Raises:
         BadFile: not a list of symbols, damaged, too large, or with problems, all named at once.
         BadInput: a form that needs a library which is not installed.
     """
-    gather = Gather(name, resolve, etfs=etfs, today=today)
+    gather = Gather(
+        name, resolve, traded=traded, identify=identify, etfs=etfs, today=today, column=column
+    )
     check_size(name, data)
     content = unpacked(name, data)
     if content.startswith(XLSX_START):
         words = f"XLSX, {_read_rows(rows_of_xlsx(content, gather), form, gather)}"
     elif content.startswith(PARQUET_START):
         words = f"Parquet, {_read_rows(rows_of_parquet(content, gather), Form.CSV, gather)}"
+    elif is_spreadsheetml(content):
+        words = f"Excel XML, {_read_rows(rows_of_spreadsheetml(content, gather), form, gather)}"
     else:
-        words = _read_text(text_of(name, content), form, gather)
+        words = _read_text(text_of(content, gather), form, gather)
     return gather.done(words, data)
 
 
@@ -84,12 +101,13 @@ def _read_text(text: str, form: Form, gather: Gather) -> str:
     if form is Form.AUTO:
         form = _form_of(text)
     if form is Form.JSON:
-        read_json(text, gather)
-        return "JSON"
+        words = _read_rows(rows_of_json(text, gather), Form.AUTO, gather)
+        return "JSON" if words == "table" else f"JSON, {words}"
     if form is Form.TOML:
         read_toml(text, gather)
         return "TOML"
     check_lines(gather.name, text)
+    gather.is_cut = not text.endswith(("\n", "\r"))
     if form is Form.AUTO and is_words(text):
         form = Form.TXT
     if form is Form.TXT:
@@ -100,6 +118,8 @@ def _read_text(text: str, form: Form, gather: Gather) -> str:
 
 def _form_of(text: str) -> Form:
     """What text is, as far as its first characters tell; AUTO for lines of any kind."""
+    if is_pasted(text):
+        return Form.TXT
     if is_json(text):
         return Form.JSON
     return Form.TOML if is_toml(text) else Form.AUTO
@@ -109,12 +129,15 @@ def _read_rows(rows: Iterator[Row], form: Form, gather: Gather) -> str:
     """Gather a table, and say what it was taken for."""
     first = list(islice(rows, PREAMBLE))
     every = chain(first, rows)
-    if form is Form.NASDAQ or (form is Form.AUTO and first and is_listing(first[0][1])):
+    if form is Form.NASDAQ:
         read_listing(every, gather)
         return "symbol directory of Nasdaq Trader"
-    issuer = issuer_of(first)
-    if form is Form.HOLDINGS or (form is Form.AUTO and issuer):
+    source = source_of(first)
+    if form is Form.HOLDINGS or (form is Form.AUTO and source is None and is_report(first)):
         read_holdings(every, gather)
-        return f"{issuer or 'fund'} holdings"
+        return source.name if source else "fund holdings"
+    if form is Form.AUTO and source is not None:
+        source.read(every, gather)
+        return source.name
     read_table(every, gather)
     return "table"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from tickstock.errors import BadFile
-from tickstock.universes.files.delimited import bare, heading
+from tickstock.universes.days import UP_TO, UP_TO_AND_WITH, day_in, is_open
+from tickstock.universes.files.delimited import bare
+from tickstock.universes.files.headers import heading
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.spells import UP_TO, UP_TO_AND_WITH
 
 _TELL = "`tickstock universe tell REF FILE` keeps who was in it when."
 
@@ -49,6 +50,11 @@ class Dates:
                     return cls(today, names.index(first), names.index(second), inside)
         return cls(today, on=names.index("date") if "date" in names else -1)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is a column of days."""
+        return max(self.since, self.until, self.on) >= 0
+
     def is_member(self, row: Sequence[str]) -> bool:
         """Whether a row is about a member of today; every row is whose dates are none."""
         if (day := _day(row, self.on)) is not None:
@@ -60,7 +66,7 @@ class Dates:
         return False
 
     def _is_over(self, end: date) -> bool:
-        return end < self.today if self.inside else end <= self.today
+        return not is_open(end) and (end < self.today if self.inside else end <= self.today)
 
     def say(self, line: int, gather: Gather) -> None:
         """Tell what was taken, if the dates mattered."""
@@ -79,9 +85,4 @@ class Dates:
 
 
 def _day(row: Sequence[str], column: int) -> date | None:
-    if not 0 <= column < len(row):
-        return None
-    try:
-        return date.fromisoformat(bare(row[column]))
-    except ValueError:
-        return None
+    return day_in(bare(row[column])) if 0 <= column < len(row) else None

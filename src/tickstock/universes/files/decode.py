@@ -6,10 +6,13 @@ import io
 import zlib
 
 from tickstock.errors import BadFile
-from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS
+from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS, Gather
 
 MAX_LINE = 1 << 20
 """Characters; a row as long as this already takes 50 MB in pieces."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_ACCENTS = 0.1
+"""Of a Western European list; a picture or a program has more."""
 GZIP = b"\x1f\x8b"
 _NOT_TEXT = (
     (b"%PDF", "a PDF document", "Download the data as CSV or XLSX."),
@@ -53,22 +56,47 @@ def unpacked(name: str, data: bytes) -> bytes:
     return content
 
 
-def text_of(name: str, data: bytes) -> str:
-    """UTF-8 text without its byte-order mark.
+def text_of(data: bytes, gather: Gather) -> str:
+    """The text without its byte-order mark: UTF-8, UTF-16 with a mark, else Windows-1252, which is
+    said.
 
     Raises BadFile for another kind of file (named, where it is a well-known one), a web page,
     another encoding, and text with NUL characters.
     """
+    name = gather.name
     for start, what, hint in _NOT_TEXT:
         if data.startswith(start):
             raise BadFile(f"{name} is {what}, not a list of symbols.", hint)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise BadFile(f"{name} is not UTF-8 text (byte {e.start}).", "Save it as UTF-8.") from None
+    text = _decoded_utf16(name, data) if data.startswith(_UTF16) else _decoded(data, gather)
     if "\x00" in text:
         raise BadFile(f"{name} holds NUL bytes, so it is not text.", "Save it as CSV.")
     _refuse_markup(name, text)
+    return text
+
+
+def _decoded_utf16(name: str, data: bytes) -> str:
+    """What Excel calls Unicode text: the mark at its start cannot be mistaken."""
+    try:
+        return data.decode("utf-16")
+    except UnicodeDecodeError as e:
+        raise BadFile(
+            f"{name} is UTF-16 text that is damaged (byte {e.start}).", "Save it as UTF-8."
+        ) from None
+
+
+def _decoded(data: bytes, gather: Gather) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        place = e.start
+    line = data.count(b"\n", 0, place) + 1
+    text = data.decode("cp1252", "replace")
+    strange = sum(not (c.isprintable() or c in "\t\r\n") for c in text) + text.count("\ufffd")
+    if strange or sum(c > "\x7f" for c in text) > _MOST_ACCENTS * len(text):
+        raise BadFile(
+            f"{gather.name} is not UTF-8 text (byte {place}).", "Save it as UTF-8."
+        ) from None
+    gather.remark(line, "This is not UTF-8; the file is read as Windows-1252 (Western European).")
     return text
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from tickstock.errors import BadFile
@@ -16,25 +17,37 @@ DELIMITERS = "\t;|,"
 """Where two are in equally many lines the first wins: prices have commas, names have few tabs."""
 LOOKED_AT = 60
 MAX_CELLS = 1_000
+MAX_WORDS = 100_000
+"""Cells of a file that has one line alone: a list that was written in a row."""
 BLANKS = " \t\u00a0\u2007\u202f\u200b\ufeff"
+SECTION = "###"
+"""Begins the name of a part of a watchlist at charting sites, and no comment."""
+_AROUND = BLANKS + "\r\n"
+_SEPARATOR = re.compile(r"\ufeff?sep=(.)\r?\n?")
+_ERROR_CELL = re.compile(r"#(?:[A-Z0-9/]+[!?]|N/A|GETTING_DATA)(?![A-Za-z])")
+_RULE = re.compile(r":?-{2,}:?")
 
 
 def rows_of(text: str, gather: Gather, delimiter: str | None = None) -> Iterator[Row]:
-    """The rows with anything in them but blanks; comment lines (`#`) are passed over.
+    """The rows with anything in them but blanks; comments are passed over and counted.
 
     Raises BadFile for quotes that do not end, cells of 128 KiB, too many rows.
     """
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter or delimiter_of(text), strict=True
-    )
+    named = _SEPARATOR.match(text)
+    separator = delimiter or (named[1] if named else delimiter_of(text))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for row in reader:
             gather.count_row()
-            if len(row) > MAX_CELLS:
-                _refuse_wide(gather.name, reader.line_num, len(row))
-            if is_blank(row) or row[0].lstrip().startswith("#"):
+            line = reader.line_num
+            if len(row) > MAX_CELLS and (line > 1 or len(row) > MAX_WORDS):
+                _refuse_wide(gather.name, line, len(row))
+            if is_blank(row) or (named and line == 1):
                 continue
-            yield reader.line_num, row
+            if "#" in row[0] and is_comment(row[0], len(row)):
+                gather.leave_out(line, "comment")
+            elif not any("--" in cell for cell in row[:2]) or not is_rule(row):
+                yield line, row
     except csv.Error as e:
         raise BadFile(
             f"{gather.name}:{reader.line_num}: not CSV: {e}.",
@@ -44,6 +57,20 @@ def rows_of(text: str, gather: Gather, delimiter: str | None = None) -> Iterator
 
 def _refuse_wide(name: str, line: int, cells: int) -> None:
     raise BadFile(f"{name}:{line}: {cells:,} cells in one row.", "Write one symbol a line.")
+
+
+def is_comment(first: str, cells: int = 1) -> bool:
+    """Whether a row begins with `#` and words: no error cell, no section, no column called `#`."""
+    start = first.lstrip(BLANKS)
+    if not start.startswith("#") or start.startswith(SECTION) or _ERROR_CELL.match(start):
+        return False
+    return cells == 1 or bool(bare(start[1:]))
+
+
+def is_rule(row: Iterable[str]) -> bool:
+    """Whether a row draws the line under the headings of a Markdown table: `|---|:--|`."""
+    filled = [text for cell in row if (text := bare(cell))]
+    return len(filled) > 1 and all(map(_RULE.fullmatch, filled))
 
 
 def delimiter_of(text: str) -> str:
@@ -57,7 +84,7 @@ def delimiter_of(text: str) -> str:
 def lines_of(text: str) -> Iterator[str]:
     """The lines that are neither blank nor a comment."""
     for line in io.StringIO(text, newline=None):
-        if line.strip(BLANKS + "\r\n") and not line.lstrip().startswith("#"):
+        if not line.isspace() and line.strip(_AROUND) and not ("#" in line and is_comment(line)):
             yield line
 
 
@@ -67,12 +94,7 @@ def is_blank(row: Iterable[str]) -> bool:
 
 def bare(cell: str) -> str:
     """A cell without blanks, no-break spaces and the `="..."` that keeps Excel from guessing."""
-    text = cell.strip(BLANKS + "\r\n")
+    text = cell.strip(_AROUND)
     if text.startswith('="') and text.endswith('"'):
         return text[2:-1].strip(BLANKS)
     return text
-
-
-def heading(row: Sequence[str]) -> list[str]:
-    """The cells of a row as column names: in small letters, without footnote marks."""
-    return [bare(cell).rstrip("*").strip().lower() for cell in row]

@@ -1,23 +1,24 @@
-"""Holdings of funds as their issuers publish them, for iShares, State Street, Invesco, Vanguard.
+"""Holdings of funds and positions at brokers: tables inside a report.
 
-All of them are tables inside a report: lines about the fund come first, legal text last, and cash,
-futures and leftovers of mergers stand between the shares. What is no listed share is left out and
-counted. The columns were taken from files that the issuers published in 2025 and 2026.
+Lines about the fund come first, legal text last, and cash, futures and leftovers of mergers stand
+between the shares. What is no listed share is left out and counted. Whose report it is, is told by
+the files of `sources`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
-from tickstock.universes.files.delimited import Row, bare, heading
+from tickstock.errors import BadSymbol
+from tickstock.universes.files.delimited import Row, bare
+from tickstock.universes.files.headers import heading
 from tickstock.universes.files.imported import Gather
 from tickstock.universes.suggest import shown
-from tickstock.universes.symbol import MAX_LENGTH
+from tickstock.universes.symbol import MAX_LENGTH, read_symbol
 
-TICKERS = ("holding ticker", "ticker", "symbol")
+TICKERS = ("holding ticker", "ticker", "symbol", "holdings ticker", "stock ticker")
 PREAMBLE = 60
 """A header is looked for in this many rows."""
 _COMPANIONS = frozenset(
@@ -28,7 +29,7 @@ _COMPANIONS = frozenset(
 """A ticker column and one of these make the header of a report."""
 _CLASSES = ("asset class", "class of shares", "security type", "type")
 _SECTORS = ("sector", "sub-industry")
-_NAMES = ("name", "holdings", "holding name", "security name", "constituent_name")
+_NAMES = ("name", "holdings", "holding name", "security name", "constituent_name", "company")
 _CURRENCIES = ("market currency", "local currency")
 
 _NO_SHARE = (
@@ -38,13 +39,17 @@ _NO_SHARE = (
 )
 _NO_TICKER = re.compile(r"[-–—.]*|n/a|none|null", re.IGNORECASE)
 _CASH_TICKER = re.compile(r"[-_ ]?CASH[-_ ].*|.*[-_]CASH[-_]?|-.+-")
-_MONEY = re.compile(r"(US|U\.S\.) DOLLAR|\bUSD\b|\bCASH\b|\bCURRENCY\b", re.IGNORECASE)
+_MONEY = re.compile(
+    r"(US|U\.S\.) DOLLAR|\bUSD\b|\bCASH\b|\bCURRENCY\b|\b(PAYABLE|RECEIVABLE)S?\b", re.IGNORECASE
+)
 _DATE = (
     r"(\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}|\d{1,2}[-/ ][A-Za-z]{3}[-/ ]\d{4}"
     r"|[A-Za-z]{3,9}\.? \d{1,2}, \d{4})"
 )
 _AS_OF = re.compile(r"\bas of:?\s+" + _DATE, re.IGNORECASE)
 _DATE_FORMS = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y", "%d/%b/%Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y")
+_ABOVE = 2
+"""Cells of a line about the fund: what it tells, and its value."""
 _SHORT = 5
 """A line of a report has fewer cells than a holding."""
 _PROSE = 60
@@ -52,34 +57,15 @@ _PROSE = 60
 _SHARES = ("equity", "equities", "stock", "stocks", "common stock")
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Who publishes holdings under a header that has all of `columns`."""
-
-    name: str
-    columns: frozenset[str]
-
-
-ISSUERS = (
-    Issuer("iShares", frozenset({"ticker", "name", "asset class"})),
-    Issuer("State Street", frozenset({"name", "ticker", "identifier", "sedol"})),
-    Issuer("Invesco", frozenset({"fund ticker", "holding ticker"})),
-    Issuer("Vanguard", frozenset({"holdings", "ticker", "sedol"})),
-    Issuer("Vanguard", frozenset({"holdings", "ticker", "cusip"})),
-)
-
-
-def issuer_of(rows: Sequence[Row]) -> str | None:
-    """Whose holdings these are by their header, `fund` for an unknown issuer's, None for no
-    holdings: a table whose first row is the header is a plain list of symbols."""
-    for place, (_, row) in enumerate(rows[:PREAMBLE]):
-        names = set(heading(row))
-        for issuer in ISSUERS:
-            if issuer.columns <= names:
-                return issuer.name
-        if place and _is_header(heading(row)):
-            return "fund"
-    return None
+def is_report(rows: Sequence[Row]) -> bool:
+    """Whether these are holdings of an unknown issuer: a header under lines about the fund. A table
+    whose first row is the header, or stands under headings of groups, is a plain list."""
+    above: list[int] = []
+    for _, row in rows[:PREAMBLE]:
+        if _is_header(heading(row)):
+            return bool(above) and max(above) <= _ABOVE and 2 * max(above) < len(row)
+        above.append(sum(map(bool, map(bare, row))))
+    return False
 
 
 def read_holdings(rows: Iterable[Row], gather: Gather) -> None:
@@ -103,11 +89,13 @@ class _Report:
     def take(self, line: int, row: Sequence[str]) -> None:
         filled = [text for cell in row if (text := bare(cell))]
         if any(text.lower() in TICKERS for text in filled) and _is_header(heading(row)):
+            if heading(row) == self.names:
+                self.gather.leave_out(line, "heading")
             self.names, self.section = heading(row), ""
         elif len(filled) < _SHORT and (day := _AS_OF.search(" ".join(filled))):
-            self._new_section(filled[0], day[1])
+            self._new_section(line, filled[0], day[1])
         elif not self.names:
-            return
+            self.gather.leave_out(line, "heading")
         elif self.section:
             self.gather.leave_out(line, self.section)
         elif len(filled) == 1 or _is_prose(filled[0]) or _is_prose(self._ticker(row), MAX_LENGTH):
@@ -119,8 +107,9 @@ class _Report:
         column = next(self.names.index(t) for t in TICKERS if t in self.names)
         return row[column] if column < len(row) else ""
 
-    def _new_section(self, title: str, day: str) -> None:
+    def _new_section(self, line: int, title: str, day: str) -> None:
         """Vanguard heads each kind of holding with a line such as `Equity,as of 09/30/2025`."""
+        self.gather.leave_out(line, "heading")
         self.gather.as_of = self.gather.as_of or read_day(day)
         if self.names and title.lower() not in _SHARES and not _AS_OF.search(title):
             self.section = title.lower()[:40]
@@ -156,8 +145,9 @@ _WORDS = {
     "derivative": "a derivative",
     "bond": "a bond",
     "without ticker": "without a ticker",
-    "foreign": "listed in another currency",
+    "foreign": "listed abroad",
     "not listed": "no listed symbol",
+    "total": "a total",
 }
 
 
@@ -168,12 +158,28 @@ def _kind(ticker: str, name: str, cells: Mapping[str, str]) -> str | None:
     if _CASH_TICKER.fullmatch(ticker) or (_is_currency(ticker) and _MONEY.search(name)):
         return "cash"
     if _NO_TICKER.fullmatch(ticker):
-        return "without ticker"
+        return "cash" if _MONEY.search(name) else "without ticker"
+    if ticker.lower().split(" ")[-1] in ("total", "totals") or ticker.lower() == "grand total":
+        return "total"
     currency = _first(cells, _CURRENCIES)
     if currency not in ("", "USD", "-"):
         return "foreign"
     # No US listing has a digit: futures (ESM5) and what is left of a merger (P5N994) do.
-    return "not listed" if any(c.isdigit() for c in ticker) and len(ticker) <= 16 else None
+    if any(c.isdigit() for c in ticker) and len(ticker) <= MAX_LENGTH:
+        return _kind_of_code(ticker)
+    return None
+
+
+def _kind_of_code(ticker: str) -> str | None:
+    """What a ticker with a digit is: one of a foreign market, an option, or not listed; None for
+    the error of a spreadsheet, which is none of these."""
+    try:
+        read_symbol(ticker)
+    except BadSymbol as fault:
+        if fault.kind == "error":
+            return None
+        return fault.kind if fault.kind in ("foreign", "option") else "not listed"
+    return "not listed"
 
 
 def _kind_said(words: str) -> str | None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
-from tickstock.universes.catalog import Remark
+from tickstock.universes.known import NO_VERDICT, Traded, Verdict, is_known, judge, nobody_else
+from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
-from tickstock.universes.symbol import read_symbol
+from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
 
 MAX_BYTES = 8 * 1024 * 1024
 """A list of symbols that is larger, as it comes or unpacked, is something else."""
@@ -26,6 +27,12 @@ MAX_REMARKS = 1_000
 MAX_PROBLEMS = 1_000
 """A file with more is not read to its end."""
 SHOWN = 50
+TOTALS = frozenset(
+    {"total", "totals", "total:", "subtotal", "sub-total", "grand total", "portfolio total"}
+    | {"account total", "sum", "sum total", "cash total"}
+)
+"""What stands in the place of a symbol in the row of a sum."""
+IDENTIFIERS = ("ISIN", "CUSIP", "SEDOL", "FIGI")
 SYMBOL = "symbol"
 """The kind of a row that names a symbol; the kinds of rows that are left out say why."""
 
@@ -36,7 +43,8 @@ class Imported:
 
     `form` says in words what it was taken for. `rows` counts the rows by kind: `symbol`, and those
     left out as `repeated`, `cash`, `test issue` and so on. `as_of` is the day that the source
-    itself names. `sha256` is of the bytes as they came, empty where there were none.
+    itself names. `sha256` is of the bytes as they came, empty where there were none. `verdict`
+    tells how many of the symbols somebody knows.
     """
 
     name: str
@@ -46,6 +54,7 @@ class Imported:
     remarks: tuple[Remark, ...] = ()
     as_of: date | None = None
     sha256: str = ""
+    verdict: Verdict = NO_VERDICT
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -61,6 +70,8 @@ class Imported:
             "rows": dict(self.rows),
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "sha256": self.sha256,
+            "known": self.verdict.size - len(self.verdict.unknown),
+            "unknown": list(self.verdict.unknown),
             "remarks": [{"line": r.line, "what": r.what} for r in self.remarks],
         }
 
@@ -73,6 +84,10 @@ def nothing_else(_: Sequence[str]) -> Mapping[str, str]:
     return {}
 
 
+def bare_identifier(text: str) -> str:
+    return text.strip().strip('="')
+
+
 class Gather:
     """Takes the rows of one source and ends as `Imported`.
 
@@ -80,8 +95,11 @@ class Gather:
         name: what to call the source in messages.
         resolve: given symbols, answers what those among them stand for that are written another
             way: issuers write `BRK.B` without its dot.
+        traded: tells which symbols are known that the shipped list does not have.
+        identify: given identifiers (ISIN, CUSIP, SEDOL, FIGI), answers the symbols of the known.
         etfs: True to leave out what the source says is no ETF, False what it says is one.
         today: memberships that the source ends up to this day are over.
+        column: the heading, or the number from 1, of the column of symbols where several could be.
     """
 
     def __init__(
@@ -89,14 +107,22 @@ class Gather:
         name: str,
         resolve: Resolver = nothing_else,
         *,
+        traded: Traded = nobody_else,
+        identify: Resolver = nothing_else,
         etfs: bool | None = None,
         today: date = date.max,
+        column: str = "",
     ) -> None:
         self.name = name
         self.etfs = etfs
         self.today = today
+        self.column = column
         self.as_of: date | None = None
+        self.is_cut = False
+        """Whether the source ends without the end of its last line."""
         self._resolve = resolve
+        self._traded = traded
+        self._identify = identify
         self._symbols: dict[str, int] = {}
         self._sectors: dict[str, str] = {}
         self._rows: Counter[str] = Counter()
@@ -106,6 +132,13 @@ class Gather:
         self._seen = 0
         self._most = MAX_ROWS
         self._read: dict[str, str] = {}
+        self._faults: dict[str, BadSymbol] = {}
+        self._identified: dict[str, list[int]] = {}
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether anything was taken, left out or refused."""
+        return bool(self._rows or self._problems or self._identified)
 
     def expect_listing(self) -> None:
         """No listing and no fund has as many rows as a table may have."""
@@ -138,9 +171,9 @@ class Gather:
             self._rows["repeated"] += 1
             self._unsaid += 1
 
-    def leave_out(self, line: int, kind: str, what: str = "") -> None:
-        """A row that names no symbol, and why; without `what` it is only counted."""
-        self._rows[kind] += 1
+    def leave_out(self, line: int, kind: str, what: str = "", count: int = 1) -> None:
+        """Rows that name no symbol, and why; without `what` they are only counted."""
+        self._rows[kind] += count
         if what:
             self.remark(line, f"{what}; left out.")
 
@@ -159,6 +192,7 @@ class Gather:
 
     def done(self, form: str, data: bytes = b"") -> Imported:
         """What was gathered. Raises BadFile naming all problems, or that there is no symbol."""
+        self._look_up_identifiers()
         if self._problems:
             raise self._refusal("")
         self._mend_spellings()
@@ -168,21 +202,53 @@ class Gather:
         if self._unsaid:
             self._remarks.append(Remark(self.name, None, f"{self._unsaid} more remarks."))
         digest = hashlib.sha256(data).hexdigest() if data else ""
-        rows, remarks = dict(self._rows), tuple(self._remarks)
-        return Imported(self.name, form, tuple(self._symbols), rows, remarks, self.as_of, digest)
+        rows, remarks, symbols = dict(self._rows), tuple(self._remarks), tuple(self._symbols)
+        verdict = judge(symbols, self._traded)
+        return Imported(self.name, form, symbols, rows, remarks, self.as_of, digest, verdict)
 
     def _understood(self, line: int, text: str) -> str:
-        """The symbol that `text` means, remembered; empty where it cannot be one."""
-        try:
-            symbol, note = read_symbol(text)
-        except BadSymbol as fault:
-            self.problem(line, fault.what)
+        """The symbol that `text` means, remembered; empty where it is none."""
+        fault = self._faults.get(text)
+        if text.lower() in TOTALS and not is_known(text):
+            self.leave_out(line, "total", f"{shown(text)} is a total")
             return ""
-        if note:
-            self.remark(line, note)
-        if len(self._read) < MAX_SYMBOLS:
-            self._read[text] = symbol
-        return symbol
+        if fault is None:
+            try:
+                symbol, note = read_symbol(text)
+            except BadSymbol as e:
+                fault = e
+                if len(self._faults) < MAX_SYMBOLS:
+                    self._faults[text] = e
+            else:
+                if note:
+                    self.remark(line, note)
+                if len(self._read) < MAX_SYMBOLS:
+                    self._read[text] = symbol
+                return symbol
+        self._refuse(line, text, fault)
+        return ""
+
+    def _refuse(self, line: int, text: str, fault: BadSymbol) -> None:
+        """A security that is not kept here is left out; anything else is a problem."""
+        if fault.kind in NO_US_SYMBOL:
+            self.leave_out(line, fault.kind, fault.what.rstrip("."))
+        elif fault.kind in IDENTIFIERS and self._identify is not nothing_else:
+            self._identified.setdefault(bare_identifier(text), []).append(line)
+        else:
+            self.problem(line, fault.what)
+
+    def _look_up_identifiers(self) -> None:
+        """Ask for the symbols of the identifiers that stand in the place of one, all at once."""
+        if not self._identified:
+            return
+        found = self._identify(tuple(self._identified))
+        for text, lines in self._identified.items():
+            if text not in found:
+                self.problem(lines[0], f"{shown(text)} is an identifier that nobody here knows.")
+                continue
+            self.remark(lines[0], f"{text} is read as {found[text]} (by its identifier).")
+            for line in lines:
+                self.add(line, found[text])
 
     def _take(self, line: int, symbol: str) -> None:
         if len(self._symbols) >= MAX_SYMBOLS:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from tickstock.errors import BadFile
 from tickstock.extras import need
+from tickstock.universes.files.dated import Dates
 from tickstock.universes.files.delimited import Row
+from tickstock.universes.files.headers import (
+    IDENTIFIERS,
+    STRONG,
+    WEAK,
+    columns_of,
+    normal,
+    sector_column,
+)
 from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS, Gather
-from tickstock.universes.files.lists import symbol_column
 
 START = b"PAR1"
 BATCH = 65_536
@@ -22,10 +30,10 @@ def arrow() -> Any:
 
 
 def rows_of_parquet(data: bytes, gather: Gather, *, batch: int = BATCH) -> Iterator[Row]:
-    """A header and the values of the symbol column, row by row.
+    """A header and the values of the columns of symbols, days and sectors, row by row.
 
-    The column is read as a dictionary, so that its memory is that of its different values.
-    Raises BadFile for a damaged file and for one without such a column of text.
+    Text is read as a dictionary, so that its memory is that of its different values.
+    Raises BadFile for a damaged file and for one without a column of symbols.
     """
     pyarrow = arrow()
     try:
@@ -39,27 +47,41 @@ def rows_of_parquet(data: bytes, gather: Gather, *, batch: int = BATCH) -> Itera
 
 def _rows(pyarrow: Any, data: bytes, gather: Gather, size: int) -> Iterator[Row]:
     source = pyarrow.BufferReader(data)
-    names = list(pyarrow.parquet.read_schema(source).names)
-    column = symbol_column(names)
-    if column is None:
-        raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
-    file = pyarrow.parquet.ParquetFile(source, read_dictionary=[names[column]])
-    _check(file.metadata, column, gather)
-    yield 1, [names[column]]
+    schema = pyarrow.parquet.read_schema(source)
+    names = list(schema.names)
+    wanted = _wanted(names, gather)
+    texts = [n for n in wanted if pyarrow.types.is_string(schema.field(n).type)]
+    file = pyarrow.parquet.ParquetFile(source, read_dictionary=texts)
+    _check(file.metadata, [names.index(n) for n in wanted], gather)
+    yield 1, wanted
     line = 1
-    for batch in file.iter_batches(size, columns=[names[column]]):
-        for value in batch.column(0).to_pylist():
+    for batch in file.iter_batches(size, columns=wanted):
+        columns = [batch.column(batch.schema.get_field_index(n)).to_pylist() for n in wanted]
+        for cells in zip(*columns, strict=True):
             line += 1
             gather.count_row()
-            if value is not None and not isinstance(value, str):
-                raise BadFile(f"{gather.name}: {names[column]} is no column of text.", "Make it.")
-            yield line, [value or ""]
+            yield line, ["" if cell is None else str(cell) for cell in cells]
 
 
-def _check(metadata: Any, column: int, gather: Gather) -> None:
+def _wanted(names: list[str], gather: Gather) -> list[str]:
+    """The columns of symbols, and those of the days and sectors beside them."""
+    if gather.column:
+        words: Collection[str] = {normal(gather.column)}
+    else:
+        words = next((w for w in (STRONG, WEAK, IDENTIFIERS) if columns_of(names, w)), STRONG)
+    symbols = columns_of(names, words)
+    if not symbols:
+        raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
+    dates = Dates.of(gather.name, names, gather.today)
+    others = (dates.since, dates.until, dates.on, sector_column(names))
+    more = [i for i in others if i is not None and i >= 0]
+    return [names[i] for i in dict.fromkeys([*symbols, *more])]
+
+
+def _check(metadata: Any, columns: list[int], gather: Gather) -> None:
     """Nothing is unpacked before its announced size is known to be harmless."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    size = sum(g.column(column).total_uncompressed_size for g in groups)
+    size = sum(g.column(column).total_uncompressed_size for g in groups for column in columns)
     if metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
         raise BadFile(
             f"{gather.name} has {metadata.num_rows:,} rows and {size:,} bytes in its symbol "

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-import msgspec
-
 from tickstock.errors import BadFile
 from tickstock.model import UNIVERSE_TYPES
+from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.imported import MAX_ROWS, Gather
+from tickstock.universes.files.shapes import table_in
 from tickstock.universes.suggest import shown
-from tickstock.universes.value import list_in
 
 MAX_TOML = 2 * 1024 * 1024
 """The standard library reads TOML slowly: this much takes most of two seconds."""
@@ -37,31 +38,79 @@ def is_toml(text: str) -> bool:
     return _TOML.search(text) is not None
 
 
-def read_json(text: str, gather: Gather) -> None:
-    """Gather the symbols of a JSON document in one of the shapes that universes have.
+def rows_of_json(text: str, gather: Gather) -> Iterator[Row]:
+    """A header and the rows of a JSON document: a list, records, columns, or records in lines.
 
-    Raises BadFile for what is not JSON, not such a shape (an error answer says what it says), or
-    has more values than a list of symbols.
+    Raises BadFile for what is not JSON, holds no list (an error answer says what it says), holds
+    two that differ, names a key twice, or has more values than a list of symbols.
     """
     if max(text.count(","), text.count("[") + text.count("{")) > MAX_ROWS:
         raise BadFile(f"{gather.name} has more than {MAX_ROWS:,} values.", "Is it a list?")
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as e:
-        raise BadFile(
-            f"{gather.name} is not complete JSON: {e}.", "If it is cut off, download it again."
-        ) from None
+    value = _decoded(text, gather)
     _refuse_error(gather.name, value)
+    if isinstance(value, dict):
+        gather.as_of = _day(value.get("as_of", value.get("last_updated")))
+        if value.get("next_url"):
+            gather.remark(
+                None, "This is one page of an answer; what follows it is not in the file."
+            )
     try:
-        texts = list_in(value)[1]
+        table = table_in(value)
     except ValueError as fault:
         raise BadFile(
             f"{gather.name} holds no list of symbols: {fault}.",
             'It needs a JSON array of symbols, such as ["SPY", "QQQ"].',
         ) from None
-    if isinstance(value, dict):
-        gather.as_of = _day(value.get("as_of", value.get("last_updated")))
-    _add_all(texts, text, gather)
+    for place, (line, row) in enumerate(_with_lines(table, text)):
+        if place:  # the first is the header
+            gather.count_row()
+        if any(row):
+            yield line, row
+
+
+class _Twice(ValueError):
+    """A key that stands twice in one object."""
+
+
+def _decoded(text: str, gather: Gather) -> object:
+    """The value; records in lines become a list of them."""
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as e:
+        if e.msg == "Extra data" and (records := _records_in_lines(text)) is not None:
+            return records
+        raise _incomplete(gather.name, f":{e.lineno}", e) from None
+    except _Twice as e:
+        raise BadFile(
+            f"{gather.name}: the key {shown(str(e))} stands twice, and one list would be lost.",
+            "Give the lists names of their own, or join them.",
+        ) from None
+    except (ValueError, RecursionError) as e:
+        raise _incomplete(gather.name, "", e) from None
+
+
+def _incomplete(name: str, place: str, why: Exception) -> BadFile:
+    return BadFile(
+        f"{name}{place}: is not complete JSON: {why}.", "If it is cut off, download it again."
+    )
+
+
+def _records_in_lines(text: str) -> list[object] | None:
+    try:
+        return [_DECODER.decode(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _Twice(counts.most_common(1)[0][0])
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_each_once)
 
 
 def read_toml(text: str, gather: Gather) -> None:
@@ -120,22 +169,29 @@ def _refuse_error(name: str, value: object) -> None:
 
 
 def _add_all(texts: Iterable[str], document: str, gather: Gather) -> None:
-    for line, symbol in _with_lines(texts, document):
+    for line, row in _with_lines(([text] for text in texts), document):
         gather.count_row()
-        gather.add(line, symbol)
+        gather.add(line, row[0])
 
 
-def _with_lines(texts: Iterable[str], document: str) -> Iterator[tuple[int, str]]:
-    """Each text with its line in the document, found by looking for it after the one before."""
+def _with_lines(rows: Iterable[list[str]], document: str) -> Iterator[Row]:
+    """Each row with its line in the document, found by looking for its first text after the one
+    before."""
     at, line, missed = 0, 1, 0
-    for text in texts:
-        found = document.find(f'"{text}"', at) if missed < _MISSES else -1
+    is_one_line = "\n" not in document
+    for row in rows:
+        text = next(filter(None, row), "")
+        found = -1
+        if not is_one_line and missed < _MISSES:
+            found = document.find(json.dumps(text, ensure_ascii=False), at)
+            if found < 0:
+                found = document.find(json.dumps(text), at)
         if found >= 0:
             line += document.count("\n", at, found)
             at = found + 1
         else:
             missed += 1
-        yield line, text
+        yield line, row
 
 
 def _day(value: object) -> date | None:

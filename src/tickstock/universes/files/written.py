@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.model import UniverseRef
-from tickstock.universes.files.lists import HEADERS
+from tickstock.universes.files.headers import FIRST, is_symbol_word
 from tickstock.universes.files.parquet import arrow
 
 SCHEMA = "tickstock.universe/1"
@@ -66,15 +66,15 @@ def safe_cell(text: str) -> str:
 def _csv(listing: Listing) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([HEADERS[0]])
+    writer.writerow([FIRST])
     writer.writerows([safe_cell(symbol)] for symbol in listing.symbols)
     return out.getvalue()
 
 
 def _txt(listing: Listing) -> str:
     lines = [safe_cell(symbol) for symbol in listing.symbols]
-    if lines and lines[0].lower() in HEADERS:  # else it would be read as a header
-        lines.insert(0, HEADERS[0])
+    if lines and is_symbol_word(lines[0]):  # else it would be read as a header
+        lines.insert(0, FIRST)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -120,6 +120,6 @@ def _parquet(listing: Listing) -> bytes:
     pyarrow = arrow()
     column = pyarrow.array(listing.symbols, pyarrow.string())
     out = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(pyarrow.table({HEADERS[0]: column}), out)
+    pyarrow.parquet.write_table(pyarrow.table({FIRST: column}), out)
     content: bytes = out.getvalue().to_pybytes()
     return content

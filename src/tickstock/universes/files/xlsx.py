@@ -1,4 +1,4 @@
-"""Rows of the first sheet of an XLSX workbook, or of the one named `holdings`.
+"""Rows of the first visible sheet with a table of an XLSX workbook, or of the one named `holdings`.
 
 An own reader, and a small one, because of what it is given: a file of 1.5 kB with two far cells
 ends the process that reads it with python-calamine, and openpyxl needs 3 s for 200,000 rows
@@ -15,11 +15,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from xml.parsers import expat
 
 from tickstock.errors import BadFile
 from tickstock.universes.files.delimited import Row, is_blank
 from tickstock.universes.files.imported import Gather
+from tickstock.universes.files.sheets import has_table
+from tickstock.universes.suggest import shown
 
 START = b"PK\x03\x04"
 MAX_UNPACKED = 24 * 1024 * 1024
@@ -28,6 +31,8 @@ MAX_ELEMENTS = 600_000
 MAX_CELLS = 1_000_000
 """Of the rows as they are handed on: filled up to one width."""
 MAX_COLUMNS = 200
+_LOOKED_AT = 60
+"""Rows of a sheet that tell whether it holds a table."""
 _STEP = 1 << 16
 _REFERENCE = re.compile(r"([A-Z]{1,3})[1-9]\d*")
 _BROKEN = (
@@ -87,12 +92,30 @@ class _Book:
             )
 
     def rows(self) -> Iterator[Row]:
-        part = self._sheet()
+        """The rows of the first visible sheet with a table, else of the first with any row."""
         strings = _Strings()
         if "xl/sharedStrings.xml" in self._archive.namelist():
             for _ in self._parse("xl/sharedStrings.xml", strings):
                 pass
-        sheet, cells = _Sheet(strings.found), 0
+        sheets = self._sheets()
+        seen: list[tuple[str, list[Row], Iterator[Row]]] = []
+        for name, part in sheets:
+            rows = self._rows_of(part, strings.found)
+            first = list(islice(rows, _LOOKED_AT))
+            seen.append((name, first, rows))
+            if has_table(first):
+                break
+        else:
+            seen.sort(key=lambda sheet: not sheet[1])
+            seen = seen[:1]
+        name, first, rows = seen[-1]
+        if len(sheets) > 1:
+            self._gather.remark(None, f"The sheet {shown(name)} is read, of {len(sheets)}.")
+        yield from first
+        yield from rows
+
+    def _rows_of(self, part: str, strings: list[str]) -> Iterator[Row]:
+        sheet, cells = _Sheet(strings), 0
         for _ in self._parse(part, sheet):
             for line, row in sheet.taken():
                 self._gather.count_row()
@@ -102,8 +125,8 @@ class _Book:
                 if not is_blank(row):
                     yield line, row
 
-    def _sheet(self) -> str:
-        """The name of the part that holds the wanted sheet."""
+    def _sheets(self) -> list[tuple[str, str]]:
+        """Names and parts of the visible sheets, or of the one named `holdings` alone."""
         book, links = _Elements("sheet"), _Elements("Relationship")
         for part, reader in (("xl/workbook.xml", book), ("xl/_rels/workbook.xml.rels", links)):
             for _ in self._parse(part, reader):
@@ -111,9 +134,15 @@ class _Book:
         if not book.found:
             raise BadFile(f"{self._gather.name} is a workbook without a sheet.", "Choose another.")
         named = [s for s in book.found if s.get("name", "").strip().lower() == "holdings"]
-        wanted = (named or book.found)[0].get("id", "")
+        visible = [s for s in book.found if s.get("state", "visible") == "visible"]
         targets = {link.get("Id", ""): link.get("Target", "") for link in links.found}
-        return posixpath.normpath(posixpath.join("/xl", targets[wanted])).lstrip("/")
+        return [
+            (
+                sheet.get("name", ""),
+                posixpath.normpath(posixpath.join("/xl", targets[sheet.get("id", "")])).lstrip("/"),
+            )
+            for sheet in named or visible or book.found
+        ]
 
     def _parse(self, part: str, reader: _Reader) -> Iterator[None]:
         """Feed a part to `reader`, with a stop after each piece to take what was read."""

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from tickstock.errors import BadFile
-from tickstock.universes.files.delimited import Row, bare, heading
+from tickstock.universes.files.delimited import Row, bare
+from tickstock.universes.files.headers import heading
 from tickstock.universes.files.imported import Gather
+from tickstock.universes.files.sources.base import Source
 
 SYMBOL_COLUMNS = ("cqs symbol", "symbol")
 _FOOTER = re.compile(r"File Creation Time:\s*(\d{8})")
@@ -66,3 +68,10 @@ def _day(stamp: str) -> date | None:
         return datetime.strptime(stamp, "%m%d%Y").date()  # noqa: DTZ007 -- a date alone
     except ValueError:
         return None
+
+
+def _is_one(rows: Sequence[Row]) -> bool:
+    return bool(rows) and is_listing(rows[0][1])
+
+
+SOURCES = (Source("symbol directory of Nasdaq Trader", _is_one, read_listing, 97),)

@@ -1,0 +1,6 @@
+"""Invesco: `Fund Ticker,Security Identifier,Holding Ticker,Shares/Par Value,...`, one row a
+holding."""
+
+from tickstock.universes.files.sources.base import holdings
+
+SOURCES = (holdings("Invesco", "fund ticker", "holding ticker"),)
