@@ -125,12 +125,12 @@ NO_SIZES = {
     "bridge.news.MOST": (
         "a limit: what is beyond is refused or not shown, and nothing is put together from parts"
     ),
-    "bridge.status.JobStatus.ohlcv_records_loaded": "a count, or a value that is not set",
-    "bridge.status.JobStatus.processed_symbols": "a count, or a value that is not set",
-    "bridge.status.JobStatus.symbols_failed": "a count, or a value that is not set",
-    "bridge.status.JobStatus.symbols_loaded": "a count, or a value that is not set",
-    "bridge.status.JobStatus.total_symbols": "a count, or a value that is not set",
-    "bridge.status.SHOWN_ERRORS": "lines or names that are shown; the rest is counted",
+    "service.job_status.JobStatus.ohlcv_records_loaded": "a count, or a value that is not set",
+    "service.job_status.JobStatus.processed_symbols": "a count, or a value that is not set",
+    "service.job_status.JobStatus.symbols_failed": "a count, or a value that is not set",
+    "service.job_status.JobStatus.symbols_loaded": "a count, or a value that is not set",
+    "service.job_status.JobStatus.total_symbols": "a count, or a value that is not set",
+    "service.job_status.SHOWN_ERRORS": "lines or names that are shown; the rest is counted",
     "cli.app.INTERRUPTED": "exit code",
     "cli.app.USAGE_ERROR": "exit code",
     "cli.changes.NOT_AGREED": "exit code",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tickstock.errors import UnknownLoad
 from tickstock.service.loads import Loads
 from tickstock.service.progress import Progress
 from tickstock.store import jobs, ledger
@@ -46,6 +47,18 @@ class Jobs:
         with self._database.transaction() as connection:
             so_far = jobs.symbols_so_far(connection, unjudged) if unjudged else {}
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
+
+    def detail(self, load_id: uuid.UUID) -> JobDetail:
+        """All there is to say of one load. Raises UnknownLoad where there is none."""
+        for found in self.details([load_id]):
+            return found
+        raise UnknownLoad(f"There is no load {load_id}.", "`tickstock jobs list` shows them.")
+
+    def newest(self, most: int) -> list[JobDetail]:
+        """All there is to say of the newest loads, the newest first."""
+        with self._database.transaction() as connection:
+            ids = [load.id for load in ledger.newest(connection, most)]
+        return self.details(ids)[::-1]
 
     def refuse(self, client_id: str, job_type: str, reason: str) -> None:
         """Keep, for the client to read, why its job becomes no load."""

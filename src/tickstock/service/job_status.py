@@ -1,10 +1,13 @@
-"""The status that clients read, out of what the ledger says. Pure."""
+"""The status that clients read, out of what the ledger says: in Redis and at the page's routes.
+
+Pure, and the only place where such a status is made: what one face says of a load, all say.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, overload
 
 from tickstock.model import LoadState
 from tickstock.service.jobs import JobDetail
@@ -84,6 +87,10 @@ def refusal_status(refused: Refused, zone: tzinfo | None = None) -> JobStatus:
     )
 
 
+@overload
+def local(at: datetime, zone: tzinfo | None = None) -> str: ...
+@overload
+def local(at: datetime | None, zone: tzinfo | None = None) -> str | None: ...
 def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
     """An instant as clients compare it with their own clock: local, without a zone."""
     if at is None:
