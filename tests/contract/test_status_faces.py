@@ -19,7 +19,7 @@ from tickstock.errors import VendorRefused, VendorUnavailable
 from tickstock.loading.report import ItemResult, make_report
 from tickstock.model import HoleCause, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.loads import request_as_dict, summary_of
+from tickstock.service.loads import summary_of
 from tickstock.store import ledger
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
@@ -76,7 +76,7 @@ def under_way(tick: TickStock) -> uuid.UUID:
         made = plan([ticker_call(s, WEEK) for s in SYMBOLS], ids, WEEK)
         load, _ = ledger.submit(
             conn, made, title="five", vendor="v", summary=summary_of(made),
-            request=request_as_dict(made.request), client_id="theirs",
+            client_id="theirs",
         )  # fmt: skip
         a, b, c, d, _ = ledger.claim(conn, load, "w", 5, timedelta(hours=1))
         done = [Finished(a.id, SESSIONS, 70, 0, 1), Finished(b.id, SESSIONS, 30, 50, 1)]

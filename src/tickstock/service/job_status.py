@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any, overload
+from typing import overload
 
 from tickstock.model import LoadState
 from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.store.jobs import Refused
 from tickstock.store.ledger import CallError
+from tickstock.words import plural
 
 SHOWN_ERRORS = 3
 NO_BARS = "No bars were asked for (include_ohlcv is false), so none were loaded."
@@ -59,7 +60,7 @@ def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
         progress=progress.percent,
         message=_message(progress),
         description=_description(progress),
-        total_symbols=len(load.request["symbols"]),
+        total_symbols=len(load.asked.symbols),
         processed_symbols=len(good) + len(bad),
         successful_symbols=good,
         failed_symbols=bad,
@@ -100,7 +101,7 @@ def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
 
 def _message(progress: Progress) -> str:
     load = progress.load
-    if load.state is LoadState.COMPLETED and not _job(progress).get("bars", True):
+    if load.state is LoadState.COMPLETED and not load.job.get("bars", True):
         return NO_BARS
     if load.state.finished:
         return load.message
@@ -113,12 +114,10 @@ def _message(progress: Progress) -> str:
 
 
 def _description(progress: Progress) -> str:
-    request = progress.load.request
-    job = _job(progress)
-    frames = ", ".join(job.get("timeframes", request["timeframes"]))
-    count = len(request["symbols"])
-    many = f"{count} symbol{'s' * (count != 1)}"
-    return f"{progress.load.title}: {many}, {frames}, {request['from']} to {request['to']}"
+    load, asked = progress.load, progress.load.asked
+    frames = ", ".join(load.job.get("timeframes", asked.timeframes))
+    many = plural(len(asked.symbols), "symbol")
+    return f"{load.title}: {many}, {frames}, {asked.span.start} to {asked.span.last}"
 
 
 def _error_message(progress: Progress) -> str:
@@ -136,8 +135,3 @@ def _told(error: CallError) -> str:
     times = "" if error.failed == 1 else f" ({error.failed} times)"
     where = f"{error.symbol}: " if error.symbol else ""
     return f"{where}{error.example}{times}"
-
-
-def _job(progress: Progress) -> dict[str, Any]:
-    found = progress.load.request.get("job")
-    return found if isinstance(found, dict) else {}

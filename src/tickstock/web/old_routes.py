@@ -53,12 +53,10 @@ def _request(visit: Visit) -> LoadRequest:
     universe, csv = visit.field("universe_key"), visit.field("csv_file")
     if bool(universe) == bool(csv):
         raise BadInput("Give universe_key or csv_file.", "Say etf_universe:core_etfs.")
-    # What clients write may be a key alone, or a union `SPY:nasdaq100`.
-    symbols = visit.tick.universes.client_members(universe) if universe else ()
-    return visit.tick.loads.request(
+    return visit.tick.jobs.request(
         universe,
-        symbols=symbols,
-        csv=csv or None,
+        universe=universe,
+        csv=csv,
         duration=_duration(visit),
         timeframes=_timeframes(visit),
     )
@@ -78,12 +76,12 @@ def _number(text: str) -> float:
         raise BadInput(f"{text[:40]!r} is not a number of years.", "Say 0.25 or 1.") from None
 
 
-def _timeframes(visit: Visit) -> str:
+def _timeframes(visit: Visit) -> list[str]:
     """`day,hour`, several fields of that name, or a JSON list."""
     given = visit.body.get("timeframes") if visit.body else visit.fields.getlist("timeframes")
     if isinstance(given, list):
-        return ",".join(str(word) for word in given) or "day"
-    return str(given) if given else "day"
+        return [str(word) for word in given] or ["day"]
+    return [str(given) if given else "day"]
 
 
 def statuses(visit: Visit) -> Response:
