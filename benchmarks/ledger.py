@@ -92,9 +92,7 @@ def submit(tick: TickStock, calls: int, *, defer: bool = False) -> uuid.UUID:
             (), 0, 0, 0.0, 0.0, exact=True, digest="",
         )  # fmt: skip
         facts = {"expected": 4 * calls, "held": 0, "calls": calls, "seconds": 1}
-        load, _ = ledger.submit(
-            connection, plan, title="b", vendor=VENDOR, summary=facts, request={"refresh": False}
-        )
+        load, _ = ledger.submit(connection, plan, title="b", vendor=VENDOR, summary=facts)
         if defer:
             defer_drain(connection, load, VENDOR, 0)
     return load

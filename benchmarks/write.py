@@ -136,9 +136,7 @@ class Bench:
         )  # fmt: skip
         targets = {s: Target(self.ids[s], s, self.span) for s in names}
         with self.tick.database.transaction() as connection:
-            load_id, _ = ledger.submit(
-                connection, plan, title="bench", vendor="bench", summary={}, request={}
-            )
+            load_id, _ = ledger.submit(connection, plan, title="bench", vendor="bench", summary={})
             from datetime import timedelta
 
             leases = ledger.claim(connection, load_id, "bench", len(names), timedelta(hours=1))

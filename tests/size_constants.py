@@ -50,6 +50,17 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "service.passwords.AT_ONCE": "hashes at a time; more wait",
+    "service.passwords.WAITING": "people who may wait for one",
+    "universes.days.OPEN_FROM": "a year beyond all",
+    "universes.files.holdings._ABOVE": "lines that are looked at for a header",
+    "universes.files.sources.base.Source.columns": "a count, or a value that is not set",
+    "universes.files.table.PREAMBLE": "lines that are looked at for a header",
+    "universes.files.table._LOOKED_AT": "lines that are looked at for a header",
+    "universes.files.table._PROSE": "characters: longer is prose",
+    "universes.files.table._Table.short": "a count, or a value that is not set",
+    "universes.files.xlsx._LOOKED_AT": "rows that are looked at for a table",
+    "web.connections.SPARE_FILES": "file descriptors",
     "cli.output.ENDLESS": "characters: a width that nothing reaches",
     "store.programs._PIECE": "bytes that the standard library copies at once",
     "bridge.mirror.EXPIRES": "seconds",

@@ -86,9 +86,7 @@ def submit(
         ids = {s: i.id for s, i in ensure_instruments(conn, SYMBOLS).items()}
         made = plan(calls, ids, MONTH, refresh=refresh)
         facts = {"expected": len(SYMBOLS) * len(DAYS), "held": 0, "calls": len(calls), "seconds": 1}
-        return ledger.submit(
-            conn, made, title="t", vendor=vendor, summary=facts, request={"refresh": refresh}
-        )[0]
+        return ledger.submit(conn, made, title="t", vendor=vendor, summary=facts)[0]
 
 
 @asynccontextmanager

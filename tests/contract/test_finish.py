@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 from tests.conftest import Cluster
 from tests.loading_rig import sql, stored
 from tests.web_kit import running, settings_for
-from tickstock.bridge.status import status_of
 from tickstock.cli.app import run as command_line
 from tickstock.errors import DatabaseRefused
 from tickstock.failpoints import arm
@@ -24,6 +23,7 @@ from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.doctor import Check, Health, examine
+from tickstock.service.job_status import status_of
 from tickstock.store import ledger
 from tickstock.store.database import Database
 from tickstock.worker import engine, finish, slices

@@ -112,6 +112,10 @@ def test_the_same_for_programs(client: Client) -> None:
         ("failed", 2, ["2024-01-05", "2024-01-08"]),
         ("vendor_empty", 1, ["2024-01-09"]),
     ]
+    assert [(m["colour"], m["text"]) for m in found["missing"]] == [
+        ("bad", "the call failed"),
+        ("gap", "the vendor says that there is none"),
+    ]
     assert [s["day"] for s in found["splits"]] == ["2024-01-10"]
     assert [(d["at"], d["reason"]) for d in found["doubtful"]] == [
         ("2024-01-11", "repeats the bar before")

@@ -147,5 +147,4 @@ def _submit(database: Database, calls: int) -> uuid.UUID:
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
         facts: dict[str, Any] = {"expected": 5 * calls, "held": 0, "calls": calls, "seconds": 1}
-        given: dict[str, Any] = {"title": "t", "vendor": "v", "request": {"refresh": False}}
-        return ledger.submit(connection, made, summary=facts, **given)[0]
+        return ledger.submit(connection, made, summary=facts, title="t", vendor="v")[0]

@@ -84,7 +84,7 @@ class Twins:
         symbols = [f"S{i}" for i in range(CALLS)]
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
-        given: dict[str, Any] = {"summary": {}, "request": {}, "title": "t", "vendor": "v"}
+        given: dict[str, Any] = {"summary": {}, "title": "t", "vendor": "v"}
         self.load = ledger.submit(connection, made, **given)[0]
         asked = "SELECT min(id) FROM tickstock.calls WHERE load_id = %s"
         row = connection.execute(asked, [self.load]).fetchone()

@@ -51,7 +51,7 @@ def submit(database: Database, count: int = 3, **other: Any) -> uuid.UUID:
     with database.transaction() as conn:
         ids = {s: i.id for s, i in ensure_instruments(conn, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
-        facts = {"title": "t", "vendor": "v", "summary": {"calls": count}, "request": {}} | other
+        facts = {"title": "t", "vendor": "v", "summary": {"calls": count}} | other
         return ledger.submit(conn, made, **facts)[0]
 
 

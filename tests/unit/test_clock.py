@@ -134,7 +134,9 @@ OWN = str(Path(__file__).resolve().relative_to(TESTS))
 RELATIVE = re.compile(r'duration="|"--for"|years=|"years"|"for":|loading_rig import|\butc_now\(')
 """What means another span on another day."""
 ELSEWHERE = {
+    "acceptance/test_lists_in_and_out.py": "which symbols a file means; the plan is of any days",
     "loading_rig.py": "no tests of its own",
+    "worker_kit.py": "no tests of its own",
     "browser/test_page.py": "how it looks; the same views are asked in acceptance/test_dates.py",
     "contract/test_faulty_vendors.py": "dates of long ago",
     "contract/test_finish.py": "given dates",

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.loading.grid import SETTLED, STANDING, Grid, HeldSpans, build_grid
+from tickstock.loading.causes import REMEMBERED, SETTLED
+from tickstock.loading.grid import Grid, HeldSpans, build_grid
 from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
@@ -27,7 +28,7 @@ INSTRUMENTS = st.lists(st.tuples(st.none() | DAYS, st.none() | DAYS), min_size=0
 )
 IDS = st.sampled_from([3, 10, 17, 24, 31, 99])
 HELD = st.lists(st.tuples(IDS, spans_of(DAYS)), max_size=6)
-HOLES = st.lists(st.builds(Hole, IDS, spans_of(DAYS), st.sampled_from(STANDING)), max_size=5)
+HOLES = st.lists(st.builds(Hole, IDS, spans_of(DAYS), st.sampled_from(REMEMBERED)), max_size=5)
 
 
 def held_spans(held: list[tuple[int, Span]]) -> HeldSpans:
@@ -70,7 +71,7 @@ def cause_of(
     if any(i == one.id and day in span for i, span in held):
         return None
     known = {h.cause for h in holes if h.instrument_id == one.id and day in h.span}
-    return next((cause for cause in STANDING if cause in known), HoleCause.NEVER_ASKED)
+    return next((cause for cause in REMEMBERED if cause in known), HoleCause.NEVER_ASKED)
 
 
 @given(INSTRUMENTS, HELD, HOLES, DAYS, st.booleans())

@@ -12,10 +12,10 @@ import pytest
 
 from tickstock.bridge.mirror import Pace, Shown, is_due, next_look, published
 from tickstock.bridge.news import ALL, news_of
-from tickstock.bridge.status import NO_BARS, local, refusal_status, status_of
 from tickstock.bridge.steady import Complaints
 from tickstock.bridge.stream import message_of
 from tickstock.model import Call, CallKind, LoadState, Timeframe
+from tickstock.service.job_status import NO_BARS, local, refusal_status, status_of
 from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.spans import Span

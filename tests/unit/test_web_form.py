@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from datetime import date
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tickstock.loading.request import LoadRequest
+from tickstock.model import Timeframe
+from tickstock.spans import Span
 from tickstock.web.load_form import DURATIONS, LoadForm, form_of_load, matches
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12).map(
@@ -87,10 +90,8 @@ def test_no_field_can_become_another_word_of_the_command(form: LoadForm) -> None
     ],
 )
 def test_a_load_becomes_the_form_that_asks_for_the_same(name: str, field: str) -> None:
-    request: dict[str, Any] = {
-        "universe": name, "timeframes": ["hour"], "from": "2024-01-02", "to": "2024-01-31",
-        "refresh": True,
-    }  # fmt: skip
+    days = Span.inclusive(date(2024, 1, 2), date(2024, 1, 31))
+    request = LoadRequest(name, ("SPY",), (Timeframe.HOUR,), days, refresh=True)
     form = form_of_load(request)
     assert getattr(form, field) == name.removeprefix("csv:")
     assert (form.duration, form.first, form.last) == ("dates", "2024-01-02", "2024-01-31")

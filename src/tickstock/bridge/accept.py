@@ -42,15 +42,13 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
 
 
 def _request(tick: TickStock, job: Job) -> LoadRequest:
-    symbols = job.symbols
-    if job.universe:
-        symbols = tick.universes.client_members(job.universe)
-    return tick.loads.request(
+    return tick.jobs.request(
         job.expression or job.source,
-        symbols=symbols,
-        csv=job.csv_file or None,
+        symbols=job.symbols,
+        universe=job.universe,
+        csv=job.csv_file,
         duration=job.duration,
-        timeframes=",".join(job.timeframes),
+        timeframes=job.timeframes,
         refresh=job.refresh,
     )
 

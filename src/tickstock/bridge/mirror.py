@@ -12,11 +12,11 @@ import msgspec
 from redis.asyncio import Redis
 
 from tickstock.bridge.connect import STATUS, status_keys
-from tickstock.bridge.status import JobStatus, local, refusal_status, status_of
 from tickstock.errors import TickStockError
 from tickstock.failpoints import reach
 from tickstock.model import LoadState
 from tickstock.service import TickStock
+from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
 from tickstock.store.jobs import Head, Refused
 from tickstock.waiting import within
 
@@ -164,10 +164,10 @@ class Mirror:
             shown |= {new.job_id: new for new, _ in wanted}
 
     async def _send(self, part: Sequence[tuple[Shown, bool]]) -> None:
-        now = local(self._tick.clock()) or ""
+        now = local(self._tick.clock())
         async with self._redis.pipeline(transaction=False) as pipe:
             for new, is_news in part:
-                status = new.status.stamped(local(new.changed) or "", now)
+                status = new.status.stamped(local(new.changed), now)
                 for key in status_keys(new.job_id):
                     pipe.set(key, msgspec.json.encode(status), ex=EXPIRES)
                 if is_news:

@@ -9,8 +9,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from tickstock.bridge.connect import UNIVERSES
-from tickstock.bridge.status import local
 from tickstock.clock import Clock
+from tickstock.service.job_status import local
 
 ALL = "*"
 """Any universe may have changed: the table was emptied, or nobody was looking."""

@@ -7,14 +7,14 @@ from datetime import date
 
 from rich.text import Text
 
+from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.strip import Cell, Strip
-from tickstock.model import HoleCause
 from tickstock.words import scale
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 FULL, NONE, OUTSIDE = "█", "·", " "
 LEGEND = "█ all held   ▁▂▃▄▅▆▇ part   · nothing held   (blank) not listed or not published"
-RED = (HoleCause.FAILED, HoleCause.QUARANTINED, HoleCause.NOT_ENTITLED)
+INKS = {Colour.BAD: "red", Colour.GAP: "yellow", Colour.NONE: "dim"}
 
 
 def strip_lines(strip: Strip, width: int) -> list[Text]:
@@ -38,7 +38,7 @@ def _mark(cell: Cell) -> tuple[str, str]:
         return OUTSIDE, ""
     if cell.held >= cell.expected:
         return FULL, "green"
-    colour = "red" if cell.cause in RED else "yellow"
+    colour = INKS[CAUSES[cell.cause].colour if cell.cause else Colour.GAP]
     if not cell.held:
         return NONE, colour
     return BLOCKS[min(6, 7 * cell.held // cell.expected)], colour

@@ -82,8 +82,8 @@ def revisions(
         if job is not None:
             load = tick.loads.progress(tick.loads.find(job)).load
             first, last = load.started_at or load.created_at, load.finished_at
-            frames = [timeframe] if timeframe else load.request["timeframes"]
-        symbols = tick.universes.members(universe) if universe else load.request["symbols"]
+            frames = [timeframe] if timeframe else load.asked.timeframes
+        symbols = tick.universes.members(universe) if universe else load.asked.symbols
         found = [
             (frame, symbol, r)
             for frame in frames

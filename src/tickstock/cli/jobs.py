@@ -191,7 +191,7 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
         return
     out = console()
     short = str(load.id)[:8]
-    days = f"{load.request['from']}..{load.request['to']}"
+    days = f"{load.asked.span.start}..{load.asked.span.last}"
     out.print(f"[bold]{unmarked(load.title)}[/]  {days}  job {short}")
     bars = f"{plural(progress.rows_new, 'bar')} new"
     if progress.rows_changed:

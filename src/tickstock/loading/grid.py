@@ -13,14 +13,11 @@ from datetime import date
 import numpy as np
 
 from tickstock.loading.bits import Bits
+from tickstock.loading.causes import REMEMBERED, SETTLED
 from tickstock.model import Hole, HoleCause, Instrument, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, day_of
 
-SETTLED = (HoleCause.NOT_ENTITLED, HoleCause.VENDOR_EMPTY, HoleCause.QUARANTINED)
-"""Answers that stand until they expire: asking again sooner would give the same."""
-STANDING = (*SETTLED, HoleCause.FAILED)
-"""Causes that are remembered, the strongest first where two are known of one cell."""
 FAR_PAST, FAR_FUTURE = epoch_day(date.min), epoch_day(date.max)
 
 
@@ -175,7 +172,7 @@ def _lifetimes(
 
 def _standing(rows: _Rows, holes: Iterable[Hole]) -> dict[HoleCause, Bits]:
     """Cells by remembered cause, the strongest cause first."""
-    by_cause: dict[HoleCause, list[Hole]] = {cause: [] for cause in STANDING}
+    by_cause: dict[HoleCause, list[Hole]] = {cause: [] for cause in REMEMBERED}
     for hole in holes:
         if hole.cause in by_cause:
             by_cause[hole.cause].append(hole)

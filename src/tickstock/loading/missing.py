@@ -10,29 +10,10 @@ from datetime import datetime
 import numpy as np
 
 from tickstock.loading.bits import Bits
+from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import Grid
 from tickstock.model import Hole, HoleCause, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
-
-ORDER = (
-    HoleCause.FAILED,
-    HoleCause.NOT_ENTITLED,
-    HoleCause.QUARANTINED,
-    HoleCause.VENDOR_EMPTY,
-    HoleCause.NEVER_ASKED,
-    HoleCause.NOT_PUBLISHED,
-    HoleCause.NOT_LISTED,
-)
-"""What calls for somebody first."""
-ADVICE = {
-    HoleCause.FAILED: "Load again: `tickstock load` asks for these.",
-    HoleCause.NOT_ENTITLED: "Change the plan at the vendor, then `tickstock load --refresh`.",
-    HoleCause.QUARANTINED: "Look at the bars put aside; `tickstock load --refresh` asks again.",
-    HoleCause.VENDOR_EMPTY: "Nothing to do; `tickstock load --refresh` asks again at once.",
-    HoleCause.NEVER_ASKED: "`tickstock load` asks for these.",
-    HoleCause.NOT_PUBLISHED: "Nothing: a later load asks for these.",
-    HoleCause.NOT_LISTED: "Nothing: there are no bars of these days.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +58,7 @@ def gaps_of(grid: Grid, told: Sequence[Hole], now: datetime, most: int = 5) -> t
     `told` are the holes that the grid was made with. They may have expired: then the next load asks
     for them.
     """
-    return tuple(_gap(grid, cause, told, now, most) for cause in ORDER if grid.holes.get(cause))
+    return tuple(_gap(grid, cause, told, now, most) for cause in CAUSES if grid.holes.get(cause))
 
 
 def _gap(grid: Grid, cause: HoleCause, told: Sequence[Hole], now: datetime, most: int) -> Gap:
@@ -86,9 +67,9 @@ def _gap(grid: Grid, cause: HoleCause, told: Sequence[Hole], now: datetime, most
     holes = [h for h in told if h.cause is cause and h.instrument_id in mine]
     ends = sorted(h.expires_at for h in holes if h.expires_at is not None)
     expires = (ends[0], ends[-1]) if ends else None
-    advice = ADVICE[cause]
+    advice = CAUSES[cause].advice
     if expires and expires[1] <= now:
-        advice = ADVICE[HoleCause.NEVER_ASKED]
+        advice = CAUSES[HoleCause.NEVER_ASKED].advice
     return Gap(
         grid.timeframe,
         cause,
@@ -151,5 +132,5 @@ def _stretch(
     said = next((h for h in mine if h.span & span), None)
     expires_at = said.expires_at if said else None
     over = expires_at is not None and expires_at <= now
-    advice = ADVICE[HoleCause.NEVER_ASKED if over else cause]
+    advice = CAUSES[HoleCause.NEVER_ASKED if over else cause].advice
     return Stretch(symbol, span, sessions, cause, said.detail if said else "", expires_at, advice)

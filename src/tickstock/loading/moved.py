@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tickstock.loading.grid import SETTLED
+from tickstock.loading.causes import SETTLED
 from tickstock.loading.plan import Plan
 from tickstock.model import HoleCause
 

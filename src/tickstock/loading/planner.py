@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from tickstock.loading.causes import OUTSIDE, SETTLED
 from tickstock.loading.choice import Choice, choose
-from tickstock.loading.grid import SETTLED, Grid
+from tickstock.loading.grid import Grid
 from tickstock.loading.plan import Item, Plan, PlannedCall, Skip, digest_of
 from tickstock.loading.prices import BARS_PER_SESSION, FILE_BYTES, MARKET_DAY_BYTES, session_bytes
 from tickstock.loading.request import LoadRequest
 from tickstock.model import (
     Call,
     CallKind,
-    HoleCause,
     Ints,
     Limits,
     Ticker,
@@ -28,8 +28,6 @@ from tickstock.spans import ONE_DAY, Span, day_of
 
 ORDER = (Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE)
 """Day bars first: few calls, and most of what people look at."""
-NEVER_HELD = (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED)
-"""Causes for which no vendor has bars to give."""
 
 
 def make_plan(request: LoadRequest, grids: Sequence[Grid], limits: Limits) -> Plan:
@@ -115,7 +113,7 @@ def _items(span: Span, grid: Grid) -> Iterator[Item]:
 
 
 def _skips(grid: Grid, refresh: bool) -> Iterable[Skip]:
-    causes = NEVER_HELD if refresh else (*NEVER_HELD, *SETTLED)
+    causes = OUTSIDE if refresh else (*OUTSIDE, *SETTLED)
     for cause, cells in grid.counts().items():
         if cause in causes:
             yield Skip(grid.timeframe, cause, cells, grid.examples(cause))

@@ -7,17 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import Grid
 from tickstock.model import HoleCause, LoadState, Timeframe
 from tickstock.words import plural
-
-FAULTS = (
-    HoleCause.FAILED,
-    HoleCause.NOT_ENTITLED,
-    HoleCause.QUARANTINED,
-    HoleCause.NEVER_ASKED,
-)
-"""Causes that make a symbol count as failed. An empty answer does so only when nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,8 @@ class ItemResult:
 
     @property
     def failed(self) -> bool:
-        faulty = any(cause in FAULTS for cause, _ in self.causes)
+        # An empty answer is a failure only when nothing is held.
+        faulty = any(CAUSES[cause].fails_load for cause, _ in self.causes)
         return faulty or self.in_vain or (self.expected > 0 and self.held == 0)
 
 
@@ -86,7 +80,7 @@ def item_results(grid: Grid) -> list[ItemResult]:
     causes = {
         cause: cells.row_counts().tolist()
         for cause, cells in grid.holes.items()
-        if cause not in (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED) and cells
+        if CAUSES[cause].expected and cells
     }
     return [
         ItemResult(

@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 
 from tickstock.loading.bits import Bits
+from tickstock.loading.causes import OUTSIDE
 from tickstock.loading.grid import Grid
 from tickstock.model import HoleCause
 from tickstock.spans import day_of
@@ -30,9 +31,6 @@ class Strip:
     months: tuple[date, ...]
     symbols: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-
-
-NOT_EXPECTED = (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED)
 
 
 def make_strip(grid: Grid, most: int | None = None, *, by_session: bool = False) -> Strip:
@@ -64,6 +62,6 @@ def _first(bits: Bits, most: int | None) -> Bits:
 def _cell(counts: dict[str, int]) -> Cell:
     """One month. Sessions that are not expected explain it only where none is."""
     expected, held = counts.pop("expected"), counts.pop("held")
-    told = {c: n for c, n in counts.items() if n and not (expected and c in NOT_EXPECTED)}
+    told = {c: n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
     main = max(told, key=lambda c: told[c], default=None)
     return Cell(expected, held, None if main is None else HoleCause(main))

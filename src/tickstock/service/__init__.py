@@ -57,7 +57,7 @@ class TickStock:
         self.loads = Loads(database, settings, self.universes, self.actions, clock)
         self.steering = Steering(database, settings, self.loads)
         self.schedules = Schedules(database, settings, self.loads, clock)
-        self.jobs = Jobs(database, self.loads)
+        self.jobs = Jobs(database, self.universes, self.loads)
         self.holdings = Holdings(database, self.loads, clock)
         self.missing = Missing(database, self.loads, clock)
         self.charts = Charts(self.holdings, self.missing, self.actions, self.loads)

@@ -110,7 +110,7 @@ class Actions:
             if load.state.finished or ledger.open_calls(connection, load_id)[0]:
                 return None
             targets = {i.symbol: i.instrument_id for i in ledger.items(connection, load_id)}
-            refresh = bool(load.request["refresh"])
+            refresh = load.asked.refresh
             begun = load.started_at or load.created_at
             calls = self.calls(connection, targets, refresh=refresh, since=begun)
             outcome = actions.outcome(connection, load_id)

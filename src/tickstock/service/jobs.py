@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tickstock.errors import UnknownLoad
+from tickstock.loading.request import Duration, LoadRequest
 from tickstock.service.loads import Loads
 from tickstock.service.progress import Progress
+from tickstock.service.universes import Universes
 from tickstock.store import jobs, ledger
 from tickstock.store.database import Database
 from tickstock.store.jobs import Head, Refused, SymbolsSoFar
@@ -25,9 +28,36 @@ class JobDetail:
 class Jobs:
     """Looks at, refuses and cancels what clients sent."""
 
-    def __init__(self, database: Database, loads: Loads) -> None:
+    def __init__(self, database: Database, universes: Universes, loads: Loads) -> None:
         self._database = database
+        self._universes = universes
         self._loads = loads
+
+    def request(
+        self,
+        source: str,
+        *,
+        symbols: Sequence[str] = (),
+        universe: str = "",
+        csv: str = "",
+        duration: Duration | str,
+        timeframes: Sequence[str],
+        refresh: bool = False,
+    ) -> LoadRequest:
+        """What a client asks for in its own words, however it came.
+
+        One of `symbols`, a `universe` in the clients' spelling (`type:key`, a key alone, a union
+        `SPY:nasdaq100`) and a `csv` file; or `source`, which is what the list is called, names it.
+        Raises what `Loads.request` raises.
+        """
+        return self._loads.request(
+            source,
+            symbols=self._universes.client_members(universe) if universe else symbols,
+            csv=csv or None,
+            duration=duration,
+            timeframes=",".join(timeframes),
+            refresh=refresh,
+        )
 
     def find(self, client_id: str) -> uuid.UUID | None:
         """The load of the client's id."""
@@ -46,6 +76,18 @@ class Jobs:
         with self._database.transaction() as connection:
             so_far = jobs.symbols_so_far(connection, unjudged) if unjudged else {}
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
+
+    def detail(self, load_id: uuid.UUID) -> JobDetail:
+        """All there is to say of one load. Raises UnknownLoad where there is none."""
+        for found in self.details([load_id]):
+            return found
+        raise UnknownLoad(f"There is no load {load_id}.", "`tickstock jobs list` shows them.")
+
+    def newest(self, most: int) -> list[JobDetail]:
+        """All there is to say of the newest loads, the newest first."""
+        with self._database.transaction() as connection:
+            ids = [load.id for load in ledger.newest(connection, most)]
+        return self.details(ids)[::-1]
 
     def refuse(self, client_id: str, job_type: str, reason: str) -> None:
         """Keep, for the client to read, why its job becomes no load."""

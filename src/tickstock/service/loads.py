@@ -13,6 +13,7 @@ import psycopg
 from tickstock.config import Settings
 from tickstock.errors import BadDates, StalePlan
 from tickstock.failpoints import reach
+from tickstock.loading.codec import encode
 from tickstock.loading.grid import Grid, build_grid
 from tickstock.loading.plan import Plan
 from tickstock.loading.planner import make_plan
@@ -245,7 +246,7 @@ class Loads:
                 title=title or plan.request.universe,
                 vendor=self._settings.vendor,
                 summary=summary_of(plan),
-                request=request_as_dict(plan.request) | ({"job": dict(job)} if job else {}),
+                job=job,
                 requested_by=requested_by,
                 client_id=client_id,
                 priority=priority,
@@ -315,7 +316,7 @@ class Loads:
             listed = instruments.with_lifetimes(connection, plain)
             spells = [i.spells or (span,) for i in group] if any(i.spells for i in group) else ()
             found += item_results(self.grid(connection, listed, timeframe, span, spells=spells))
-        if not ledger.read(connection, load_id).request["refresh"]:
+        if not ledger.read(connection, load_id).asked.refresh:
             return found
         # What was held before is held still, but it was to be asked again.
         vain = ledger.failed_symbols(connection, load_id)
@@ -451,7 +452,7 @@ def summary_of(plan: Plan) -> dict[str, Any]:
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
     """A plan for `--json` and the API; days are both included."""
     return {
-        "request": request_as_dict(plan.request),
+        "request": encode(plan.request),
         "summary": summary_of(plan),
         "calls": [
             {
@@ -467,16 +468,4 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
         "skips": [
             {"timeframe": s.timeframe, "cause": s.cause, "cells": s.cells} for s in plan.skips
         ],
-    }
-
-
-def request_as_dict(request: LoadRequest) -> dict[str, Any]:
-    return {
-        "universe": request.universe,
-        "symbols": list(request.symbols),
-        "timeframes": [t.value for t in request.timeframes],
-        "from": request.span.start.isoformat(),
-        "to": request.span.last.isoformat(),
-        "refresh": request.refresh,
-        "as_it_was": bool(request.spells),
     }

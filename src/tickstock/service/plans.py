@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from tickstock.config import Settings
 from tickstock.errors import StalePlan
+from tickstock.loading.codec import decode, encode
 from tickstock.loading.moved import state_of, what_moved
 from tickstock.loading.plan import Plan
-from tickstock.loading.request import LoadRequest
-from tickstock.model import Timeframe
 from tickstock.service.loads import Loads
-from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.store.plans import KeptPlan, find_plan, keep_plan
 
@@ -38,7 +35,7 @@ class Plans:
         kept = KeptPlan(
             token,
             plan.digest,
-            _request_as_dict(plan.request),
+            encode(plan.request),
             state_of(plan, self._vendor),
             now + STANDS,
         )
@@ -55,7 +52,7 @@ class Plans:
         """
         with self._database.transaction() as connection:
             kept = find_plan(connection, token.strip().lower(), self._clock())
-        asked = _request_from_dict(kept.request)
+        asked = decode(kept.request)
         request = self._loads.resolved_again(asked)
         plan = self._loads.plan(request)
         if plan.digest == kept.digest:
@@ -70,38 +67,3 @@ class Plans:
             f"The plan {kept.token} no longer fits: {'; '.join(moved)}.",
             "Look at the new plan (`tickstock plan`) and load that one.",
         )
-
-
-def _request_as_dict(request: LoadRequest) -> dict[str, Any]:
-    return {
-        "universe": request.universe,
-        "symbols": list(request.symbols),
-        "timeframes": [t.value for t in request.timeframes],
-        "span": _days(request.span),
-        "refresh": request.refresh,
-        "spells": [[_days(s) for s in of] for of in request.spells],
-        "revision": request.revision,
-        "pad": request.pad,
-    }
-
-
-def _request_from_dict(found: dict[str, Any]) -> LoadRequest:
-    return LoadRequest(
-        found["universe"],
-        tuple(found["symbols"]),
-        tuple(Timeframe(t) for t in found["timeframes"]),
-        _span(found["span"]),
-        found["refresh"],
-        tuple(tuple(map(_span, of)) for of in found["spells"]),
-        found["revision"],
-        found["pad"],
-    )
-
-
-def _days(span: Span) -> list[str]:
-    return [span.start.isoformat(), span.end.isoformat()]
-
-
-def _span(days: list[str]) -> Span:
-    start, end = map(date.fromisoformat, days)
-    return Span(start, end)

@@ -82,7 +82,7 @@ def make_progress(
 def _held(load: Load, done: Tally | None) -> int:
     if load.report is not None:
         return int(load.report["held"])
-    before = 0 if load.request.get("refresh") else int(load.summary["held"])
+    before = 0 if load.asked.refresh else int(load.summary["held"])
     return min(before + (done.held if done else 0), int(load.summary["expected"]))
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from tickstock.config import Settings
-from tickstock.loading.request import LoadRequest
-from tickstock.model import Timeframe
 from tickstock.service.loads import Loads
-from tickstock.spans import Span
 from tickstock.store import ledger, schedules
 from tickstock.store.database import Database
 from tickstock.store.ledger import Load
@@ -47,10 +43,12 @@ class Steering:
         """A new load for the same request (symbols, timeframes, days), planned as of now."""
         with self._database.transaction() as connection:
             old = ledger.read(connection, load_id)
-            spells = {i.symbol: i.spells or () for i in ledger.items(connection, load_id)}
-        request = request_of(old.request)
-        if any(spells.values()):
-            request = replace(request, spells=tuple(spells.get(s, ()) for s in request.symbols))
+            request = old.asked
+            if not request.spells:  # kept with the items alone, before the request had them
+                spells = {i.symbol: i.spells for i in ledger.items(connection, load_id)}
+                if any(spells.values()):
+                    of_each = tuple(spells.get(s, ()) for s in request.symbols)
+                    request = replace(request, spells=of_each)
         plan = self._loads.plan(request)
         return self._loads.submit(
             plan, title=old.title, requested_by=requested_by, parent_id=old.id
@@ -67,15 +65,3 @@ class Steering:
             count = ledger.prune(connection, before)
             schedules.forget_runs(connection, before)
         return count, before
-
-
-def request_of(kept: dict[str, Any]) -> LoadRequest:
-    """The request that `request_as_dict` has written down."""
-    span = Span.inclusive(date.fromisoformat(kept["from"]), date.fromisoformat(kept["to"]))
-    return LoadRequest(
-        str(kept["universe"]),
-        tuple(kept["symbols"]),
-        tuple(Timeframe(t) for t in kept["timeframes"]),
-        span,
-        bool(kept["refresh"]),
-    )

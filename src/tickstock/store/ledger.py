@@ -8,7 +8,7 @@ The clock of all leases is the database's.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from psycopg.types.multirange import Multirange
 
 from tickstock.errors import UnknownLoad
 from tickstock.failpoints import reach
+from tickstock.loading.codec import decode, encode
 from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.judge import Target
 from tickstock.loading.plan import Plan
+from tickstock.loading.request import LoadRequest
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
@@ -35,7 +37,8 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One load as the ledger knows it."""
+    """One load as the ledger knows it. `request` is as it was written; `asked` is what it says,
+    and `job` what a client's message said besides."""
 
     id: uuid.UUID
     client_id: str | None
@@ -54,6 +57,15 @@ class Load:
     paused_at: datetime | None
     active_since: datetime | None
     parent_id: uuid.UUID | None
+
+    @property
+    def asked(self) -> LoadRequest:
+        return decode(self.request)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        found = self.request.get("job")
+        return found if isinstance(found, dict) else {}
 
     @property
     def met_a_fault(self) -> bool:
@@ -137,20 +149,23 @@ def submit(
     title: str,
     vendor: str,
     summary: dict[str, Any],
-    request: dict[str, Any],
+    job: Mapping[str, Any] | None = None,
     requested_by: str = "",
     client_id: str | None = None,
     priority: int = 0,
     load_id: uuid.UUID | None = None,
     parent_id: uuid.UUID | None = None,
 ) -> tuple[uuid.UUID, bool]:
-    """Make a plan durable. Answers the load's id, and False when `client_id` had it already."""
+    """Make a plan durable. Answers the load's id, and False when `client_id` had it already.
+
+    `job` is what a client's message said besides the request, and is kept with it.
+    """
     new = {
         "id": load_id or uuid.uuid4(),
         "client_id": client_id,
         "title": title,
         "requested_by": requested_by,
-        "request": Jsonb(request),
+        "request": Jsonb(encode(plan.request) | ({"job": dict(job)} if job else {})),
         "summary": Jsonb(summary),
         "vendor": vendor,
         "priority": priority,

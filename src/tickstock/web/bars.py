@@ -14,15 +14,15 @@ from starlette.responses import JSONResponse, Response
 
 from tickstock.actions import Adjust
 from tickstock.errors import TickStockError
+from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.missing import Stretch
-from tickstock.model import HoleCause, Ints, Timeframe, epoch_day
+from tickstock.model import Ints, Timeframe, epoch_day
 from tickstock.service.charts import Chart
 from tickstock.spans import day_of
 from tickstock.store.doubts import Doubted
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.web.answers import status_of
 from tickstock.web.candles import draw
-from tickstock.web.causes import CAUSES, FAULTS
 from tickstock.web.fields import one_of, span_of
 from tickstock.web.visit import Visit
 
@@ -35,8 +35,6 @@ ADJUSTMENTS = (("splits", "Splits"), ("total", "Splits and dividends"),
                ("raw", "Nothing"))  # fmt: skip
 TABLE_LINES = 250
 NUMBERS = ("open", "high", "low", "close", "volume", "vwap", "trades")
-EXPLAINED = (HoleCause.NOT_LISTED, HoleCause.NOT_PUBLISHED)
-"""Days of which nobody expects bars: told in words, not marked in the picture."""
 CHARTS_BY = "https://www.tradingview.com/"
 """Whose charts they are: a link on the page is what the licence of the library asks for."""
 
@@ -97,17 +95,17 @@ def _view(chart: Chart) -> dict[str, Any]:
         "lines": lines[:TABLE_LINES],
         "older": _older(chart) if len(lines) > TABLE_LINES else "",
         "count": len(bars),
-        "lacking": [s for s in reversed(chart.stretches) if s.cause not in EXPLAINED],
-        "outside": [s for s in chart.stretches if s.cause in EXPLAINED],
+        "lacking": [s for s in reversed(chart.stretches) if s.cause not in OUTSIDE],
+        # Nobody expects bars of these days: told in words, not marked in the picture.
+        "outside": [s for s in chart.stretches if s.cause in OUTSIDE],
         "causes": CAUSES,
-        "faults": FAULTS,
         "zone": "UTC" if chart.reading.timeframe in INTRADAY else "New York",
     }
 
 
 def _gaps(chart: Chart) -> list[int]:
     """From when on bars are missing, in the unit of the table."""
-    starts = [epoch_day(s.span.start) for s in chart.stretches if s.cause not in EXPLAINED]
+    starts = [epoch_day(s.span.start) for s in chart.stretches if s.cause not in OUTSIDE]
     days = np.array(starts, np.int64)
     at = instants_of(days) if chart.reading.timeframe in INTRADAY else days
     return [int(a) for a in at]
@@ -126,7 +124,7 @@ def _older(chart: Chart) -> str:
 def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[Line]:
     """Bars and the sessions between them that have none, the newest first."""
     timeframe = chart.reading.timeframe
-    lacking = [s for s in chart.stretches if s.cause not in EXPLAINED]
+    lacking = [s for s in chart.stretches if s.cause not in OUTSIDE]
     rows = list(zip(*(c.tolist() for c in _columns(chart)), strict=True))
     days = _days(chart).tolist()
     for (at, *numbers), day in zip(reversed(rows), reversed(days), strict=True):
@@ -140,7 +138,8 @@ def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[Line]:
 
 
 def _lacking_line(s: Stretch) -> Line:
-    return Line(str(s.span), (), CAUSES[s.cause], s.cause in FAULTS)
+    facts = CAUSES[s.cause]
+    return Line(str(s.span), (), facts.text, facts.colour is Colour.BAD)
 
 
 # --- the same for programs ------------------------------------------------------------------
@@ -179,10 +178,12 @@ def _stretch_as_dict(chart: Chart, s: Stretch) -> dict[str, Any]:
         "to": s.span.last.isoformat(),
         "sessions": s.sessions,
         "cause": s.cause,
+        "text": CAUSES[s.cause].text,
+        "colour": CAUSES[s.cause].colour,
         "detail": s.detail,
         "expires_at": s.expires_at.isoformat() if s.expires_at else None,
         "do": s.advice,
-        "at": [] if s.cause in EXPLAINED else _places(chart, s),
+        "at": [] if s.cause in OUTSIDE else _places(chart, s),
     }
 
 

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from tickstock.errors import BadInput, TickStockError
+from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.grid import Grid
 from tickstock.loading.report import item_results
 from tickstock.loading.strip import Cell, make_strip
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
-from tickstock.web.causes import CAUSES, FAULTS
 from tickstock.web.fields import one_of
 from tickstock.web.visit import Visit
 
@@ -138,11 +138,11 @@ def _days(first: date, *, by_session: bool) -> Span:
 
 def _square(cell: Cell, address: str) -> Square:
     if not cell.expected:
-        return Square("none", CAUSES[cell.cause] if cell.cause else "no session", address)
+        return Square("none", CAUSES[cell.cause].text if cell.cause else "no session", address)
     share = f"{cell.held} of {cell.expected} sessions held"
     if cell.held >= cell.expected:
         return Square("full", share, address)
-    tone = "bad" if cell.cause in FAULTS else "gap"
+    tone = CAUSES[cell.cause].colour if cell.cause else Colour.GAP
     level = 5 * cell.held // cell.expected
-    why = f", {CAUSES[cell.cause]}" if cell.cause else ""
+    why = f", {CAUSES[cell.cause].text}" if cell.cause else ""
     return Square(f"{tone} l{level}", share + why, address)

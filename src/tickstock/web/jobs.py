@@ -122,7 +122,7 @@ def clone(visit: Visit) -> Response:
 
 def _again(progress: Progress) -> str:
     """The address of the form that asks for the same."""
-    return form_of_load(progress.load.request).address()
+    return form_of_load(progress.load.asked).address()
 
 
 def _context(visit: Visit, progress: Progress) -> dict[str, Any]:

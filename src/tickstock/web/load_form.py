@@ -129,20 +129,20 @@ class LoadForm:
         return f"/admin/historical-data?{urlencode(pairs)}"
 
 
-def form_of_load(request: dict[str, Any]) -> LoadForm:
+def form_of_load(request: LoadRequest) -> LoadForm:
     """The form that asks for what a load was asked for."""
-    name = str(request.get("universe", ""))
+    name = request.universe
     csv = name.removeprefix("csv:") if name.startswith("csv:") else ""
     return LoadForm(
         source=CSV if csv else UNIVERSE,
         universe=name if not csv and is_name(name) else "",
         expression="" if csv or is_name(name) else name,
         csv=csv,
-        timeframes=tuple(request.get("timeframes", ["day"])),
+        timeframes=request.timeframes,
         duration="dates",
-        first=str(request.get("from", "")),
-        last=str(request.get("to", "")),
-        missing_only=not request.get("refresh", False),
+        first=str(request.span.start),
+        last=str(request.span.last),
+        missing_only=not request.refresh,
     )
 
 

@@ -45,7 +45,7 @@
       time: time(at), open: data.bars.open[i], high: data.bars.high[i],
       low: data.bars.low[i], close: data.bars.close[i],
     }));
-    const gaps = data.missing.flatMap((m) => m.at.map((at) => ({ time: time(at), cause: m.cause })));
+    const gaps = data.missing.flatMap((m) => m.at.map((at) => ({ time: time(at), text: m.text, colour: m.colour })));
     const sorted = (rows) => rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
     // Two digits after the point, and more for prices below a dollar.
     const lowest = Math.min(...data.bars.low.filter((p) => p > 0), 1);
@@ -77,8 +77,7 @@
       candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
       bands.setData(sorted(gaps.map((g) => ({
         time: g.time, value: 1,
-        color: ["failed", "quarantined", "not_entitled"].includes(g.cause)
-          ? colour("--heat-bad", 0.35) : colour("--heat-gap", 0.3),
+        color: colour(`--heat-${g.colour}`, 0.33),
       }))));
       volume.setData(bars.map((b, i) => ({
         time: b.time, value: data.bars.volume[i],
@@ -96,7 +95,7 @@
     }
 
     const of = new Map(bars.map((b, i) => [b.time, i]));
-    const why = new Map(gaps.map((g) => [g.time, g.cause.replaceAll("_", " ")]));
+    const why = new Map(gaps.map((g) => [g.time, g.text]));
     const price = (p) => p.toLocaleString("en-US", { maximumSignificantDigits: 10 });
     chart.subscribeCrosshairMove(({ time: t }) => {
       const i = of.get(t);

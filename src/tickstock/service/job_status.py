@@ -1,16 +1,20 @@
-"""The status that clients read, out of what the ledger says. Pure."""
+"""The status that clients read, out of what the ledger says: in Redis and at the page's routes.
+
+Pure, and the only place where such a status is made: what one face says of a load, all say.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import overload
 
 from tickstock.model import LoadState
 from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.store.jobs import Refused
 from tickstock.store.ledger import CallError
+from tickstock.words import plural
 
 SHOWN_ERRORS = 3
 NO_BARS = "No bars were asked for (include_ohlcv is false), so none were loaded."
@@ -56,7 +60,7 @@ def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
         progress=progress.percent,
         message=_message(progress),
         description=_description(progress),
-        total_symbols=len(load.request["symbols"]),
+        total_symbols=len(load.asked.symbols),
         processed_symbols=len(good) + len(bad),
         successful_symbols=good,
         failed_symbols=bad,
@@ -84,6 +88,10 @@ def refusal_status(refused: Refused, zone: tzinfo | None = None) -> JobStatus:
     )
 
 
+@overload
+def local(at: datetime, zone: tzinfo | None = None) -> str: ...
+@overload
+def local(at: datetime | None, zone: tzinfo | None = None) -> str | None: ...
 def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
     """An instant as clients compare it with their own clock: local, without a zone."""
     if at is None:
@@ -93,7 +101,7 @@ def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
 
 def _message(progress: Progress) -> str:
     load = progress.load
-    if load.state is LoadState.COMPLETED and not _job(progress).get("bars", True):
+    if load.state is LoadState.COMPLETED and not load.job.get("bars", True):
         return NO_BARS
     if load.state.finished:
         return load.message
@@ -106,12 +114,10 @@ def _message(progress: Progress) -> str:
 
 
 def _description(progress: Progress) -> str:
-    request = progress.load.request
-    job = _job(progress)
-    frames = ", ".join(job.get("timeframes", request["timeframes"]))
-    count = len(request["symbols"])
-    many = f"{count} symbol{'s' * (count != 1)}"
-    return f"{progress.load.title}: {many}, {frames}, {request['from']} to {request['to']}"
+    load, asked = progress.load, progress.load.asked
+    frames = ", ".join(load.job.get("timeframes", asked.timeframes))
+    many = plural(len(asked.symbols), "symbol")
+    return f"{load.title}: {many}, {frames}, {asked.span.start} to {asked.span.last}"
 
 
 def _error_message(progress: Progress) -> str:
@@ -129,8 +135,3 @@ def _told(error: CallError) -> str:
     times = "" if error.failed == 1 else f" ({error.failed} times)"
     where = f"{error.symbol}: " if error.symbol else ""
     return f"{where}{error.example}{times}"
-
-
-def _job(progress: Progress) -> dict[str, Any]:
-    found = progress.load.request.get("job")
-    return found if isinstance(found, dict) else {}
