@@ -80,7 +80,11 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- setting up ----------------------------------------------------------------------------------
 def submit(
-    database: Database, calls: Sequence[Call] = CALLS, *, refresh: bool = False, vendor: str = "v"
+    database: Database,
+    calls: Sequence[Call] = CALLS,
+    *,
+    refresh: bool = False,
+    vendor: str = "synthetic",
 ) -> uuid.UUID:
     with database.transaction() as conn:
         ids = {s: i.id for s, i in ensure_instruments(conn, SYMBOLS).items()}
@@ -162,7 +166,7 @@ def holes(database: Database, symbol: str) -> set[str]:
     return {cause for (cause,) in found}
 
 
-def tick(database: Database, folder: Path, vendor: str = "v", **other: str) -> TickStock:
+def tick(database: Database, folder: Path, vendor: str = "synthetic", **other: str) -> TickStock:
     settings = read_settings({"TICKSTOCK_VENDOR": vendor, **other}, folder, home=folder)
     return TickStock(settings, database)
 
@@ -293,7 +297,7 @@ def test_a_refused_key_does_not_wait_for_the_budget_of_calls_in_vain(database: D
     load = submit(database, many())
 
     async def run() -> int:
-        gate = SharedGate(database, "v", 0.1)  # one each ten minutes
+        gate = SharedGate(database, "synthetic", 0.1)  # one each ten minutes
         async with facing(key="wrong-key") as (source, serving):
             await asyncio.wait_for(drain(database, load, source, gate).run(), 60)
             return len(serving.requests)
@@ -417,7 +421,7 @@ class Counting:
     """A source that answers at once, and counts."""
 
     answered: int = 0
-    name: str = "v"
+    name: str = "synthetic"
     limits: Limits = field(default_factory=Limits)
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
@@ -679,7 +683,7 @@ def submit_queued(serving: TickStock, calls: Sequence[Call]) -> uuid.UUID:
 
     load = submit(serving.database, calls)
     with serving.database.transaction() as conn:
-        defer_drain(conn, load, "v", 0)
+        defer_drain(conn, load, "synthetic", 0)
     return load
 
 

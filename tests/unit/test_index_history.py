@@ -68,7 +68,7 @@ def test_no_day_stands_for_days_that_nobody_knows(key: str) -> None:
     assert max(joined.values()) <= (MOST_JOIN if key == "index_sp500" else 14)
 
 
-@pytest.mark.parametrize(("day", "theirs"), published(), ids=str)
+@pytest.mark.parametrize(("day", "theirs"), published(), ids=[str(d) for d, _ in published()])
 def test_the_sp500_is_the_one_that_was_published(day: date, theirs: set[str]) -> None:
     ours = set(history("index_sp500").members(day)) - DOTTED
     assert len(ours ^ theirs) <= 2

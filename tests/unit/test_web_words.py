@@ -127,7 +127,7 @@ def test_a_page_is_told_of_each_kind_once_and_never_misses_one() -> None:
 def test_closing_ends_every_stream() -> None:
     async def streams() -> list[str]:
         live = Live("")
-        stream = live.stream()
+        stream = aiter(live.open("a session").body_iterator)
         said = [await anext(stream)]
         waiting = asyncio.create_task(anext(stream, "ended"))
         await asyncio.sleep(0)

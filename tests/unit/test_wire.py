@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tickstock.vendors.massive.body import Body
 
 from tickstock.errors import BadInput, NotEntitled, TickStockError, VendorUnreadable
 from tickstock.model import BarTable, Call, CallKind, Timeframe, epoch_day
 from tickstock.spans import Span
+from tickstock.vendors.body import Body
 from tickstock.vendors.http import retry_after
 from tickstock.vendors.massive.wire import (
     Question,
-    clean,
     first_question,
     next_question,
     read_page,
     said,
-    tidy,
 )
 from tickstock.vendors.newyork import LATEST, dates_of, instants_of
 from tickstock.vendors.origin import RECORDED, SYNTHETIC, Origin, read_origin
+from tickstock.vendors.tables import tidy
+from tickstock.vendors.words import clean
 
 NEW_YORK = ZoneInfo("America/New_York")
 SPAN = Span.inclusive(date(2005, 4, 1), date(2005, 4, 4))

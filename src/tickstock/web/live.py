@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import structlog
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tickstock.errors import TooManyAttempts
@@ -69,7 +69,7 @@ class Live:
         for page in list(self._pages):
             page.nudge([])
 
-    def open(self, session: str) -> Response:
+    def open(self, session: str) -> StreamingResponse:
         """Server-sent events for one page of a session; from any thread.
 
         Raises TooManyAttempts for one too many.
