@@ -83,7 +83,14 @@ TRIES = (
     Try("bridge", ("bridge",), "serve", 2, "No Redis is named"),
     Try("doctor, Redis set", ("doctor",), "serve", 1, "Redis does not answer", environ=REDIS),
     Try("serve", ("serve", "--port", "0"), "serve", says="Stopped."),
-    Try("flat files over S3", ("load", "{AAPL}", "--for", "1d"), "s3", 3, environ=S3),
+    Try(
+        "flat files over S3",
+        ("load", "{AAPL}", "--for", "1d"),
+        "s3",
+        1,
+        "could not be read from the vendor",
+        environ=S3,
+    ),
 )
 
 

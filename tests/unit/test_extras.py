@@ -21,8 +21,8 @@ from tickstock.extras import EXTRAS, UNLISTED, Install, command_for
 PACKAGE = Path(tickstock.__file__).parent
 PROJECT = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 OPTIONAL = {m for modules in EXTRAS.values() for m in modules} | set(UNLISTED)
-BROUGHT = {"markupsafe", "multidict", "pytest", "yarl"}
-"""What jinja2 and aiohttp take and give, and so always bring; pytest loads its plugin itself."""
+BROUGHT = {"h11", "markupsafe", "multidict", "pytest", "yarl"}
+"""What uvicorn, jinja2 and aiohttp bring always; pytest loads its plugin itself."""
 ASKING = {"require", "need", "optional"}
 
 
