@@ -21,7 +21,7 @@ def as_it_is(common: Common) -> Any:
 
 
 def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Which database, which server, which schema."""
+    """Show which database, which server and which schema."""
     from tickstock.store import migrate as migrations
 
     with as_it_is(common) as database:
@@ -52,7 +52,10 @@ def migrate(
     ] = "UTC",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Bring the schema up to date; an existing cache_entries table is taken over as it is."""
+    """Bring the schema up to date.
+
+    An existing cache_entries table is taken over as it is.
+    """
     from tickstock.store import bar_names
     from tickstock.store.reference import fill_reference
 
@@ -84,7 +87,10 @@ def backup(
     ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Write the whole database to FILE, consistent as of one moment, while it is in use."""
+    """Write the whole database to a file.
+
+    Consistent as of one moment, while it is in use.
+    """
     from tickstock.store.backup import back_up
 
     with as_it_is(common) as database:
@@ -115,7 +121,10 @@ def restore(
     ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Bring the database back to what `db backup` wrote: all of it, or nothing is changed."""
+    """Bring the database back to a backup.
+
+    To what `db backup` wrote: all of it, or nothing is changed.
+    """
     from tickstock.store import programs
 
     with as_it_is(common) as database:
@@ -132,7 +141,10 @@ def shell(
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, help="Options for psql.")],
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """psql on this database: `tickstock db shell -- -c 'SELECT count(*) FROM cache_entries'`."""
+    """Run psql on this database.
+
+    As in `tickstock db shell -- -c 'SELECT count(*) FROM cache_entries'`.
+    """
     from tickstock.store import programs
 
     with open_tick(common) as tick:

@@ -129,7 +129,10 @@ def bars(
     ] = "table",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Print the bars of a universe, or of symbols: `tickstock bars '{AAPL}' --for 1mo`."""
+    """Print bars of symbols or universes.
+
+    As in `tickstock bars '{AAPL}' --for 1mo`.
+    """
     from tickstock.actions import Adjust
     from tickstock.cli.tables import write
     from tickstock.extras import require

@@ -39,7 +39,10 @@ def import_(
     how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Make the symbols of a file the members of a universe: shown first, then asked, then done."""
+    """Make a file's symbols the members of a universe.
+
+    Shown first, then asked, then done.
+    """
     with open_tick(common) as tick:
         as_ = str(tick.universes.named(as_))
         content = _content(file)
@@ -65,7 +68,10 @@ def refresh(
     how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Bring a universe up to date from its source: shown first, then asked, then done."""
+    """Bring a universe up to date from its source.
+
+    Shown first, then asked, then done.
+    """
     with open_tick(common) as tick:
         universe = str(tick.universes.named(universe))
         found = tick.imports.source(universe, source)
@@ -81,7 +87,10 @@ def export(
     out: Annotated[Path | None, Parameter(help="The file to write; by default stdout.")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Write the symbols of a universe or an expression; importing them gives the same list."""
+    """Write the symbols of a universe or an expression.
+
+    Importing them gives the same list.
+    """
     if common.json and format_ is OutForm.CSV:
         format_ = OutForm.JSON
     with open_tick(common) as tick:

@@ -20,7 +20,7 @@ def list_(
     most: Annotated[int, Parameter(help="How many.")] = 20,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """The newest loads."""
+    """List the newest jobs."""
     from tickstock.cli.foreground import line_of
     from tickstock.model import LoadState
 
@@ -45,7 +45,7 @@ def list_(
 
 
 def show(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """One load: progress, results, errors."""
+    """Show one job: progress, results, errors."""
     with open_tick(common) as tick:
         progress = tick.loads.progress(tick.loads.find(job))
     show_outcome(progress, as_json=common.json)
@@ -53,7 +53,7 @@ def show(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- froz
 
 
 def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Follow a load until it ends."""
+    """Follow a job until it ends."""
     from tickstock.cli.foreground import exit_code
     from tickstock.cli.foreground import watch as follow
 
@@ -64,7 +64,7 @@ def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fro
 
 
 def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """End a load; what is done stays done."""
+    """End a job; what is done stays done."""
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
         done = tick.loads.cancel(load_id, "Cancelled from the command line.")
@@ -76,9 +76,9 @@ def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
 
 
 def pause(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Ask nothing more for a load until it is resumed, whichever worker is at it.
+    """Pause a job: ask nothing more for it until it is resumed.
 
-    What is done stays done. `tickstock jobs resume` goes on with it.
+    Whichever worker is at it. What is done stays done. `tickstock jobs resume` goes on with it.
     """
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
@@ -96,7 +96,10 @@ def clone(
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """A new load for the same symbols, timeframes and days, planned as of now."""
+    """Submit a job again, planned as of now.
+
+    For the same symbols, timeframes and days.
+    """
     with open_tick(common) as tick:
         load_id = tick.steering.clone(tick.loads.find(job), requested_by="cli").id
     return _go_on(str(load_id), common, background=background)
@@ -110,7 +113,10 @@ def prune(
     dry_run: Annotated[bool, Parameter(negative="", help="Only say how many.")] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Forget loads that ended long ago, with their calls. Bars and coverage stay as they are."""
+    """Forget jobs that ended long ago.
+
+    With their calls. Bars and coverage stay as they are.
+    """
     from tickstock.loading.request import age_of
 
     with open_tick(common) as tick:
@@ -150,7 +156,7 @@ def resume(
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Go on with a paused or interrupted load, in this process."""
+    """Go on with a paused or interrupted job, in this process."""
     return _go_on(job, common, background=background)
 
 

@@ -28,8 +28,11 @@ def missing(
     to: Last = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """List what is not held of a universe, by cause: how much, where, until when that stands, and
-    what to do; then the bars that somebody should look at."""
+    """List what is not held of a universe, and why.
+
+    By cause: how much, where, until when that stands, and what to do; then the bars that
+    somebody should look at.
+    """
     from tickstock.loading.request import parse_timeframes
 
     with open_tick(common) as tick:

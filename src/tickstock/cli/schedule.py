@@ -32,11 +32,11 @@ def add(
     timeframes: Annotated[str, Parameter(help="Any of day,hour,1min.")] = "day",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Load a universe every day at a New York time, or after every close.
+    """Load a universe every day, or after every close.
 
-    Workers (`tickstock worker`, `tickstock serve`) perform it, each due time once however many of
-    them run. What was missed while none ran is made up for by one load. A time before 09:30 with
-    --after-close is on the day after the session.
+    At a New York time. Workers (`tickstock worker`, `tickstock serve`) perform it, each due
+    time once however many of them run. What was missed while none ran is made up for by one
+    load. A time before 09:30 with --after-close is on the day after the session.
     """
     from tickstock.loading.due import parse_time
 
@@ -66,7 +66,7 @@ def _warn_of_lag(tick: Any, made: Any) -> None:
 
 
 def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """All schedules, when they ran last and when they are due next."""
+    """List schedules, when they ran and when they are due next."""
     from tickstock.service.schedules import schedule_as_dict
 
     with open_tick(common) as tick:
@@ -85,7 +85,10 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """No more of a schedule; the loads that it made stay."""
+    """Remove a schedule.
+
+    The jobs that it made stay.
+    """
     with open_tick(common) as tick:
         tick.schedules.remove(name)
     if common.json:
@@ -96,7 +99,10 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
 
 
 def run_now(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Submit a schedule's load at once, besides its due times; a worker does it."""
+    """Submit a schedule's job at once.
+
+    Besides its due times; a worker does it.
+    """
     from tickstock.cli.jobs import show_outcome
 
     with open_tick(common) as tick:

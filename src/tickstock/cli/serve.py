@@ -30,10 +30,10 @@ def serve(
     key: Annotated[Path | None, Parameter(help="Key of the certificate.")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Serve the admin page until told to stop (Ctrl-C or SIGTERM).
+    """Serve the admin page, with a worker.
 
-    Prints an address that signs in once. Others can only reach the page with --public-url, and
-    sign in as users: `tickstock user add NAME`.
+    Until told to stop (Ctrl-C or SIGTERM). Prints an address that signs in once. Others can
+    only reach the page with --public-url, and sign in as users: `tickstock user add NAME`.
     """
     import asyncio
 

@@ -11,7 +11,10 @@ from tickstock.logs import MASK
 
 
 def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """All settings as they are now, and where each comes from; secrets are masked."""
+    """Show all settings, and where each comes from.
+
+    Secrets are masked.
+    """
     settings = settings_of(common)
     known = known_settings(settings.vendor)
     values = {one.name: _plain(one.value(settings)) for one in known}

@@ -19,7 +19,7 @@ def list_(
     type_: Annotated[str | None, Parameter(name="--type", help="Only this type.")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """All universes, with counts."""
+    """List all universes, with counts."""
     from tickstock.errors import BadInput
     from tickstock.model import READ_TYPES
     from tickstock.universes.suggest import did_you_mean, shown
@@ -67,9 +67,10 @@ def show(
     ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """The symbols of a universe or an expression, one a line, sorted.
+    """Print the symbols of a universe or an expression.
 
-    With --as-of the members of that day, and how far today's list stands for them.
+    One a line, sorted. With --as-of the members of that day, and how far today's list stands
+    for them.
     """
     from tickstock.words import plural
 
@@ -113,10 +114,11 @@ def organize(
     how: How = How(),  # noqa: B008 -- frozen
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Bring the stored universes to their definitions: shown first, then asked, then done.
+    """Bring the stored universes to their definitions.
 
-    The change guard refuses a plan that takes much from one universe or from all of them together,
-    or anything from rows that TickStock never wrote, until that is allowed.
+    Shown first, then asked, then done. The change guard refuses a plan that takes much from one
+    universe or from all of them together, or anything from rows that TickStock never wrote,
+    until that is allowed.
     """
     from tickstock.universes.guard import names_of
     from tickstock.universes.plan import Mode
@@ -146,10 +148,11 @@ def validate(
     ] = "text",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Check every stored universe. Exit 0 clean, 1 errors, 3 warnings with --strict.
+    """Check every stored universe.
 
-    With --fix, repeats, other spellings and lists encoded twice are mended first, by a plan that is
-    shown and asked about; what is left is then reported.
+    Ends with 0 where all is well, 1 for errors, 3 for warnings with --strict. With --fix,
+    repeats, other spellings and lists encoded twice are fixed first, by a plan that is shown
+    and asked about; what is left is then reported.
     """
     from tickstock.universes.validate import exit_code, render
 

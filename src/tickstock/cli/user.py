@@ -25,7 +25,10 @@ def add(
     ] = "viewer",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Let somebody sign in. The password is asked for, or read from the first line of stdin."""
+    """Let somebody sign in.
+
+    The password is asked for, or read from the first line of stdin.
+    """
     from tickstock.service.access import Role
 
     password = _password(name)
@@ -37,7 +40,7 @@ def add(
 
 
 def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Everybody who may sign in with a password."""
+    """List everybody who may sign in with a password."""
     with _access(common) as access:
         found = access.users()
     if common.json:
@@ -52,7 +55,10 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Somebody may no longer sign in, and is signed out everywhere."""
+    """Remove a user.
+
+    Signs the user out everywhere.
+    """
     with _access(common) as access:
         access.remove_user(name)
         access.note("cli", "user removed", name)
@@ -61,7 +67,10 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
 
 
 def passwd(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Another password. Signs the user out everywhere."""
+    """Change a user's password.
+
+    Signs the user out everywhere.
+    """
     password = _password(name)
     with _access(common) as access:
         access.set_password(name, password)
