@@ -27,7 +27,7 @@ from tickstock.loading.request import LoadRequest
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, instruments, tasks
+from tickstock.store import database, instruments, locks, tasks
 from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
@@ -196,7 +196,7 @@ def claim(
 ) -> list[Lease]:
     """Lease up to `most` calls, in the order of the plan."""
     params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
-    connection.execute(QUERIES["not_while_pausing"], {"load_id": str(load_id)})
+    connection.execute(QUERIES["not_while_pausing"], _pauses(load_id))
     rows = connection.execute(QUERIES["claim"], params).fetchall()
     reach("ledger.leased")
     if rows:
@@ -442,7 +442,7 @@ def holders(
 
 def pause(connection: Connection, load_id: uuid.UUID) -> bool:
     """Let no call be claimed, and hand back those in hand. False when it has ended or is paused."""
-    connection.execute(QUERIES["pausing"], {"load_id": str(load_id)})
+    connection.execute(QUERIES["pausing"], _pauses(load_id))
     if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
         return False
     connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
@@ -575,6 +575,10 @@ def _call(row: Sequence[Any]) -> Call:
 def _load(row: Sequence[Any]) -> Load:
     fields = dict(zip(Load.__match_args__, row, strict=True))
     return Load(**fields | {"state": LoadState(fields["state"])})
+
+
+def _pauses(load_id: uuid.UUID) -> dict[str, Any]:
+    return {"space": locks.PAUSES, "load_id": str(load_id)}
 
 
 def _mine(leases: Sequence[Lease]) -> dict[str, Any]:
