@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import psycopg
 import structlog
 from redis.exceptions import RedisError
 
@@ -19,7 +18,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 STEADY_SECONDS = 10.0
 """What has run this long starts again with the first pause."""
-EXPECTED = (RedisError, TickStockError, psycopg.Error, OSError)
+EXPECTED = (RedisError, TickStockError, OSError)
 """Outages and refusals. Anything else is a fault of ours and is logged with its traceback."""
 
 
