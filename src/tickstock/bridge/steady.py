@@ -56,7 +56,7 @@ class Pauses:
 
     async def wait(self) -> None:
         pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
 
 Session = Callable[[], Coroutine[Any, Any, None]]

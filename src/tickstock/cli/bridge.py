@@ -9,7 +9,7 @@ from tickstock.cli.session import open_tick
 from tickstock.errors import BadSetting
 
 
-def bridge(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def bridge(*, common: Common = Common()) -> int:
     """Serve clients that speak Redis.
 
     Until told to stop (Ctrl-C or SIGTERM); any number may run. Loads are worked on by

@@ -20,7 +20,7 @@ def as_it_is(common: Common) -> Any:
     return Database.open(uri, settings.home, migrate=False)
 
 
-def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def status(*, common: Common = Common()) -> int:
     """Show which database, which server and which schema."""
     from tickstock.store import migrate as migrations
 
@@ -50,7 +50,7 @@ def migrate(
     zone: Annotated[
         str, Parameter(help="Time zone of a foreign table's timestamps without one.")
     ] = "UTC",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Bring the schema up to date.
 
@@ -85,7 +85,7 @@ def backup(
             "the file is kept only if all is equal.",
         ),
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Write the whole database to a file.
 
@@ -119,7 +119,7 @@ def restore(
     replace: Annotated[
         bool, Parameter(negative="", help="Drop what the database holds now, then restore.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Bring the database back to a backup.
 
@@ -139,7 +139,7 @@ def restore(
 
 def shell(
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, help="Options for psql.")],
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Run psql on this database.
 
@@ -151,7 +151,7 @@ def shell(
         return programs.psql(tick.database, options)
 
 
-def stop(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def stop(*, common: Common = Common()) -> int:
     """Stop the embedded server, whoever uses it."""
     from tickstock.store import embedded
 

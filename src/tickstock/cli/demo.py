@@ -21,7 +21,7 @@ vendor = "replay"
 """
 
 
-def demo(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def demo(*, common: Common = Common()) -> int:
     """Try everything on a machine with nothing: start here.
 
     Starts a database, organizes the catalog, loads two universes, and shows what is held.

@@ -25,7 +25,7 @@ def doctor(
     ask_vendor: Annotated[
         bool, Parameter(negative="", help="Also ask the vendor, by one call, if it takes the key.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Check the whole installation, and say what to do.
 

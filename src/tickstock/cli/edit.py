@@ -25,8 +25,8 @@ def set_(
     name: Title = None,
     description: Annotated[str | None, Parameter(help="What it is.")] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Make a universe, or replace what it holds.
 
@@ -46,8 +46,8 @@ def add(
     ref: str,
     *symbols: str,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Put symbols into a universe.
 
@@ -64,8 +64,8 @@ def remove(
     ref: str,
     *symbols: str,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Take symbols out of a universe."""
     with open_tick(common) as tick:
@@ -80,8 +80,8 @@ def rename(
     new: str,
     *,
     name: Title = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Give a universe another key.
 
@@ -95,8 +95,8 @@ def rename(
 
 def delete(
     *refs: str,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Delete universes.
 
@@ -115,8 +115,8 @@ def revert(
         datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
     ] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Undo a change, or bring back an earlier state.
 
@@ -142,8 +142,8 @@ def tell(
     backwards: Annotated[
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Tell who was in a universe on past days.
 

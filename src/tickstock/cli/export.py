@@ -25,7 +25,7 @@ def export(
     to_: Last = None,
     adjust: AdjustBy = "splits",
     as_of: AsOf = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Write bars as Parquet files with a manifest.
 
@@ -68,7 +68,7 @@ def revisions(
     job: Annotated[
         str | None, Parameter(help="Replaced while this load ran; by itself, of all its symbols.")
     ] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List bars that a later answer replaced.
 

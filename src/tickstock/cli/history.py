@@ -74,7 +74,7 @@ def containing(
     symbol: str,
     *,
     as_of: AsOf = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List the universes that hold a symbol.
 
@@ -100,7 +100,7 @@ def diff(
     first: str,
     second: str,
     *,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Compare two universes or expressions, or one on two days.
 
@@ -124,7 +124,7 @@ def log(
     ref: str,
     *,
     most: Annotated[int, Parameter(help="How many lines.")] = 30,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List every change of a universe, by whomever.
 
@@ -179,7 +179,7 @@ def _as_dict(e: Any) -> dict[str, Any]:
 def blame(
     ref: str,
     *symbols: str,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Show since when symbols are in a universe, and through which change."""
     with open_tick(common) as tick:

@@ -36,7 +36,7 @@ def coverage(
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
     from_: First = None,
     to: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
     from tickstock.cli.history import label_as_dict, talk_label
@@ -127,7 +127,7 @@ def bars(
         Literal["table", "csv", "json", "parquet", "arrow"],
         Parameter(name="--format", help="How to print; the last two are binary."),
     ] = "table",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Print bars of symbols or universes.
 

@@ -36,8 +36,8 @@ def import_(
     ] = "",
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Make a file's symbols the members of a universe.
 
@@ -65,8 +65,8 @@ def refresh(
         date | None, Parameter(name="--date", help="Members on this day, where a vendor is asked.")
     ] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Bring a universe up to date from its source.
 
@@ -85,7 +85,7 @@ def export(
     *,
     format_: Annotated[OutForm, Parameter(name="--format", help="How to write.")] = OutForm.CSV,
     out: Annotated[Path | None, Parameter(help="The file to write; by default stdout.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Write the symbols of a universe or an expression.
 

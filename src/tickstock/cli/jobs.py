@@ -18,7 +18,7 @@ def list_(
     *,
     state: Annotated[str | None, Parameter(help="Only loads of this state.")] = None,
     most: Annotated[int, Parameter(help="How many.")] = 20,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List the newest jobs."""
     from tickstock.cli.foreground import line_of
@@ -44,7 +44,7 @@ def list_(
     return 0
 
 
-def show(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def show(job: JobId, *, common: Common = Common()) -> int:
     """Show one job: progress, results, errors."""
     with open_tick(common) as tick:
         progress = tick.loads.progress(tick.loads.find(job))
@@ -52,7 +52,7 @@ def show(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- froz
     return 0
 
 
-def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def watch(job: JobId, *, common: Common = Common()) -> int:
     """Follow a job until it ends."""
     from tickstock.cli.foreground import exit_code
     from tickstock.cli.foreground import watch as follow
@@ -63,7 +63,7 @@ def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fro
     return exit_code(progress)
 
 
-def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def cancel(job: JobId, *, common: Common = Common()) -> int:
     """End a job; what is done stays done."""
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
@@ -75,7 +75,7 @@ def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0 if done else 1
 
 
-def pause(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def pause(job: JobId, *, common: Common = Common()) -> int:
     """Pause a job: ask nothing more for it until it is resumed.
 
     Whichever worker is at it. What is done stays done. `tickstock jobs resume` goes on with it.
@@ -94,7 +94,7 @@ def clone(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Submit a job again, planned as of now.
 
@@ -111,7 +111,7 @@ def prune(
         str | None, Parameter(help="Age, say 30d or 6mo [default: TICKSTOCK_JOBS_KEPT_DAYS].")
     ] = None,
     dry_run: Annotated[bool, Parameter(negative="", help="Only say how many.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Forget jobs that ended long ago.
 
@@ -140,7 +140,7 @@ def retry(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Ask again for what failed or was cancelled."""
     with open_tick(common) as tick:
@@ -154,7 +154,7 @@ def resume(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Go on with a paused or interrupted job, in this process."""
     return _go_on(job, common, background=background)

@@ -52,7 +52,7 @@ def plan(
     refresh: Refresh = False,
     csv: Csv = None,
     pad: Pad = 0,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Show what `load` would do, and do nothing.
 
@@ -102,7 +102,7 @@ def load(
     ] = None,
     background: Background = False,
     priority: Priority = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Load what is missing of a universe's history, with the fewest calls.
 
@@ -134,7 +134,7 @@ def refresh(
     timeframes: Frames = "day",
     background: Background = False,
     priority: Priority = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Ask again for the newest sessions of a universe.
 

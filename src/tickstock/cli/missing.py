@@ -26,7 +26,7 @@ def missing(
     ] = None,
     from_: First = None,
     to: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List what is not held of a universe, and why.
 

@@ -16,7 +16,7 @@ def roles(
         bool, Parameter(name="--print", negative="", help="Print the SQL instead of running it.")
     ] = False,
     prefix: Annotated[str, Parameter(help="How the names of the roles begin.")] = "tickstock",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Make database roles with the least privileges.
 

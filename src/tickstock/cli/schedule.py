@@ -30,7 +30,7 @@ def add(
         str, Parameter(name="--for", help="How far back each time: 1d 2d 1w 1mo 1y ...")
     ] = "1w",
     timeframes: Annotated[str, Parameter(help="Any of day,hour,1min.")] = "day",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Load a universe every day, or after every close.
 
@@ -65,7 +65,7 @@ def _warn_of_lag(tick: Any, made: Any) -> None:
             )
 
 
-def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def list_(*, common: Common = Common()) -> int:
     """List schedules, when they ran and when they are due next."""
     from tickstock.service.schedules import schedule_as_dict
 
@@ -84,7 +84,7 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     return 0
 
 
-def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def remove(name: Name, *, common: Common = Common()) -> int:
     """Remove a schedule.
 
     The jobs that it made stay.
@@ -98,7 +98,7 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0
 
 
-def run_now(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def run_now(name: Name, *, common: Common = Common()) -> int:
     """Submit a schedule's job at once.
 
     Besides its due times; a worker does it.

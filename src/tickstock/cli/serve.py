@@ -28,7 +28,7 @@ def serve(
     ] = None,
     certificate: Annotated[Path | None, Parameter(help="TLS certificate with its chain.")] = None,
     key: Annotated[Path | None, Parameter(help="Key of the certificate.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Serve the admin page, with a worker.
 

@@ -19,7 +19,7 @@ def list_(
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1mo.")] = None,
     from_: First = None,
     to_: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List sessions with their hours in New York, and days closed by hand.
 
@@ -47,7 +47,7 @@ def close(
     day: Day,
     *,
     reason: Annotated[str, Parameter(name=["--reason", "-m"], help="Why, for those who wonder.")],
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Mark a day on which the exchange did not open after all.
 
@@ -63,7 +63,7 @@ def close(
 def reopen(
     day: Day,
     *,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Take back a closure by hand.
 

@@ -10,7 +10,7 @@ from tickstock.config import known_settings, sources
 from tickstock.logs import MASK
 
 
-def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def show(*, common: Common = Common()) -> int:
     """Show all settings, and where each comes from.
 
     Secrets are masked.

@@ -17,7 +17,7 @@ from tickstock.cli.session import open_tick
 def list_(
     *,
     type_: Annotated[str | None, Parameter(name="--type", help="Only this type.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """List all universes, with counts."""
     from tickstock.errors import BadInput
@@ -65,7 +65,7 @@ def show(
     why: Annotated[
         bool, Parameter(negative="", help="Name the part that let each symbol in.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Print the symbols of a universe or an expression.
 
@@ -111,8 +111,8 @@ def organize(
     allow_removals: Annotated[
         bool, Parameter(negative="", help="Remove universes however many of the table they are.")
     ] = False,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Bring the stored universes to their definitions.
 
@@ -146,7 +146,7 @@ def validate(
     format_: Annotated[
         Literal["text", "json", "markdown"], Parameter(name="--format", help="How to print.")
     ] = "text",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Check every stored universe.
 

@@ -23,7 +23,7 @@ def add(
         Literal["viewer", "operator", "admin"],
         Parameter(help="viewer looks, operator also loads, admin also changes universes."),
     ] = "viewer",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Let somebody sign in.
 
@@ -39,7 +39,7 @@ def add(
     return 0
 
 
-def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def list_(*, common: Common = Common()) -> int:
     """List everybody who may sign in with a password."""
     with _access(common) as access:
         found = access.users()
@@ -54,7 +54,7 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     return 0
 
 
-def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def remove(name: Name, *, common: Common = Common()) -> int:
     """Remove a user.
 
     Signs the user out everywhere.
@@ -66,7 +66,7 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0
 
 
-def passwd(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def passwd(name: Name, *, common: Common = Common()) -> int:
     """Change a user's password.
 
     Signs the user out everywhere.
@@ -84,7 +84,7 @@ def link(
     address: Annotated[
         str, Parameter(help="Where the page is served on this machine.")
     ] = "http://127.0.0.1:8177",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Print an address that signs in once, as admin, at this machine."""
     with _access(common) as access:

@@ -26,7 +26,7 @@ def verify(
         bool, Parameter(negative="", help="With --folder: compare with the bars stored here too.")
     ] = False,
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Check stored bars, or an exported folder.
 

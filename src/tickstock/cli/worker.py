@@ -6,7 +6,7 @@ from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 
 
-def worker(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def worker(*, common: Common = Common()) -> int:
     """Drain loads until told to stop.
 
     By Ctrl-C or SIGTERM. Any number may run, on any machine.

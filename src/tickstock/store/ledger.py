@@ -276,7 +276,7 @@ def met(
     """What ticker calls of a load have met of the account's plan."""
     params = {"load_id": load_id, "timeframe": timeframe}
     row = connection.execute(QUERIES["met"], params).fetchone()
-    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    assert row is not None  # an aggregate always answers one row
     refused, start, end, tickers = row
     spans = [Span(r.lower, r.upper) for r in refused or ()]
     return met_of(spans, Span(start, end) if start else None, tickers, calendar)
@@ -293,7 +293,7 @@ def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> l
 def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
     """How many calls are not at an end, and the seconds until one more may be claimed."""
     row = connection.execute(QUERIES["open_calls"], {"load_id": load_id}).fetchone()
-    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    assert row is not None  # an aggregate always answers one row
     return row[0], max(row[1], 0.0)
 
 
