@@ -21,6 +21,11 @@ class TickStockError(Exception):
         self.what = what
         self.hint = hint
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What programs may want besides the words, which nobody should have to search."""
+        return {}
+
 
 class Transient(TickStockError):
     """The same call may succeed later without anybody changing anything."""
@@ -78,7 +83,16 @@ class EmptyUniverse(Terminal):
 
 
 class GuardRefused(Terminal):
-    """A change that loses more of a universe than the change guard lets through."""
+    """A change that loses more of a universe than the change guard lets through. `refs` are the
+    universes, as `type:key`, that have to be allowed."""
+
+    def __init__(self, what: str, hint: str = "", refs: tuple[str, ...] = ()) -> None:
+        super().__init__(what, hint)
+        self.refs = refs
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"refs": list(self.refs)}
 
 
 # --- plans and loads ----------------------------------------------------------------------
@@ -114,6 +128,10 @@ class VendorThrottled(Transient):
         super().__init__(what, hint)
         self.retry_after = retry_after
 
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"retry_after": self.retry_after}
+
 
 class VendorUnreadable(Transient):
     """An answer came, and it is not what the contract says. Never "no data"."""
@@ -148,6 +166,10 @@ class TooManyAttempts(Transient):
     def __init__(self, what: str, hint: str, retry_after: float) -> None:
         super().__init__(what, hint)
         self.retry_after = retry_after
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"retry_after": self.retry_after}
 
 
 # --- database -----------------------------------------------------------------------------

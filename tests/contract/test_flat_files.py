@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,19 @@ from tickstock.errors import (
     VendorUnavailable,
     VendorUnreadable,
 )
-from tickstock.model import COLUMNS, Answer, BarTable, Call, CallKind, Timeframe, epoch_day
+from tickstock.loading.grid import HeldSpans, build_grid
+from tickstock.loading.planner import make_plan
+from tickstock.loading.request import LoadRequest
+from tickstock.model import (
+    COLUMNS,
+    Answer,
+    BarTable,
+    Call,
+    CallKind,
+    Instrument,
+    Timeframe,
+    epoch_day,
+)
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import ONE_DAY, Span
@@ -30,6 +43,7 @@ from tickstock.vendors import OpenGate
 from tickstock.vendors.flatfiles import flatcsv
 from tickstock.vendors.flatfiles.files import FolderFiles
 from tickstock.vendors.flatfiles.source import FlatFiles
+from tickstock.vendors.flatfiles.spec import FILE_LAG
 from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.vendors.synthetic.source import synthetic_bars
 
@@ -336,4 +350,40 @@ def test_limits_follow_the_settings(tmp_path: Path) -> None:
     assert later.flat_days.last == THAT_DAY
     alone = vendor_limits(read_settings(keys | {"TICKSTOCK_VENDOR": "flatfiles:x"}), calendar, now)
     assert (alone.ticker, alone.market_day) == (False, False)
+    assert alone.publication_lag == FILE_LAG > both.publication_lag
     assert "S" not in [str(v) for v in read_settings(keys).model_dump().values()]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "hours", "asked"),
+    [
+        ("massive", 16, {CallKind.TICKER: 2}),
+        ("massive", 21, {CallKind.FLAT_DAY: 4}),
+        ("flatfiles:x", 16, {CallKind.FLAT_DAY: 3}),
+        ("flatfiles:x", 21, {CallKind.FLAT_DAY: 4}),
+    ],
+)
+def test_a_plan_asks_for_no_file_before_it_can_be_there(
+    tmp_path: Path, vendor: str, hours: int, asked: dict[CallKind, int]
+) -> None:
+    """Four sessions up to one that closed so many hours ago; its bars are final after 8 hours, its
+    file is there after 20. Until then REST is asked for it, where there is REST."""
+    calendar, four = shipped_calendar(), Span.inclusive(date(2024, 3, 4), THAT_DAY)
+    now = datetime(2024, 3, 7, 21, tzinfo=UTC) + timedelta(hours=hours)
+    keys = {"MASSIVE_S3_KEY_ID": "K", "MASSIVE_S3_SECRET": "S", "TICKSTOCK_HOME": str(tmp_path)}
+    limits = vendor_limits(read_settings(keys | {"TICKSTOCK_VENDOR": vendor}), calendar, now)
+    symbols = ("A", "B")
+    none = HeldSpans(*(np.empty(0, np.int64) for _ in range(3)))
+    grid = build_grid(
+        MINUTE,
+        [Instrument(i, symbol) for i, symbol in enumerate(symbols)],
+        four,
+        calendar,
+        calendar.published(now, limits.publication_lag),
+        none,
+    )
+    request = LoadRequest("test", symbols, (MINUTE,), four)
+    plan = make_plan(request, [grid], replace(limits, calls_per_minute=5.0))
+    assert plan.calls_by_kind == asked
+    days = {p.call.span.start for p in plan.calls if p.call.kind is CallKind.FLAT_DAY}
+    assert (THAT_DAY in days) is (hours > 20)

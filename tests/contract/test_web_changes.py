@@ -158,8 +158,10 @@ def test_the_same_by_the_api(client: Client) -> None:
     everything = {"do": "list", "symbols": ["SPY"]}
     plan = client.ask("POST", address, body=everything).json
     assert "core_etfs" in plan["guard"]
+    assert plan["guard_refs"] == ["etf_universe:core_etfs"]
     again = everything | {"digest": plan["digest"]}
-    assert client.ask("POST", address, body=again).json["error"] == "GuardRefused"
+    refused = client.ask("POST", address, body=again).json
+    assert (refused["error"], refused["refs"]) == ("GuardRefused", ["etf_universe:core_etfs"])
     assert client.ask("POST", address, body=again | {"allow": ["core_etfs"]}).status == 200
     assert edit(client, ref=CORE, do="revert").status == 303
     assert edit(client, ref=CORE, do="remove", symbols="GLD").status == 303

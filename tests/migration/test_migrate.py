@@ -14,6 +14,7 @@ from psycopg import Connection
 from tests.conftest import Cluster
 from tests.migration.schemas import frozen
 from tickstock.errors import BadSetting, DatabaseRefused
+from tickstock.store import locks
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.migrate import engine_steps, migrate, status, steps
 
@@ -102,7 +103,7 @@ def test_it_waits_for_the_lock_whatever_limits_the_role_has(empty: str) -> None:
         conn.execute("SET default_transaction_isolation = 'serializable'")
         with ThreadPoolExecutor(1) as pool:
             with other.transaction():
-                other.execute("SELECT pg_advisory_xact_lock(500186049395)")
+                other.execute("SELECT pg_advisory_xact_lock(%s)", [locks.MIGRATION])
                 waiting = pool.submit(migrate, conn)
                 query = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
                 while other.execute(query).fetchone() is None:

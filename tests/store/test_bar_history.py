@@ -111,6 +111,23 @@ def test_every_earlier_moment_can_be_read_again(
     assert read(database, timeframe, ids, looks[-1][0] + timedelta(days=1)) == looks[-1][1]
 
 
+def test_what_is_dated_a_moment_is_known_at_it_and_not_before(database: Database) -> None:
+    (apple,) = ids_of(database, "AAPL")
+    key = (apple, epoch_day(day("2024-06-03")))
+    for close in (10.0, 10.5):
+        write(database, Timeframe.DAY, {key: close})
+    with database.transaction() as conn:
+        ((arrived,),) = conn.execute("SELECT at FROM tickstock.bar_arrivals").fetchall()
+        (revision,) = bar_history.revisions(conn, Timeframe.DAY, [apple])
+        at = [revision.replaced_at]
+        assert bar_history.revisions(conn, Timeframe.DAY, [apple], since=at[0], until=at[0])
+    instant = timedelta(microseconds=1)
+    assert read(database, Timeframe.DAY, [apple], arrived - instant) == {}
+    assert read(database, Timeframe.DAY, [apple], arrived) == {key: 10.0}
+    assert read(database, Timeframe.DAY, [apple], at[0] - instant) == {key: 10.0}
+    assert read(database, Timeframe.DAY, [apple], at[0]) == {key: 10.5}
+
+
 def test_one_row_tells_when_many_instruments_gained_the_same_sessions(database: Database) -> None:
     ids = ids_of(database, *(f"S{n:03}" for n in range(200)))
     with database.transaction() as conn:

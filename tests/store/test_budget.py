@@ -16,7 +16,7 @@ import pytest
 from tests.work import statements
 from tickstock.store import budget
 from tickstock.store.database import Database
-from tickstock.worker.gate import SharedGate
+from tickstock.worker.gate import WINDOW, SharedGate
 
 SPACING, STRICT = timedelta(milliseconds=100), timedelta(0)
 
@@ -187,6 +187,52 @@ def test_a_push_back_holds_everybody(database: Database) -> None:
     assert len(passed) == 12
     late = [t for t in passed if t > held]
     assert late[0] - held >= 0.55
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(600.0, WINDOW), (0.0, 1.0)])
+def test_a_429_that_names_no_time_holds_for_the_vendors_window(
+    database: Database, limit: float, seconds: float
+) -> None:
+    now = [1000.0]
+    gate = SharedGate(database, "v", limit, clock=lambda: now[0])
+
+    async def run() -> None:
+        await gate.enter()
+        await gate.push_back(None)
+
+    asyncio.run(run())
+    assert gate._held_until == now[0] + seconds
+    if limit:
+        assert seconds - 5 < held(database) <= seconds
+
+
+def test_a_shorter_push_back_ends_no_longer_one_and_grants_taken_before_are_given_up(
+    database: Database,
+) -> None:
+    now = [1000.0]
+    gates = [SharedGate(database, "v", 6000.0, clock=lambda: now[0]) for _ in range(2)]
+
+    async def run() -> None:
+        await gates[0].enter()
+        assert gates[0]._grants  # a fast limit takes some at once
+        await gates[0].push_back(40.0)
+        await gates[0].push_back(10.0)
+        await gates[1].push_back(10.0)
+
+    asyncio.run(run())
+    assert not gates[0]._grants
+    assert gates[0]._held_until == now[0] + 40.0
+    assert 35 < held(database) <= 40
+    with database.transaction() as conn:
+        assert conn.execute("SELECT throttled FROM tickstock.budgets").fetchall() == [(3,)]
+
+
+def held(database: Database) -> float:
+    """Seconds for which nobody, on any machine, is granted a call."""
+    asked = "SELECT extract(epoch FROM next_at - clock_timestamp())::float8 FROM tickstock.budgets"
+    with database.transaction() as conn:
+        ((seconds,),) = conn.execute(asked).fetchall()
+    return float(seconds)
 
 
 def test_without_a_limit_only_a_push_back_holds(database: Database) -> None:

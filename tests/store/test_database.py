@@ -22,7 +22,7 @@ from tickstock.store import database as databases
 from tickstock.store import embedded
 from tickstock.store.database import Database, mask
 from tickstock.store.embedded import EmbeddedServer
-from tickstock.store.migrate import QUERIES as MIGRATIONS
+from tickstock.store.migrate import take_turn
 
 CANARY = "s3cret@/%w"
 ESCAPED = "s3cret%40%2F%25w"
@@ -161,7 +161,7 @@ def test_the_database_may_be_made_by_several_at_once(own: Path) -> None:
 
 def test_opening_an_up_to_date_database_waits_for_no_lock(database: Database, home: Path) -> None:
     with database.transaction() as conn:
-        conn.execute(MIGRATIONS["take_turn"])
+        take_turn(conn)
         Database.open(database.conninfo, home).close()
 
 

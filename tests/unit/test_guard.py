@@ -56,6 +56,17 @@ def test_all_refusals_come_at_once() -> None:
     assert "etf_universe:theme_y would lose all of its 2 symbols" in str(refused.value)
 
 
+def test_a_refusal_names_whom_it_refuses_and_nobody_whose_name_is_in_theirs() -> None:
+    short, long = (UniverseRef("etf_universe", key) for key in ("theme_ai", "theme_ai_chips"))
+    held = Before("X", tuple(f"S{n}" for n in range(10)), "1")
+    passes = Change(Action.CHANGE, short, "X", held.symbols[:-1], NO_FACTS, NO_FACTS, held)
+    refused = Change(Action.CHANGE, long, "X", (), NO_FACTS, NO_FACTS, held)
+    with pytest.raises(GuardRefused) as found:
+        check_guard([passes, refused])
+    assert found.value.refs == ("etf_universe:theme_ai_chips",)
+    assert found.value.facts == {"refs": ["etf_universe:theme_ai_chips"]}
+
+
 @pytest.mark.parametrize("action", [Action.REMOVE, Action.ADD, Action.SAME])
 def test_only_changes_are_held(action: Action) -> None:
     """A removal is asked about by name instead."""

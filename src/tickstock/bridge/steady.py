@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import psycopg
 import structlog
 from redis.exceptions import RedisError
 
@@ -19,7 +18,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 STEADY_SECONDS = 10.0
 """What has run this long starts again with the first pause."""
-EXPECTED = (RedisError, TickStockError, psycopg.Error, OSError)
+EXPECTED = (RedisError, TickStockError, OSError)
 """Outages and refusals. Anything else is a fault of ours and is logged with its traceback."""
 
 
@@ -57,7 +56,7 @@ class Pauses:
 
     async def wait(self) -> None:
         pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
 
 Session = Callable[[], Coroutine[Any, Any, None]]

@@ -1,8 +1,15 @@
-"""The commands, each named by the place where its code lives and loaded only when called."""
+"""The commands, each named by the place where its code lives and loaded only when called.
+
+What a command does is said once, in its docstring: `text_of`.
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -19,112 +26,125 @@ app = App(
 )
 
 COMMANDS = {
-    "demo": ("demo:demo", "The whole thing on a machine with nothing: start here."),
-    "load": ("load:load", "Load what is missing of a universe's history."),
-    "plan": ("load:plan", "Show what `load` would do; do nothing."),
-    "refresh": ("load:refresh", "Ask again for the newest sessions of a universe."),
-    "missing": ("missing:missing", "List what is not held of a universe, and why."),
-    "coverage": ("holdings:coverage", "Draw what is held of a universe, and what is not."),
-    "bars": ("holdings:bars", "Print bars of symbols or universes."),
-    "revisions": ("export:revisions", "Bars that a later answer replaced."),
-    "export": ("export:export", "Write bars as Parquet files with a manifest."),
-    "verify": ("verify:verify", "Check stored bars, or an exported folder."),
-    "doctor": ("doctor:doctor", "Check the whole installation, and say what to do."),
-    "worker": ("worker:worker", "Drain loads until told to stop."),
-    "serve": ("serve:serve", "The admin page, with a worker."),
-    "bridge": ("bridge:bridge", "Serve clients that speak Redis."),
+    "demo": "demo:demo",
+    "load": "load:load",
+    "plan": "load:plan",
+    "refresh": "load:refresh",
+    "missing": "missing:missing",
+    "coverage": "holdings:coverage",
+    "bars": "holdings:bars",
+    "revisions": "export:revisions",
+    "export": "export:export",
+    "verify": "verify:verify",
+    "doctor": "doctor:doctor",
+    "worker": "worker:worker",
+    "serve": "serve:serve",
+    "bridge": "bridge:bridge",
 }
 GROUPS = {
     "universe": (
         "Define, show, organize and validate universes.",
         {
-            "list": ("universe:list_", "All universes, with counts."),
-            "show": ("universe:show", "The symbols of a universe or an expression."),
-            "set": ("edit:set_", "Make a universe, or replace what it holds."),
-            "add": ("edit:add", "Put symbols into a universe."),
-            "remove": ("edit:remove", "Take symbols out of a universe."),
-            "rename": ("edit:rename", "Give a universe another key."),
-            "delete": ("edit:delete", "Delete universes; revert brings them back."),
-            "revert": ("edit:revert", "Undo a change, or bring back an earlier state."),
-            "containing": ("history:containing", "The universes that hold a symbol."),
-            "diff": ("history:diff", "Compare two universes, or one on two days."),
-            "log": ("history:log", "Every change of a universe, by whomever."),
-            "blame": ("history:blame", "Since when a symbol is in, and through which change."),
-            "tell": ("edit:tell", "Tell who was in a universe on past days."),
-            "import": ("imports:import_", "Make a file's symbols the members of a universe."),
-            "export": ("imports:export", "Write the symbols of a universe or an expression."),
-            "refresh": ("imports:refresh", "Bring a universe up to date from its source."),
-            "organize": ("universe:organize", "Bring the stored universes to their definitions."),
-            "validate": ("universe:validate", "Check every stored universe."),
+            "list": "universe:list_",
+            "show": "universe:show",
+            "set": "edit:set_",
+            "add": "edit:add",
+            "remove": "edit:remove",
+            "rename": "edit:rename",
+            "delete": "edit:delete",
+            "revert": "edit:revert",
+            "containing": "history:containing",
+            "diff": "history:diff",
+            "log": "history:log",
+            "blame": "history:blame",
+            "tell": "edit:tell",
+            "import": "imports:import_",
+            "export": "imports:export",
+            "refresh": "imports:refresh",
+            "organize": "universe:organize",
+            "validate": "universe:validate",
         },
     ),
     "jobs": (
-        "Watch and steer loads.",
+        "Watch and steer jobs.",
         {
-            "list": ("jobs:list_", "The newest loads."),
-            "show": ("jobs:show", "One load: progress, results, errors."),
-            "watch": ("jobs:watch", "Follow a load until it ends."),
-            "cancel": ("jobs:cancel", "End a load; what is done stays done."),
-            "pause": ("jobs:pause", "Ask nothing more for a load until it is resumed."),
-            "resume": ("jobs:resume", "Go on with a paused or interrupted load."),
-            "retry": ("jobs:retry", "Ask again for what failed or was cancelled."),
-            "clone": ("jobs:clone", "A new load for the same request, planned anew."),
-            "prune": ("jobs:prune", "Forget loads that ended long ago; bars stay."),
+            "list": "jobs:list_",
+            "show": "jobs:show",
+            "watch": "jobs:watch",
+            "cancel": "jobs:cancel",
+            "pause": "jobs:pause",
+            "resume": "jobs:resume",
+            "retry": "jobs:retry",
+            "clone": "jobs:clone",
+            "prune": "jobs:prune",
         },
     ),
     "schedule": (
-        "Loads that are made again and again, in New York time.",
+        "Load again and again, in New York time.",
         {
-            "add": ("schedule:add", "Load a universe every day, or after every close."),
-            "list": ("schedule:list_", "All schedules, when they ran and are due next."),
-            "remove": ("schedule:remove", "No more of a schedule."),
-            "run-now": ("schedule:run_now", "Submit a schedule's load at once."),
+            "add": "schedule:add",
+            "list": "schedule:list_",
+            "remove": "schedule:remove",
+            "run-now": "schedule:run_now",
         },
     ),
     "sessions": (
-        "The sessions of the exchange, and days closed at short notice.",
+        "Show sessions of the exchange; mark days closed at short notice.",
         {
-            "list": ("sessions:list_", "Sessions with their hours, and days closed by hand."),
-            "close": ("sessions:close", "A day on which the exchange did not open after all."),
-            "reopen": ("sessions:reopen", "Take back a closure by hand."),
+            "list": "sessions:list_",
+            "close": "sessions:close",
+            "reopen": "sessions:reopen",
         },
     ),
     "user": (
-        "Who may sign in to the page.",
+        "Manage who may sign in to the page.",
         {
-            "add": ("user:add", "Let somebody sign in."),
-            "list": ("user:list_", "Everybody who may sign in with a password."),
-            "remove": ("user:remove", "Somebody may no longer sign in."),
-            "passwd": ("user:passwd", "Another password."),
-            "link": ("user:link", "Print an address that signs in once, at this machine."),
+            "add": "user:add",
+            "list": "user:list_",
+            "remove": "user:remove",
+            "passwd": "user:passwd",
+            "link": "user:link",
         },
     ),
     "db": (
-        "The database: state, migrations, stop.",
+        "Look after the database.",
         {
-            "status": ("db:status", "Which database, which schema, what is in it."),
-            "migrate": ("db:migrate", "Bring the schema up to date."),
-            "backup": ("db:backup", "Write the whole database to a file."),
-            "restore": ("db:restore", "Bring the database back to a backup."),
-            "shell": ("db:shell", "psql on this database."),
-            "roles": ("roles:roles", "Database roles with the least privileges."),
-            "stop": ("db:stop", "Stop the embedded server."),
+            "status": "db:status",
+            "migrate": "db:migrate",
+            "backup": "db:backup",
+            "restore": "db:restore",
+            "shell": "db:shell",
+            "roles": "roles:roles",
+            "stop": "db:stop",
         },
     ),
     "config": (
-        "Settings.",
-        {"show": ("settings:show", "All settings, and where each comes from.")},
+        "Show settings.",
+        {"show": "settings:show"},
     ),
 }
 
 
+def text_of(place: str) -> str:
+    """The docstring of a command, which is its help everywhere; the first paragraph in lists.
+
+    Read from the source: to import all commands takes longer than most of them run.
+    """
+    module, _, name = place.partition(":")
+    source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
+    found = re.search(rf'^def {name}\(.*?^    """(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    return inspect.cleandoc(found[1]) if found else ""
+
+
 def _register() -> None:
-    for name, (place, text) in COMMANDS.items():
-        app.command(f"tickstock.cli.{place}", name=name, help=text)
+    def add(to: App, commands: Mapping[str, str]) -> None:
+        for name, place in commands.items():
+            to.command(f"tickstock.cli.{place}", name=name, help=text_of(place))
+
+    add(app, COMMANDS)
     for group, (text, commands) in GROUPS.items():
         child = App(name=group, help=text, help_format="plaintext")
-        for name, (place, about) in commands.items():
-            child.command(f"tickstock.cli.{place}", name=name, help=about)
+        add(child, commands)
         app.command(child)
 
 

@@ -9,10 +9,11 @@ from tickstock.cli.session import open_tick
 from tickstock.errors import BadSetting
 
 
-def bridge(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Serve clients that speak Redis until told to stop (Ctrl-C or SIGTERM); any number may run.
+def bridge(*, common: Common = Common()) -> int:
+    """Serve clients that speak Redis.
 
-    Loads are worked on by `tickstock worker`, here or on another machine.
+    Until told to stop (Ctrl-C or SIGTERM); any number may run. Loads are worked on by
+    `tickstock worker`, here or on another machine.
     """
     import asyncio
 

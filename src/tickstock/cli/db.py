@@ -20,8 +20,8 @@ def as_it_is(common: Common) -> Any:
     return Database.open(uri, settings.home, migrate=False)
 
 
-def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Which database, which server, which schema."""
+def status(*, common: Common = Common()) -> int:
+    """Show which database, which server and which schema."""
     from tickstock.store import migrate as migrations
 
     with as_it_is(common) as database:
@@ -50,9 +50,12 @@ def migrate(
     zone: Annotated[
         str, Parameter(help="Time zone of a foreign table's timestamps without one.")
     ] = "UTC",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Bring the schema up to date; an existing cache_entries table is taken over as it is."""
+    """Bring the schema up to date.
+
+    An existing cache_entries table is taken over as it is.
+    """
     from tickstock.store import bar_names
     from tickstock.store.reference import fill_reference
 
@@ -82,9 +85,12 @@ def backup(
             "the file is kept only if all is equal.",
         ),
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Write the whole database to FILE, consistent as of one moment, while it is in use."""
+    """Write the whole database to a file.
+
+    Consistent as of one moment, while it is in use.
+    """
     from tickstock.store.backup import back_up
 
     with as_it_is(common) as database:
@@ -113,9 +119,12 @@ def restore(
     replace: Annotated[
         bool, Parameter(negative="", help="Drop what the database holds now, then restore.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Bring the database back to what `db backup` wrote: all of it, or nothing is changed."""
+    """Bring the database back to a backup.
+
+    To what `db backup` wrote: all of it, or nothing is changed.
+    """
     from tickstock.store import programs
 
     with as_it_is(common) as database:
@@ -130,16 +139,19 @@ def restore(
 
 def shell(
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, help="Options for psql.")],
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """psql on this database: `tickstock db shell -- -c 'SELECT count(*) FROM cache_entries'`."""
+    """Run psql on this database.
+
+    As in `tickstock db shell -- -c 'SELECT count(*) FROM cache_entries'`.
+    """
     from tickstock.store import programs
 
     with open_tick(common) as tick:
         return programs.psql(tick.database, options)
 
 
-def stop(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def stop(*, common: Common = Common()) -> int:
     """Stop the embedded server, whoever uses it."""
     from tickstock.store import embedded
 

@@ -21,10 +21,11 @@ vendor = "replay"
 """
 
 
-def demo(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Start a database, organize the catalog, load two universes, and show what is held.
+def demo(*, common: Common = Common()) -> int:
+    """Try everything on a machine with nothing: start here.
 
-    Everything stays in a home folder of its own, so that invented bars never meet yours.
+    Starts a database, organizes the catalog, loads two universes, and shows what is held.
+    Everything stays in a home folder of its own, so that synthetic bars never meet yours.
     """
     from tickstock.cli.foreground import exit_code
     from tickstock.cli.session import open_tick

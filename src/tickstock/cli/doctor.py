@@ -25,12 +25,13 @@ def doctor(
     ask_vendor: Annotated[
         bool, Parameter(negative="", help="Also ask the vendor, by one call, if it takes the key.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Check database, schema, clocks, disk, vendor key, workers, loads, queue, sessions, universes.
+    """Check the whole installation, and say what to do.
 
-    Says of each what was found, why it matters and what to do. Nothing is changed. Ends with 1
-    where something does not work; warnings alone end with 0.
+    Looks at database, schema, clocks, disk, vendor key, workers, loads, queue, sessions and
+    universes. Says of each what was found, why it matters and what to do. Nothing is changed.
+    Ends with 1 where something does not work; warnings alone end with 0.
     """
     from tickstock.clock import machine_now
     from tickstock.service.doctor import Health, examine

@@ -25,13 +25,13 @@ def set_(
     name: Title = None,
     description: Annotated[str | None, Parameter(help="What it is.")] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Make a universe of these symbols or this expression, or replace what it holds.
+    """Make a universe, or replace what it holds.
 
-    REF is `type:key`, say `stock_universe:theme_mine`. With only --name or --description the
-    members stay.
+    By these symbols or this expression. REF is `type:key`, say `stock_universe:theme_mine`.
+    With only --name or --description the members stay.
     """
     with open_tick(common) as tick:
         plan = tick.edits.set(
@@ -46,10 +46,13 @@ def add(
     ref: str,
     *symbols: str,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Put symbols into a universe: at the end of a list, or joined to an expression."""
+    """Put symbols into a universe.
+
+    At the end of a list, or joined to an expression.
+    """
     with open_tick(common) as tick:
         plan = tick.edits.add(ref, _given(symbols))
         return carry_out(
@@ -61,8 +64,8 @@ def remove(
     ref: str,
     *symbols: str,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
     """Take symbols out of a universe."""
     with open_tick(common) as tick:
@@ -77,10 +80,13 @@ def rename(
     new: str,
     *,
     name: Title = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Give a universe another key: `type:key` to `type:new_key`. Its past goes with it."""
+    """Give a universe another key.
+
+    `type:key` to `type:new_key`. Its past goes with it.
+    """
     with open_tick(common) as tick:
         plan = tick.edits.rename(ref, new, title=name)
         how = replace(how, reason=how.reason or f"renamed from {ref} to {new}")
@@ -89,10 +95,13 @@ def rename(
 
 def delete(
     *refs: str,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Delete universes. Their history stays; `universe revert REF` brings one back."""
+    """Delete universes.
+
+    Their history stays; `universe revert REF` brings one back.
+    """
     with open_tick(common) as tick:
         plan = tick.edits.delete(*_given(refs))
         return carry_out("universe delete", plan, tick.edits.apply, common=common, how=how)
@@ -106,10 +115,13 @@ def revert(
         datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
     ] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Undo the last change of a universe, or bring back what REVISION left (see `universe log`)."""
+    """Undo a change, or bring back an earlier state.
+
+    The last change of a universe, or all after REVISION (see `universe log`).
+    """
     from tickstock.cli.history import instant
 
     with open_tick(common) as tick:
@@ -130,13 +142,14 @@ def tell(
     backwards: Annotated[
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Tell who was in a universe on past days; the list of today stays as it is.
+    """Tell who was in a universe on past days.
 
-    FILE is CSV: spells (symbol,opt-in,opt-out), snapshots (date,symbol) or changes
-    (date,action,symbol). What was known before is kept: `universe show --known-at`.
+    The list of today stays as it is. FILE is CSV: spells (symbol,opt-in,opt-out), snapshots
+    (date,symbol) or changes (date,action,symbol). What was known before is kept: `universe show
+    --known-at`.
     """
     from tickstock.cli.history import text_of
 

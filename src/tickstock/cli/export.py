@@ -25,12 +25,12 @@ def export(
     to_: Last = None,
     adjust: AdjustBy = "splits",
     as_of: AsOf = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Write bars as Parquet files with a manifest: `tickstock export '{AAPL}' FOLDER`.
+    """Write bars as Parquet files with a manifest.
 
-    For polars, DuckDB and Spark: `SELECT * FROM 'FOLDER/**/*.parquet'`. Check it anywhere with
-    `tickstock verify --folder FOLDER`.
+    As in `tickstock export '{AAPL}' FOLDER`. For polars, DuckDB and Spark: `SELECT * FROM
+    'FOLDER/**/*.parquet'`. Check it anywhere with `tickstock verify --folder FOLDER`.
     """
     from tickstock.actions import Adjust
     from tickstock.model import Timeframe
@@ -68,9 +68,12 @@ def revisions(
     job: Annotated[
         str | None, Parameter(help="Replaced while this load ran; by itself, of all its symbols.")
     ] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Bars that a later answer replaced: symbol, day, old and new values, and when."""
+    """List bars that a later answer replaced.
+
+    Symbol, day, old and new values, and when.
+    """
     from tickstock.errors import BadInput
     from tickstock.model import Timeframe
 

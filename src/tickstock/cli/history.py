@@ -74,9 +74,12 @@ def containing(
     symbol: str,
     *,
     as_of: AsOf = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """The universes of all types that hold SYMBOL, now or on a day."""
+    """List the universes that hold a symbol.
+
+    Those of all types that hold SYMBOL, now or on a day.
+    """
     from tickstock.words import plural
 
     with open_tick(common) as tick:
@@ -97,11 +100,11 @@ def diff(
     first: str,
     second: str,
     *,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Compare two universes or expressions, also one on two days: `KEY@2020-01-02 KEY`.
+    """Compare two universes or expressions, or one on two days.
 
-    `-` is in the first alone, `+` in the second alone.
+    As in `KEY@2020-01-02 KEY`. `-` is in the first alone, `+` in the second alone.
     """
     with open_tick(common) as tick:
         found = tick.history.diff(first, second)
@@ -121,9 +124,12 @@ def log(
     ref: str,
     *,
     most: Annotated[int, Parameter(help="How many lines.")] = 30,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Every change of a universe, by whomever, and histories told of it; the latest first."""
+    """List every change of a universe, by whomever.
+
+    Histories told of it as well; the latest first.
+    """
     from tickstock.universes.suggest import visible
 
     with open_tick(common) as tick:
@@ -173,9 +179,9 @@ def _as_dict(e: Any) -> dict[str, Any]:
 def blame(
     ref: str,
     *symbols: str,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Since when, and through which change, each symbol (or SYMBOLS) is in a universe."""
+    """Show since when symbols are in a universe, and through which change."""
     with open_tick(common) as tick:
         found = tick.history.blame(ref, *symbols)
     if common.json:

@@ -36,7 +36,7 @@ def coverage(
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
     from_: First = None,
     to: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
     from tickstock.cli.history import label_as_dict, talk_label
@@ -127,9 +127,12 @@ def bars(
         Literal["table", "csv", "json", "parquet", "arrow"],
         Parameter(name="--format", help="How to print; the last two are binary."),
     ] = "table",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Print the bars of a universe, or of symbols: `tickstock bars '{AAPL}' --for 1mo`."""
+    """Print bars of symbols or universes.
+
+    As in `tickstock bars '{AAPL}' --for 1mo`.
+    """
     from tickstock.actions import Adjust
     from tickstock.cli.tables import write
     from tickstock.extras import require

@@ -36,10 +36,13 @@ def import_(
     ] = "",
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Make the symbols of a file the members of a universe: shown first, then asked, then done."""
+    """Make a file's symbols the members of a universe.
+
+    Shown first, then asked, then done.
+    """
     with open_tick(common) as tick:
         as_ = str(tick.universes.named(as_))
         content = _content(file)
@@ -62,10 +65,13 @@ def refresh(
         date | None, Parameter(name="--date", help="Members on this day, where a vendor is asked.")
     ] = None,
     allow: Allow = None,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Bring a universe up to date from its source: shown first, then asked, then done."""
+    """Bring a universe up to date from its source.
+
+    Shown first, then asked, then done.
+    """
     with open_tick(common) as tick:
         universe = str(tick.universes.named(universe))
         found = tick.imports.source(universe, source)
@@ -79,9 +85,12 @@ def export(
     *,
     format_: Annotated[OutForm, Parameter(name="--format", help="How to write.")] = OutForm.CSV,
     out: Annotated[Path | None, Parameter(help="The file to write; by default stdout.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Write the symbols of a universe or an expression; importing them gives the same list."""
+    """Write the symbols of a universe or an expression.
+
+    Importing them gives the same list.
+    """
     if common.json and format_ is OutForm.CSV:
         format_ = OutForm.JSON
     with open_tick(common) as tick:

@@ -18,9 +18,9 @@ def list_(
     *,
     state: Annotated[str | None, Parameter(help="Only loads of this state.")] = None,
     most: Annotated[int, Parameter(help="How many.")] = 20,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """The newest loads."""
+    """List the newest jobs."""
     from tickstock.cli.foreground import line_of
     from tickstock.model import LoadState
 
@@ -44,16 +44,16 @@ def list_(
     return 0
 
 
-def show(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """One load: progress, results, errors."""
+def show(job: JobId, *, common: Common = Common()) -> int:
+    """Show one job: progress, results, errors."""
     with open_tick(common) as tick:
         progress = tick.loads.progress(tick.loads.find(job))
     show_outcome(progress, as_json=common.json)
     return 0
 
 
-def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Follow a load until it ends."""
+def watch(job: JobId, *, common: Common = Common()) -> int:
+    """Follow a job until it ends."""
     from tickstock.cli.foreground import exit_code
     from tickstock.cli.foreground import watch as follow
 
@@ -63,8 +63,8 @@ def watch(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fro
     return exit_code(progress)
 
 
-def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """End a load; what is done stays done."""
+def cancel(job: JobId, *, common: Common = Common()) -> int:
+    """End a job; what is done stays done."""
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
         done = tick.loads.cancel(load_id, "Cancelled from the command line.")
@@ -75,10 +75,10 @@ def cancel(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0 if done else 1
 
 
-def pause(job: JobId, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Ask nothing more for a load until it is resumed, whichever worker is at it.
+def pause(job: JobId, *, common: Common = Common()) -> int:
+    """Pause a job: ask nothing more for it until it is resumed.
 
-    What is done stays done. `tickstock jobs resume` goes on with it.
+    Whichever worker is at it. What is done stays done. `tickstock jobs resume` goes on with it.
     """
     with open_tick(common) as tick:
         load_id = tick.loads.find(job)
@@ -94,9 +94,12 @@ def clone(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """A new load for the same symbols, timeframes and days, planned as of now."""
+    """Submit a job again, planned as of now.
+
+    For the same symbols, timeframes and days.
+    """
     with open_tick(common) as tick:
         load_id = tick.steering.clone(tick.loads.find(job), requested_by="cli").id
     return _go_on(str(load_id), common, background=background)
@@ -108,9 +111,12 @@ def prune(
         str | None, Parameter(help="Age, say 30d or 6mo [default: TICKSTOCK_JOBS_KEPT_DAYS].")
     ] = None,
     dry_run: Annotated[bool, Parameter(negative="", help="Only say how many.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Forget loads that ended long ago, with their calls. Bars and coverage stay as they are."""
+    """Forget jobs that ended long ago.
+
+    With their calls. Bars and coverage stay as they are.
+    """
     from tickstock.loading.request import age_of
 
     with open_tick(common) as tick:
@@ -134,7 +140,7 @@ def retry(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Ask again for what failed or was cancelled."""
     with open_tick(common) as tick:
@@ -148,9 +154,9 @@ def resume(
     job: JobId,
     *,
     background: Annotated[bool, Parameter(negative="", help="Leave it to a worker.")] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Go on with a paused or interrupted load, in this process."""
+    """Go on with a paused or interrupted job, in this process."""
     return _go_on(job, common, background=background)
 
 

@@ -52,11 +52,12 @@ def plan(
     refresh: Refresh = False,
     csv: Csv = None,
     pad: Pad = 0,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Show what `load` would do: sessions missing, calls, time. Nothing is asked, no bar written.
+    """Show what `load` would do, and do nothing.
 
-    `tickstock load --plan TOKEN` then does exactly that, or says what has moved.
+    Sessions missing, calls, time. `tickstock load --plan TOKEN` then does exactly that, or says
+    what has moved.
     """
     from tickstock.cli.history import label_as_dict, talk_label
     from tickstock.service.loads import plan_as_dict
@@ -101,7 +102,7 @@ def load(
     ] = None,
     background: Background = False,
     priority: Priority = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Load what is missing of a universe's history, with the fewest calls.
 
@@ -133,10 +134,12 @@ def refresh(
     timeframes: Frames = "day",
     background: Background = False,
     priority: Priority = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Ask again for the newest sessions of a universe: vendors correct bars for days after the
-    close, and what they had not then they may have now."""
+    """Ask again for the newest sessions of a universe.
+
+    Vendors correct bars for days after the close, and what they had not then they may have now.
+    """
     with open_tick(common) as tick:
         request = tick.loads.request(
             universe, duration=f"{sessions}d", timeframes=timeframes, refresh=True

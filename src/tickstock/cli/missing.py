@@ -26,10 +26,13 @@ def missing(
     ] = None,
     from_: First = None,
     to: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """List what is not held of a universe, by cause: how much, where, until when that stands, and
-    what to do; then the bars that somebody should look at."""
+    """List what is not held of a universe, and why.
+
+    By cause: how much, where, until when that stands, and what to do; then the bars that
+    somebody should look at.
+    """
     from tickstock.loading.request import parse_timeframes
 
     with open_tick(common) as tick:

@@ -81,7 +81,12 @@ def report_error(error: Exception, *, as_json: bool) -> int:
     if as_json:
         import msgspec
 
-        body = {"error": type(error).__name__, "what": error.what, "hint": error.hint}
+        body: dict[str, object] = {
+            "error": type(error).__name__,
+            "what": error.what,
+            "hint": error.hint,
+        }
+        body |= error.facts
         text = msgspec.json.encode({"schema": SCHEMA, **body}).decode()
         sys.stderr.write(json_for(text, sys.stderr) + "\n")
     else:

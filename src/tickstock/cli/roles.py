@@ -16,14 +16,14 @@ def roles(
         bool, Parameter(name="--print", negative="", help="Print the SQL instead of running it.")
     ] = False,
     prefix: Annotated[str, Parameter(help="How the names of the roles begin.")] = "tickstock",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Make database roles with the least privileges: PREFIX_migrate, PREFIX_app, PREFIX_reader.
+    """Make database roles with the least privileges.
 
-    migrate owns the schema and runs `db migrate`; app loads and organizes; reader only reads. None
-    can sign in by itself: give them to those who do, as in
-    `CREATE ROLE loader LOGIN PASSWORD '...' IN ROLE tickstock_app`.
-    Run it as a superuser, and again after an upgrade.
+    PREFIX_migrate owns the schema and runs `db migrate`; PREFIX_app loads and organizes;
+    PREFIX_reader only reads. None can sign in by itself: give them to those who do, as in
+    `CREATE ROLE loader LOGIN PASSWORD '...' IN ROLE tickstock_app`. Run it as a superuser, and
+    again after an upgrade.
     """
     from tickstock.store.roles import KINDS, make, statements
 

@@ -30,13 +30,13 @@ def add(
         str, Parameter(name="--for", help="How far back each time: 1d 2d 1w 1mo 1y ...")
     ] = "1w",
     timeframes: Annotated[str, Parameter(help="Any of day,hour,1min.")] = "day",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Load a universe every day at a New York time, or after every close.
+    """Load a universe every day, or after every close.
 
-    Workers (`tickstock worker`, `tickstock serve`) perform it, each due time once however many of
-    them run. What was missed while none ran is made up for by one load. A time before 09:30 with
-    --after-close is on the day after the session.
+    At a New York time. Workers (`tickstock worker`, `tickstock serve`) perform it, each due
+    time once however many of them run. What was missed while none ran is made up for by one
+    load. A time before 09:30 with --after-close is on the day after the session.
     """
     from tickstock.loading.due import parse_time
 
@@ -65,8 +65,8 @@ def _warn_of_lag(tick: Any, made: Any) -> None:
             )
 
 
-def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """All schedules, when they ran last and when they are due next."""
+def list_(*, common: Common = Common()) -> int:
+    """List schedules, when they ran and when they are due next."""
     from tickstock.service.schedules import schedule_as_dict
 
     with open_tick(common) as tick:
@@ -84,8 +84,11 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     return 0
 
 
-def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """No more of a schedule; the loads that it made stay."""
+def remove(name: Name, *, common: Common = Common()) -> int:
+    """Remove a schedule.
+
+    The jobs that it made stay.
+    """
     with open_tick(common) as tick:
         tick.schedules.remove(name)
     if common.json:
@@ -95,8 +98,11 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0
 
 
-def run_now(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Submit a schedule's load at once, besides its due times; a worker does it."""
+def run_now(name: Name, *, common: Common = Common()) -> int:
+    """Submit a schedule's job at once.
+
+    Besides its due times; a worker does it.
+    """
     from tickstock.cli.jobs import show_outcome
 
     with open_tick(common) as tick:

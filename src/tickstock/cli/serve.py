@@ -28,12 +28,12 @@ def serve(
     ] = None,
     certificate: Annotated[Path | None, Parameter(help="TLS certificate with its chain.")] = None,
     key: Annotated[Path | None, Parameter(help="Key of the certificate.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Serve the admin page until told to stop (Ctrl-C or SIGTERM).
+    """Serve the admin page, with a worker.
 
-    Prints an address that signs in once. Others can only reach the page with --public-url, and
-    sign in as users: `tickstock user add NAME`.
+    Until told to stop (Ctrl-C or SIGTERM). Prints an address that signs in once. Others can
+    only reach the page with --public-url, and sign in as users: `tickstock user add NAME`.
     """
     import asyncio
 

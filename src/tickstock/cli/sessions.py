@@ -19,9 +19,12 @@ def list_(
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1mo.")] = None,
     from_: First = None,
     to_: Last = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """The sessions of the last month, or of the days given, with their hours in New York."""
+    """List sessions with their hours in New York, and days closed by hand.
+
+    Of the last month, or of the days given.
+    """
     from tickstock.sessions import NEW_YORK
 
     with open_tick(common) as tick:
@@ -44,11 +47,12 @@ def close(
     day: Day,
     *,
     reason: Annotated[str, Parameter(name=["--reason", "-m"], help="Why, for those who wonder.")],
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """A day on which the exchange did not open after all: no bars are expected of it any more.
+    """Mark a day on which the exchange did not open after all.
 
-    For days that the shipped calendar does not know yet; those in the past it has.
+    No bars are expected of it any more. For days that the shipped calendar does not know yet;
+    those in the past it has.
     """
     with open_tick(common) as tick:
         tick.sessions.close(day, reason)
@@ -59,9 +63,12 @@ def close(
 def reopen(
     day: Day,
     *,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Take back a closure by hand: the day is a session again, and its bars are expected."""
+    """Take back a closure by hand.
+
+    The day is a session again, and its bars are expected.
+    """
     with open_tick(common) as tick:
         tick.sessions.reopen(day)
     talk(f"{day} is a session again.")

@@ -10,8 +10,11 @@ from tickstock.config import known_settings, sources
 from tickstock.logs import MASK
 
 
-def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """All settings as they are now, and where each comes from; secrets are masked."""
+def show(*, common: Common = Common()) -> int:
+    """Show all settings, and where each comes from.
+
+    Secrets are masked.
+    """
     settings = settings_of(common)
     known = known_settings(settings.vendor)
     values = {one.name: _plain(one.value(settings)) for one in known}

@@ -17,9 +17,9 @@ from tickstock.cli.session import open_tick
 def list_(
     *,
     type_: Annotated[str | None, Parameter(name="--type", help="Only this type.")] = None,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """All universes, with counts."""
+    """List all universes, with counts."""
     from tickstock.errors import BadInput
     from tickstock.model import READ_TYPES
     from tickstock.universes.suggest import did_you_mean, shown
@@ -65,11 +65,12 @@ def show(
     why: Annotated[
         bool, Parameter(negative="", help="Name the part that let each symbol in.")
     ] = False,
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """The symbols of a universe or an expression, one a line, sorted.
+    """Print the symbols of a universe or an expression.
 
-    With --as-of the members of that day, and how far today's list stands for them.
+    One a line, sorted. With --as-of the members of that day, and how far today's list stands
+    for them.
     """
     from tickstock.words import plural
 
@@ -110,13 +111,14 @@ def organize(
     allow_removals: Annotated[
         bool, Parameter(negative="", help="Remove universes however many of the table they are.")
     ] = False,
-    how: How = How(),  # noqa: B008 -- frozen
-    common: Common = Common(),  # noqa: B008 -- frozen
+    how: How = How(),
+    common: Common = Common(),
 ) -> int:
-    """Bring the stored universes to their definitions: shown first, then asked, then done.
+    """Bring the stored universes to their definitions.
 
-    The change guard refuses a plan that takes much from one universe or from all of them together,
-    or anything from rows that TickStock never wrote, until that is allowed.
+    Shown first, then asked, then done. The change guard refuses a plan that takes much from one
+    universe or from all of them together, or anything from rows that TickStock never wrote,
+    until that is allowed.
     """
     from tickstock.universes.guard import names_of
     from tickstock.universes.plan import Mode
@@ -144,12 +146,13 @@ def validate(
     format_: Annotated[
         Literal["text", "json", "markdown"], Parameter(name="--format", help="How to print.")
     ] = "text",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Check every stored universe. Exit 0 clean, 1 errors, 3 warnings with --strict.
+    """Check every stored universe.
 
-    With --fix, repeats, other spellings and lists encoded twice are mended first, by a plan that is
-    shown and asked about; what is left is then reported.
+    Ends with 0 where all is well, 1 for errors, 3 for warnings with --strict. With --fix,
+    repeats, other spellings and lists encoded twice are fixed first, by a plan that is shown
+    and asked about; what is left is then reported.
     """
     from tickstock.universes.validate import exit_code, render
 

@@ -23,9 +23,12 @@ def add(
         Literal["viewer", "operator", "admin"],
         Parameter(help="viewer looks, operator also loads, admin also changes universes."),
     ] = "viewer",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Let somebody sign in. The password is asked for, or read from the first line of stdin."""
+    """Let somebody sign in.
+
+    The password is asked for, or read from the first line of stdin.
+    """
     from tickstock.service.access import Role
 
     password = _password(name)
@@ -36,8 +39,8 @@ def add(
     return 0
 
 
-def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Everybody who may sign in with a password."""
+def list_(*, common: Common = Common()) -> int:
+    """List everybody who may sign in with a password."""
     with _access(common) as access:
         found = access.users()
     if common.json:
@@ -51,8 +54,11 @@ def list_(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     return 0
 
 
-def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Somebody may no longer sign in, and is signed out everywhere."""
+def remove(name: Name, *, common: Common = Common()) -> int:
+    """Remove a user.
+
+    Signs the user out everywhere.
+    """
     with _access(common) as access:
         access.remove_user(name)
         access.note("cli", "user removed", name)
@@ -60,8 +66,11 @@ def remove(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- fr
     return 0
 
 
-def passwd(name: Name, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Another password. Signs the user out everywhere."""
+def passwd(name: Name, *, common: Common = Common()) -> int:
+    """Change a user's password.
+
+    Signs the user out everywhere.
+    """
     password = _password(name)
     with _access(common) as access:
         access.set_password(name, password)
@@ -75,7 +84,7 @@ def link(
     address: Annotated[
         str, Parameter(help="Where the page is served on this machine.")
     ] = "http://127.0.0.1:8177",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
     """Print an address that signs in once, as admin, at this machine."""
     with _access(common) as access:

@@ -26,10 +26,11 @@ def verify(
         bool, Parameter(negative="", help="With --folder: compare with the bars stored here too.")
     ] = False,
     timeframe: Annotated[TIMEFRAMES, Parameter(help="Which bars.")] = "day",
-    common: Common = Common(),  # noqa: B008 -- frozen
+    common: Common = Common(),
 ) -> int:
-    """Check stored bars against what is kept about them, and against splits and dividends.
+    """Check stored bars, or an exported folder.
 
+    Stored bars are checked against what is kept about them, and against splits and dividends.
     Nothing is changed. Ends with 1 where bars are damaged or a folder differs; doubts about the
     vendor's splits and dividends are shown, and are no failure.
     """

@@ -6,8 +6,11 @@ from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 
 
-def worker(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Drain loads until told to stop (Ctrl-C or SIGTERM); any number may run, on any machine."""
+def worker(*, common: Common = Common()) -> int:
+    """Drain loads until told to stop.
+
+    By Ctrl-C or SIGTERM. Any number may run, on any machine.
+    """
     import asyncio
 
     from tickstock.worker.run import Worker, configured_source, stop_on_signals

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-import psycopg
-
 from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
 from tickstock.loading.actions import plan_actions
 from tickstock.loading.report import Report
@@ -18,10 +16,10 @@ from tickstock.service.vendor import vendor_has
 from tickstock.sessions import NEW_YORK
 from tickstock.store import actions, instruments, ledger
 from tickstock.store.actions import Outcome
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.vendors.spec import Capability
 
-Connection = psycopg.Connection[Any]
 T = TypeVar("T", Split, Dividend)
 Targets = Mapping[str, int]
 """Tickers and their instruments."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from tickstock.actions import ActionKind, Adjust
 from tickstock.errors import UnknownUniverse
 from tickstock.frames import Kind, frame
@@ -19,11 +17,10 @@ from tickstock.service.reading import Reading, read, span_of
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history, coverage, instruments
 from tickstock.store.bar_history import Revision
+from tickstock.store.connection import Connection
 from tickstock.store.coverage import Summary
 from tickstock.store.database import Database
 from tickstock.vendors.origin import SYNTHETIC
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-import psycopg
-
 from tickstock.config import Settings
 from tickstock.errors import BadDates, StalePlan
 from tickstock.failpoints import reach
@@ -36,12 +34,11 @@ from tickstock.spans import Span
 from tickstock.store import actions, coverage, instruments, ledger
 from tickstock.store.bar_names import taken_names
 from tickstock.store.calendar import read_calendar
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.ledger import ItemRow, Load
 from tickstock.store.moment import database_now
 from tickstock.vendors import Limits
-
-Connection = psycopg.Connection[Any]
 
 
 class Loads:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Any
-
-import psycopg
 
 from tickstock.loading.grid import Grid
 from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
@@ -16,10 +13,10 @@ from tickstock.service.loads import Loads
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import coverage, doubts, instruments
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.doubts import Doubted
 
-Connection = psycopg.Connection[Any]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 

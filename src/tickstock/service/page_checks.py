@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-import psycopg
 
 from tickstock.errors import TickStockError
 from tickstock.store import ledger, schedules, system, universes, workers
 from tickstock.store.bar_names import taken_names
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 
-Connection = psycopg.Connection[Any]
 NEWEST = 50
 
 QUESTIONS: dict[str, Callable[[Connection, str], object]] = {

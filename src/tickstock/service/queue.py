@@ -11,12 +11,11 @@ import functools
 import hashlib
 import uuid
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 
+from tickstock.store.connection import Connection
 from tickstock.store.moment import database_now
 
 DRAIN = "tickstock.drain"
@@ -48,7 +47,7 @@ def queue_app() -> App:
 
 
 def defer_drain(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     load_id: uuid.UUID,
     vendor: str,
     priority: int,

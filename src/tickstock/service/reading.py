@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import psycopg
 
 from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted
@@ -19,9 +18,9 @@ from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history
 from tickstock.store.bars import Rows
+from tickstock.store.connection import Connection
 from tickstock.vendors.newyork import dates_of
 
-Connection = psycopg.Connection[Any]
 A = TypeVar("A", Split, Dividend)
 SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 ALL_DAYS = (-700_000, 2_900_000)

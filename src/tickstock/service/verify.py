@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-import psycopg
 
 from tickstock.actions import Adjust
 from tickstock.bars import impossible
@@ -20,11 +18,11 @@ from tickstock.sessions import NEW_YORK
 from tickstock.spans import day_of
 from tickstock.store import coverage, instruments
 from tickstock.store.calendar import read_calendar
+from tickstock.store.connection import Connection
 from tickstock.store.coverage import Summary
 from tickstock.store.database import Database
 from tickstock.vendors.newyork import dates_of
 
-Connection = psycopg.Connection[Any]
 STORED = (Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE)
 AT_ONCE = {Timeframe.DAY: 200, Timeframe.HOUR: 20, Timeframe.MINUTE: 1}
 """Instruments checked at once, so that memory stays flat in the size of the universe."""

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Floats, Ints, Timeframe
+from tickstock.store import locks
 from tickstock.store.pgbinary import (
     COPY_END,
     COPY_HEADER,
@@ -32,8 +33,6 @@ TABLES = {
     Timeframe.HOUR: "bars_hour",
     Timeframe.MINUTE: "bars_minute",
 }
-LOCK_SPACE = 0x7469636B
-"""First half of our advisory locks on instruments: "tick"."""
 DAY_SECONDS = 86_400
 
 
@@ -83,7 +82,7 @@ class Written:
 
 def lock_instruments(connection: psycopg.Connection[Any], instruments: Sequence[int]) -> None:
     """Take, until the transaction ends, the write locks of these instruments."""
-    connection.execute(QUERIES["lock_instruments"], {"space": LOCK_SPACE, "ids": list(instruments)})
+    connection.execute(QUERIES["lock_instruments"], {"space": locks.BARS, "ids": list(instruments)})
 
 
 def read_rows(

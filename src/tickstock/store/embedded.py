@@ -308,7 +308,7 @@ def _initialize(place: Place, programs: Path, lock: int) -> None:
     places.give(fresh, place.user)
     command = [str(programs / "initdb"), "-D", str(fresh), *_INITDB]
     command += [f"--set={name}={value}" for name, value in _SETTINGS.items()]
-    made = subprocess.run(  # noqa: S603 -- our own program and arguments
+    made = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace", check=False, pass_fds=(lock,), **_as_user(place),
     )  # fmt: skip
@@ -356,7 +356,7 @@ def _launch(place: Place, programs: Path, lock: int) -> int:
     log = _open(place.log, os.O_WRONLY | os.O_APPEND)
     try:
         said = os.fstat(log).st_size
-        subprocess.run(  # noqa: S603 -- our own program and arguments
+        subprocess.run(
             ["/bin/sh", "-c", 'exec "$0" "$@" &', *command],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),
             start_new_session=True, check=True, **_as_user(place),

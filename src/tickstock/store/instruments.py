@@ -13,10 +13,12 @@ import psycopg
 from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span, subtract, union
+from tickstock.store import locks
 from tickstock.store.queries import load
 from tickstock.universes.known import is_known
 
 QUERIES = load("instruments.sql")
+LOCK_CREATION = {"space": locks.SINGLE, "what": locks.CREATION}
 
 Connection = psycopg.Connection[Any]
 
@@ -71,7 +73,7 @@ def ensure_instruments(
     found = find_instruments(connection, symbols, span)
     unknown = sorted(set(symbols) - set(found))
     if unknown:
-        connection.execute(QUERIES["lock_creation"])
+        connection.execute(QUERIES["lock_creation"], LOCK_CREATION)
         connection.execute(QUERIES["create"], {"symbols": unknown})
         found |= find_instruments(connection, unknown, span)
     return found
@@ -205,7 +207,7 @@ def record_identities(
     An instrument that goes by one of the tickers is the one that is meant. Where two that both hold
     bars would have to become one, they stay two, and the answer says so.
     """
-    connection.execute(QUERIES["lock_creation"])
+    connection.execute(QUERIES["lock_creation"], LOCK_CREATION)
     symbols = sorted({t.symbol for one in identities for t in one.tickers})
     rows = [
         _Row(id_, Ticker(symbol, Span(since, until)), has_bars)

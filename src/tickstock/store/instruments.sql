@@ -62,7 +62,7 @@ WHERE symbol = ANY (%(symbols)s) GROUP BY symbol
 
 -- name: lock_creation
 -- Held until the transaction ends.
-SELECT pg_advisory_xact_lock(1768845156, 1)
+SELECT pg_advisory_xact_lock(%(space)s, %(what)s)
 
 -- name: lifetimes
 -- Listed and delisted days of instruments.

@@ -27,7 +27,7 @@ from tickstock.loading.request import LoadRequest
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, instruments, tasks
+from tickstock.store import database, instruments, locks, tasks
 from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
@@ -196,7 +196,7 @@ def claim(
 ) -> list[Lease]:
     """Lease up to `most` calls, in the order of the plan."""
     params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
-    connection.execute(QUERIES["not_while_pausing"], {"load_id": str(load_id)})
+    connection.execute(QUERIES["not_while_pausing"], _pauses(load_id))
     rows = connection.execute(QUERIES["claim"], params).fetchall()
     reach("ledger.leased")
     if rows:
@@ -276,7 +276,7 @@ def met(
     """What ticker calls of a load have met of the account's plan."""
     params = {"load_id": load_id, "timeframe": timeframe}
     row = connection.execute(QUERIES["met"], params).fetchone()
-    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    assert row is not None  # an aggregate always answers one row
     refused, start, end, tickers = row
     spans = [Span(r.lower, r.upper) for r in refused or ()]
     return met_of(spans, Span(start, end) if start else None, tickers, calendar)
@@ -293,7 +293,7 @@ def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> l
 def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
     """How many calls are not at an end, and the seconds until one more may be claimed."""
     row = connection.execute(QUERIES["open_calls"], {"load_id": load_id}).fetchone()
-    assert row is not None  # noqa: S101 -- an aggregate always answers one row
+    assert row is not None  # an aggregate always answers one row
     return row[0], max(row[1], 0.0)
 
 
@@ -442,7 +442,7 @@ def holders(
 
 def pause(connection: Connection, load_id: uuid.UUID) -> bool:
     """Let no call be claimed, and hand back those in hand. False when it has ended or is paused."""
-    connection.execute(QUERIES["pausing"], {"load_id": str(load_id)})
+    connection.execute(QUERIES["pausing"], _pauses(load_id))
     if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
         return False
     connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
@@ -575,6 +575,10 @@ def _call(row: Sequence[Any]) -> Call:
 def _load(row: Sequence[Any]) -> Load:
     fields = dict(zip(Load.__match_args__, row, strict=True))
     return Load(**fields | {"state": LoadState(fields["state"])})
+
+
+def _pauses(load_id: uuid.UUID) -> dict[str, Any]:
+    return {"space": locks.PAUSES, "load_id": str(load_id)}
 
 
 def _mine(leases: Sequence[Lease]) -> dict[str, Any]:

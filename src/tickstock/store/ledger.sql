@@ -31,11 +31,11 @@ SELECT pg_notify('tickstock_load', %(load_id)s)
 
 -- name: not_while_pausing
 -- Taken by each claim, and exclusively by a pause: after it, no claim that began before goes on.
-SELECT pg_advisory_xact_lock_shared(1768845157, hashtext(%(load_id)s))
+SELECT pg_advisory_xact_lock_shared(%(space)s, hashtext(%(load_id)s))
 
 -- name: pausing
 -- Waits for the claims under way, and holds up new ones until the pause is written.
-SELECT pg_advisory_xact_lock(1768845157, hashtext(%(load_id)s))
+SELECT pg_advisory_xact_lock(%(space)s, hashtext(%(load_id)s))
 
 -- name: claim
 -- Lease calls that wait, or whose lease ran out; none of a paused load. The clock is the database's.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+import psycopg
 from psycopg import AsyncConnection, sql
 
+from tickstock.store.database import translate
 from tickstock.store.queries import load
 
 QUERIES = load("listen.sql")
@@ -19,13 +21,19 @@ async def notifications(conninfo: str, channels: Sequence[str]) -> AsyncIterator
     """Channel and payload of every notification from now on, over a connection of its own.
 
     First comes `("", "")` when the connection stands: something may have been missed before.
-    Raises psycopg.OperationalError when the connection cannot be made, or breaks.
+    Raises DatabaseUnavailable, or what else `translate` makes of it, when the connection cannot be
+    made, or breaks.
     """
-    connection = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
-    async with connection:
-        for channel in channels:
-            query = sql.SQL(QUERIES["listen"]).format(channel=sql.Identifier(channel))
-            await connection.execute(query)
-        yield "", ""
-        async for found in connection.notifies():
-            yield found.channel, found.payload
+    try:
+        connection = await AsyncConnection.connect(
+            conninfo, autocommit=True, prepare_threshold=None
+        )
+        async with connection:
+            for channel in channels:
+                query = sql.SQL(QUERIES["listen"]).format(channel=sql.Identifier(channel))
+                await connection.execute(query)
+            yield "", ""
+            async for found in connection.notifies():
+                yield found.channel, found.payload
+    except psycopg.Error as e:
+        raise translate(e) from e

@@ -26,7 +26,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from tickstock.errors import DatabaseRefused
 from tickstock.failpoints import reach
-from tickstock.store import adoption, packages
+from tickstock.store import adoption, locks, packages
 from tickstock.store.queries import load
 
 QUERIES = load("migrate.sql")
@@ -152,7 +152,7 @@ def _apply_next(
     conn: Connection, after: Callable[[Connection], None] | None, zone: str
 ) -> Step | None:
     with conn.transaction():
-        conn.execute(QUERIES["take_turn"])
+        take_turn(conn)
         conn.execute(QUERIES["act_as_owner"])
         pending = status(conn).pending
         if not pending:
@@ -168,6 +168,12 @@ def _apply_next(
         if after is not None and len(pending) == 1:
             after(conn)
         return step
+
+
+def take_turn(conn: Connection) -> None:
+    """Begin a step's transaction, when nobody else is at one."""
+    conn.execute(QUERIES["begin_turn"])
+    conn.execute(QUERIES["wait_for_turn"], {"key": locks.MIGRATION})
 
 
 def _apply_ours(conn: Connection, step: Step, zone: str) -> None:

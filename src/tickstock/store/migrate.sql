@@ -1,12 +1,15 @@
--- name: take_turn
--- Begins the transaction of a step. Nothing may cut the wait short, and what was committed while
--- we waited must be seen. The number is TickStock's own: the bytes of "ticks".
+-- name: begin_turn
+-- Begins the transaction of a step. Nothing may cut the wait that follows short, and what was
+-- committed while we waited must be seen.
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = 0;
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL search_path = public;
-SELECT pg_advisory_xact_lock(500186049395);
+
+-- name: wait_for_turn
+-- Until nobody else is at it.
+SELECT pg_advisory_xact_lock(%(key)s)
 
 -- name: act_as_owner
 -- Until the end of the transaction, who has the owner's role acts as the owner: what a step makes

@@ -70,9 +70,7 @@ class Restored:
 def psql(database: Database, options: Sequence[str]) -> int:
     """psql with this terminal; answers its exit code."""
     program = clients.newest(clients.find()).folder / "psql"
-    return subprocess.run(  # noqa: S603 -- our own program, options of the person who calls
-        [program, *options], env=_environment(database), check=False
-    ).returncode
+    return subprocess.run([program, *options], env=_environment(database), check=False).returncode
 
 
 # --- backup -----------------------------------------------------------------------------------
@@ -174,7 +172,7 @@ def _roles(script: str) -> Iterator[str]:
 
 
 def _read(client: Client, options: Sequence[str], file: Path) -> str:
-    done = subprocess.run(  # noqa: S603 -- a program of the machine's own, our options
+    done = subprocess.run(
         [client.folder / "pg_restore", *options], env=os.environ | {"LC_ALL": "C"},
         stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
@@ -211,11 +209,11 @@ def _run_script(
     script = [str(client.folder / "pg_restore"), *options]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as heard:
         with (
-            subprocess.Popen(  # noqa: S603 -- a program of the machine's own, our options
+            subprocess.Popen(
                 psql, env=_environment(database) | {"LC_ALL": "C"}, stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL, stderr=said,
             ) as writing,
-            subprocess.Popen(  # noqa: S603
+            subprocess.Popen(
                 script, env=os.environ | {"LC_ALL": "C"}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=heard,
             ) as reading,
@@ -257,7 +255,7 @@ def _known_head(script: Iterable[bytes], settings: Container[str]) -> Iterator[b
 
 # --- running ----------------------------------------------------------------------------------
 def _run(database: Database, client: Client, command: Sequence[str]) -> None:
-    done = subprocess.run(  # noqa: S603 -- a program of the machine's own, our options
+    done = subprocess.run(
         [client.folder / command[0], *command[1:]],
         env=_environment(database) | {"LC_ALL": "C"},
         stdin=subprocess.DEVNULL,

@@ -151,7 +151,7 @@ def add_attempt(connection: Connection, name: str, address: str) -> datetime:
     """Count an attempt, before it is known whether the password fits; when it was."""
     params = {"name": name, "address": address}
     row = connection.execute(QUERIES["add_attempt"], params).fetchone()
-    assert row is not None  # noqa: S101 -- RETURNING of one inserted row
+    assert row is not None  # RETURNING of one inserted row
     return cast("datetime", row[0])
 
 

@@ -54,7 +54,7 @@ def budgets(connection: Connection) -> list[BudgetRow]:
 
 def sizes(connection: Connection) -> Sizes:
     row = connection.execute(QUERIES["sizes"]).fetchone()
-    assert row is not None  # noqa: S101 -- one row, always
+    assert row is not None  # one row, always
     return Sizes(*row)
 
 
@@ -79,7 +79,7 @@ class Signs:
 
 def signs(connection: Connection, environment: str) -> Signs:
     row = connection.execute(QUERIES["signs"], {"environment": environment}).fetchone()
-    assert row is not None  # noqa: S101 -- one row, always
+    assert row is not None  # one row, always
     found = dict(zip(Signs.__match_args__, row, strict=True))
     return Signs(**found | {"origins": tuple(found["origins"])})
 

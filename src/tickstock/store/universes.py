@@ -27,6 +27,7 @@ from tickstock.failpoints import reach
 from tickstock.model import READ_TYPES, UNIVERSE_TYPES, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
+from tickstock.store import locks
 from tickstock.store.jsontext import decoded, shared
 from tickstock.store.queries import load
 from tickstock.universes.catalog import Definition, source_day
@@ -51,12 +52,10 @@ from tickstock.universes.validate import StoredUniverse
 from tickstock.universes.value import read_value
 
 QUERIES = load("universes.sql")
-LOCK_SPACE = 0x756E6976
 MANY_WRITES = 1_000
 BATCH = 2_000
 """Rows sent in one statement, as one JSON text: arrays of texts are quoted element by element,
 which for 10,000 universes of 500 symbols took longer than writing them."""
-"""First half of the advisory lock that writers of universes take: "univ"."""
 OUR_NAME = "tickstock"
 """How our own sessions are called, unless the address of the database calls them otherwise."""
 MANY = 50
@@ -640,7 +639,7 @@ def apply(
     """
     check_plan(plan, allow)
     with conn.transaction():
-        conn.execute(QUERIES["lock"], {"space": LOCK_SPACE, "environment": plan.environment})
+        conn.execute(QUERIES["lock"], {"space": locks.UNIVERSES, "environment": plan.environment})
         if _state_now(conn, plan) != plan.state:
             raise _stale()
         reach("universes.locked")

@@ -121,7 +121,7 @@ def _refuse(found: Objections) -> None:
         hint = f"Nothing was changed. If this is meant, repeat with {found.options}."
         if found.is_foreign or found.is_removal:
             hint += " With --preserve nothing is removed."
-        raise GuardRefused(str(found), hint)
+        raise GuardRefused(str(found), hint, tuple(str(ref) for ref in found.refs))
 
 
 # --- each universe ------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Each comes as the route's kind of answer: a page, a part of one, or JSON. None s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -48,6 +49,7 @@ STATUS: tuple[tuple[type[TickStockError], int], ...] = (
 """HTTP status by class, the first that fits; 500 for the rest."""
 
 
+NO_FACTS: Mapping[str, object] = {}
 BESIDE = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
 """A part that could not be had leaves what is shown as it is: the note comes on top of the page."""
 
@@ -63,7 +65,7 @@ def of_error(visit: Visit, error: TickStockError) -> Response:
     what, hint = error.what, error.hint
     if visit.who is None and isinstance(error, DatabaseUnavailable | DatabaseRefused):
         what, hint = "The database is away.", "Try again in a few seconds."
-    answer = _say(visit, status, type(error).__name__, what, hint)
+    answer = _say(visit, status, type(error).__name__, what, hint, error.facts)
     if isinstance(error, TooManyAttempts):
         answer.headers["retry-after"] = f"{error.retry_after:.0f}"
     elif status == 503:
@@ -104,10 +106,17 @@ def sign_in_first(visit: Visit, back: str) -> Response:
     return answer
 
 
-def _say(visit: Visit, status: int, kind: str, what: str, hint: str) -> Response:
+def _say(
+    visit: Visit,
+    status: int,
+    kind: str,
+    what: str,
+    hint: str,
+    facts: Mapping[str, object] = NO_FACTS,
+) -> Response:
     if visit.kind == "json":
         body = {"error": kind, "what": what, "hint": hint, "message": f"{what} {hint}".strip()}
-        return JSONResponse(body, status)
+        return JSONResponse({**body, **facts}, status)
     if visit.kind == "part":
         return HTMLResponse(render("note.html", what=what, hint=hint), status, BESIDE)
     context = {"visit": visit, "status": status, "what": what, "hint": hint}

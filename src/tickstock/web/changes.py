@@ -212,7 +212,12 @@ def change(visit: Visit) -> Response:
 
 
 def plan_answer(plan: OrganizePlan, *, applied: bool, **more: Any) -> Response:
-    """A plan as JSON; `guard` is what the change guard holds against it."""
+    """A plan as JSON; `guard` is what the change guard holds against it, and
+    `guard_refs` the universes to allow."""
     guard = refusal(plan)
-    body = as_dict(plan) | {"guard": str(guard) if guard else None, "applied": applied} | more
-    return JSONResponse(body)
+    body = as_dict(plan) | {
+        "guard": str(guard) if guard else None,
+        "guard_refs": [str(ref) for ref in guard.refs] if guard else [],
+        "applied": applied,
+    }
+    return JSONResponse(body | more)

@@ -11,12 +11,11 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
-import psycopg
 import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tickstock.errors import TooManyAttempts
+from tickstock.errors import TickStockError, TooManyAttempts
 from tickstock.store.listen import LOAD, UNIVERSE, notifications
 from tickstock.waiting import within
 
@@ -53,7 +52,7 @@ class Live:
                     self.listening.set()
                     # A fresh connection may have missed something of any kind.
                     self._nudge([EVENTS[channel]] if channel else list(EVENTS.values()))
-            except psycopg.OperationalError as e:
+            except TickStockError as e:
                 log.warning("not listening to the database", error=str(e))
             self.listening.clear()
             await asyncio.sleep(wait)

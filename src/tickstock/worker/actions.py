@@ -63,7 +63,7 @@ class Asking:
         self._is_over = is_over
         self._lease = timedelta(seconds=policy.lease)
         self._patience = Patience(lambda: policy.database_patience)
-        self._dice = random.Random()  # noqa: S311 -- only to keep workers out of step
+        self._dice = random.Random()
 
     async def run(self, load_id: uuid.UUID) -> bool:
         """Ask, write, and say what came of it. False when another worker is at it, or the slice is

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import psycopg
 import structlog
 
 from tickstock.failpoints import reach
@@ -18,11 +17,11 @@ from tickstock.model import Answer, Call, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, union
 from tickstock.store import bar_history, bars, coverage, doubts, ledger
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.flat_files import note_file
 from tickstock.store.ledger import Finished, Lease
 
-Connection = psycopg.Connection[tuple[object, ...]]
 log = structlog.get_logger("tickstock.worker")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.connector import BaseConnector
@@ -20,6 +19,7 @@ from procrastinate.worker import Worker as EngineWorker
 
 from tickstock.failpoints import reach
 from tickstock.service.queue import DRAIN, SILENCE
+from tickstock.store.connection import ENGINE_AWAY
 from tickstock.waiting import end, within
 from tickstock.worker.told import Told
 
@@ -97,7 +97,7 @@ class Engine:
                 app = self._app()
                 async with app.open_async():
                     await self._until_stopped(app, stopping)
-            except (ConnectorException, psycopg.Error) as e:
+            except ENGINE_AWAY as e:
                 log.warning("queue away", error=type(e).__name__)
             await within(PAUSE, stopping)
 

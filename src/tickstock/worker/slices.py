@@ -113,7 +113,7 @@ class Slices:
         clock, begun = asyncio.get_running_loop().time, 0.0
         while not begun or clock() - begun < LONGEST_SECONDS:
             # Not in step with the others: one of them makes room at a time.
-            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.5, 1.5))
             if not begun:  # it counts from the first claim, or a slow machine would come to nothing
                 begun = clock() if self._worker.has_begun(load_id) else 0.0
             is_old = begun > 0.0 and clock() - begun >= SLICE_SECONDS

@@ -94,7 +94,7 @@ class Fault:
         `times`th time."""
         if self.nth and number not in self.nth:
             return False
-        drawn = random.Random(f"{self.seed}:{times}:{target}").random()  # noqa: S311
+        drawn = random.Random(f"{self.seed}:{times}:{target}").random()
         return drawn < self.chance
 
 
