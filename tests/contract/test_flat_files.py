@@ -40,10 +40,9 @@ from tickstock.sessions import shipped_calendar
 from tickstock.spans import ONE_DAY, Span
 from tickstock.testing import open_source
 from tickstock.vendors import OpenGate
-from tickstock.vendors.flatfiles import flatcsv
+from tickstock.vendors.flatfiles import FILE_LAG, flatcsv
 from tickstock.vendors.flatfiles.files import FolderFiles
 from tickstock.vendors.flatfiles.source import FlatFiles
-from tickstock.vendors.flatfiles.spec import FILE_LAG
 from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.vendors.synthetic.source import synthetic_bars
 

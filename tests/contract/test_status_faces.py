@@ -102,8 +102,10 @@ def _why(symbol: str) -> tuple[tuple[HoleCause, int], ...]:
     return ((HoleCause.FAILED, 4),) if symbol == "CCC" else ()
 
 
-def in_redis(tick: TickStock, server: RedisServer, state: str) -> dict[str, Any]:
-    """What the bridge writes, once it says `state`."""
+def in_redis(
+    tick: TickStock, server: RedisServer, state: str, job: str = "theirs"
+) -> dict[str, Any]:
+    """What the bridge writes of a job, once it says `state`."""
 
     async def look() -> dict[str, Any]:
         async with open_redis(server.url) as redis:
@@ -111,8 +113,8 @@ def in_redis(tick: TickStock, server: RedisServer, state: str) -> dict[str, Any]
             task = asyncio.create_task(bridge.run())
             try:
                 client = RedisClient(redis)
-                found = await client.until("theirs", lambda s: s["status"] == state)
-                older = await client.status("theirs", "job:status:")
+                found = await client.until(job, lambda s: s["status"] == state)
+                older = await client.status(job, "job:status:")
                 assert {**older, "timestamp": ""} == {**found, "timestamp": ""}
                 return found
             finally:
@@ -162,6 +164,18 @@ def both_say(
         assert told(face) == told(mirrored)
         assert all(datetime.fromisoformat(face[name]).tzinfo is None for name in WRITTEN)
     return mirrored
+
+
+def test_both_faces_say_why_a_job_was_refused(
+    tick: TickStock, redis_server: RedisServer, database: Database
+) -> None:
+    tick.jobs.refuse("empty", "historical_load", "The message names no symbols.")
+    mirrored = in_redis(tick, redis_server, "failed", "empty")
+    assert mirrored["error_message"] == "The message names no symbols."
+    with running(database, tick.settings, worker=False) as page:
+        face = page.client().get(f"{H}/job/empty/status").json
+    assert told(face) == told(mirrored)
+    assert face["job_id"] == face["client_job_id"] == "empty"
 
 
 def test_a_load_that_is_not_there_is_unknown_on_the_page(

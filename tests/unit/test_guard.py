@@ -8,10 +8,14 @@ import pytest
 
 from tickstock.errors import GuardRefused
 from tickstock.model import UniverseRef
-from tickstock.universes.guard import check_guard
-from tickstock.universes.plan import NO_FACTS, Action, Before, Change
+from tickstock.universes.guard import check_plan
+from tickstock.universes.plan import NO_FACTS, Action, Before, Change, Mode, OrganizePlan
 
 REF = UniverseRef("stock_universe", "index_x")
+
+
+def edit(*changes: Change, least: int = 0) -> OrganizePlan:
+    return OrganizePlan("DEFAULT", Mode.EDIT, changes, "", least=least)
 
 
 def change(held: int, kept: int, action: Action = Action.CHANGE, new: int = 0) -> Change:
@@ -25,24 +29,24 @@ def change(held: int, kept: int, action: Action = Action.CHANGE, new: int = 0) -
 )
 def test_a_great_loss_is_refused(held: int, kept: int) -> None:
     with pytest.raises(GuardRefused, match="--allow index_x"):
-        check_guard([change(held, kept)])
+        check_plan(edit(change(held, kept)))
 
 
 @pytest.mark.parametrize(
     ("held", "kept"), [(100, 80), (503, 403), (6, 1), (5, 1), (30, 24), (9, 9)]
 )
 def test_a_small_loss_passes(held: int, kept: int) -> None:
-    check_guard([change(held, kept)])
+    check_plan(edit(change(held, kept)))
 
 
 def test_what_joins_does_not_make_up_for_what_leaves() -> None:
     with pytest.raises(GuardRefused, match="lose 50 of 100"):
-        check_guard([change(100, 50, new=50)])
+        check_plan(edit(change(100, 50, new=50)))
 
 
 @pytest.mark.parametrize("allow", [["index_x"], ["stock_universe:index_x"]])
 def test_allowed_by_key_or_ref(allow: list[str]) -> None:
-    check_guard([change(100, 0)], allow)
+    check_plan(edit(change(100, 0)), allow)
 
 
 def test_all_refusals_come_at_once() -> None:
@@ -51,7 +55,7 @@ def test_all_refusals_come_at_once() -> None:
         Action.CHANGE, other, "Y", (), NO_FACTS, NO_FACTS, Before("Y", ("A", "B"), "1")
     )
     with pytest.raises(GuardRefused) as refused:
-        check_guard([change(100, 10), emptied])
+        check_plan(edit(change(100, 10), emptied))
     assert "90 of 100" in str(refused.value)
     assert "etf_universe:theme_y would lose all of its 2 symbols" in str(refused.value)
 
@@ -62,7 +66,7 @@ def test_a_refusal_names_whom_it_refuses_and_nobody_whose_name_is_in_theirs() ->
     passes = Change(Action.CHANGE, short, "X", held.symbols[:-1], NO_FACTS, NO_FACTS, held)
     refused = Change(Action.CHANGE, long, "X", (), NO_FACTS, NO_FACTS, held)
     with pytest.raises(GuardRefused) as found:
-        check_guard([passes, refused])
+        check_plan(edit(passes, refused))
     assert found.value.refs == ("etf_universe:theme_ai_chips",)
     assert found.value.facts == {"refs": ["etf_universe:theme_ai_chips"]}
 
@@ -70,24 +74,18 @@ def test_a_refusal_names_whom_it_refuses_and_nobody_whose_name_is_in_theirs() ->
 @pytest.mark.parametrize("action", [Action.REMOVE, Action.ADD, Action.SAME])
 def test_only_changes_are_held(action: Action) -> None:
     """A removal is asked about by name instead."""
-    check_guard([change(100, 0, action)])
+    check_plan(edit(change(100, 0, action)))
 
 
 def test_a_row_that_could_not_be_read_has_nothing_to_lose() -> None:
     unreadable = Change(Action.CHANGE, REF, "X", ("A",), NO_FACTS, NO_FACTS, Before("X", None, "1"))
-    check_guard([unreadable])
-
-
-def test_limits_can_be_set() -> None:
-    check_guard([change(100, 50)], max_share=0.5)
-    with pytest.raises(GuardRefused):
-        check_guard([change(100, 94)], max_share=0.05)
+    check_plan(edit(unreadable))
 
 
 def test_a_list_of_words_is_refused_and_may_be_meant() -> None:
     words = tuple("QUARTERLY REPORT HOLDINGS OF WHICHEVER FUNDS".split())  # noqa: SIM905
     filled = replace(change(0, 0, Action.ADD), symbols=("PEP", *words), unknown=words)
     with pytest.raises(GuardRefused, match=r"6 symbols known to nobody .*--allow index_x"):
-        check_guard([filled])
-    check_guard([filled], ["index_x"])
-    check_guard([replace(filled, unknown=words[:5])])
+        check_plan(edit(filled))
+    check_plan(edit(filled), ["index_x"])
+    check_plan(edit(replace(filled, unknown=words[:5])))

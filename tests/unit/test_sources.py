@@ -4,10 +4,11 @@ from datetime import date
 
 import pytest
 
+from tests.unit.test_guard import edit
 from tickstock.errors import BadInput, BadSymbol, GuardRefused
 from tickstock.model import UniverseRef
 from tickstock.universes.files import Imported
-from tickstock.universes.guard import check_guard
+from tickstock.universes.guard import check_plan
 from tickstock.universes.plan import NO_FACTS, Action, Change
 from tickstock.universes.sources import (
     Source,
@@ -80,10 +81,10 @@ def test_a_list_that_is_too_small_to_be_whole_is_held() -> None:
     assert least(ETFS) == 1
     assert least(ETFS, Source("tickers", "ETF")) == 50
     assert least(ETFS, Source("etf", "SPY")) == 5
-    check_guard([_new(396)], least=396)
-    check_guard([_new(3)], ["index_sp500"], least=396)
+    check_plan(edit(_new(396), least=396))
+    check_plan(edit(_new(3), least=396), ["index_sp500"])
     with pytest.raises(GuardRefused, match=r"would hold 395 symbols.*at least 396.*--allow index"):
-        check_guard([_new(395)], least=396)
+        check_plan(edit(_new(395), least=396))
 
 
 def _new(size: int) -> Change:

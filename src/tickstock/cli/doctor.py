@@ -15,7 +15,6 @@ MARKS = {
     "ok": "[green]ok[/]",
     "warning": "[yellow]warning[/]",
     "failure": "[red]failure[/]",
-    "skipped": "[dim]skipped[/]",
 }
 WIDTH = 10
 

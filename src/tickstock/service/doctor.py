@@ -47,7 +47,6 @@ class Health(enum.StrEnum):
     OK = "ok"
     WARNING = "warning"
     FAILURE = "failure"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,12 @@ class Jobs:
             ids = [load.id for load in ledger.newest(connection, most)]
         return self.details(ids)[::-1]
 
+    def refusal(self, client_id: str) -> Refused | None:
+        """Why the job of this id became no load; None where that is not known, or it did."""
+        with self._database.transaction() as connection:
+            kept = jobs.refusals(connection, jobs.REFUSALS_KEPT)
+        return next((refused for refused in kept if refused.client_id == client_id), None)
+
     def refuse(self, client_id: str, job_type: str, reason: str) -> None:
         """Keep, for the client to read, why its job becomes no load."""
         with self._database.transaction() as connection:

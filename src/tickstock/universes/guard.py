@@ -53,30 +53,6 @@ class Objections:
         return f"The change guard refuses: {'; '.join(self.why)}."
 
 
-def check_guard(
-    changes: Iterable[Change],
-    allow: Collection[str] = (),
-    *,
-    least: int = 0,
-    max_share: float = MAX_SHARE,
-    max_dropped: int = MAX_DROPPED,
-) -> None:
-    """Let changes pass that lose little, or are allowed by key or `type:key` in `allow`.
-
-    Removing a whole universe is not held here: that is asked about by name. See `check_plan`.
-
-    Args:
-        least: how many symbols a list has at least that can be all of its universe.
-
-    Raises:
-        GuardRefused: naming every change that drops more than `max_share` of a universe and more
-            than `max_dropped` symbols, leaves none, leaves fewer than `least`, or brings many that
-            nobody knows; nothing may be written then.
-    """
-    left = [c for c in changes if not _is_allowed(c, allow)]
-    _refuse(_objections_to_each(left, least, max_share, max_dropped))
-
-
 def check_plan(plan: OrganizePlan, allow: Collection[str] = ()) -> None:
     """Let a plan pass to which there is no objection. Raises GuardRefused; see `objections`."""
     _refuse(objections(plan, allow))
@@ -85,12 +61,14 @@ def check_plan(plan: OrganizePlan, allow: Collection[str] = ()) -> None:
 def objections(plan: OrganizePlan, allow: Collection[str] = ()) -> Objections:
     """What the guard holds against a plan, beyond the changes that `allow` names.
 
-    Every change is looked at as by `check_guard`. An organize may besides not remove rows that
-    TickStock never wrote, nor take symbols out of them, nor remove more than `MAX_SHARE` of all
-    universes or of all their symbols. What a person names one by one, an edit, may.
+    No change may drop more than `MAX_SHARE` of a universe and more than `MAX_DROPPED` symbols,
+    leave none or fewer than `plan.least`, or bring many that nobody knows. An organize may besides
+    not remove rows that TickStock never wrote, nor take symbols out of them, nor remove more than
+    `MAX_SHARE` of all universes or of all their symbols. What a person names one by one, an edit,
+    may; and removing a whole universe, which is asked about by name.
     """
     left = [c for c in plan.changes if not _is_allowed(c, allow)]
-    each = _objections_to_each(left, plan.least, MAX_SHARE, MAX_DROPPED)
+    each = _objections_to_each(left, plan.least)
     if plan.mode is Mode.EDIT:
         return each
     found = (each, _of_foreign_rows(left), _of_the_table(plan.changes, left))
@@ -125,14 +103,12 @@ def _refuse(found: Objections) -> None:
 
 
 # --- each universe ------------------------------------------------------------------------
-def _objections_to_each(
-    changes: Iterable[Change], least: int, max_share: float, max_dropped: int
-) -> Objections:
+def _objections_to_each(changes: Iterable[Change], least: int) -> Objections:
     found = [
         (change.ref, why)
         for change in changes
         for why in (
-            *_losses(change, max_share, max_dropped),
+            *_losses(change),
             *_shortfall(change, least),
             *_strangers(change),
         )
@@ -140,16 +116,16 @@ def _objections_to_each(
     return Objections(tuple(f"{ref} {why}" for ref, why in found), tuple(ref for ref, _ in found))
 
 
-def _losses(change: Change, max_share: float, max_dropped: int) -> Iterator[str]:
+def _losses(change: Change) -> Iterator[str]:
     if change.action is not Action.CHANGE or not change.held:
         return
     held, dropped = len(change.held), len(change.leaves)
     if not change.symbols:
         yield f"would lose all of its {held} symbols"
-    elif dropped > max_dropped and dropped > max_share * held:
+    elif dropped > MAX_DROPPED and dropped > MAX_SHARE * held:
         yield (
             f"would lose {dropped} of {held} symbols ({dropped / held:.0%}; "
-            f"up to {max_share:.0%} pass)"
+            f"up to {MAX_SHARE:.0%} pass)"
         )
 
 

@@ -6,7 +6,6 @@ Each comes as the route's kind of answer: a page, a part of one, or JSON. None s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -28,9 +27,7 @@ from tickstock.errors import (
     UnknownUniverse,
 )
 from tickstock.web.render import render
-
-if TYPE_CHECKING:
-    from tickstock.web.visit import Visit
+from tickstock.web.visit import Visit
 
 STATUS: tuple[tuple[type[TickStockError], int], ...] = (
     (UnknownUniverse, 404),

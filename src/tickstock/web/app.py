@@ -22,12 +22,13 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import end
 from tickstock.web import answers
+from tickstock.web.dispatch import endpoint
 from tickstock.web.door import Door
 from tickstock.web.live import Live
 from tickstock.web.routes import RULES
 from tickstock.web.site import Site
 from tickstock.web.static import serve_file
-from tickstock.web.visit import Desk, Kind, Visit, endpoint
+from tickstock.web.visit import Desk, Kind, Visit
 
 log = logging.getLogger("tickstock.web")
 LARGEST_BODY = 256 * 1024

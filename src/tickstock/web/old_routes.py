@@ -13,9 +13,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadInput
+from tickstock.errors import BadInput, UnknownLoad
 from tickstock.loading.request import Duration, LoadRequest, years_to_duration
-from tickstock.service.job_status import local, status_of
+from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
 from tickstock.service.jobs import JobDetail
 from tickstock.web.historical import MAINTENANCE, README
 from tickstock.web.visit import Visit
@@ -93,8 +93,16 @@ def statuses(visit: Visit) -> Response:
 
 
 def status(visit: Visit) -> Response:
-    """One load, by its id, the start of it, or the client's own id."""
-    return JSONResponse(_told(visit, visit.tick.loads.find(visit.path("id"))))
+    """One load, by its id, the start of it, or the client's own id; also one that was refused."""
+    tick, job = visit.tick, visit.path("id")
+    try:
+        return JSONResponse(_told(visit, tick.loads.find(job)))
+    except UnknownLoad:
+        refused = tick.jobs.refusal(job)
+        if refused is None:
+            raise
+        said = refusal_status(refused).stamped(local(refused.at), local(tick.clock()))
+        return JSONResponse(_with_ids(job, job, said, refused.at))
 
 
 def cancel(visit: Visit) -> Response:
@@ -128,5 +136,11 @@ def _as_dict(detail: JobDetail, now: datetime) -> dict[str, Any]:
     """A load with the fields of the status that clients read from Redis, and its ids."""
     load = detail.progress.load
     status = status_of(detail).stamped(local(load.finished_at or now), local(now))
-    ids = {"job_id": str(load.id), "client_job_id": load.client_id}
-    return ids | asdict(status) | {"submitted_at": local(load.created_at)}
+    return _with_ids(str(load.id), load.client_id, status, load.created_at)
+
+
+def _with_ids(
+    job_id: str, client_id: str | None, status: JobStatus, at: datetime
+) -> dict[str, Any]:
+    ids = {"job_id": job_id, "client_job_id": client_id}
+    return ids | asdict(status) | {"submitted_at": local(at)}

@@ -4,14 +4,12 @@ and bodies, is said here; a test holds both together."""
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
-
-from starlette.responses import JSONResponse, Response
 
 import tickstock
 from tickstock.web.bodies import DATE, MODE, TEXT
-from tickstock.web.visit import Kind, Rule, Visit
+from tickstock.web.visit import Kind, Rule
 
 MOMENT = TEXT | {"format": "date-time"}
 CREATED = {
@@ -54,18 +52,10 @@ ABOUT = """Sign in with `POST /sign-in` (`{"name": ..., "password": ...}`) and k
 Requests that write carry `Origin` with the address of this page."""
 
 
-def show(visit: Visit) -> Response:
-    """This document."""
-    del visit
-    return JSONResponse(document())
-
-
-@cache
-def document() -> dict[str, Any]:
-    from tickstock.web.routes import RULES
-
+def document(rules: Iterable[Rule]) -> dict[str, Any]:
+    """The document about these routes."""
     paths: dict[str, dict[str, Any]] = {}
-    for rule in RULES:
+    for rule in rules:
         if documented(rule):
             paths.setdefault(rule.path, {})[rule.method.lower()] = _operation(rule)
     return {

@@ -17,9 +17,9 @@ from tickstock.actions import ActionAnswer, ActionCall
 from tickstock.errors import BadInput
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.vendors import Gate, Limits, OpenGate
+from tickstock.vendors.flatfiles import FILE_LAG
 from tickstock.vendors.flatfiles.files import Files
 from tickstock.vendors.flatfiles.flatcsv import read_flat_file
-from tickstock.vendors.flatfiles.spec import FILE_LAG
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.origin import VENDOR

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from tickstock.errors import CredentialsRefused
 from tickstock.model import Limits
 from tickstock.spans import Span
 from tickstock.vendors import BarSource
+from tickstock.vendors.flatfiles import FILE_LAG
 from tickstock.vendors.massive.settings import MassiveSettings
 from tickstock.vendors.spec import Setup, VendorSpec
 
-FILE_LAG = timedelta(hours=20)
-"""From a session's close until its flat file is there: 11:00 the next day, and an hour."""
 ALL_DAYS = Span(date(1970, 1, 1), date(2100, 1, 1))
 """Days without a file are found when they are asked for."""
 

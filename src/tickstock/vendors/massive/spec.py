@@ -7,7 +7,7 @@ from tickstock.loading.request import HISTORY_STARTS
 from tickstock.model import Limits
 from tickstock.spans import ONE_DAY, Span
 from tickstock.vendors import BarSource
-from tickstock.vendors.flatfiles.spec import FILE_LAG
+from tickstock.vendors.flatfiles import FILE_LAG
 from tickstock.vendors.massive.settings import NO_KEY, MassiveSettings
 from tickstock.vendors.spec import Capability, Setup, VendorSpec
 
