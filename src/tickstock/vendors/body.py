@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterable
 
 from tickstock.actions import AnyCall
+from tickstock.errors import VendorTooLarge
 from tickstock.vendors.words import unreadable
 
 STEP = 1 << 20
@@ -57,7 +58,8 @@ class Body:
 
     def _keep(self, piece: bytes) -> None:
         if len(self._whole) + len(piece) > self._cap:
-            raise unreadable(self._call, f"is larger than {self._cap:,} bytes when unpacked")
+            too_large = unreadable(self._call, f"is larger than {self._cap:,} bytes when unpacked")
+            raise VendorTooLarge(too_large.what, too_large.hint)
         self._whole += piece
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
+import sys
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,12 +30,15 @@ from tickstock.errors import (
     NotEntitled,
     TickStockError,
     Transient,
+    VendorEndless,
     VendorThrottled,
+    VendorTooLarge,
+    VendorTooSlow,
     VendorUnreadable,
 )
 from tickstock.failpoints import reach
 from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
-from tickstock.loading.judge import Wanted, failure_holes, narrowed
+from tickstock.loading.judge import Targets, Wanted, failure_holes, narrowed
 from tickstock.model import Answer, Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
@@ -42,10 +47,12 @@ from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
 from tickstock.waiting import within
+from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Committed, Fetched, commit
 from tickstock.worker.heartbeat import Heartbeat
 from tickstock.worker.patience import Patience
 from tickstock.worker.room import Room, most_bars
+from tickstock.worker.second_look import look_again
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
@@ -62,10 +69,19 @@ STOP_PATIENCE = 3.0
 """Seconds that somebody who said stop waits for a database that is away."""
 THREADS = 2
 """While one commits, the other one claims."""
+TOO_MUCH = (VendorTooSlow, VendorTooLarge)
+"""Errors after which parts of a range may be answered."""
+TRIES = ((VendorEndless, 1), (VendorUnreadable, 2), (VendorTooSlow, 2))
+"""How often a call is asked that meets one of these: an answer came, or all of its time went by."""
 CLASHES = 5
 """How often one piece of work in the database may clash with another's before it is an error."""
 CLASH_PAUSE = 0.1
 """Seconds until it is done again; twice as many the second time, and so on."""
+
+
+def most_tries(error: Exception) -> int:
+    """How often at most a call is asked that meets this error each time."""
+    return next((n for kind, n in TRIES if isinstance(error, kind)), sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,8 @@ class Drain:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
     _met: dict[Timeframe, Met] = field(default_factory=dict)
+    _met_by: Counter[tuple[int, type]] = field(default_factory=Counter)
+    _belief: Belief = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _room: Room = field(init=False)
     _uncommitted: int = 0
@@ -139,6 +157,7 @@ class Drain:
 
     def __post_init__(self) -> None:
         self._room = Room(self.policy.bars)
+        self._belief = Belief(self.calendar, self.clock)
         self._patience = Patience(self._patience_left)
 
     def stop(self) -> None:
@@ -245,24 +264,28 @@ class Drain:
         size = 0
         try:
             targets = self._wanted[lease.call.timeframe].of(lease.call)
-            answer = narrowed(await self._answer(lease), targets)
+            answer = narrowed(await self._answer(lease, targets), targets)
             size = len(answer.bars)
         finally:
             self._room.leave(expected - size)
         return Fetched(lease, answer, targets)
 
-    async def _answer(self, lease: Lease) -> Answer:
+    async def _answer(self, lease: Lease, targets: Targets) -> Answer:
         reach("drain.fetch")
         try:
             self._refuse_known(lease.call)
             self._unasked.discard(lease)
-            answer = await self.source.fetch(lease.call, _Door(self.gate, lease, self._unasked))
+            door = _Door(self.gate, lease, self._unasked)
+            answer = await self._belief.ask(lease.call, targets, self.source, door)
         except TickStockError as error:
             self.count("answers", type(error).__name__, 1)
             raise
         finally:
             self._fetching.discard(lease)
         self.count("answers", "bars" if len(answer.bars) else "empty", 1)
+        if answer.aside:
+            told = {"rows": len(answer.aside), "first": str(answer.aside[0])}
+            log.warning("rows put aside", call=str(lease.call), **told)
         reach("drain.fetched")
         return answer
 
@@ -378,6 +401,10 @@ class Drain:
             count, wait = ledger.open_calls(connection, self.load_id)
             if count:
                 ledger.end_silent_copies(connection)
+            else:
+                wanted = {timeframe: of.targets for timeframe, of in self._wanted.items()}
+                now = self.clock()
+                count = look_again(connection, self.load_id, wanted, self.calendar, now)
             paused = ledger.is_paused(connection, self.load_id)
         return wait + 0.01 if count and not paused else None
 
@@ -396,13 +423,21 @@ class Drain:
         """Fail the call for good, if that is what the error means, or have it asked again, or its
         parts. Answers what has failed."""
         free = isinstance(error, NO_ATTEMPT)
-        again = isinstance(error, AGAIN) and (free or lease.attempt < self.policy.attempts)
+        self._met_by[lease.id, type(error)] += 1
+        met = self._met_by[lease.id, type(error)]
+        again = isinstance(error, AGAIN) and (
+            free or (lease.attempt < self.policy.attempts and met < most_tries(error))
+        )
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
             log.warning(
                 "call not answered", call=str(lease.call), error=str(error), final=not again
             )
         if isinstance(error, NotEntitled):
             return self._refused_parts(connection, lease, error)
+        if isinstance(error, TOO_MUCH) and (parts := self._belief.parts(lease.call)):
+            if ledger.fail(connection, lease, error):
+                ledger.replace_call(connection, lease, parts)
+            return []
         if not again:
             return [lease.call] if ledger.fail(connection, lease, error) else []
         delay = self.policy.delay(lease.attempt, self.dice)
