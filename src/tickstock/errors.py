@@ -141,10 +141,6 @@ class VendorUnreadable(Transient):
     """An answer came, and it is not what the contract says. Never "no data"."""
 
 
-class VendorTooLarge(VendorUnreadable):
-    """More than any answer should be: less may be answered."""
-
-
 class VendorEndless(VendorUnreadable):
     """Pages that lead round in a circle. Asked again, they would once more."""
 

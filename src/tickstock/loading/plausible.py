@@ -71,10 +71,10 @@ def lacking_names(
     A name counts by how often it trades around: thin ones explain themselves. `doubted` columns are
     not believed already, and speak neither for nor against a name.
     """
-    nobody: Flags = ~held.any(axis=0)
+    nobody = np.logical_not(held.any(axis=0))
     found: dict[int, Ints] = {}
     for _ in range(2):  # what is found first does not speak against the others
-        asides: Flags = nobody.copy()
+        asides = np.array(nobody, np.bool_)
         asides[np.array([*doubted, *found], np.int64)] = True
         found |= _lacking(held, judged, asides)
     return found
@@ -127,7 +127,8 @@ LEAST_BARS = {Timeframe.MINUTE: 60, Timeframe.HOUR: 5}
 STEADY = 0.5
 """Of the usual number, the lower quartile at least, where it varies little."""
 HALF = 0.6
-"""Of the lower quartile: with less, a part of the session is missing."""
+"""Of the lower quartile: with less, a part of the session is missing. Where the number varies, by
+as much less."""
 HARDLY = 0.1
 """Of the few other sessions there are, where it is not known how much the number varies."""
 SURE_FROM = 3
@@ -168,7 +169,7 @@ def _is_part(bars: float, usual: Floats, least: int) -> bool:
         return False
     if len(usual) < SURE_FROM:
         return bars < HARDLY * low
-    return low >= STEADY * middle and bars < HALF * low
+    return low >= STEADY * middle and bars < HALF * low * (low / middle)
 
 
 # --- an empty answer -----------------------------------------------------------------------

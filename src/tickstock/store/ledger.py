@@ -22,6 +22,7 @@ from tickstock.failpoints import reach
 from tickstock.loading.codec import decode, encode
 from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.judge import Target
+from tickstock.loading.lengths import Lengths
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
@@ -296,6 +297,13 @@ def met(
     refused, start, end, tickers = row
     spans = [Span(r.lower, r.upper) for r in refused or ()]
     return met_of(spans, Span(start, end) if start else None, tickers, calendar)
+
+
+def lengths(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, Lengths]:
+    """How long ranges were that a load has had answered in time, and how long those that had to be
+    cut; of timeframes in which there were some."""
+    rows = connection.execute(QUERIES["lengths"], {"load_id": load_id}).fetchall()
+    return {Timeframe(row[0]): Lengths(row[2] or 0, row[1]) for row in rows}
 
 
 def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:

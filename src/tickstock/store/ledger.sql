@@ -148,6 +148,21 @@ FROM unnest(%(parents)s::bigint[], %(starts)s::date[], %(ends)s::date[])
 JOIN tickstock.calls AS c ON c.id = n.parent
 ORDER BY n.place
 
+-- name: lengths
+-- Of ticker calls in timeframes in which some were cut for their length: the shortest that was, and
+-- the longest that was shorter and was answered, in days.
+WITH cut AS (
+    SELECT timeframe, min(upper(span) - lower(span)) AS too_long FROM tickstock.calls
+    WHERE load_id = %(load_id)s AND state = 'replaced'
+      AND error_class = 'VendorTooSlow'
+    GROUP BY timeframe
+)
+SELECT timeframe, too_long,
+       (SELECT max(upper(c.span) - lower(c.span)) FROM tickstock.calls AS c
+        WHERE c.load_id = %(load_id)s AND c.timeframe = cut.timeframe AND c.kind = 'ticker'
+          AND c.state = 'done' AND c.held > 0 AND upper(c.span) - lower(c.span) < too_long)
+FROM cut
+
 -- name: lock_open
 -- A load that has not ended, for whoever looks again at what it was answered.
 SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND finished_at IS NULL FOR UPDATE

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import AsyncIterable
 
 from tickstock.actions import AnyCall
-from tickstock.errors import VendorTooLarge
 from tickstock.vendors.words import unreadable
 
 STEP = 1 << 20
@@ -58,8 +57,7 @@ class Body:
 
     def _keep(self, piece: bytes) -> None:
         if len(self._whole) + len(piece) > self._cap:
-            too_large = unreadable(self._call, f"is larger than {self._cap:,} bytes when unpacked")
-            raise VendorTooLarge(too_large.what, too_large.hint)
+            raise unreadable(self._call, f"is larger than {self._cap:,} bytes when unpacked")
         self._whole += piece
 
 

@@ -28,7 +28,8 @@ from tickstock.errors import (
 from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
 from tickstock.vendors import ActionSource, Gate
-from tickstock.worker.drain import Policy, most_tries
+from tickstock.worker.belief import most_tries
+from tickstock.worker.drain import Policy
 from tickstock.worker.patience import Patience
 
 log = structlog.get_logger("tickstock.worker")

@@ -4,13 +4,15 @@ range that is too long is not sent. Belongs to one event loop."""
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from tickstock.clock import Clock
-from tickstock.errors import VendorTooLarge, VendorTooSlow
+from tickstock.errors import VendorEndless, VendorTooSlow, VendorUnreadable
 from tickstock.loading.judge import Targets
 from tickstock.loading.lengths import Lengths
 from tickstock.loading.plausible import Empties, is_empty_of_ticker, is_newest, is_whole_empty
@@ -19,7 +21,14 @@ from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.vendors import BarSource, Gate
 
+TRIES = ((VendorEndless, 1), (VendorUnreadable, 2), (VendorTooSlow, 2))
+"""How often a call is asked that meets one of these: an answer came, or all of its time went by."""
 log = structlog.get_logger("tickstock.worker")
+
+
+def most_tries(error: Exception) -> int:
+    """How often at most anything is asked for that meets this error each time."""
+    return next((n for kind, n in TRIES if isinstance(error, kind)), sys.maxsize)
 
 
 @dataclass(slots=True)
@@ -32,6 +41,20 @@ class Belief:
     _lengths: dict[Timeframe, Lengths] = field(default_factory=lambda: defaultdict(Lengths))
     _turns: dict[Timeframe, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _brought: dict[tuple[Timeframe, str], Span] = field(default_factory=dict)
+
+    def learn(self, lengths: Mapping[Timeframe, Lengths]) -> None:
+        """Take over what calls of the load met before, here or elsewhere."""
+        for timeframe, found in lengths.items():
+            mine = self._lengths[timeframe]
+            mine.too_long = min(mine.too_long, found.too_long)
+            mine.has_cut = True
+            mine.works = max(mine.works, found.works if found.works < mine.too_long else 0)
+
+    def most_tries(self, call: Call, error: Exception) -> int:
+        """How often at most a call is asked that meets this error each time."""
+        if isinstance(error, VendorTooSlow) and self._lengths[call.timeframe].is_hopeless:
+            return 1
+        return most_tries(error)
 
     def parts(self, call: Call) -> tuple[Call, ...]:
         """The calls that take the place of one that is too long; none where it is not."""
@@ -70,19 +93,18 @@ class Belief:
     async def _measured(
         self, call: Call, lengths: Lengths, source: BarSource, gate: Gate
     ) -> Answer:
-        start, end = self.calendar.between(call.span)
-        if self.parts(call):
+        if self.parts(call) or lengths.is_hopeless:
             raise VendorTooSlow(
                 f"The call for {call} is not made: ranges of its length are not answered in time.",
-                "Its parts are asked for.",
+                "Shorter ones are asked for." if not lengths.is_hopeless else "Try again later.",
             )
         try:
             answer = await source.fetch(call, gate)
-        except (VendorTooSlow, VendorTooLarge):
-            lengths.not_in_time(end - start)
+        except VendorTooSlow:
+            lengths.not_in_time(call.span.days)
             raise
         if len(answer.bars):
-            lengths.answered(end - start)
+            lengths.answered(call.span.days)
         return answer
 
     def _is_doubtful(self, answer: Answer, targets: Targets) -> bool:

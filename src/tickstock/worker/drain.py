@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -30,9 +29,7 @@ from tickstock.errors import (
     NotEntitled,
     TickStockError,
     Transient,
-    VendorEndless,
     VendorThrottled,
-    VendorTooLarge,
     VendorTooSlow,
     VendorUnreadable,
 )
@@ -69,19 +66,10 @@ STOP_PATIENCE = 3.0
 """Seconds that somebody who said stop waits for a database that is away."""
 THREADS = 2
 """While one commits, the other one claims."""
-TOO_MUCH = (VendorTooSlow, VendorTooLarge)
-"""Errors after which parts of a range may be answered."""
-TRIES = ((VendorEndless, 1), (VendorUnreadable, 2), (VendorTooSlow, 2))
-"""How often a call is asked that meets one of these: an answer came, or all of its time went by."""
 CLASHES = 5
 """How often one piece of work in the database may clash with another's before it is an error."""
 CLASH_PAUSE = 0.1
 """Seconds until it is done again; twice as many the second time, and so on."""
-
-
-def most_tries(error: Exception) -> int:
-    """How often at most a call is asked that meets this error each time."""
-    return next((n for kind, n in TRIES if isinstance(error, kind)), sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +120,8 @@ class Drain:
     committed: int = 0
     has_claimed: bool = False
     """Whether calls were asked for, if there were any."""
+    is_whole: bool = False
+    """Whether `run` has looked at all answers once more, and left nothing to be done."""
     blames_a_call: bool = False
     """Whether what `run` raised was put down to a call, which is asked again: not for ever."""
     _heart: Heartbeat | None = None
@@ -193,6 +183,8 @@ class Drain:
                 await self._claim_all(heart, committer)
             finally:
                 await self._wind_up(heart, committer)
+                if self._crash is None and not self.is_whole:
+                    await self._patiently(self._second_look)
                 self._threads.shutdown(wait=False)
         if self._crash is not None:
             raise self._crash
@@ -222,6 +214,7 @@ class Drain:
                 continue
             wait = await self._patiently(self._wait_for_more)
             if wait is None:
+                self.is_whole = True
                 return
             await self._nap(min(wait, LOOK_SECONDS))
 
@@ -392,6 +385,7 @@ class Drain:
         reach("drain.targets")
         with self.database.brief() as connection:
             found = ledger.targets(connection, self.load_id)
+            self._belief.learn(ledger.lengths(connection, self.load_id))
         return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
@@ -402,11 +396,18 @@ class Drain:
             if count:
                 ledger.end_silent_copies(connection)
             else:
-                wanted = {timeframe: of.targets for timeframe, of in self._wanted.items()}
-                now = self.clock()
-                count = look_again(connection, self.load_id, wanted, self.calendar, now)
+                count = self._look_again(connection)
             paused = ledger.is_paused(connection, self.load_id)
         return wait + 0.01 if count and not paused else None
+
+    def _second_look(self) -> None:
+        with self.database.brief() as connection:
+            self._look_again(connection)
+
+    def _look_again(self, connection: Any) -> int:
+        """Have asked again what can be told not to be whole by the end alone."""
+        wanted = {timeframe: of.targets for timeframe, of in self._wanted.items()}
+        return look_again(connection, self.load_id, wanted, self.calendar, self.clock())
 
     def _give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
         """Postpone or fail calls, by the class of the error."""
@@ -424,17 +425,16 @@ class Drain:
         parts. Answers what has failed."""
         free = isinstance(error, NO_ATTEMPT)
         self._met_by[lease.id, type(error)] += 1
-        met = self._met_by[lease.id, type(error)]
-        again = isinstance(error, AGAIN) and (
-            free or (lease.attempt < self.policy.attempts and met < most_tries(error))
-        )
+        often = self._met_by[lease.id, type(error)] >= self._belief.most_tries(lease.call, error)
+        left = lease.attempt < self.policy.attempts and not often
+        again = isinstance(error, AGAIN) and (free or left)
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
             log.warning(
                 "call not answered", call=str(lease.call), error=str(error), final=not again
             )
         if isinstance(error, NotEntitled):
             return self._refused_parts(connection, lease, error)
-        if isinstance(error, TOO_MUCH) and (parts := self._belief.parts(lease.call)):
+        if isinstance(error, VendorTooSlow) and (parts := self._belief.parts(lease.call)):
             if ledger.fail(connection, lease, error):
                 ledger.replace_call(connection, lease, parts)
             return []

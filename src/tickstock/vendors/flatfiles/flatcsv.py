@@ -169,6 +169,7 @@ class _Reader:
         self.lines += lines.count(b"\n")
         counts = [block.count(b"\n") + 1 for _, block, _ in found]
         if not found:
+            self._must_be_bars(lines)
             return BarTable.empty()
         names, owners = [ticker for ticker, _, _ in found], np.repeat(np.arange(len(found)), counts)
         try:
@@ -248,7 +249,7 @@ class _Reader:
                     rows += self._numbers([(ticker, line, number)], 1)
                     owners.append(owner)
                 except ValueError as error:
-                    self._put_aside(number + i, ticker.decode("ascii"), str(error))
+                    self._put_aside(number + i, ticker.decode("ascii"), _plain(error))
         return np.array(owners, np.int64), rows
 
     def _must_be_bars(self, lines: bytes) -> None:
@@ -261,7 +262,9 @@ class _Reader:
             except ValueError as error:
                 bad.append(error)
         if len(bad) > 1 and 2 * len(bad) > len(sample):
-            raise unreadable(self._call, f"is a file with lines that are not bars: {bad[0]}")
+            raise unreadable(
+                self._call, f"is a file with lines that are not bars: {_plain(bad[0])}"
+            )
 
     def _put_aside(self, number: int, ticker: str, why: str) -> None:
         day = epoch_day(self._call.span.start)
@@ -293,6 +296,11 @@ class _Reader:
             np.full(len(rows), np.nan),
             np.array(columns[self._place["transactions"]], np.int64),
         )
+
+
+def _plain(error: ValueError) -> str:
+    """The decoder's words, without its own name for the place."""
+    return str(error).partition(" - at ")[0].partition(" (byte")[0]
 
 
 def _is_ticker(name: bytes) -> bool:

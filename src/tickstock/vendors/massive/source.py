@@ -152,9 +152,10 @@ class MassiveSource:
             reach("fetch.page")
             if not page.next_url:
                 return pages
-            question = next_question(question, page.next_url, call)
+            before, question = question, next_question(question, page.next_url, call)
             self._refuse_endless(question, asked, call)
-            if len(pages) > 1 and not _goes_on(*(p.bars for p, _ in pages[-2:])):
+            has_moved = before.segments != question.segments
+            if len(pages) > 1 and not _goes_on(pages[-2][0].bars, page.bars, has_moved):
                 raise _endless(call, len(pages))
 
     def _refuse_endless(self, question: Question, asked: set[Question], call: AnyCall) -> None:
@@ -167,9 +168,12 @@ class MassiveSource:
             raise _endless(call, len(pages))
 
 
-def _goes_on(before: BarTable, after: BarTable) -> bool:
-    """Whether a page that leads on has gone on itself: bars come by time, and pages may overlap."""
-    return len(after) > 0 and (not len(before) or int(after.at.max()) > int(before.at.max()))
+def _goes_on(before: BarTable, after: BarTable, has_moved: bool) -> bool:
+    """Whether a page that leads on has gone on itself: bars come by time, and pages may overlap.
+    Of one without bars, the address tells."""
+    if not len(after):
+        return has_moved
+    return not len(before) or int(after.at.max()) > int(before.at.max())
 
 
 def _endless(call: AnyCall, pages: int) -> VendorUnreadable:
