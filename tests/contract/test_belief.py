@@ -23,6 +23,7 @@ from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.vendors.massive.source import Bounds, MassiveSource
+from tickstock.worker.run import Worker
 
 NAMES = [f"Q{c}X" for c in "ABCDEFGHIJ"]
 WEEK = span("2019-03-11", "2019-03-15")
