@@ -76,7 +76,8 @@ class World:
             rows = [row(day, T=name) for name in sorted(self.names)]
         else:
             days = sessions(span(path[-2], path[-1])) if path[4] in self.names else []
-            per = {"day": [(0, 0)], "minute": [(h, m) for h in range(10, 16) for m in range(60)]}
+            per = {"day": [(0, 0)], "hour": [(h, 0) for h in range(9, 16)]}
+            per |= {"minute": [(h, m) for h in range(10, 16) for m in range(60)]}
             times = per[path[7]]
             rows = [row(d, t=stamp(d, *at)) for d in days for at in times]
         return self.odd(request, rows) or page(rows)
@@ -266,7 +267,7 @@ def test_ranges_that_time_out_are_cut(database: Database, tmp_path: Path, longes
         return web.Response(status=504, text="<html>") if days > longest else None
 
     world = World(odd)
-    year = {"first": date(2023, 8, 2), "last": date(2024, 8, 2), "timeframes": "1min"}
+    year = {"first": date(2023, 8, 2), "last": date(2024, 8, 2), "timeframes": "hour"}
     ended = week(rig(database, tmp_path), world, NAMES[:3], **year)
     asked, planned = sum(world.asked.values()), ended.load.summary["calls"]
     if longest:

@@ -127,7 +127,9 @@ HARMLESS = {
     What.BARE,
     What.PAGES_OVERLAP,
 }
-CHANGED = {What.RESTATED, What.EMPTY, What.PAGE_MISSING, What.IMPOSSIBLE}
+CHANGED = {
+    What.RESTATED, What.EMPTY, What.PAGE_MISSING, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF
+}  # fmt: skip
 
 
 def test_every_kind_of_fault_is_expected() -> None:
