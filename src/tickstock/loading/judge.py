@@ -400,7 +400,9 @@ class _Told:
                 yield self._hole(target, part.start + a, part.start + b, cause, detail, None)
             return
         detail = f"The vendor's answer of {self._today} holds no bar."
-        never = not (target.is_known or len(self.answer.bars))
+        # A whole market tells of a name by all that it holds of others, one answer not so much.
+        call = self.answer.call
+        never = bool(call.symbol) and not (target.is_known or len(self.answer.bars))
         shortly = part.fresh | (never or not self.answer.is_sure)
         for flags, stands in ((~shortly, OLD_EMPTY_STANDS), (shortly, RECENT_EMPTY_STANDS)):
             for a, b in runs(empty & flags):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import psycopg
 import structlog
 
 from tickstock.failpoints import reach
@@ -22,9 +21,9 @@ from tickstock.model import Call, Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import bars, coverage, ledger
+from tickstock.store.connection import Connection
 from tickstock.store.ledger import MarketDay
 
-Connection = psycopg.Connection[tuple[object, ...]]
 log = structlog.get_logger("tickstock.worker")
 
 
