@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from datetime import date
 
+from tickstock.model import Aside
+
 
 class ActionKind(enum.StrEnum):
     SPLITS = "splits"
@@ -75,12 +77,14 @@ class ActionCall:
 
 @dataclass(frozen=True, slots=True)
 class ActionAnswer:
-    """All records that a vendor gave to one call, each id once. `origin` as in `model.Answer`."""
+    """All records that a vendor gave to one call, each id once. `origin` and `aside` as in
+    `model.Answer`."""
 
     call: ActionCall
     records: tuple[Action, ...]
     origin: str
     pages: int = 1
+    aside: tuple[Aside, ...] = ()
 
 
 AnyCall = object

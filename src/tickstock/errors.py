@@ -121,6 +121,10 @@ class VendorUnavailable(Transient):
     """No answer, or a 5xx one."""
 
 
+class VendorTooSlow(VendorUnavailable):
+    """No answer in time: less may be answered."""
+
+
 class VendorThrottled(Transient):
     """429. `retry_after` seconds, when the vendor said so."""
 
@@ -135,6 +139,10 @@ class VendorThrottled(Transient):
 
 class VendorUnreadable(Transient):
     """An answer came, and it is not what the contract says. Never "no data"."""
+
+
+class VendorEndless(VendorUnreadable):
+    """Pages that lead round in a circle. Asked again, they would once more."""
 
 
 class VendorRefused(Terminal):

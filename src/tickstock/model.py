@@ -257,14 +257,34 @@ PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A row of an answer that could not be read, or cannot be true in form, and was put aside.
+
+    `place` says where it stood (`row 4`, `line 17 of us_stocks_sip/...`). `ticker` is empty where
+    none could be read, and `at` None where no time could; else as in `BarTable`.
+    """
+
+    place: str
+    ticker: str
+    why: str
+    at: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place} ({self.ticker or 'no ticker'}): {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a vendor answered to one call, read and checked for form.
 
     `origin` names where the bars come from (`massive`, `recorded`, `synthetic`); `origins` gives
     the exceptions by ticker, for a whole-market answer that mixes them.
     `dropped` counts rows left out, by reason (`duplicate`, `out_of_range`, `not_finite`).
-    `delayed`: the vendor says that recent bars may be missing. `note` says why an answer is
-    empty, where the vendor told. `etag` names the version of the file, for a flat file.
+    `delayed`: the vendor says that recent bars may be missing. `note` says why nobody answered:
+    there is no such file. `etag` names the version of the file, `key` the file, for a flat file.
+
+    `tickers` counts those that it spoke of, wanted or not; -1: those of its bars. `aside` are rows
+    that were put aside. `is_sure` is False of an empty answer that nothing else confirms.
     """
 
     call: Call
@@ -277,6 +297,15 @@ class Answer:
     dropped: tuple[tuple[str, int], ...] = ()
     note: str = ""
     etag: str = ""
+    key: str = ""
+    tickers: int = -1
+    aside: tuple[Aside, ...] = ()
+    is_sure: bool = True
+
+    @property
+    def spoke_of(self) -> int:
+        """How many tickers it has bars of, wanted or not."""
+        return self.tickers if self.tickers >= 0 else len(np.unique(self.bars.owner))
 
 
 class HoleCause(enum.StrEnum):

@@ -189,19 +189,33 @@ TRANSIENT = (
     What.BAD_GZIP, What.THROTTLED, What.THROTTLED_EMPTY,
 )  # fmt: skip
 FREE = (What.THROTTLED, What.THROTTLED_EMPTY)
+PASSING = (What.SERVER_ERROR, What.BAD_GATEWAY, What.CUT_BODY, What.RESET, *FREE)
+TWICE = [what for what in TRANSIENT if what not in PASSING]
+"""Faults of an answer that came, or took all of its time: it is asked for twice, not more often."""
 
 
 @pytest.mark.parametrize("what", TRANSIENT)
 def test_what_passes_is_asked_again_and_the_load_completes(database: Database, what: What) -> None:
     bounds = replace(CALM, total=0.3 if what is What.SLOW_DRIP else 30.0, unpacked_bytes=1 << 20)
-    load, times = drained(database, Fault(what, "/ticker/AAPL/", nth=(1, 2)), bounds=bounds)
+    strikes = 1 if what in TWICE else 2
+    nth = tuple(range(1, strikes + 1))
+    load, times = drained(database, Fault(what, "/ticker/AAPL/", nth=nth), bounds=bounds)
     assert states(database, load) == {"done": 5}
     assert stored(database) == TRUTH
-    assert times == {"AAPL": 3, "FB": 1, "GOOG": 1, "IBM": 1, "MSFT": 1}
+    assert times == {"AAPL": strikes + 1, "FB": 1, "GOOG": 1, "IBM": 1, "MSFT": 1}
     # aiohttp itself asks a second time where a kept connection turns out to be closed.
-    spent = {2, 3} if what is What.RESET else {1} if what in FREE else {3}
+    spent = {2, 3} if what is What.RESET else {1} if what in FREE else {strikes + 1}
     assert attempts(database, load)["AAPL"] in spent
     assert query(database, "SELECT count(*)::int FROM tickstock.holes") == [(0,)]
+
+
+@pytest.mark.parametrize("what", [w for w in TWICE if w is not What.SLOW_DRIP])
+def test_what_cannot_be_read_is_asked_for_twice(database: Database, what: What) -> None:
+    bounds = replace(CALM, unpacked_bytes=1 << 20)
+    load, times = drained(database, Fault(what, "/ticker/AAPL/"), bounds=bounds)
+    assert states(database, load) == {"done": 4, "failed": 1}
+    assert times == {"AAPL": 2, "FB": 1, "GOOG": 1, "IBM": 1, "MSFT": 1}
+    assert holes(database, "AAPL") == {"failed"}
 
 
 def test_attempts_are_limited_and_one_symbol_stops_no_other(

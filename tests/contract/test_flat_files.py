@@ -65,8 +65,9 @@ def line(ticker: str, stamp: int = MIDNIGHT, close: float = 12.5, volume: str = 
 def read(
     data: bytes, wanted: Sequence[str] = (), timeframe: Timeframe = DAY
 ) -> tuple[BarTable, dict[str, int]]:
-    bars, dropped = flatcsv.read_flat_file(data, call_on(THAT_DAY, timeframe), wanted)
-    return bars, dict(dropped)
+    found = flatcsv.read_flat_file(data, call_on(THAT_DAY, timeframe), wanted)
+    assert not found.aside
+    return found.bars, dict(found.dropped)
 
 
 def rows(bars: BarTable) -> list[tuple[object, ...]]:
@@ -96,7 +97,7 @@ def test_the_day_is_the_new_york_date_of_the_stamp(hour: int, day: date) -> None
     span = Span(day, day + ONE_DAY)
     bars = synthetic_bars(["A", "B"], DAY, span, shipped_calendar(), NOW)
     (data,) = session_files(bars, DAY, hour=hour).values()
-    found, _ = flatcsv.read_flat_file(data, call_on(day))
+    found = flatcsv.read_flat_file(data, call_on(day)).bars
     assert found.at.tolist() == [epoch_day(day)] * 2
 
 
@@ -150,26 +151,57 @@ def test_files_of_several_members_without_a_last_line_end_are_whole() -> None:
         (packed([line("A")]) + b"tail", "gzip"),
         (packed([line("A")], "ticker,open"), "without exactly one column 'high'"),
         (packed([line("A")], HEADER + ",low"), "without exactly one column 'low'"),
-        (packed([line("A"), "B,1"]), "not a bar"),
-        (packed([line("A"), "B"]), "impossible"),
-        (packed([line("A"), "B,NaN,1,1,1,1,1,1"]), "not a bar"),
-        (packed([line("A") + ",1"]), "not a bar"),
-        (packed([line("A", volume="")]), "not a bar"),
-        (packed([line("A", volume="1e999")]), "not a bar"),
-        (packed([line("A"), ""]), "impossible"),
-        (packed([line("")]), "impossible"),
-        (packed([line("A B")]), "impossible"),
-        (packed([line("X" * 33)]), "impossible"),
-        (packed([line("A", MIDNIGHT // 1000)]), "not in Unix nanoseconds"),
-        (packed([line("A", MIDNIGHT * 10)]), "not in Unix nanoseconds"),
-        (packed([line("A")[:-2] + "-1"]), "impossible number of trades"),
         (packed([line("A", MIDNIGHT + 86_400 * 10**9)]), "of other days only"),
-        (packed(["A,1],[1,2", line("A")]), "not a bar"),
+        (packed([line(n, MIDNIGHT // 1000) for n in "ABC"]), "not in Unix nanoseconds"),
+        (packed([line(n, MIDNIGHT * 10) for n in "ABC"]), "not in Unix nanoseconds"),
+        (packed([line(n) + ",1" for n in "ABC"]), "not bars"),
+        (packed([f"{line(n)[2:]},{n}" for n in "ABC"]), "not bars"),  # other columns than it says
+        (gzip.compress("\n".join([HEADER, line("A"), "B,1,2,3"]).encode()), "middle of a line"),
     ],
 )
 def test_what_is_not_such_a_file_is_an_error(data: bytes, complaint: str) -> None:
-    with pytest.raises(VendorUnreadable, match=complaint):
-        read(data)
+    for wanted in ((), ("A",)):
+        with pytest.raises(VendorUnreadable, match=complaint):
+            read(data, wanted)
+
+
+@pytest.mark.parametrize(
+    ("bad", "ticker", "why"),
+    [
+        ("B,1", "B", "length"),
+        ("B", "", "without a ticker"),
+        ("", "", "without a ticker"),
+        (line(""), "", "without a ticker"),
+        (line("A B"), "", "impossible"),
+        (line("X" * 33), "", "impossible"),
+        ("B,NaN,1,1,1,1,1,1", "B", "malformed"),
+        (line("B") + ",1", "B", "length"),
+        (line("B", volume=""), "B", "malformed"),
+        (line("B", volume="1e999"), "B", "out of range"),
+        (line("B", MIDNIGHT // 1000), "B", "not in Unix nanoseconds"),
+        (line("B", MIDNIGHT * 10), "B", "not in Unix nanoseconds"),
+        (line("B")[:-2] + "-1", "B", "impossible number of trades"),
+        ("B,1],[1,2", "B", "length"),
+        ('B,"1', "", "without a ticker"),
+    ],
+)
+def test_a_line_that_is_no_bar_is_put_aside_and_the_rest_is_kept(
+    bad: str, ticker: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = packed([line("A"), bad, line("C"), line("D")])
+    for step in (16, flatcsv.STEP):
+        monkeypatch.setattr(flatcsv, "STEP", step)
+        found = flatcsv.read_flat_file(data, call_on(THAT_DAY))
+        assert [r[0] for r in rows(found.bars)] == ["A", "C", "D"]
+        (row,) = found.aside
+        assert (row.place, row.ticker, row.at) == ("line 3", ticker, epoch_day(THAT_DAY))
+        assert why in row.why
+        one = flatcsv.read_flat_file(data, call_on(THAT_DAY), ["C"])
+        assert [r[0] for r in rows(one.bars)] == ["C"]
+        assert one.tickers == 3 + bool(ticker)
+        assert len(one.aside) == (ticker == "")  # a line of nobody's may be anybody's
+    with pytest.raises(VendorUnreadable, match="not bars"):
+        flatcsv.read_flat_file(packed([bad]), call_on(THAT_DAY))
 
 
 def test_a_file_that_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,9 +272,7 @@ def test_no_file_is_an_empty_answer_that_says_so(place: str, tmp_path: Path) -> 
     else:
         (answer,) = with_stub(S3Stub(files), saturday)
     assert len(answer.bars) == 0
-    assert answer.note == (
-        "There is no file for 2024-03-09: not published yet, or the exchange was closed."
-    )
+    assert answer.note == f"Nobody answered: there is no file {key_on(date(2024, 3, 9))}."
 
 
 def test_a_folder_without_such_files_is_not_taken_for_empty_days(tmp_path: Path) -> None:

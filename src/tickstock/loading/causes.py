@@ -109,5 +109,6 @@ OUTSIDE = _of(Standing.OUTSIDE)
 """Causes for which no vendor has bars to give: their sessions are not expected."""
 SETTLED = _of(Standing.SETTLED)
 """Answers that stand until they expire: asking again sooner would give the same."""
-REMEMBERED = _of(Standing.SETTLED, Standing.FAILED)
-"""Causes that are kept, the strongest first where two are known of one cell."""
+REMEMBERED = (*_of(Standing.SETTLED, Standing.FAILED), HoleCause.NOT_PUBLISHED)
+"""Causes that are kept, the strongest first where two are known of one cell. That a session was not
+published yet is kept where the vendor was asked for it: it was expected, and is asked for again."""

@@ -106,7 +106,8 @@ def build_grid(
     open_ = expected - have
     missing = expected if refresh else open_
     for cause, cells in _standing(rows, standing).items():
-        holes[cause] = cells & open_
+        # That a session was not published yet is known by its day, or was found by asking for it.
+        holes[cause] = cells & open_ | holes.get(cause, Bits.empty(len(listed), columns))
         open_ = open_ - cells
         if cause in SETTLED and not refresh:
             missing = missing - cells

@@ -14,12 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from tickstock.bars import impossible
+from tickstock.loading.plausible import LEAST_BARS, half_sessions, is_newest, is_whole_empty
 from tickstock.loading.truncation import Held, is_thin, suspicious_runs
 from tickstock.model import (
     Answer,
+    Aside,
     Call,
     CallKind,
     Flags,
+    Floats,
     Hole,
     HoleCause,
     Ints,
@@ -28,6 +31,7 @@ from tickstock.model import (
 )
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, intersect, runs
+from tickstock.words import plural
 
 RECENT = timedelta(days=7)
 RECENT_EMPTY_STANDS = timedelta(days=1)
@@ -35,6 +39,7 @@ OLD_EMPTY_STANDS = timedelta(days=30)
 NOT_ENTITLED_STANDS = timedelta(days=30)
 QUARANTINE_STANDS = timedelta(days=7)
 NO_ROWS: Ints = np.empty(0, np.int64)
+NO_SESSIONS: Floats = np.empty(0, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Target:
     """What a load wants of one instrument in one timeframe.
 
     With `spells`, only those days of `span`. `listed` and `delisted` are what is known of its life.
+    `holds` spans the first and the last day of which a bar was held when work began, and `is_known`
+    tells whether any was, in whatever timeframe.
     """
 
     instrument_id: int
@@ -50,6 +57,8 @@ class Target:
     spells: tuple[Span, ...] = ()
     listed: date | None = None
     delisted: date | None = None
+    holds: Span | None = None
+    is_known: bool = True
 
     def within(self, span: Span) -> tuple[Span, ...]:
         """The days of `span` that are wanted."""
@@ -64,7 +73,7 @@ class Wanted:
     """What a load wants in one timeframe, to be looked up by call."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
-        self._targets = targets
+        self.targets = targets
         self._by_symbol: dict[str, list[Target]] = {}
         for target in targets:
             self._by_symbol.setdefault(target.symbol, []).append(target)
@@ -80,7 +89,7 @@ class Wanted:
         place = bisect_right(self._edges, call.span.start), bisect_left(self._edges, call.span.end)
         if self._latest[0] != place:
             # Answers in hand share it: of many instruments it is larger than they are.
-            self._latest = place, _during(call.span, self._targets)
+            self._latest = place, _during(call.span, self.targets)
         return self._latest[1]
 
 
@@ -116,6 +125,7 @@ def narrowed(answer: Answer, targets: Targets) -> Answer:
     found = [targets.get(ticker) for ticker in bars.tickers]
     # The same text for all answers in hand: of a whole market it is as large as the bars.
     tickers = tuple(target.symbol for target in found if target)
+    answer = replace(answer, tickers=answer.spoke_of)
     if len(tickers) == len(found):
         return replace(answer, bars=replace(bars, tickers=tickers))
     wanted = np.array([target is not None for target in found])
@@ -125,8 +135,15 @@ def narrowed(answer: Answer, targets: Targets) -> Answer:
     return replace(answer, bars=replace(kept, tickers=tickers, owner=owner), origins=origins)
 
 
-def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -> Verdict:
-    """Decide on one answer. `now` is timezone-aware; it only sets when empty answers expire."""
+def judge(
+    answer: Answer,
+    targets: Targets,
+    calendar: Calendar,
+    now: datetime,
+    beside: Floats = NO_SESSIONS,
+) -> Verdict:
+    """Decide on one answer. `now` is timezone-aware; it only sets when empty answers expire.
+    `beside` are the bars in sessions around a ticker's intraday answer, as far as they are held."""
     bars, call = answer.bars, answer.call
     instrument = _instruments(answer, targets)
     session = session_index(bars.at, call.timeframe, calendar)
@@ -134,11 +151,13 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
         (instrument >= 0) & (session >= 0) & ~_outside_spells(answer, session, targets, calendar)
     )
     bad, reasons = impossible(bars)
-    good = np.flatnonzero(wanted & ~bad)
+    halves = _halves(call, session[wanted & ~bad], calendar, beside)
+    good = np.flatnonzero(wanted & ~bad & ~np.isin(session, [*halves]))
     order = good[np.lexsort((bars.at[good], instrument[good]))]
     quarantined = np.flatnonzero(bad & wanted)
     held_by, held = _cells(instrument[order], session[order])
     spoiled = dict(_groups(*_by_instrument(instrument, quarantined)))
+    told = _Told(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
     holes: list[Hole] = []
     asked: list[tuple[int, Span]] = []
     again: list[Call] = []
@@ -157,10 +176,11 @@ def judge(answer: Answer, targets: Targets, calendar: Calendar, now: datetime) -
         if end - start < part.count or target.instrument_id in spoiled:
             have = held[start:end]
             doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
-            holes += _holes(target, part, have, doubts, answer.note, calendar, now)
+            holes += told.holes(target, part, have, doubts)
             again += _cut_off(answer, target, part, have, calendar, now)
-    if not call.symbol and is_thin(alive, alive_held) and not answer.note:
+    if not call.symbol and is_thin(alive, alive_held) and answer.spoke_of:
         again.append(call)
+    again += (replace(call, span=_from_to(calendar, s, s + 1)) for s in sorted(halves))
     return Verdict(
         instrument,
         order,
@@ -306,46 +326,113 @@ def _part(spans: tuple[Span, ...], call: Span, calendar: Calendar, now: datetime
     return _Part(spans, start, end, wanted, fresh, int(wanted.sum()))
 
 
-def _holes(
-    target: Target,
-    part: _Part,
-    have: Ints,
-    bad: Ints,
-    note: str,
-    calendar: Calendar,
-    now: datetime,
-) -> Iterator[Hole]:
-    lo, hi = part.start, part.end
-    state = np.where(part.wanted, 0, 1)
-    state[have[(have >= lo) & (have < hi)] - lo] = 1
-    spoiled = bad[(bad >= lo) & (bad < hi)] - lo
-    state[spoiled[state[spoiled] == 0]] = 2
-    old, fresh = (state == 0) & ~part.fresh, (state == 0) & part.fresh
-    yield from _empty_holes(target, old, lo, note, calendar, now, OLD_EMPTY_STANDS)
-    yield from _empty_holes(target, fresh, lo, note, calendar, now, RECENT_EMPTY_STANDS)
-    for a, b in runs(state == 2):
-        spoilt = _from_to(calendar, lo + a, lo + b)
-        detail = "The vendor's bar cannot be true."
-        yield Hole(
-            target.instrument_id,
-            spoilt,
-            HoleCause.QUARANTINED,
-            detail,
-            now,
-            now + QUARANTINE_STANDS,
+def _halves(
+    call: Call, session: Ints, calendar: Calendar, beside: Floats
+) -> dict[int, tuple[int, int]]:
+    """The sessions of a ticker that are not whole: how many bars came, and how many are usual."""
+    if call.kind is not CallKind.TICKER or call.timeframe not in LEAST_BARS or not len(session):
+        return {}
+    sessions, counts = np.unique(session, return_counts=True)
+    minutes = (calendar.closes[sessions] - calendar.opens[sessions]) // 60
+    halves = half_sessions(counts, minutes, call.timeframe, beside)
+    usual = int(np.median(np.concatenate((counts[~halves], beside)))) if halves.any() else 0
+    return {int(s): (int(n), usual) for s, n in zip(sessions[halves], counts[halves], strict=True)}
+
+
+def _rows_aside(
+    answer: Answer, targets: Targets, calendar: Calendar
+) -> dict[int, list[tuple[int, Aside]]]:
+    """Of each instrument the rows that were put aside, with their sessions."""
+    found: dict[int, list[tuple[int, Aside]]] = {}
+    for row in answer.aside:
+        target = targets.get(row.ticker)
+        if target is not None and row.at is not None:
+            at = np.array([row.at], np.int64)
+            place = int(session_index(at, answer.call.timeframe, calendar)[0])
+            found.setdefault(target.instrument_id, []).append((place, row))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What one answer says of the sessions that it does not hold. `halves` are sessions that are
+    not whole, `aside` the rows that were put aside, by instrument."""
+
+    answer: Answer
+    halves: Mapping[int, tuple[int, int]]
+    aside: Mapping[int, Sequence[tuple[int, Aside]]]
+    calendar: Calendar
+    now: datetime
+
+    def holes(self, target: Target, part: _Part, have: Ints, bad: Ints) -> Iterator[Hole]:
+        lo, hi = part.start, part.end
+        state = np.where(part.wanted, 0, 1)
+        state[have[(have >= lo) & (have < hi)] - lo] = 1
+        for session, (count, usual) in self.halves.items():
+            if lo <= session < hi and state[session - lo] == 0:
+                state[session - lo] = 1
+                yield self._half(target, session, count, usual)
+        for session, row in self.aside.get(target.instrument_id, ()):
+            if lo <= session < hi and state[session - lo] == 0:
+                state[session - lo] = 1
+                detail = f"The vendor's row cannot be read: {row}."
+                yield self._spoilt(target, session, session + 1, detail)
+        spoiled = bad[(bad >= lo) & (bad < hi)] - lo
+        state[spoiled[state[spoiled] == 0]] = 2
+        yield from self._empty(target, part, state == 0)
+        for a, b in runs(state == 2):
+            yield self._spoilt(target, lo + a, lo + b, "The vendor's bar cannot be true.")
+
+    def _half(self, target: Target, session: int, count: int, usual: int) -> Hole:
+        detail = (
+            f"The vendor's answer of {self._today} holds {plural(count, 'bar')} of this session, "
+            f"where {usual} are usual; it is not believed."
         )
+        return self._hole(target, session, session + 1, HoleCause.FAILED, detail, None)
 
+    def _spoilt(self, target: Target, start: int, end: int, detail: str) -> Hole:
+        return self._hole(target, start, end, HoleCause.QUARANTINED, detail, QUARANTINE_STANDS)
 
-def _empty_holes(
-    target: Target,
-    flags: Flags,
-    lo: int,
-    note: str,
-    calendar: Calendar,
-    now: datetime,
-    stands: timedelta,
-) -> Iterator[Hole]:
-    detail = note or f"The vendor's answer of {now.astimezone(UTC):%Y-%m-%d} holds no bar."
-    for a, b in runs(flags):
-        part = _from_to(calendar, lo + a, lo + b)
-        yield Hole(target.instrument_id, part, HoleCause.VENDOR_EMPTY, detail, now, now + stands)
+    def _empty(self, target: Target, part: _Part, empty: Flags) -> Iterator[Hole]:
+        if is_whole_empty(self.answer):
+            cause, detail = self._unbelieved()
+            for a, b in runs(empty):
+                yield self._hole(target, part.start + a, part.start + b, cause, detail, None)
+            return
+        detail = f"The vendor's answer of {self._today} holds no bar."
+        # A whole market tells of a name by all that it holds of others, one answer not so much.
+        call = self.answer.call
+        never = bool(call.symbol) and not (target.is_known or len(self.answer.bars))
+        shortly = part.fresh | (never or not self.answer.is_sure)
+        for flags, stands in ((~shortly, OLD_EMPTY_STANDS), (shortly, RECENT_EMPTY_STANDS)):
+            for a, b in runs(empty & flags):
+                start, end = part.start + a, part.start + b
+                yield self._hole(target, start, end, HoleCause.VENDOR_EMPTY, detail, stands)
+
+    def _unbelieved(self) -> tuple[HoleCause, str]:
+        """Of a whole market without a ticker: it has not come yet, or something is wrong."""
+        answer = self.answer
+        file = f" (the file {answer.key})" if answer.key else ""
+        detail = answer.note or (
+            f"The vendor's answer of {self._today} for the whole market{file} has no row, though "
+            "the exchange was open; it is not believed."
+        )
+        newest = is_newest(answer.call, self.calendar, self.now)
+        return HoleCause.NOT_PUBLISHED if newest else HoleCause.FAILED, detail
+
+    def _hole(
+        self,
+        target: Target,
+        start: int,
+        end: int,
+        cause: HoleCause,
+        detail: str,
+        stands: timedelta | None,
+    ) -> Hole:
+        span = _from_to(self.calendar, start, end)
+        expires = None if stands is None else self.now + stands
+        return Hole(target.instrument_id, span, cause, detail[:500], self.now, expires)
+
+    @property
+    def _today(self) -> str:
+        return f"{self.now.astimezone(UTC):%Y-%m-%d}"

@@ -114,6 +114,7 @@ def _items(span: Span, grid: Grid) -> Iterator[Item]:
 
 def _skips(grid: Grid, refresh: bool) -> Iterable[Skip]:
     causes = OUTSIDE if refresh else (*OUTSIDE, *SETTLED)
-    for cause, cells in grid.counts().items():
-        if cause in causes:
-            yield Skip(grid.timeframe, cause, cells, grid.examples(cause))
+    for cause, cells in grid.holes.items():
+        # What was found not to be published yet is asked for all the same.
+        if cause in causes and (count := (cells - grid.missing).count()):
+            yield Skip(grid.timeframe, cause, count, grid.examples(cause))

@@ -29,9 +29,10 @@ class ItemResult:
 
     @property
     def failed(self) -> bool:
-        # An empty answer is a failure only when nothing is held.
+        # An empty answer is a failure only when nothing is held; what has yet to come is none.
         faulty = any(CAUSES[cause].fails_load for cause, _ in self.causes)
-        return faulty or self.in_vain or (self.expected > 0 and self.held == 0)
+        awaited = dict(self.causes).get(HoleCause.NOT_PUBLISHED, 0)
+        return faulty or self.in_vain or (self.expected > awaited and self.held == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def item_results(grid: Grid) -> list[ItemResult]:
     expected = grid.expected.row_counts().tolist()
     held = grid.held.row_counts().tolist()
     causes = {
-        cause: cells.row_counts().tolist()
+        cause: (cells & grid.expected).row_counts().tolist()
         for cause, cells in grid.holes.items()
-        if CAUSES[cause].expected and cells
+        if cells & grid.expected
     }
     return [
         ItemResult(

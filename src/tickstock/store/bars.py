@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from psycopg import sql
 
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Floats, Ints, Timeframe
+from tickstock.spans import Span
 from tickstock.store import locks
 from tickstock.store.pgbinary import (
     COPY_END,
@@ -139,6 +141,14 @@ def read_neighbours(connection: psycopg.Connection[Any], rows: Rows) -> Rows:
     ids, at = table[:, :2].T.astype(np.int64)
     o, h, low, c, v = table[:, 2:].T
     return Rows(ids, at, o, h, low, c, v, np.full(len(ids), np.nan), np.full(len(ids), -1))
+
+
+def count_by_day(
+    connection: psycopg.Connection[Any], timeframe: Timeframe, instrument: int, span: Span
+) -> dict[date, int]:
+    """How many intraday bars of an instrument are stored of each day in `span`."""
+    params = {"id": instrument, "start": span.start, "end": span.end}
+    return dict(connection.execute(_query("count_by_day", timeframe), params).fetchall())
 
 
 def keep_quarantined(

@@ -102,3 +102,12 @@ SELECT id, %(timeframe)s, to_timestamp(at), reason, bar, call_id
 FROM unnest(%(id)s::int[], %(at)s::bigint[], %(reason)s::text[], %(bar)s::jsonb[], %(call)s::bigint[])
      AS q(id, at, reason, bar, call_id)
 ON CONFLICT DO NOTHING
+
+-- name: count_by_day
+-- Bars of one instrument by New York date.
+SELECT (at AT TIME ZONE 'America/New_York')::date, count(*)
+FROM {table}
+WHERE instrument_id = %(id)s
+  AND at >= (%(start)s::date::timestamp AT TIME ZONE 'America/New_York')
+  AND at < (%(end)s::date::timestamp AT TIME ZONE 'America/New_York')
+GROUP BY 1

@@ -68,6 +68,14 @@ def summaries(
     return {row[0]: Summary(*row) for row in rows}
 
 
+def first_and_last(
+    connection: psycopg.Connection[Any], instruments: Sequence[int]
+) -> dict[tuple[int, Timeframe], Span]:
+    """From the first to the last day of which a bar is held, by instrument and timeframe."""
+    rows = connection.execute(QUERIES["first_and_last"], {"ids": list(instruments)}).fetchall()
+    return {(row[0], Timeframe(row[1])): Span(row[2], row[3]) for row in rows}
+
+
 def refuse_mixed_origins(
     connection: psycopg.Connection[Any], origins: Iterable[tuple[int, str]]
 ) -> None:

@@ -12,6 +12,12 @@ SELECT instrument_id, origin, bars, first_at, last_at, updated_at
 FROM tickstock.coverage
 WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
 
+-- name: first_and_last
+-- From the first to the last day of which a bar of an instrument is held, half-open.
+SELECT instrument_id, timeframe, lower(range_merge(held)), upper(range_merge(held))
+FROM tickstock.coverage
+WHERE instrument_id = ANY (%(ids)s) AND NOT isempty(held)
+
 -- name: standing_holes
 -- Answers that still stand about sessions that are not held.
 SELECT instrument_id, lower(span) AS start, upper(span) AS "end", cause, detail, seen_at, expires_at

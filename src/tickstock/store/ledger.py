@@ -22,12 +22,13 @@ from tickstock.failpoints import reach
 from tickstock.loading.codec import decode, encode
 from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.judge import Target
+from tickstock.loading.lengths import Lengths
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Call, CallKind, CallState, Instrument, LoadState, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, instruments, locks, tasks
+from tickstock.store import coverage, database, instruments, locks, tasks
 from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
@@ -87,13 +88,27 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a finished call brought."""
+    """What a finished call brought. `tickers`: of a whole market, how many it spoke of."""
 
     id: int
     held: int
     rows_new: int
     rows_changed: int
     pages: int
+    tickers: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketDay:
+    """The last answer of a load for one whole-market day: how many tickers it spoke of, and which
+    file it was, if it was one. `depth`: how often it had been asked before."""
+
+    call_id: int
+    call: Call
+    depth: int
+    tickers: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +246,8 @@ def finish_calls(connection: Connection, done: Sequence[Finished]) -> None:
             "rows_new": [d.rows_new for d in done],
             "rows_changed": [d.rows_changed for d in done],
             "pages": [d.pages for d in done],
+            "tickers": [d.tickers for d in done],
+            "keys": [d.key for d in done],
         },
     )
 
@@ -280,6 +297,38 @@ def met(
     refused, start, end, tickers = row
     spans = [Span(r.lower, r.upper) for r in refused or ()]
     return met_of(spans, Span(start, end) if start else None, tickers, calendar)
+
+
+def lengths(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, Lengths]:
+    """How long ranges were that a load has had answered in time, and how long those that had to be
+    cut; of timeframes in which there were some."""
+    rows = connection.execute(QUERIES["lengths"], {"load_id": load_id}).fetchall()
+    return {Timeframe(row[0]): Lengths(row[2] or 0, row[1]) for row in rows}
+
+
+def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Lock a load that has not ended and has no open calls; whether it is one."""
+    row = connection.execute(QUERIES["lock_open"], {"load_id": load_id}).fetchone()
+    return row is not None and not open_calls(connection, load_id)[0]
+
+
+def market_days(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, list[MarketDay]]:
+    """The whole-market days that a load was answered, each by its last answer."""
+    found: dict[Timeframe, list[MarketDay]] = {}
+    for row in connection.execute(QUERIES["market_days"], {"load_id": load_id}).fetchall():
+        day = MarketDay(row[0], _call(row[1:6]), *row[6:])
+        found.setdefault(day.call.timeframe, []).append(day)
+    return found
+
+
+def market_sizes(
+    connection: Connection, load_id: uuid.UUID, like: Call, span: Span
+) -> dict[date, int]:
+    """How many tickers the last answers of a load's vendor spoke of, of whole-market days of this
+    kind in `span`."""
+    params = {"load_id": load_id, "kind": like.kind, "timeframe": like.timeframe}
+    params |= {"start": span.start, "end": span.end}
+    return dict(connection.execute(QUERIES["market_sizes"], params).fetchall())
 
 
 def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> list[Call]:
@@ -514,11 +563,22 @@ def targets(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, tuple
     rows = items(connection, load_id)
     plain = {i.instrument_id: Instrument(i.instrument_id, i.symbol) for i in rows}
     dated = {i.id: i for i in instruments.with_lifetimes(connection, [*plain.values()])}
+    holds = coverage.first_and_last(connection, [*plain])
+    known = {i for i, _ in holds}
     found: dict[Timeframe, list[Target]] = {}
     for item in rows:
         one = dated[item.instrument_id]
         found.setdefault(item.timeframe, []).extend(
-            Target(one.id, t.symbol, t.span, item.spells, one.listed, one.delisted)
+            Target(
+                one.id,
+                t.symbol,
+                t.span,
+                item.spells,
+                one.listed,
+                one.delisted,
+                holds.get((one.id, item.timeframe)),
+                one.id in known,
+            )
             for t in one.called(item.span)
         )
     return {timeframe: tuple(wanted) for timeframe, wanted in found.items()}

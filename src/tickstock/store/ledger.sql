@@ -111,9 +111,10 @@ ORDER BY c.id FOR UPDATE OF c
 UPDATE tickstock.calls AS c
 SET state = 'done', done_at = clock_timestamp(), lease_until = NULL, held = n.held,
     rows_new = n.rows_new, rows_changed = n.rows_changed, pages = n.pages,
-    error = NULL, error_class = NULL
+    tickers = n.tickers, file_key = n.key, error = NULL, error_class = NULL
 FROM unnest(%(ids)s::bigint[], %(held)s::int[], %(rows_new)s::int[], %(rows_changed)s::int[],
-            %(pages)s::int[]) AS n(id, held, rows_new, rows_changed, pages)
+            %(pages)s::int[], %(tickers)s::int[], %(keys)s::text[])
+     AS n(id, held, rows_new, rows_changed, pages, tickers, key)
 WHERE c.id = n.id
 
 -- name: postpone
@@ -146,6 +147,43 @@ FROM unnest(%(parents)s::bigint[], %(starts)s::date[], %(ends)s::date[])
      WITH ORDINALITY AS n(parent, start, "end", place)
 JOIN tickstock.calls AS c ON c.id = n.parent
 ORDER BY n.place
+
+-- name: lengths
+-- Of ticker calls in timeframes in which some were cut for their length: the shortest that was, and
+-- the longest that was shorter and was answered, in days.
+WITH cut AS (
+    SELECT timeframe, min(upper(span) - lower(span)) AS too_long FROM tickstock.calls
+    WHERE load_id = %(load_id)s AND state = 'replaced'
+      AND error_class = 'VendorTooSlow'
+    GROUP BY timeframe
+)
+SELECT timeframe, too_long,
+       (SELECT max(upper(c.span) - lower(c.span)) FROM tickstock.calls AS c
+        WHERE c.load_id = %(load_id)s AND c.timeframe = cut.timeframe AND c.kind = 'ticker'
+          AND c.state = 'done' AND c.held > 0 AND upper(c.span) - lower(c.span) < too_long)
+FROM cut
+
+-- name: lock_open
+-- A load that has not ended, for whoever looks again at what it was answered.
+SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND finished_at IS NULL FOR UPDATE
+
+-- name: market_days
+-- The last answer for each whole-market day of a load.
+SELECT DISTINCT ON (kind, timeframe, span)
+       id, kind, timeframe, symbol, lower(span), upper(span), depth, tickers, coalesce(file_key, '')
+FROM tickstock.calls
+WHERE load_id = %(load_id)s AND state = 'done' AND kind <> 'ticker' AND tickers IS NOT NULL
+ORDER BY kind, timeframe, span, id DESC
+
+-- name: market_sizes
+-- How many tickers the last answer of a load's vendor spoke of, by day.
+SELECT DISTINCT ON (lower(c.span)) lower(c.span), c.tickers
+FROM tickstock.calls AS c
+JOIN tickstock.loads AS l ON l.id = c.load_id
+WHERE c.kind = %(kind)s AND c.timeframe = %(timeframe)s AND c.tickers IS NOT NULL
+  AND lower(c.span) >= %(start)s AND lower(c.span) < %(end)s
+  AND l.vendor = (SELECT vendor FROM tickstock.loads WHERE id = %(load_id)s)
+ORDER BY lower(c.span), c.id DESC
 
 -- name: met
 -- Which ticker calls of a load were refused for the account's plan, and from when to when others

@@ -611,10 +611,13 @@ CREATE TABLE tickstock.calls (
     error       text,
     done_at     timestamptz,
     parent_id   bigint,
-    depth       smallint NOT NULL DEFAULT 0
+    depth       smallint NOT NULL DEFAULT 0,
+    tickers     integer,
+    file_key    text
 );
 CREATE INDEX calls_of_load ON tickstock.calls (load_id, position);
 CREATE INDEX calls_claimable ON tickstock.calls (load_id, position) WHERE state IN ('waiting', 'leased');
+CREATE INDEX calls_of_markets ON tickstock.calls (kind, timeframe, lower(span)) WHERE tickers IS NOT NULL;
 
 -- ---------------------------------------------------------------------- the shared call budget
 -- One row per vendor account. `next_at` is when the next request may be sent, by the clock of

@@ -7,6 +7,7 @@ class of the error.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.metadata
 import ipaddress
@@ -29,6 +30,7 @@ from tickstock.errors import (
     TickStockError,
     VendorRefused,
     VendorThrottled,
+    VendorTooSlow,
     VendorUnavailable,
     VendorUnreadable,
 )
@@ -38,6 +40,8 @@ from tickstock.vendors.body import Body, read_body
 from tickstock.vendors.proxy import proxy_for, refusal, unreachable
 from tickstock.vendors.words import ASK_AGAIN, clean, not_entitled, unreadable
 
+TOO_SLOW = (408, 413, 504, 524)
+"""Statuses of an answer that took too long, or would be too large."""
 _NOTE_BYTES = 64 << 10  # of the body of a refusal, which is read for its words alone
 _LONGEST_WAIT = 3600.0
 
@@ -46,13 +50,15 @@ _LONGEST_WAIT = 3600.0
 class Bounds:
     """What one request may cost. Times in seconds.
 
-    `silence` ends an answer that stands still, `total` one that drips. The largest honest answer,
-    50,000 bars, is about 7 MB unpacked.
+    `silence` ends an answer that stands still, and `total` one that drips; what is not answered in
+    time is asked twice. `call` is for all pages of a call, without what they wait for their turn.
+    The largest honest answer, 50,000 bars, is about 7 MB unpacked.
     """
 
     connect: float = 10.0
     silence: float = 30.0
-    total: float = 120.0
+    total: float = 30.0
+    call: float = 120.0
     unpacked_bytes: int = 64 << 20
     pages: int = 200
     throttle_rounds: int = 3
@@ -66,6 +72,13 @@ class Reply:
     headers: CIMultiDictProxy[str]
     body: bytes
     wire_bytes: int
+
+
+@dataclass(slots=True)
+class Spent:
+    """Seconds that the requests of one call have taken."""
+
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +123,19 @@ class Http:
             self._session = None
 
     async def ask(
-        self, target: str, call: AnyCall, gate: Gate, *, also: Collection[int] = ()
+        self,
+        target: str,
+        call: AnyCall,
+        gate: Gate,
+        *,
+        also: Collection[int] = (),
+        spent: Spent | None = None,
     ) -> Reply:
         """The answer to one request for `target`, an encoded path with its query. It is asked again
         as long as the vendor says "too many", within reason.
 
-        Any status but 200, and those in `also`, is an error.
+        Any status but 200, and those in `also`, is an error. `spent` is what pages before this one
+        took.
 
         Raises:
             VendorUnavailable, VendorThrottled, VendorUnreadable: worth another try, later.
@@ -125,7 +145,7 @@ class Http:
         for _ in range(self.bounds.throttle_rounds + 1):
             await gate.enter()
             reach("fetch.send")
-            reply = await self._exchange(target, call)
+            reply = await self._exchange(target, call, spent or Spent())
             reach("fetch.received")
             if reply.status == HTTPStatus.OK or reply.status in also:
                 return reply
@@ -140,12 +160,17 @@ class Http:
             wait,
         )
 
-    async def _exchange(self, target: str, call: AnyCall) -> Reply:
+    async def _exchange(self, target: str, call: AnyCall, spent: Spent) -> Reply:
         """Send one request and receive its whole answer, whatever the status."""
+        clock = asyncio.get_running_loop().time
+        began, left = clock(), self.bounds.call - spent.seconds
         try:
-            return await self._send(target, call)
+            async with asyncio.timeout(left):
+                return await self._send(target, call)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _failure(error, call, self._service.prefix, self._proxy)
+        finally:
+            spent.seconds += clock() - began
         # Raised out here, so that no traceback leads to aiohttp's request with its headers.
         raise failure
 
@@ -188,7 +213,9 @@ class Http:
             return CredentialsRefused(told, f"Check {self._service.prefix}_API_KEY.")
         if status == HTTPStatus.FORBIDDEN and words is not None:
             return not_entitled(call, words)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in (408, 425, 499):
+        if status in TOO_SLOW:
+            return VendorTooSlow(told, "Try again later, or ask for less at once.")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in (425, 499):
             return VendorUnavailable(told, "Try again later.")
         if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.FORBIDDEN:
             return VendorRefused(told, "Check the symbol and the dates.")
@@ -271,8 +298,10 @@ def _failure(error: Exception, call: AnyCall, prefix: str, proxy: str | None) ->
             "No trusted connection to the vendor can be made: its certificate or TLS does not fit.",
             f"Check {prefix}_BASE_URL and the network; SSL_CERT_FILE names your own certificates.",
         )
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return VendorUnavailable("The vendor cannot be reached in time.", "Check the network.")
     if isinstance(error, TimeoutError):
-        return VendorUnavailable(f"The vendor took too long to answer the call for {call}.", later)
+        return VendorTooSlow(f"The vendor took too long to answer the call for {call}.", later)
     if isinstance(error, aiohttp.ClientConnectorError):
         return VendorUnavailable("The vendor cannot be reached.", "Check the network; " + later)
     return VendorUnavailable(f"The vendor's answer for {call} broke off.", later)

@@ -12,6 +12,10 @@ from tickstock.model import COLUMNS, BarTable, Call, Flags, Timeframe, epoch_day
 from tickstock.vendors.newyork import dates_of
 from tickstock.vendors.words import unreadable
 
+FEW_ASIDE = 5
+"""Bad rows that any answer may have."""
+MOST_ASIDE = 0.02
+"""Of the rows of a large one."""
 Row = tuple[int, float, float, float, float, float]
 """When, as `BarTable.at` has it; open, high, low, close and volume."""
 
@@ -45,6 +49,12 @@ def tidy(pages: Sequence[BarTable], call: Call) -> tuple[BarTable, tuple[tuple[s
     once = _sorted_once(kept)
     counts = (("duplicate", len(kept) - len(once)), ("out_of_range", len(bars) - len(kept)))
     return once, tuple((reason, n) for reason, n in counts if n)
+
+
+def is_another_form(bad: int, rows: int) -> bool:
+    """Whether so many bad rows mean that the answer is of another form, and not that some of its
+    rows are spoilt: those are put aside, and the rest is kept."""
+    return bad > 0 and (bad >= rows or bad > max(FEW_ASIDE, rows * MOST_ASIDE))
 
 
 def _joined(tables: list[BarTable]) -> BarTable:

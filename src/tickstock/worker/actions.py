@@ -28,6 +28,7 @@ from tickstock.errors import (
 from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
 from tickstock.vendors import ActionSource, Gate
+from tickstock.worker.belief import most_tries
 from tickstock.worker.drain import Policy
 from tickstock.worker.patience import Patience
 
@@ -124,6 +125,8 @@ class Asking:
             except DatabaseUnavailable:
                 raise
             except Transient as error:
+                if attempt >= most_tries(error):
+                    raise
                 log.info("actions to be asked again", call=str(call), error=str(error))
             await asyncio.sleep(self._policy.delay(attempt, self._dice).total_seconds())
         return await self._once(call, work)
@@ -131,6 +134,9 @@ class Asking:
     async def _once(self, call: ActionCall, work: Work) -> None:
         answer = await self._patience.through(lambda: self._source.fetch_actions(call, self._gate))
         reach("actions.fetched")
+        if answer.aside:
+            told = {"records": len(answer.aside), "first": str(answer.aside[0])}
+            log.warning("records put aside", call=str(call), **told)
         await self._patiently(self._actions.write, answer, work, self._worker)
 
     async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

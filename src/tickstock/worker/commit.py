@@ -11,9 +11,10 @@ import structlog
 
 from tickstock.failpoints import reach
 from tickstock.loading.gains import Brought, gains_of
-from tickstock.loading.judge import Targets, Verdict, judge
+from tickstock.loading.judge import NO_SESSIONS, Targets, Verdict, judge
+from tickstock.loading.plausible import BESIDE, full_lengths, is_short
 from tickstock.loading.truncation import MOST_DEPTH
-from tickstock.model import Answer, Call, Ints, Timeframe
+from tickstock.model import Answer, Call, Floats, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, union
 from tickstock.store import bar_history, bars, coverage, doubts, ledger
@@ -48,7 +49,11 @@ def commit(
 ) -> Committed:
     """Write a batch in one transaction; calls that are no longer ours are left out."""
     reach("commit.judge")
-    judged = [(f, judge(f.answer, f.targets, calendar, now)) for f in batch]
+    beside = _beside(database, batch, calendar)
+    judged = [
+        (f, judge(f.answer, f.targets, calendar, now, b))
+        for f, b in zip(batch, beside, strict=True)
+    ]
     reach("commit.judged")
     with database.brief() as connection:
         reach("commit.begun")
@@ -72,6 +77,34 @@ def commit(
         _tell_strays(fetched, verdict)
     refused = tuple(f.lease.id for f in batch if f.lease.id not in mine)
     return Committed(sum(d.rows_new for d in done), sum(d.rows_changed for d in done), refused)
+
+
+def _beside(database: Database, batch: Sequence[Fetched], calendar: Calendar) -> list[Floats]:
+    """Of each short intraday answer of a ticker, the bars in held sessions around it."""
+    short = [is_short(f.answer, calendar) for f in batch]
+    if not any(short):
+        return [NO_SESSIONS for _ in batch]
+    with database.brief() as connection:
+        return [
+            _sessions_beside(connection, f, calendar) if asks else NO_SESSIONS
+            for f, asks in zip(batch, short, strict=True)
+        ]
+
+
+def _sessions_beside(connection: Connection, fetched: Fetched, calendar: Calendar) -> Floats:
+    call = fetched.lease.call
+    target = fetched.targets.get(call.symbol)
+    if target is None:
+        return NO_SESSIONS
+    near = Span(call.span.start - BESIDE, call.span.end + BESIDE)
+    counts = bars.count_by_day(connection, call.timeframe, target.instrument_id, near)
+    others = {day: n for day, n in counts.items() if day not in call.span}
+    return full_lengths(others, calendar)
+
+
+def _market(answer: Answer) -> tuple[int | None, str | None]:
+    """Of an answer for a whole market: how many tickers it spoke of, and which file it was."""
+    return (None, None) if answer.call.symbol else (answer.spoke_of, answer.key or None)
 
 
 def _cut_off(ours: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Call]]:
@@ -121,7 +154,7 @@ def _write(
     new = np.bincount(owner[written.new], minlength=len(part)).tolist()
     changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
     return [
-        Finished(f.lease.id, v.cells, new[i], changed[i], f.answer.pages)
+        Finished(f.lease.id, v.cells, new[i], changed[i], f.answer.pages, *_market(f.answer))
         for i, (f, v) in enumerate(part)
     ]
 

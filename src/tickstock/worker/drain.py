@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import random
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -29,11 +30,12 @@ from tickstock.errors import (
     TickStockError,
     Transient,
     VendorThrottled,
+    VendorTooSlow,
     VendorUnreadable,
 )
 from tickstock.failpoints import reach
 from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
-from tickstock.loading.judge import Wanted, failure_holes, narrowed
+from tickstock.loading.judge import Targets, Wanted, failure_holes, narrowed
 from tickstock.model import Answer, Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
@@ -42,10 +44,12 @@ from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
 from tickstock.waiting import within
+from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Committed, Fetched, commit
 from tickstock.worker.heartbeat import Heartbeat
 from tickstock.worker.patience import Patience
 from tickstock.worker.room import Room, most_bars
+from tickstock.worker.second_look import look_again
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
@@ -116,6 +120,8 @@ class Drain:
     committed: int = 0
     has_claimed: bool = False
     """Whether calls were asked for, if there were any."""
+    is_whole: bool = False
+    """Whether `run` has looked at all answers once more, and left nothing to be done."""
     blames_a_call: bool = False
     """Whether what `run` raised was put down to a call, which is asked again: not for ever."""
     _heart: Heartbeat | None = None
@@ -128,6 +134,8 @@ class Drain:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
     _met: dict[Timeframe, Met] = field(default_factory=dict)
+    _met_by: Counter[tuple[int, type]] = field(default_factory=Counter)
+    _belief: Belief = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _room: Room = field(init=False)
     _uncommitted: int = 0
@@ -139,6 +147,7 @@ class Drain:
 
     def __post_init__(self) -> None:
         self._room = Room(self.policy.bars)
+        self._belief = Belief(self.calendar, self.clock)
         self._patience = Patience(self._patience_left)
 
     def stop(self) -> None:
@@ -174,6 +183,8 @@ class Drain:
                 await self._claim_all(heart, committer)
             finally:
                 await self._wind_up(heart, committer)
+                if self._crash is None and not self.is_whole:
+                    await self._patiently(self._second_look)
                 self._threads.shutdown(wait=False)
         if self._crash is not None:
             raise self._crash
@@ -203,6 +214,7 @@ class Drain:
                 continue
             wait = await self._patiently(self._wait_for_more)
             if wait is None:
+                self.is_whole = True
                 return
             await self._nap(min(wait, LOOK_SECONDS))
 
@@ -245,24 +257,28 @@ class Drain:
         size = 0
         try:
             targets = self._wanted[lease.call.timeframe].of(lease.call)
-            answer = narrowed(await self._answer(lease), targets)
+            answer = narrowed(await self._answer(lease, targets), targets)
             size = len(answer.bars)
         finally:
             self._room.leave(expected - size)
         return Fetched(lease, answer, targets)
 
-    async def _answer(self, lease: Lease) -> Answer:
+    async def _answer(self, lease: Lease, targets: Targets) -> Answer:
         reach("drain.fetch")
         try:
             self._refuse_known(lease.call)
             self._unasked.discard(lease)
-            answer = await self.source.fetch(lease.call, _Door(self.gate, lease, self._unasked))
+            door = _Door(self.gate, lease, self._unasked)
+            answer = await self._belief.ask(lease.call, targets, self.source, door)
         except TickStockError as error:
             self.count("answers", type(error).__name__, 1)
             raise
         finally:
             self._fetching.discard(lease)
         self.count("answers", "bars" if len(answer.bars) else "empty", 1)
+        if answer.aside:
+            told = {"rows": len(answer.aside), "first": str(answer.aside[0])}
+            log.warning("rows put aside", call=str(lease.call), **told)
         reach("drain.fetched")
         return answer
 
@@ -369,6 +385,7 @@ class Drain:
         reach("drain.targets")
         with self.database.brief() as connection:
             found = ledger.targets(connection, self.load_id)
+            self._belief.learn(ledger.lengths(connection, self.load_id))
         return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
@@ -378,8 +395,19 @@ class Drain:
             count, wait = ledger.open_calls(connection, self.load_id)
             if count:
                 ledger.end_silent_copies(connection)
+            else:
+                count = self._look_again(connection)
             paused = ledger.is_paused(connection, self.load_id)
         return wait + 0.01 if count and not paused else None
+
+    def _second_look(self) -> None:
+        with self.database.brief() as connection:
+            self._look_again(connection)
+
+    def _look_again(self, connection: Any) -> int:
+        """Have asked again what can be told not to be whole by the end alone."""
+        wanted = {timeframe: of.targets for timeframe, of in self._wanted.items()}
+        return look_again(connection, self.load_id, wanted, self.calendar, self.clock())
 
     def _give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
         """Postpone or fail calls, by the class of the error."""
@@ -396,13 +424,20 @@ class Drain:
         """Fail the call for good, if that is what the error means, or have it asked again, or its
         parts. Answers what has failed."""
         free = isinstance(error, NO_ATTEMPT)
-        again = isinstance(error, AGAIN) and (free or lease.attempt < self.policy.attempts)
+        self._met_by[lease.id, type(error)] += 1
+        often = self._met_by[lease.id, type(error)] >= self._belief.most_tries(lease.call, error)
+        left = lease.attempt < self.policy.attempts and not often
+        again = isinstance(error, AGAIN) and (free or left)
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
             log.warning(
                 "call not answered", call=str(lease.call), error=str(error), final=not again
             )
         if isinstance(error, NotEntitled):
             return self._refused_parts(connection, lease, error)
+        if isinstance(error, VendorTooSlow) and (parts := self._belief.parts(lease.call)):
+            if ledger.fail(connection, lease, error):
+                ledger.replace_call(connection, lease, parts)
+            return []
         if not again:
             return [lease.call] if ledger.fail(connection, lease, error) else []
         delay = self.policy.delay(lease.attempt, self.dice)

@@ -15,17 +15,17 @@ import csv
 import io
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tickstock.errors import VendorUnreadable
 from tickstock.extras import optional
-from tickstock.model import BarTable, Call, Floats, Ints, Timeframe
+from tickstock.model import Aside, BarTable, Call, Floats, Ints, Timeframe, epoch_day
 from tickstock.vendors.newyork import LATEST, dates_of
-from tickstock.vendors.tables import tidy
+from tickstock.vendors.tables import is_another_form, tidy
 from tickstock.vendors.words import unreadable
 
 _inflater: Callable[[int], Any] = zlib.decompressobj
@@ -52,22 +52,43 @@ NUMBERS: dict[str, type] = {
 _GZIP = 16 + zlib.MAX_WBITS
 _MOST_TRADES = 2**31 - 1
 _COMMA, _NEWLINE = ord(","), ord("\n")
+SAMPLE = 50
+"""Lines by which a file in another form is told from one with a bad line."""
+NOON = 17 * 3_600
+"""Seconds from midnight UTC to a moment of the same date in New York."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlatFile:
+    """What a file holds: the bars of wanted tickers, how many tickers there are in all, the rows
+    left out, by reason, and those that were put aside."""
+
+    bars: BarTable
+    dropped: tuple[tuple[str, int], ...]
+    tickers: int
+    aside: tuple[Aside, ...]
 
 
 def read_flat_file(
     packed: bytes | memoryview, call: Call, wanted: Collection[str] = ()
-) -> tuple[BarTable, tuple[tuple[str, int], ...]]:
-    """The bars of the `wanted` tickers (of all, if none is named), and rows left out, by reason.
+) -> FlatFile:
+    """The bars of the `wanted` tickers; of all, if none is named.
+
+    A line that is no bar is put aside, and the rest is kept.
 
     Raises:
-        VendorUnreadable: broken gzip, other columns, a line that is no bar, bars of other days.
+        VendorUnreadable: broken gzip, an end in the middle of a line, other columns, more than
+            single lines that are no bars, bars of other days.
     """
-    pieces = _whole_lines(_unpacked(packed, call))
+    pieces = _whole_lines(_unpacked(packed, call), call)
     first = next(pieces, b"")
     header, _, rest = first.partition(b"\n")
     reader = _Reader(call, _header(header, call), frozenset(t.encode() for t in wanted))
     tables = [reader.read(rest), *(reader.read(piece) for piece in pieces)]
-    return tidy(tables, call)
+    if is_another_form(len(reader.aside), reader.lines):
+        raise unreadable(call, f"is a file with lines that are not bars: {reader.aside[0]}")
+    bars, dropped = tidy(tables, call)
+    return FlatFile(bars, dropped, len(reader.seen), tuple(reader.aside))
 
 
 def _header(line: bytes, call: Call) -> list[str]:
@@ -100,25 +121,36 @@ def _unpacked(packed: bytes | memoryview, call: Call) -> Iterator[bytes]:
         left = inflater.unused_data
 
 
-def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut behind the ends of lines; the last line may lack its end."""
-    begun = b""
+def _whole_lines(pieces: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    """The same bytes, cut behind the ends of lines. The last line may lack its end, but nothing
+    else: with fewer columns than the header has, the end of the file is missing."""
+    begun, columns = b"", 0
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
         if cut:
-            yield begun + piece[:cut]
+            whole = begun + piece[:cut]
+            columns = columns or whole[: whole.index(b"\n")].count(b",")
+            yield whole
             begun = piece[cut:]
         else:
             begun += piece
     if begun:
+        if begun.count(b",") < columns:
+            raise unreadable(call, "is a file that ends in the middle of a line")
         yield begun + b"\n"
 
 
 # --- lines ---------------------------------------------------------------------------------
 class _Reader:
-    """Turns whole lines into bars. `wanted` tickers as bytes; all, if there is none."""
+    """Turns whole lines into bars. `wanted` tickers as bytes; all, if there is none.
+
+    `seen` are the tickers of the file, and `aside` those of its lines that are no bars.
+    """
 
     def __init__(self, call: Call, header: list[str], wanted: frozenset[bytes]) -> None:
+        self.seen: set[bytes] = set()
+        self.aside: list[Aside] = []
+        self.lines = 0  # read so far, without the header
         self._call = call
         self._header = header
         self._wanted = wanted
@@ -134,61 +166,116 @@ class _Reader:
         if self._header[0] != "ticker" or b'"' in lines:
             lines = self._reordered(lines)
         found = list(self._runs(lines))
+        self.lines += lines.count(b"\n")
+        counts = [block.count(b"\n") + 1 for _, block, _ in found]
         if not found:
+            self._must_be_bars(lines)
             return BarTable.empty()
-        owners = np.repeat(np.arange(len(found)), [block.count(b"\n") + 1 for _, block in found])
-        rows = self._numbers(found)
-        if len(rows) != len(owners):
-            raise self._not_a_bar("a ticker alone")
-        return self._table([self._named(ticker) for ticker, _ in found], owners, rows)
+        names, owners = [ticker for ticker, _, _ in found], np.repeat(np.arange(len(found)), counts)
+        try:
+            rows = self._numbers(found, len(owners))
+        except ValueError:
+            self._must_be_bars(lines)
+            owners, rows = self._one_by_one(found)
+        return self._table([n.decode("ascii") for n in names], owners, rows)
 
     def _reordered(self, lines: bytes) -> bytes:
         """The same lines with the ticker first, and without quotes."""
         place = self._header.index("ticker")
         out = io.StringIO()
-        text = io.StringIO(lines.decode("utf-8", "replace"))
-        try:
-            for row in csv.reader(text, strict=True):
+        for line in lines.decode("utf-8", "replace").splitlines():
+            try:
+                (row,) = csv.reader([line], strict=True)
                 ticker = row.pop(place)
                 out.write(f"{ticker},{','.join(row)}\n")
-        except (csv.Error, IndexError) as error:
-            raise self._not_a_bar(error) from None
+            except (csv.Error, IndexError, ValueError):
+                out.write("\n")  # no line may be lost, as they are counted
         return out.getvalue().encode()
 
-    def _runs(self, lines: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Each wanted ticker and its lines that stand together, without the last line's end."""
-        names, starts, ends = _tickers(lines, self._call)
+    def _runs(self, lines: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+        """Each wanted ticker and its lines that stand together, without the last line's end, and
+        the number of the first one."""
+        names, starts, ends = _tickers(lines)
         first = np.flatnonzero(np.concatenate(([True], names[1:] != names[:-1])))
         last = np.append(first[1:], len(names)) - 1
-        runs = zip(names[first].tolist(), starts[first].tolist(), ends[last].tolist(), strict=True)
-        for ticker, start, end in runs:
+        tickers = names[first].tolist()
+        numbers = (first + self.lines + 2).tolist()  # the header is line 1
+        runs = zip(tickers, starts[first].tolist(), ends[last].tolist(), numbers, strict=True)
+        for ticker, start, end, number in runs:
+            if not _is_ticker(ticker):
+                for i in range(lines.count(b"\n", start, end) + 1):
+                    self._put_aside(number + i, "", "a line without a ticker, or an impossible one")
+                continue
+            self.seen.add(ticker)
             if not self._wanted or ticker in self._wanted:
-                yield ticker, lines[start:end]
+                yield ticker, lines[start:end], number
 
-    def _numbers(self, found: list[tuple[bytes, bytes]]) -> list[tuple[Any, ...]]:
-        """The lines as rows of numbers. As JSON they are read quickly, and strictly."""
+    def _numbers(self, found: list[tuple[bytes, bytes, int]], count: int) -> list[tuple[Any, ...]]:
+        """The lines as rows of numbers. As JSON they are read quickly, and strictly.
+
+        Raises:
+            ValueError: one of them is no bar.
+        """
         arrays = [
             block[len(ticker) + 1 :].replace(b"\n" + ticker + b",", b"],[")
-            for ticker, block in found
+            for ticker, block, _ in found
         ]
-        try:
-            rows: list[tuple[Any, ...]] = self._rows.decode(b"[[" + b"],[".join(arrays) + b"]]")
-        except ValueError as error:
-            raise self._not_a_bar(error) from None
+        rows: list[tuple[Any, ...]] = self._rows.decode(b"[[" + b"],[".join(arrays) + b"]]")
+        if len(rows) != count:
+            raise ValueError("a ticker alone")
+        self._check(rows)
         return rows
 
-    def _not_a_bar(self, why: object) -> VendorUnreadable:
-        return unreadable(self._call, f"is a file with a line that is not a bar: {why}")
+    def _check(self, rows: list[tuple[Any, ...]]) -> None:
+        """ValueError for what no bar has. A stamp outside 1971 to 2100 is in another unit, as
+        microseconds, or nonsense."""
+        columns = list(zip(*rows, strict=True))
+        stamps = columns[self._place["window_start"]]
+        if min(stamps) < NANOSECONDS * 365 * 86_400 or max(stamps) >= LATEST * NANOSECONDS:
+            raise ValueError("a time that is not in Unix nanoseconds")
+        counts = columns[self._place["transactions"]]
+        if min(counts) < 0 or max(counts) > _MOST_TRADES:
+            raise ValueError("an impossible number of trades")
 
-    def _named(self, ticker: bytes) -> str:
-        text = ticker.decode("ascii", "replace")
-        if not text or not text.isascii() or not text.isprintable() or " " in text:
-            raise unreadable(self._call, "has bars without a ticker or with an impossible one")
-        return text
+    def _one_by_one(
+        self, found: list[tuple[bytes, bytes, int]]
+    ) -> tuple[Ints, list[tuple[Any, ...]]]:
+        """As `_numbers`, without the lines that are no bars, and whose each row is."""
+        owners: list[int] = []
+        rows: list[tuple[Any, ...]] = []
+        for owner, (ticker, block, number) in enumerate(found):
+            for i, line in enumerate(block.split(b"\n")):
+                try:
+                    rows += self._numbers([(ticker, line, number)], 1)
+                    owners.append(owner)
+                except ValueError as error:
+                    self._put_aside(number + i, ticker.decode("ascii"), _plain(error))
+        return np.array(owners, np.int64), rows
+
+    def _must_be_bars(self, lines: bytes) -> None:
+        """Of a file in another form all lines are no bars, whosever they are."""
+        sample = lines.split(b"\n", SAMPLE)[:SAMPLE]
+        bad = []
+        for line in filter(None, sample):
+            try:
+                self._numbers([(line.partition(b",")[0], line, 0)], 1)
+            except ValueError as error:
+                bad.append(error)
+        if len(bad) > 1 and 2 * len(bad) > len(sample):
+            raise unreadable(
+                self._call, f"is a file with lines that are not bars: {_plain(bad[0])}"
+            )
+
+    def _put_aside(self, number: int, ticker: str, why: str) -> None:
+        day = epoch_day(self._call.span.start)
+        at = day if self._call.timeframe is Timeframe.DAY else day * 86_400 + NOON
+        self.aside.append(Aside(f"line {number}", ticker, why, at))
 
     def _table(self, names: list[str], owners: Ints, rows: list[tuple[Any, ...]]) -> BarTable:
+        if not rows:
+            return BarTable.empty()
         columns = list(zip(*rows, strict=True))
-        seconds = self._seconds(columns[self._place["window_start"]])
+        seconds = np.array(columns[self._place["window_start"]], np.int64) // NANOSECONDS
         day = self._call.timeframe is Timeframe.DAY
 
         def numbers(name: str) -> Floats:
@@ -207,29 +294,30 @@ class _Reader:
             numbers("close"),
             numbers("volume"),
             np.full(len(rows), np.nan),
-            self._trades(columns[self._place["transactions"]]),
+            np.array(columns[self._place["transactions"]], np.int64),
         )
 
-    def _seconds(self, stamps: tuple[int, ...]) -> Ints:
-        """A stamp outside 1971 to 2100 is in another unit, as microseconds, or nonsense."""
-        if min(stamps) < NANOSECONDS * 365 * 86_400 or max(stamps) >= LATEST * NANOSECONDS:
-            raise unreadable(self._call, "has a time that is not in Unix nanoseconds")
-        return np.array(stamps, np.int64) // NANOSECONDS
 
-    def _trades(self, counts: tuple[int, ...]) -> Ints:
-        if min(counts) < 0 or max(counts) > _MOST_TRADES:
-            raise unreadable(self._call, "has an impossible number of trades")
-        return np.array(counts, np.int64)
+def _plain(error: ValueError) -> str:
+    """The decoder's words, without its own name for the place."""
+    return str(error).partition(" - at ")[0].partition(" (byte")[0]
 
 
-def _tickers(lines: bytes, call: Call) -> tuple[npt.NDArray[np.bytes_], Ints, Ints]:
-    """The ticker of every line, and where the line starts and ends."""
+def _is_ticker(name: bytes) -> bool:
+    text = name.decode("ascii", "replace")
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _tickers(lines: bytes) -> tuple[npt.NDArray[np.bytes_], Ints, Ints]:
+    """The ticker of every line, empty where there is none of possible length, and where the line
+    starts and ends."""
     padded = np.frombuffer(lines + bytes(LONGEST_TICKER + 1), np.uint8)
     ends = np.flatnonzero(padded[: len(lines)] == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
     heads = np.lib.stride_tricks.sliding_window_view(padded, LONGEST_TICKER + 1)[starts]
     commas = heads == _COMMA
-    if not commas.any(axis=1).all():
-        raise unreadable(call, "has bars without a ticker or with an impossible one")
-    heads[np.arange(LONGEST_TICKER + 1) >= commas.argmax(axis=1)[:, None]] = 0
+    # Of a line without a comma the next line's may stand in its window.
+    length = commas.argmax(axis=1)
+    length[~commas.any(axis=1) | (starts + length >= ends)] = 0
+    heads[np.arange(LONGEST_TICKER + 1) >= length[:, None]] = 0
     return heads.view(f"S{LONGEST_TICKER + 1}").ravel(), starts, ends

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tickstock.actions import ActionAnswer, ActionCall
 from tickstock.errors import BadInput
@@ -25,7 +26,6 @@ from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.origin import VENDOR
 
 PRODUCTS = {Timeframe.DAY: "day_aggs_v1", Timeframe.MINUTE: "minute_aggs_v1"}
-NO_FILE = "not published yet, or the exchange was closed"
 FILES_AT_ONCE = 4
 """A file of minutes is held whole, some 20 MB, while it is unpacked and read."""
 
@@ -57,11 +57,20 @@ class FlatFiles:
         async with self._reading:
             found = await self._files.read(key)
             if found is None:
-                note = f"There is no file for {call.span}: {NO_FILE}."
-                return Answer(call, BarTable.empty(), VENDOR, note=note)
-            bars, dropped = await asyncio.to_thread(read_flat_file, found.data, call, self._symbols)
-        size = len(found.data)
-        return Answer(call, bars, VENDOR, bytes=size, dropped=dropped, etag=found.etag)
+                note = f"Nobody answered: there is no file {key}."
+                return Answer(call, BarTable.empty(), VENDOR, note=note, key=key)
+            read = await asyncio.to_thread(read_flat_file, found.data, call, self._symbols)
+        return Answer(
+            call,
+            read.bars,
+            VENDOR,
+            bytes=len(found.data),
+            dropped=read.dropped,
+            etag=found.etag,
+            key=key,
+            tickers=read.tickers,
+            aside=tuple(replace(row, place=f"{row.place} of {key}") for row in read.aside),
+        )
 
     async def close(self) -> None:
         return

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from tickstock.actions import Action, ActionCall, ActionKind, AnyCall, Dividend, Split
+from tickstock.model import Aside
 from tickstock.vendors.massive.wire import Question, next_address
+from tickstock.vendors.tables import is_another_form
 from tickstock.vendors.words import MALFORMED, clean, not_entitled, unreadable
 
 PAGE = 5_000
@@ -82,8 +84,8 @@ class ActionPage(msgspec.Struct, gc=False, omit_defaults=True):
 Page = TypeVar("Page", bound=ActionPage)
 _PAGE = msgspec.json.Decoder(ActionPage)
 _RECORDS: dict[ActionKind, Any] = {
-    ActionKind.SPLITS: list[SplitRecord],
-    ActionKind.DIVIDENDS: list[DividendRecord],
+    ActionKind.SPLITS: SplitRecord,
+    ActionKind.DIVIDENDS: DividendRecord,
 }
 
 
@@ -119,24 +121,39 @@ def next_question(asked: Question, next_url: str, call: AnyCall) -> Question:
 # --- reading -----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Records:
-    """One page, read, and where the next page is ("" for the last)."""
+    """One page, read, and where the next page is ("" for the last). `aside` are the records that
+    cannot be read, or were not asked for."""
 
     actions: tuple[Action, ...]
     next_url: str
+    aside: tuple[Aside, ...] = ()
 
 
 def read_page(body: bytes, call: ActionCall, hide: str = "") -> Records:
     """The records in one answer with HTTP status 200. `hide` is never repeated in an error.
 
     Numbers that cannot be true (a split of 0 shares) are passed on: they are the vendor's facts,
-    and judged on reading.
+    and judged on reading. A record that cannot be read is put aside, and the rest is kept.
 
     Raises:
         NotEntitled: a refusal inside a 200.
-        VendorUnreadable: not JSON, another form or status, records that were not asked for.
+        VendorUnreadable: not JSON, another form or status, more than single records that cannot be
+            read or were not asked for.
     """
     page = good_page(body, call, hide, _PAGE)
-    return Records(tuple(_records(page.results or [], call)), page.next_url or "")
+    found: list[Action] = []
+    aside: list[Aside] = []
+    results = page.results or []
+    for number, row in enumerate(results, 1):
+        try:
+            found.append(_record(row, call))
+        except MALFORMED as error:
+            ticker = row.get("ticker") if isinstance(row, dict) else None
+            named = clean(ticker, hide, _LONGEST_TICKER) if isinstance(ticker, str) else ""
+            aside.append(Aside(f"record {number}", named, clean(str(error), hide)))
+    if is_another_form(len(aside), len(results)):
+        raise unreadable(call, f"holds {aside[0]}")
+    return Records(tuple(found), page.next_url or "", tuple(aside))
 
 
 def good_page(body: bytes, call: AnyCall, hide: str, form: msgspec.json.Decoder[Page]) -> Page:
@@ -165,21 +182,20 @@ def _decoded(body: bytes, call: AnyCall, form: msgspec.json.Decoder[Page]) -> Pa
     raise unreadable(call, kind)
 
 
-def _records(results: list[Any], call: ActionCall) -> Iterable[Action]:
+def _record(row: Any, call: ActionCall) -> Action:
+    """One record. ValueError where it cannot be read, or was not asked for."""
     try:
-        records: list[SplitRecord | DividendRecord] = msgspec.convert(results, _RECORDS[call.kind])
+        record: SplitRecord | DividendRecord = msgspec.convert(row, _RECORDS[call.kind])
     except MALFORMED as error:
-        raise unreadable(call, f"holds a record in another form: {error}") from None
-    asked = frozenset(call.tickers)
-    for record in records:
-        action = record.action()
-        if not 0 < len(action.ticker) <= _LONGEST_TICKER or len(action.id) > _LONGEST_ID:
-            raise unreadable(call, "holds a record without a ticker or with an impossible one")
-        if asked and action.ticker not in asked:
-            raise unreadable(call, f"holds a record of {clean(action.ticker)!r}")
-        if call.since is not None and action.day < call.since:
-            raise unreadable(call, f"holds a record of {action.day}")
-        yield action
+        raise ValueError(f"a record in another form: {error}") from None
+    action = record.action()
+    if not 0 < len(action.ticker) <= _LONGEST_TICKER or len(action.id) > _LONGEST_ID:
+        raise ValueError("a record without a ticker or with an impossible one")
+    if call.tickers and action.ticker not in call.tickers:
+        raise ValueError(f"a record of {clean(action.ticker)!r}")
+    if call.since is not None and action.day < call.since:
+        raise ValueError(f"a record of {action.day}")
+    return action
 
 
 def once(actions: Iterable[Action]) -> tuple[Action, ...]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import aiohttp
 
 from tickstock.actions import ActionAnswer, ActionCall, AnyCall
-from tickstock.errors import CredentialsRefused, NotEntitled
+from tickstock.errors import CredentialsRefused, NotEntitled, VendorEndless, VendorUnreadable
 from tickstock.failpoints import reach
-from tickstock.model import Answer, Call, CallKind
+from tickstock.model import Answer, BarTable, Call, CallKind
 from tickstock.vendors import Gate, Limits
-from tickstock.vendors.http import Bounds, Http, Reply, Service, checked_base
+from tickstock.vendors.http import Bounds, Http, Reply, Service, Spent, checked_base
 from tickstock.vendors.massive import actions, reference
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.settings import NO_KEY
@@ -27,6 +28,7 @@ from tickstock.vendors.massive.wire import (
 from tickstock.vendors.origin import HEADER, VENDOR, Origin, read_origin
 from tickstock.vendors.tables import tidy
 from tickstock.vendors.words import unreadable
+from tickstock.words import plural
 
 BASE_URL = "https://api.massive.com"
 PREFIX = "MASSIVE"
@@ -90,67 +92,94 @@ class MassiveSource:
             bytes=sum(reply.wire_bytes for _, reply in pages),
             delayed=any(page.delayed for page, _ in pages),
             dropped=dropped,
+            tickers=len(bars.tickers),
+            aside=tuple(row for page, _ in pages for row in page.aside),
         )
 
     async def fetch_actions(self, call: ActionCall, gate: Gate) -> ActionAnswer:
         """All splits or dividends that `call` asks for. Raises as `fetch` does."""
-        question = actions.first_question(call)
+        question, spent = actions.first_question(call), Spent()
         asked: set[Question] = set()
         found: list[actions.Records] = []
         origins: set[Origin] = set()
         while True:
             asked.add(question)
-            reply = await self._http.ask(question.target, call, gate)
+            reply = await self._http.ask(question.target, call, gate, spent=spent)
             found.append(actions.read_page(reply.body, call, self._key))
             origins.add(_origin(reply))
             if not found[-1].next_url:
                 break
             question = actions.next_question(question, found[-1].next_url, call)
             self._refuse_endless(question, asked, call)
+            self._refuse_same([page.actions for page in found], call)
         if len(origins) > 1:
             raise unreadable(call, "mixes origins from page to page")
         records = actions.once(action for page in found for action in page.actions)
-        return ActionAnswer(call, records, origins.pop().default, len(found))
+        aside = tuple(row for page in found for row in page.aside)
+        return ActionAnswer(call, records, origins.pop().default, len(found), aside)
 
     async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]:
         """The listed tickers, or the constituents, that `call` asks for. Raises as `fetch` does."""
-        question = call.question
+        question, spent = call.question, Spent()
         asked: set[Question] = set()
-        found: list[R] = []
+        found: list[tuple[R, ...]] = []
         while True:
             asked.add(question)
             try:
-                reply = await self._http.ask(question.target, call, gate)
+                reply = await self._http.ask(question.target, call, gate, spent=spent)
                 records, next_url = reference.read_records(reply.body, call, self._key)
             except NotEntitled as refusal:
                 raise reference.advised(call, refusal) from None
-            found += records
+            found.append(records)
             if not next_url or call.one_page:
-                return tuple(found)
+                return tuple(record for page in found for record in page)
             question = actions.next_question(question, next_url, call)
             self._refuse_endless(question, asked, call)
+            self._refuse_same(found, call)
 
     async def close(self) -> None:
         await self._http.close()
 
     async def _pages(self, call: Call, gate: Gate) -> list[tuple[Page, Reply]]:
-        question = first_question(call)
+        question, spent = first_question(call), Spent()
         asked: set[Question] = set()
         pages: list[tuple[Page, Reply]] = []
         while True:
             asked.add(question)
-            reply = await self._http.ask(question.target, call, gate)
+            reply = await self._http.ask(question.target, call, gate, spent=spent)
             page = read_page(reply.body, call, self._key)
             pages.append((page, reply))
             reach("fetch.page")
             if not page.next_url:
                 return pages
-            question = next_question(question, page.next_url, call)
+            before, question = question, next_question(question, page.next_url, call)
             self._refuse_endless(question, asked, call)
+            has_moved = before.segments != question.segments
+            if len(pages) > 1 and not _goes_on(pages[-2][0].bars, page.bars, has_moved):
+                raise _endless(call, len(pages))
 
     def _refuse_endless(self, question: Question, asked: set[Question], call: AnyCall) -> None:
         if question in asked or len(asked) >= self._http.bounds.pages:
-            raise unreadable(call, f"does not end after {len(asked)} pages")
+            raise _endless(call, len(asked))
+
+    def _refuse_same(self, pages: Sequence[tuple[Any, ...]], call: AnyCall) -> None:
+        """A page that leads on must bring what the one before it did not."""
+        if len(pages) > 1 and set(pages[-1]) <= set(pages[-2]):
+            raise _endless(call, len(pages))
+
+
+def _goes_on(before: BarTable, after: BarTable, has_moved: bool) -> bool:
+    """Whether a page that leads on has gone on itself: bars come by time, and pages may overlap.
+    Of one without bars, the address tells."""
+    if not len(after):
+        return has_moved
+    return not len(before) or int(after.at.max()) > int(before.at.max())
+
+
+def _endless(call: AnyCall, pages: int) -> VendorUnreadable:
+    """One page that leads to itself may be asked for again; a circle of them is not gone round."""
+    error = unreadable(call, f"does not end after {plural(pages, 'page')}")
+    return error if pages == 1 else VendorEndless(error.what, error.hint)
 
 
 def _checked_key(api_key: str) -> str:

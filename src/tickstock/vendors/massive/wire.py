@@ -16,15 +16,10 @@ import msgspec
 import numpy as np
 
 from tickstock.actions import AnyCall
-from tickstock.model import (
-    BarTable,
-    Call,
-    CallKind,
-    Ints,
-    Timeframe,
-)
+from tickstock.model import Aside, BarTable, Call, CallKind, Ints, Timeframe, epoch_day
 from tickstock.vendors.calls import checked
 from tickstock.vendors.newyork import LATEST, dates_of
+from tickstock.vendors.tables import is_another_form
 from tickstock.vendors.words import MALFORMED, clean, not_entitled, unreadable
 
 TIMESPANS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour", Timeframe.DAY: "day"}
@@ -59,13 +54,27 @@ class Envelope(msgspec.Struct, gc=False, omit_defaults=True):
     results_count: int | None = msgspec.field(default=None, name="resultsCount")
     query_count: int | None = msgspec.field(default=None, name="queryCount")
     ticker: str | None = None
-    results: list[Bar] | None = None
+    results: list[Any] | None = None
     next_url: str | None = None
     request_id: Any = None  # documented as text, seen as a number and as an object
     error: Any = None
     message: Any = None
 
 
+class Answered(Envelope):
+    """An answer whose bars can all be read."""
+
+    results: list[Bar] | None = None
+
+
+class Head(msgspec.Struct, gc=False):
+    """What tells whose a bar is, and of when, that cannot be read as a whole."""
+
+    t: Any = None
+    ticker: Any = msgspec.field(default=None, name="T")
+
+
+_ANSWERED = msgspec.json.Decoder(Answered)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
@@ -148,32 +157,42 @@ def _same_endpoint(asked: tuple[str, ...], found: tuple[str, ...]) -> bool:
 # --- reading -----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page, read: bars as they came, and where the next page is ("" for the last)."""
+    """One page, read: bars as they came, and where the next page is ("" for the last). `aside` are
+    the rows that are no bars."""
 
     bars: BarTable
     next_url: str
     delayed: bool
+    aside: tuple[Aside, ...] = ()
 
 
 def read_page(body: bytes, call: Call, hide: str = "") -> Page:
     """The bars in one answer with HTTP status 200. `hide` is never repeated in an error.
 
+    A row that is no bar is put aside, and the rest is kept. Of a single ticker's that is done where
+    its time can be read: so it is known of which session a bar is lacking.
+
     Raises:
         NotEntitled: a refusal inside a 200.
         VendorUnreadable: not JSON, another form, another status, fewer bars than announced,
-            split-adjusted bars, bars of another ticker, impossible numbers.
+            split-adjusted bars, bars of another ticker, more than single rows that are no bars.
     """
     found = _envelope(body, call)
     if found.status == "NOT_AUTHORIZED":
         raise not_entitled(call, _said(found, hide))
-    bars = found.results or []
-    if complaint := _complaint(found, bars, call, hide):
+    rows = found.results or []
+    if complaint := _complaint(found, rows, call, hide):
         raise unreadable(call, complaint)
-    table = _table(bars, call)
-    return Page(table, found.next_url or "", found.status == "DELAYED")
+    bars, aside = _sorted_out(rows, call, hide)
+    return Page(_table(bars, call), found.next_url or "", found.status == "DELAYED", tuple(aside))
 
 
 def _envelope(body: bytes, call: Call) -> Envelope:
+    """With the bars read, where all of them can be."""
+    try:
+        return _ANSWERED.decode(body)
+    except MALFORMED:
+        pass  # perhaps a single row, which is looked for below
     try:
         return _ENVELOPE.decode(body)
     except MALFORMED as error:
@@ -181,7 +200,76 @@ def _envelope(body: bytes, call: Call) -> Envelope:
     raise unreadable(call, kind)
 
 
-def _complaint(found: Envelope, bars: list[Bar], call: Call, hide: str) -> str:
+def _sorted_out(rows: list[Any], call: Call, hide: str) -> tuple[list[Bar], list[Aside]]:
+    """The rows that are bars, and the others."""
+    if not rows or (isinstance(rows[0], Bar) and _all_good(rows, call)):
+        return rows, []
+    bars: list[Bar] = []
+    aside: list[Aside] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            bar = row if isinstance(row, Bar) else msgspec.convert(row, Bar)
+            why = _lack(bar, call)
+        except MALFORMED as error:
+            bar, why = row, str(error)
+        if why:
+            aside.append(_aside(number, bar, clean(why, hide), call))
+        else:
+            bars.append(bar)
+    if is_another_form(len(aside), len(rows)):
+        raise unreadable(call, f"holds rows that are no bars: {clean(str(aside[0]), hide)}")
+    return bars, aside
+
+
+def _all_good(bars: list[Bar], call: Call) -> bool:
+    """Whether no bar of many lacks anything: the quick way to tell."""
+    stamps, counts = [b.t for b in bars], [-1 if b.n is None else b.n for b in bars]
+    if min(stamps) < 0 or max(stamps) >= LATEST * 1000 or max(counts) > _MOST_TRADES:
+        return False
+    if call.kind is CallKind.TICKER:
+        return min(counts) >= -1
+    return min(counts) >= -1 and all(map(_is_ticker, {b.ticker for b in bars}))
+
+
+def _is_ticker(name: str) -> bool:
+    printable = name.isascii() and name.isprintable() and " " not in name
+    return printable and 0 < len(name) <= _LONGEST_TICKER
+
+
+def _lack(bar: Bar, call: Call) -> str:
+    """Why this cannot be a bar; empty if it can. A stamp outside 1970 to 2100 is in another unit,
+    or nonsense."""
+    if not 0 <= bar.t < LATEST * 1000:
+        return "a time that is not in Unix milliseconds"
+    if bar.n is not None and not -1 <= bar.n <= _MOST_TRADES:
+        return "an impossible number of trades"
+    if call.kind is not CallKind.TICKER and not _is_ticker(bar.ticker):
+        return "no ticker, or an impossible one"
+    return ""
+
+
+def _aside(number: int, row: Any, why: str, call: Call) -> Aside:
+    """A row that is no bar, by what of it can be read."""
+    head = Head(row.t, row.ticker) if isinstance(row, Bar) else _head(row)
+    place = f"row {number}"
+    if call.kind is not CallKind.TICKER:
+        ticker = clean(head.ticker, "", _LONGEST_TICKER) if isinstance(head.ticker, str) else ""
+        return Aside(place, ticker, why, epoch_day(call.span.start))
+    if not isinstance(head.t, int) or not 0 <= head.t < LATEST * 1000:
+        raise unreadable(call, f"has a bar at no known time ({why})")
+    at = np.array([head.t // 1000], np.int64)
+    moment = dates_of(at) if call.timeframe is Timeframe.DAY else at
+    return Aside(place, call.symbol, why, int(moment[0]))
+
+
+def _head(row: Any) -> Head:
+    try:
+        return msgspec.convert(row, Head)
+    except MALFORMED:
+        return Head()
+
+
+def _complaint(found: Envelope, bars: list[Any], call: Call, hide: str) -> str:
     """What is wrong with the answer as a whole, as the end of a sentence; empty if nothing."""
     if found.status not in ("OK", "DELAYED"):
         return (
@@ -214,7 +302,7 @@ def _table(bars: list[Bar], call: Call) -> BarTable:
     if not bars:
         return BarTable.empty()
     tickers, owner = _owners(bars, call)
-    seconds = _stamps(bars, call)
+    seconds = np.array([b.t for b in bars], np.int64) // 1000
     at = dates_of(seconds) if call.timeframe is Timeframe.DAY else seconds
     numbers: list[list[float]] = [
         [b.o for b in bars],
@@ -225,7 +313,7 @@ def _table(bars: list[Bar], call: Call) -> BarTable:
         [np.nan if b.vw is None else b.vw for b in bars],
     ]
     columns: list[Any] = [np.array(column, np.float64) for column in numbers]
-    columns.append(_trades(bars, call))
+    columns.append(np.array([-1 if b.n is None else b.n for b in bars], np.int64))
     return BarTable(tickers, owner, at, *columns)
 
 
@@ -234,24 +322,5 @@ def _owners(bars: list[Bar], call: Call) -> tuple[tuple[str, ...], Ints]:
         return (call.symbol,), np.zeros(len(bars), np.int64)
     names = [b.ticker for b in bars]
     tickers = tuple(sorted(set(names)))
-    joined = "".join(tickers)
-    printable = joined.isascii() and joined.isprintable() and " " not in joined
-    if not printable or not all(0 < len(t) <= _LONGEST_TICKER for t in tickers):
-        raise unreadable(call, "has bars without a ticker or with an impossible one")
     place = {t: i for i, t in enumerate(tickers)}
     return tickers, np.fromiter((place[n] for n in names), np.int64, len(names))
-
-
-def _stamps(bars: list[Bar], call: Call) -> Ints:
-    """Epoch seconds. A stamp outside 1970 to 2100 is in another unit, or nonsense."""
-    stamps = [b.t for b in bars]
-    if min(stamps) < 0 or max(stamps) >= LATEST * 1000:
-        raise unreadable(call, "has a time that is not in Unix milliseconds")
-    return np.array(stamps, np.int64) // 1000
-
-
-def _trades(bars: list[Bar], call: Call) -> Ints:
-    counts = [-1 if b.n is None else b.n for b in bars]
-    if min(counts) < -1 or max(counts) > _MOST_TRADES:
-        raise unreadable(call, "has an impossible number of trades")
-    return np.array(counts, np.int64)

@@ -58,6 +58,8 @@ class What(enum.StrEnum):
     BARE = "no vwap, no trades"  # [all bars, without them]
     PAGES_OVERLAP = "next_url goes back by some bars"  # [each bar once]
     IMPOSSIBLE = "a price below zero"  # [that bar put aside]
+    SPOILT_ROW = "a price that is no number"  # [that row put aside]
+    HALF = "half of the bars, as if they were all"  # [bars missing, none wrong]
     # spoiled bytes
     NOT_A_NUMBER = "NaN"  # [unreadable]
     INFINITE = "Infinity"  # [unreadable]
@@ -203,6 +205,9 @@ def changed(page: Envelope, fault: Fault, here: str) -> Envelope:
     if change_bars := _BARS.get(fault.what):
         bars = change_bars(page.results or [])
         return msgspec.structs.replace(page, results=bars or None, results_count=len(bars))
+    if fault.what is What.SPOILT_ROW and page.results:
+        spoilt = msgspec.to_builtins(page.results[0]) | {"c": "twelve"}
+        return msgspec.structs.replace(page, results=[spoilt, *page.results[1:]])
     if fault.what is What.WRONG_COUNT:
         count = page.results_count or 0
         bars = page.results or []
@@ -222,6 +227,8 @@ def changed_actions(page: ActionPage, fault: Fault, here: str) -> ActionPage:
         return msgspec.structs.replace(page, results=None, next_url=None)
     if fault.what is What.DUPLICATES:
         return msgspec.structs.replace(page, results=(page.results or []) * 2)
+    if fault.what is What.SPOILT_ROW and page.results:
+        return msgspec.structs.replace(page, results=[{"ticker": 7}, *page.results])
     if fault.what is What.NEXT_LOOP:
         return msgspec.structs.replace(page, next_url=here)
     if fault.what is What.NEXT_FOREIGN_PATH and page.next_url:
@@ -263,6 +270,7 @@ _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
     What.RESTATED: lambda bars: [restated(b) for b in bars],
     What.EMPTY: lambda _: [],
     What.BARE: lambda bars: [msgspec.structs.replace(b, vw=None, n=None) for b in bars],
+    What.HALF: lambda bars: bars[: (len(bars) + 1) // 2],
     What.IMPOSSIBLE: lambda bars: [msgspec.structs.replace(b, l=-b.l) for b in bars[:1]] + bars[1:],
 }
 
