@@ -6,6 +6,7 @@ A database of a test is a clone of a migrated template, made in a few hundredths
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.redis_fixtures import redis_server as redis_server
 from tests.servers import OLDEST, programs, running
 from tests.servers import Cluster as Cluster
 from tests.servers import new_folder as new_folder
+from tickstock import clock
 from tickstock.store.database import Database
 from tickstock.store.embedded import EmbeddedServer
 
@@ -49,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"takes place at {config.getoption('--now')} in {config.getoption('--zone')}"
+
+
+@pytest.fixture
+def machine_clock() -> Iterator[None]:
+    """The test takes place now: what opens a real vendor is refused on a day that is set."""
+    clock.set_clock("")
+    yield
+    clock.set_clock(os.environ[clock.VARIABLE])
 
 
 TEMPLATE = "tickstock_template"

@@ -243,7 +243,7 @@ def test_a_key_is_only_sent_where_it_is_safe(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://api.massive.com/", "http://127.0.0.1:99", "http://localhost", "http://[::1]:8"]
 )
-def test_safe_addresses_are_taken(url: str) -> None:
+def test_safe_addresses_are_taken(url: str, machine_clock: None) -> None:
     source = open_source("massive", api_key="sesame", base_url=url, calls_per_minute=5)
     assert source.limits.calls_per_minute == 5
     assert repr(source) == f"MassiveSource({url.rstrip('/')!r}, name='massive')"
