@@ -55,8 +55,15 @@ def test_what_is_a_fault_is_one_everywhere(cause: HoleCause) -> None:
     assert drawn == {"bad": "red", "gap": "yellow", "none": "dim"}[colour]
 
 
-def test_what_is_asked_again_is_remembered_as_failed() -> None:
-    assert set(REMEMBERED) - set(SETTLED) == {HoleCause.FAILED}
+def test_what_is_remembered_and_asked_again() -> None:
+    again = set(REMEMBERED) - set(SETTLED)
+    assert again == {HoleCause.FAILED, HoleCause.NOT_PUBLISHED}  # the latter where it was asked for
+
+
+def test_every_cause_is_explained() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "coverage-and-holes.md"
+    told = page.read_text("utf-8")
+    assert [cause for cause in HoleCause if f"| `{cause.value}` | " not in told] == []
 
 
 def test_nobody_keeps_a_list_of_causes_beside_the_table() -> None:

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from cyclopts import App, CycloptsError
@@ -131,9 +132,15 @@ def text_of(place: str) -> str:
     Read from the source: to import all commands takes longer than most of them run.
     """
     module, _, name = place.partition(":")
-    source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
-    found = re.search(rf'^def {name}\(.*?^    """(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf'^def {name}\(.*?^    """(.*?)"""', _source(module), re.DOTALL | re.MULTILINE
+    )
     return inspect.cleandoc(found[1]) if found else ""
+
+
+@cache
+def _source(module: str) -> str:
+    return Path(__file__).with_name(f"{module}.py").read_text("utf-8")
 
 
 def _register() -> None:
