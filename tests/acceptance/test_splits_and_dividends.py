@@ -18,6 +18,7 @@ from tickstock.actions import Adjust, Dividend, Split
 from tickstock.bars import ANOTHER_FIRM
 from tickstock.config import read_settings
 from tickstock.crosscheck import Doubt
+from tickstock.identity import identities, shipped_events
 from tickstock.model import LoadState, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.doubts import DoubtCounts, count_doubts
@@ -25,6 +26,7 @@ from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store import ledger
 from tickstock.store.database import Database
+from tickstock.store.instruments import record_identities
 from tickstock.store.moment import database_now
 from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
@@ -290,17 +292,18 @@ def late_bars() -> dict[str, float]:
 
 def test_records_that_the_vendor_adds_weeks_late_are_found(house: House, tmp_path: Path) -> None:
     folder = recorded(tmp_path / "vendor", "LATS", late_bars())
-    house.load(["LATS"], LATE, folder=folder)
-    (jump,) = house.tick.verify.stored(["LATS"]).findings
+    recorded(folder, "LATD", flat(LATE, 18.0))
+    house.load(["LATD", "LATS"], LATE, folder=folder)
+    (jump,) = house.tick.verify.stored(["LATD", "LATS"]).findings
     assert (jump.doubt, jump.day) == (Doubt.UNEXPLAINED, CUT)
     house.now += timedelta(days=2)
     split = Split("s", "LATS", CUT, 1, 4, "forward_split")
-    paid = Dividend("d", "LATS", day("2026-09-01"), 0.8, "USD", "recurring")
-    done = house.load(["LATS"], LATE, folder=folder, splits=[split], dividends=[paid])
+    paid = Dividend("d", "LATD", day("2026-09-01"), 0.9, "USD", "recurring")
+    done = house.load(["LATD", "LATS"], LATE, folder=folder, splits=[split], dividends=[paid])
     assert (done.rows_new, len(house.asked)) == (0, 2)
     assert set(house.closes("LATS")) == {10.0}
-    assert set(house.closes("LATS", adjust=Adjust.TOTAL)) == {9.8, 10.0}
-    assert house.tick.verify.stored(["LATS"]).findings == ()
+    assert set(house.closes("LATD", adjust=Adjust.TOTAL)) == {17.1, 18.0}
+    assert house.tick.verify.stored(["LATD", "LATS"]).findings == ()
 
 
 def test_a_jump_makes_a_name_among_many_be_asked_for_at_once(house: House, tmp_path: Path) -> None:
@@ -326,7 +329,10 @@ def test_records_are_asked_for_under_every_ticker(
     folder = recorded(tmp_path / "vendor", "ANTM", old)
     recorded(folder, "ELV", flat(span("2022-06-28", "2022-07-20"), 250.0))
     split = Split("e", filed_under, day("2022-06-13"), 1, 2, "forward_split")
+    with house.database.transaction() as conn:
+        record_identities(conn, identities(shipped_events()), "test")
     house.load(["ELV"], span("2022-05-16", "2022-07-20"), folder=folder, splits=[split])
+    assert len(house.closes("ELV")) == len(sessions(span("2022-05-16", "2022-07-20")))
     assert set(house.closes("ELV")) == {250.0}
     assert house.tick.verify.stored(["ELV"]).findings == ()
     assert house.tick.actions.plan(["ELV"]) == ()
@@ -358,7 +364,7 @@ def test_another_firm_under_the_same_letters_is_a_doubt(house: House, tmp_path: 
     no doubt."""
     first, then = span("2024-01-02", "2024-02-01"), span("2025-03-03", "2025-03-31")
     folder = recorded(tmp_path / "vendor", "QQZ", flat(first, 90.0) | flat(then, 9.0))
-    for part in (first, then):
+    for part in (Span(day("2023-11-01"), first.end), then):
         house.load(["QQZ"], part, folder=folder)
     assert house.tick.verify.stored(["QQZ"]).findings == ()
     view = house.tick.missing.find(["QQZ"], [Timeframe.DAY], Span(first.start, then.end))

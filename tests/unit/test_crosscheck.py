@@ -328,10 +328,11 @@ def test_two_ratios_on_neighbouring_days_are_one_split() -> None:
         assert only(found).doubt is Doubt.CONFLICTING
 
 
-def test_one_jump_is_never_used_for_two_records() -> None:
-    """A denied split is not put onto a night that another record explains."""
+@pytest.mark.parametrize("of", [6.3737, 1 / 12])
+def test_one_jump_is_never_used_for_two_records(of: float) -> None:
+    """A denied split or spin-off is not put onto a night that another record explains."""
     bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.1})
-    found = of_splits([split("2022-06-29", 10), split("2022-07-01", 1, 12)], bars)
+    found = of_splits([split("2022-06-29", 10), split("2022-07-01", of)], bars)
     assert steps(found) == [("2022-06-29", 0.1, 10.0)]
     assert only(found).doubt is Doubt.UNCONFIRMED
 
