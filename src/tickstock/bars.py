@@ -30,15 +30,23 @@ def impossible(bars: BarTable) -> tuple[Flags, tuple[str, ...]]:
     return flags, tuple(str(r) for r in reasons[flags])
 
 
-HIGH, LOW, REPEATED, JUMP = (
+HIGH, LOW, HIGH_WICK, LOW_WICK, VWAP, REPEATED, JUMP, ANOTHER_FIRM = (
     "high below open or close",
     "low above open or close",
+    "high far above open and close",
+    "low far below open and close",
+    "vwap far outside of low and high",
     "repeats the bar before",
     "opens far from the close before",
+    "perhaps another firm: opens far from the close before a long gap",
 )
 """What may be wrong with a bar that is kept."""
 FAR = 0.35
-"""The logarithm of a move between two sessions that asks for an explanation: -30 %, +42 %."""
+"""The logarithm of a move between two sessions that asks for an explanation: -30 %, +42 %. Also of
+a wick: the longest of 12,154 real day bars is 0.21, on the day of the crash of May 2010."""
+OUTSIDE = 0.1
+"""The logarithm by which a vwap may lie outside of low and high. Trades outside of the session
+count in it, and not in low and high: after bad news these may be many and far below."""
 NEXT_DAYS = 10
 """Days after which a bar is no longer compared with the one before."""
 
@@ -64,17 +72,30 @@ def doubts(bars: BarTable, timeframe: Timeframe, explained: Flags | None = None)
     for name in (*PRICES, "volume"):
         column = getattr(bars, name)
         repeated &= np.concatenate(([False], column[1:] == column[:-1]))
-    found = _denied(bars) | {REPEATED: repeated}
+    found = _denied(bars) | _wicks(bars) | {REPEATED: repeated}
     moves = np.zeros(len(bars))
     if timeframe is Timeframe.DAY and len(bars):
         moves[1:] = np.log(bars.open[1:] / bars.close[:-1])
-        jumps = _follows(bars, timeframe) & (np.abs(moves) > FAR)
-        found[JUMP] = jumps if explained is None else jumps & ~explained
+        jumps = np.abs(moves) > FAR
+        near = _follows(bars, timeframe)
+        found[JUMP] = jumps & near if explained is None else jumps & near & ~explained
+        found[ANOTHER_FIRM] = jumps & ~near & np.append(False, np.diff(bars.owner) == 0)
     return [
-        Doubt(row, reason, f"{np.expm1(moves[row]):+.0%}" if reason is JUMP else "")
+        Doubt(row, reason, f"{np.expm1(moves[row]):+.0%}" if reason in (JUMP, ANOTHER_FIRM) else "")
         for reason, flags in found.items()
         for row in np.flatnonzero(flags).tolist()
     ]
+
+
+def _wicks(bars: BarTable) -> dict[str, Flags]:
+    """Bars with one price, or a mean price, that is far from all others of theirs."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = np.log(bars.high / np.maximum(bars.open, bars.close))
+        below = np.log(np.minimum(bars.open, bars.close) / bars.low)
+        outside = (bars.vwap > bars.high * np.exp(OUTSIDE)) | (
+            bars.vwap < bars.low * np.exp(-OUTSIDE)
+        )
+    return {HIGH_WICK: above > FAR, LOW_WICK: below > FAR, VWAP: outside & (bars.volume > 0)}
 
 
 @dataclass(frozen=True, slots=True)

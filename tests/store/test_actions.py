@@ -11,6 +11,7 @@ import pytest
 from tests.kit import day
 from tickstock.actions import Action, ActionKind, Dividend, Split
 from tickstock.errors import FenceLost, VendorUnreadable
+from tickstock.loading.actions import Known
 from tickstock.store import actions
 from tickstock.store.actions import Changes, Outcome
 from tickstock.store.database import Database
@@ -38,7 +39,7 @@ def write(
     kind: ActionKind = SPLITS,
     of: Sequence[str] = ("AAPL",),
 ) -> Changes:
-    whom = targets(database, *of)
+    whom = {id_: (symbol,) for symbol, id_ in targets(database, *of).items()}
     with database.transaction() as conn:
         return actions.write_answer(
             conn,
@@ -105,23 +106,30 @@ def test_an_answer_that_is_not_believed_changes_nothing(database: Database) -> N
 def test_the_same_split_under_two_tickers_of_an_instrument_is_one(database: Database) -> None:
     meta = targets(database, "META")["META"]
     record = Split("e1", "META", day("2030-01-02"), 1, 2)
-    for whom in ({"META": meta}, {"FB": meta}):
+    for tickers in (("META",), ("FB", "META"), ("FB",)):
         with database.transaction() as conn:
             actions.write_answer(
-                conn, SPLITS, whom, [record], since=None, through=THROUGH, origin="massive"
+                conn,
+                SPLITS,
+                {meta: tickers},
+                [record],
+                since=None,
+                through=THROUGH,
+                origin="massive",
             )
             assert actions.read_splits(conn, [meta]) == {meta: [record]}
 
 
 def test_until_when_each_kind_is_known(database: Database) -> None:
     write(database, [], of=["AAPL", "MSFT"])
-    write(database, [], kind=DIVIDENDS)
+    write(database, [], kind=DIVIDENDS, since="2026-11-01")
+    write(database, [], since="2026-11-01")
     ids = targets(database, "AAPL", "MSFT", "IBM")
     with database.transaction() as conn:
-        assert actions.known_through(conn, [*ids.values()]) == {
-            (ids["AAPL"], SPLITS): THROUGH,
-            (ids["MSFT"], SPLITS): THROUGH,
-            (ids["AAPL"], DIVIDENDS): THROUGH,
+        assert actions.read_known(conn, [*ids.values()]) == {
+            (ids["AAPL"], SPLITS): Known(THROUGH, THROUGH, frozenset(["AAPL"])),
+            (ids["MSFT"], SPLITS): Known(THROUGH, THROUGH, frozenset(["MSFT"])),
+            (ids["AAPL"], DIVIDENDS): Known(THROUGH, None, frozenset()),
         }
 
 

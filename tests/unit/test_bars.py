@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kit import bar, table
-from tickstock.bars import doubtful, impossible, resampled
+from tests.kit import bar, span, table
+from tickstock.bars import ANOTHER_FIRM, JUMP, NEXT_DAYS, doubtful, doubts, impossible, resampled
 from tickstock.model import BarTable, Timeframe, epoch_day
 from tickstock.spans import day_of
+from tickstock.vendors.replay.recorded import shipped_bars
 
 DAY = date(2024, 7, 1)
 
@@ -46,6 +47,51 @@ def test_what_a_market_may_print_is_kept(odd):
 def test_doubtful_is_a_high_or_low_that_the_open_or_close_denies():
     bars = [bar("A", DAY), bar("A", DAY, high=9.5, low=9.0), bar("A", DAY, low=10.5)]
     assert doubtful(table(bars)).tolist() == [False, True, True]
+
+
+WICK, SPIKE, MEAN = "low far below open and close", "high far above open and close", "vwap"
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        ({"high": 15.0}, SPIKE), ({"low": 0.01}, WICK), ({"vwap": 900.0}, MEAN),
+        ({"vwap": 0.0}, MEAN), ({"vwap": 5.0}, MEAN), ({"high": 13.0}, ""), ({"low": 7.5}, ""),
+        ({"vwap": 11.5}, ""), ({"vwap": 0.0, "volume": 0.0}, ""), ({}, ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("timeframe", [Timeframe.DAY, Timeframe.MINUTE])
+def test_a_price_far_from_all_others_of_its_bar_is_a_doubt(odd, reason, timeframe):
+    found = doubts(table([bar("A", DAY, **odd)]), timeframe)
+    assert [d.reason.startswith(reason) for d in found] == [True] * bool(reason)
+
+
+def test_a_jump_after_a_long_gap_is_perhaps_another_firm():
+    def reasons(days):
+        then = bar("A", DAY + timedelta(days=days), 2.0, high=2.1, low=1.9)
+        bars = [bar("A", DAY), then]
+        return [d.reason for d in doubts(table([*bars, bar("B", DAY, 90.0)]), Timeframe.DAY)]
+
+    assert reasons(NEXT_DAYS) == [JUMP]
+    assert reasons(NEXT_DAYS + 1) == [ANOTHER_FIRM]
+    assert reasons(3000) == [ANOTHER_FIRM]
+
+
+def test_false_alarms_on_real_bars():
+    """Of 12,154 bars one is doubtful, besides the days of splits: the fall of AAPL by 47 % on a
+    profit warning. docs/explanation/actions.md has the figures."""
+    real = shipped_bars()
+    found = []
+    for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT"):
+        bars = real.of(symbol, span("2000-01-01", "2013-12-31"))
+        found += [
+            (symbol, str(day_of(int(bars.at[d.row]))), d.reason)
+            for d in doubts(bars, Timeframe.DAY)
+        ]
+    splits = [("AAPL", "2000-06-21"), ("AAPL", "2005-02-28"), ("MSFT", "2003-02-18")]
+    assert sorted(found) == sorted(
+        [*((s, d, JUMP) for s, d in splits), ("AAPL", "2000-09-29", JUMP)]
+    )
 
 
 def test_no_bars_are_neither():

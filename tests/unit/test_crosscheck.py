@@ -13,6 +13,7 @@ from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import Closes, Step
 from tickstock.crosscheck import Doubt, Finding, Judgement, judge, unexplained
 from tickstock.model import BarTable, epoch_day
+from tickstock.spans import Span
 from tickstock.vendors.replay.recorded import shipped_bars
 
 TODAY = day("2026-11-20")
@@ -233,6 +234,117 @@ def test_a_dividend_without_bars_on_both_sides_changes_nothing(on: str) -> None:
     assert of_dividends([dividend(on, 2.0)], BARS) == Judgement()
 
 
+def stated(on: str, cash: float, **said: str) -> Dividend:
+    """A dividend with `declared`, `recorded`, `paid` dates, a `kind`, a `currency`."""
+    dates = {k: day(said[k]) for k in ("declared", "recorded", "paid") if k in said}
+    kind, money = said.get("kind", "recurring"), said.get("currency", "USD")
+    return Dividend(f"{on}:{cash}:{said}", "SHOP", day(on), cash, money, kind, **dates)
+
+
+ONE_PAYMENT = [
+    [stated("2022-06-29", 1.0, recorded="2022-06-30"),
+     stated("2022-06-29", 2.0, recorded="2022-06-30")],
+    [stated("2022-06-28", 1.0, paid="2022-07-20"), stated("2022-06-29", 2.0, paid="2022-07-20")],
+    [stated("2022-06-29", 1.0, paid="2022-07-20", kind=""),
+     stated("2022-06-29", 2.0, paid="2022-07-20", kind="special")],
+    [stated("2022-06-24", 2.0), stated("2022-06-27", 2.0)],
+    [stated("2022-06-29", 2.7, currency="CAD"), stated("2022-06-29", 2.0)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("records", ONE_PAYMENT)
+def test_two_records_of_one_payment_are_one_dividend(records: list[Dividend]) -> None:
+    found = of_dividends(records, BARS)
+    assert steps(found) == [(str(records[1].day), 0.98, 1.0)]
+    assert only(found).doubt in (Doubt.CONFLICTING, Doubt.DOUBLED)
+    assert only(found).what.count("on 2022") == 2
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [stated("2022-06-24", 2.0), stated("2022-06-28", 2.0)],
+        [stated("2022-06-28", 2.0, recorded="2022-06-29", paid="2022-07-20"),
+         stated("2022-06-29", 1.0, recorded="2022-06-30", paid="2022-07-21")],
+        [stated("2022-06-29", 2.0, paid="2022-07-20"),
+         stated("2022-06-29", 1.0, paid="2022-07-20", kind="special")],
+    ],
+)  # fmt: skip
+def test_two_dividends_are_two(records: list[Dividend]) -> None:
+    found = of_dividends(records, BARS)
+    assert len(steps(found)) == 2
+    assert found.findings == ()
+
+
+def test_what_was_declared_later_stands_in_whatever_order_it_is_said() -> None:
+    first = stated("2022-06-29", 1.0, recorded="2022-06-30", declared="2022-05-02")
+    then = stated("2022-06-29", 2.0, recorded="2022-06-30", declared="2022-06-01")
+    for records in ([first, then], [then, first]):
+        found = of_dividends(records, BARS)
+        assert [s[1] for s in steps(found)] == [0.98]
+        assert "declared later" in only(found).why
+
+
+def test_a_dividend_that_was_withdrawn_is_declared_as_none() -> None:
+    said = [stated("2022-06-29", c, recorded="2022-06-30", declared=d)
+            for c, d in ((2.0, "2022-05-02"), (0.0, "2022-06-01"))]  # fmt: skip
+    assert steps(of_dividends(said, BARS)) == []
+
+
+def test_of_two_amounts_that_prices_can_tell_apart_the_nearest_stands() -> None:
+    """A point in the wrong place, in the form that was declared later."""
+    said = [stated("2022-06-29", c, recorded="2022-06-30", declared=d)
+            for c, d in ((2.0, "2022-05-02"), (20.0, "2022-06-01"))]  # fmt: skip
+    assert [s[1] for s in steps(of_dividends(said, BARS))] == [0.98]
+    fell = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.8})
+    assert [s[1] for s in steps(of_dividends(said, fell))] == [0.8]
+
+
+def test_amounts_in_dollars_however_they_are_written() -> None:
+    for money in ("usd", " USD", ""):
+        found = of_dividends([dividend("2022-06-29", 2.0, money)], BARS)
+        assert (len(steps(found)), found.findings) == (1, ())
+
+
+def test_a_large_dividend_that_the_night_denies_is_not_applied() -> None:
+    found = of_dividends([dividend("2022-06-29", 30.0)], BARS)
+    assert (steps(found), only(found).doubt) == ([], Doubt.UNCONFIRMED_DIVIDEND)
+
+
+def test_a_large_dividend_is_applied_on_the_near_day_on_which_the_price_fell_by_it() -> None:
+    """Where a dividend is so large, exchanges set another ex-date than companies announce."""
+    fell = prices("2022-06-13", "2022-07-08", {"2022-07-05": 0.7})
+    found = of_dividends([dividend("2022-06-29", 30.0)], fell)
+    assert [s[:2] for s in steps(found)] == [("2022-07-05", pytest.approx(0.7))]
+    assert only(found).doubt is Doubt.WRONG_DATE
+
+
+# --- sets of records ----------------------------------------------------------------------------
+def test_two_ratios_on_neighbouring_days_are_one_split() -> None:
+    bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 15.0})
+    for on in ("2022-06-28", "2022-06-30"):
+        found = of_splits([split("2022-06-29", 1, 15), split(on, 1, 10)], bars)
+        assert steps(found) == [("2022-06-29", 15.0, 1 / 15)]
+        assert only(found).doubt is Doubt.CONFLICTING
+
+
+@pytest.mark.parametrize("of", [6.3737, 1 / 12])
+def test_one_jump_is_never_used_for_two_records(of: float) -> None:
+    """A denied split or spin-off is not put onto a night that another record explains."""
+    bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.1})
+    found = of_splits([split("2022-06-29", 10), split("2022-07-01", of)], bars)
+    assert steps(found) == [("2022-06-29", 0.1, 10.0)]
+    assert only(found).doubt is Doubt.UNCONFIRMED
+
+
+def test_two_ratios_that_are_both_misdated_stand_as_the_nearest_where_the_price_jumped() -> None:
+    bars = prices("2022-06-13", "2022-07-08", {"2022-07-05": 15.0})
+    for order in ([15, 10], [10, 15]):
+        found = of_splits([split("2022-06-29", 1, of) for of in order], bars)
+        assert steps(found) == [("2022-07-05", 15.0, 1 / 15)]
+        assert only(found).doubt is Doubt.WRONG_DATE
+
+
 # --- jumps ------------------------------------------------------------------------------------
 def test_a_jump_without_a_split_is_told_with_what_it_looks_like() -> None:
     bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.5})
@@ -261,3 +373,42 @@ def test_the_fall_of_apple_in_2000_is_told() -> None:
     bars = shipped_bars().of("AAPL", span("2000-08-01", "2000-12-29"))
     (found,) = unexplained(bars, Judgement())
     assert found.day == day("2000-09-29")
+
+
+def gapped(first: float, then: float) -> BarTable:
+    """Bars at `first` until May and at `then` from the end of June on, none in between."""
+    rows = [
+        bar("SHOP", on, price, low=price * 0.99, high=price * 1.01)
+        for days, price in ((span("2022-05-02", "2022-05-13"), first),
+                            (span("2022-06-27", "2022-07-08"), then))
+        for on in sessions(days)
+    ]  # fmt: skip
+    return table(rows)
+
+
+EMPTY = span("2022-05-16", "2022-06-24")
+
+
+def test_a_jump_across_a_long_gap_may_be_another_firm() -> None:
+    (found,) = unexplained(gapped(100.0, 20.0), Judgement(), {0: [EMPTY]})
+    assert (found.day, found.doubt) == (day("2022-06-27"), Doubt.ANOTHER_FIRM)
+    assert "2022-05-13" in found.what
+    short = span("2022-06-24")
+    assert len(unexplained(gapped(100.0, 20.0), Judgement(), {0: [short]})) == 1
+
+
+@pytest.mark.parametrize(
+    ("bars", "gaps"),
+    [
+        (gapped(100.0, 90.0), {0: [EMPTY]}),
+        (gapped(100.0, 20.0), {}),  # the days between were not asked for
+        (gapped(100.0, 20.0), {0: [span("2022-05-02", "2022-05-06")], 1: [EMPTY]}),
+    ],
+)
+def test_other_gaps_are_no_other_firm(bars: BarTable, gaps: dict[int, list[Span]]) -> None:
+    assert unexplained(bars, Judgement(), gaps) == ()
+
+
+def test_a_split_in_a_long_gap_explains_the_jump() -> None:
+    step = Judgement((Step(0, epoch_day(day("2022-06-01")), 0.2, 5.0),))
+    assert unexplained(gapped(100.0, 20.0), step, {0: [EMPTY]}) == ()

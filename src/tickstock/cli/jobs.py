@@ -206,6 +206,7 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
     state = _state_text(_state_word(progress))
     out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
     _show_actions(out, load)
+    _show_doubts(out, load)
     _show_taken(out, load)
     if progress.rows_changed:
         out.print(f"  what changed: tickstock revisions --job {short}", markup=False)
@@ -220,6 +221,15 @@ def _show_actions(out: Any, load: Any) -> None:
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
     if said:
         out.print(f"  splits and dividends: {', '.join(said)}")
+
+
+def _show_doubts(out: Any, load: Any) -> None:
+    """How many doubts there are, and which commands list them."""
+    found = (load.report or {}).get("doubts") or {}
+    about = (("actions", "splits and dividends", "verify"), ("bars", "bars", "missing"))
+    for key, what, command in about:
+        if count := found.get(key):
+            out.print(f"  {plural(count, 'doubt')} about {what}: tickstock {command}", markup=False)
 
 
 def _show_taken(out: Any, load: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
-from tickstock.loading.actions import plan_actions
+from tickstock.loading.actions import Subject, plan_actions
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
@@ -21,8 +21,8 @@ from tickstock.store.database import Database
 from tickstock.vendors.spec import Capability
 
 T = TypeVar("T", Split, Dividend)
-Targets = Mapping[str, int]
-"""Tickers and their instruments."""
+Targets = Mapping[int, tuple[str, ...]]
+"""Instruments and all the tickers that they had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +69,39 @@ class Actions:
     def plan(self, symbols: Sequence[str], *, refresh: bool = False) -> tuple[ActionCall, ...]:
         """What a load of these symbols asks for besides bars. With `refresh`, all of it again."""
         with self._database.transaction() as connection:
-            found = instruments.find_instruments(connection, symbols)
-            targets = {s: found[s].id if s in found else -1 for s in symbols}
+            found = instruments.foresee_instruments(connection, symbols)
+            targets = {s: found[s].id for s in symbols}
             return self.calls(connection, targets, refresh=refresh)
 
     def calls(
         self,
         connection: Connection,
-        targets: Targets,
+        instruments_of: Mapping[str, int],
         *,
         refresh: bool = False,
         since: datetime | None = None,
     ) -> tuple[ActionCall, ...]:
-        """As `plan`; none where the vendor has no splits and dividends. What has been asked for
-        `since` a moment is known also with `refresh`."""
+        """As `plan`, of symbols and their instruments; none where the vendor has no splits and
+        dividends. What has been asked for `since` a moment is known also with `refresh`."""
+        return self._calls(connection, _targets(connection, instruments_of), refresh, since)
+
+    def _calls(
+        self, connection: Connection, targets: Targets, refresh: bool, since: datetime | None
+    ) -> tuple[ActionCall, ...]:
         if not vendor_has(self._vendor, Capability.ACTIONS):
             return ()
-        known: dict[tuple[int, ActionKind], date] = {}
-        if since is not None or not refresh:
-            asked_since = since if refresh else None
-            known = actions.known_through(connection, [*targets.values()], asked_since)
+        asked = not refresh or since is not None
+        known = actions.read_known(connection, [*targets], since if refresh else None)
+        jumped = actions.read_jumped(connection, [*targets], self.today())
         plans = [
-            plan_actions(kind, {t: known.get((i, kind)) for t, i in targets.items()}, self.today())
+            plan_actions(
+                kind,
+                [
+                    Subject(tickers, known.get((i, kind)) if asked else None, (i, kind) in jumped)
+                    for i, tickers in targets.items()
+                ],
+                self.today(),
+            )
             for kind in ActionKind
         ]
         return tuple(call for plan in plans for call in plan)
@@ -107,10 +118,11 @@ class Actions:
             load = ledger.read(connection, load_id)
             if load.state.finished or ledger.open_calls(connection, load_id)[0]:
                 return None
-            targets = {i.symbol: i.instrument_id for i in ledger.items(connection, load_id)}
+            items = ledger.items(connection, load_id)
+            targets = _targets(connection, {i.symbol: i.instrument_id for i in items})
             refresh = load.asked.refresh
             begun = load.started_at or load.created_at
-            calls = self.calls(connection, targets, refresh=refresh, since=begun)
+            calls = self._calls(connection, targets, refresh, begun)
             outcome = actions.outcome(connection, load_id)
             is_begun = outcome is not None and outcome.state == "running"
             return Work(load_id, targets, calls, self.today(), is_begun)
@@ -148,18 +160,24 @@ class Actions:
     def _spoken_of(self, connection: Connection, call: ActionCall, targets: Targets) -> Targets:
         """The targets whose records an answer brings up to date."""
         if call.tickers:
-            return {t: targets[t] for t in call.tickers}
+            asked = frozenset(call.tickers)
+            return {i: tickers for i, tickers in targets.items() if asked.issuperset(tickers)}
         if call.since is None:
             return targets
-        known = actions.known_through(connection, [*targets.values()])
-        ends = {t: known.get((i, call.kind)) for t, i in targets.items()}
-        return {t: targets[t] for t, end in ends.items() if end is not None and end >= call.since}
+        known = actions.read_known(connection, [*targets])
+        ends = {i: known.get((i, call.kind)) for i in targets}
+        return {i: targets[i] for i, k in ends.items() if k is not None and k.through >= call.since}
 
     def end(self, load_id: uuid.UUID, worker: str, errors: Iterable[str]) -> None:
         """Write down what came of it."""
         told = "; ".join(dict.fromkeys(errors))[:1000]
         with self._database.brief() as connection:
             actions.end(connection, load_id, worker, "failed" if told else "done", told)
+
+
+def _targets(connection: Connection, instruments_of: Mapping[str, int]) -> Targets:
+    had = instruments.tickers_had(connection, instruments_of.values())
+    return {i: had.get(i, (symbol,)) for symbol, i in instruments_of.items()}
 
 
 def with_actions(report: Report, outcome: Outcome | None) -> Report:

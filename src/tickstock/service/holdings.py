@@ -138,7 +138,7 @@ class Holdings:
         however they are to be adjusted."""
         with self._database.transaction() as connection:
             found, kept = _found(connection, symbols, timeframe)
-            known = actions.known_through(connection, [i.id for i in found.values()])
+            known = actions.read_known(connection, [i.id for i in found.values()])
         real = {id_ for id_, summary in kept.items() if summary.origin != SYNTHETIC}
         asked = {id_ for id_, kind in known if kind is ActionKind.SPLITS}
         return tuple(s for s in symbols if s in found and found[s].id in real - asked)

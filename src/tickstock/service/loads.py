@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from tickstock.loading.request import (
 )
 from tickstock.model import CallState, Hole, Instrument, LoadState, Timeframe
 from tickstock.service.actions import Actions, outcome_as_dict, with_actions
+from tickstock.service.doubts import count_doubts
 from tickstock.service.progress import Progress, make_progress
 from tickstock.service.universes import Resolved, Universes
 from tickstock.service.vendor import vendor_limits
@@ -39,6 +40,9 @@ from tickstock.store.database import Database
 from tickstock.store.ledger import ItemRow, Load
 from tickstock.store.moment import database_now
 from tickstock.vendors import Limits
+
+LOOKED_THROUGH = 500_000
+"""Sessions that a load may span and have its doubts counted though it had nothing to ask."""
 
 
 class Loads:
@@ -294,9 +298,19 @@ class Loads:
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}
         body["rows_changed"] = sum(t.rows_changed for t in counts)
         body["actions"] = outcome_as_dict(outcome)
+        body["doubts"] = self._doubts(connection, load_id)
         body["names_taken"] = [str(name) for name in taken_names(connection)]
         done = ledger.finish(connection, load_id, report.state, report.message, body)
         return report if done else None
+
+    def _doubts(self, connection: Connection, load_id: uuid.UUID) -> dict[str, int] | None:
+        """How many doubts there are; None of a large load that had nothing to ask, whose bars are
+        not read only to say so."""
+        load = ledger.read(connection, load_id)
+        if not load.summary["calls"] and load.summary["expected"] > LOOKED_THROUGH:
+            return None
+        items = ledger.items(connection, load_id)
+        return asdict(count_doubts(connection, items, self._clock()))
 
     def results(self, load_id: uuid.UUID) -> list[ItemResult]:
         """Sessions held against sessions expected of every symbol of a load, now."""

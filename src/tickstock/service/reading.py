@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -71,12 +71,14 @@ def read(
 @dataclass(frozen=True, slots=True)
 class Case:
     """Instruments whose splits and dividends are to be judged, as known `as_of` a moment (None:
-    now); what is executed after `today` is left for later."""
+    now); what is executed after `today` is left for later. `within`: only those of these days, and
+    of the days around them."""
 
     connection: Connection
     chosen: Sequence[Instrument]
     as_of: datetime | None
     today: date
+    within: Span | None = None
 
     def judge(
         self, table: BarTable, stored: Timeframe, span: Span | None, *, total: bool
@@ -87,11 +89,13 @@ class Case:
             np.array([i.id for i in self.chosen], np.int64), return_index=True, return_inverse=True
         )
         wanted = ids.tolist()
-        splits = _in_order(wanted, actions.read_splits(self.connection, wanted, self.as_of))
+        splits = self._near(
+            _in_order(wanted, actions.read_splits(self.connection, wanted, self.as_of))
+        )
         dividends: dict[int, list[Dividend]] = {}
         if total:
             found = actions.read_dividends(self.connection, wanted, self.as_of)
-            dividends = _in_order(wanted, found)
+            dividends = self._near(_in_order(wanted, found))
         if not splits and not dividends:
             return Judgement()
         inside = span if stored is Timeframe.DAY else Span(date.min, date.min)
@@ -102,6 +106,15 @@ class Case:
         symbols = [self.chosen[i].symbol for i in first.tolist()]
         found_so = judge(symbols, splits, dividends, Closes.of(*columns), self.today)
         return _for_owners(found_so, of_owner)
+
+    def _near(self, records: dict[int, list[A]]) -> dict[int, list[A]]:
+        """The records of the days that are asked about."""
+        if self.within is None:
+            return records
+        first = self.within.start - timedelta(days=STALE_DAYS)
+        end = self.within.end + timedelta(days=STALE_DAYS)
+        near = {i: [r for r in of if first <= r.day < end] for i, of in records.items()}
+        return {i: of for i, of in near.items() if of}
 
     def _around(self, ids: Ints, wanted: Sequence[tuple[int, int]]) -> tuple[Any, Any, Any, Any]:
         """Day bars around the (place in `ids`, day) pairs: place, day, open, close."""

@@ -11,10 +11,10 @@ import numpy as np
 from tickstock.actions import Adjust
 from tickstock.bars import impossible
 from tickstock.content import ContentHash, symbol_hashes
-from tickstock.crosscheck import Finding, unexplained
+from tickstock.crosscheck import Finding
 from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe
-from tickstock.service.reading import Case, read
-from tickstock.sessions import NEW_YORK
+from tickstock.service.doubts import findings_in
+from tickstock.service.reading import read
 from tickstock.spans import day_of
 from tickstock.store import coverage, instruments
 from tickstock.store.calendar import read_calendar
@@ -108,9 +108,7 @@ class Verify:
     ) -> list[Finding]:
         if stored is not Timeframe.DAY:
             return []
-        case = Case(connection, some, None, self._clock().astimezone(NEW_YORK).date())
-        judgement = case.judge(bars, stored, None, total=True)
-        return [*judgement.findings, *unexplained(bars, judgement)]
+        return [*findings_in(connection, some, bars, None, self._clock())]
 
 
 def _held_otherwise(

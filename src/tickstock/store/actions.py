@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 import psycopg
 
 from tickstock.actions import Action, ActionKind, Dividend, Split
+from tickstock.bars import JUMP
+from tickstock.crosscheck import NEAR_DAYS
 from tickstock.errors import FenceLost
 from tickstock.failpoints import reach
-from tickstock.loading.actions import Difference, compare
+from tickstock.loading.actions import Difference, Known, attributed, compare
 from tickstock.store.bars import lock_instruments
+from tickstock.store.instruments import ticker_owners
 from tickstock.store.moment import database_now
 from tickstock.store.queries import load
 
 QUERIES = load("actions.sql")
+JUMP_DAYS = 180
+"""So long after a jump that no split explains, all records are asked for again each day."""
 Connection = psycopg.Connection[Any]
 A = TypeVar("A", Split, Dividend)
 
@@ -50,14 +55,27 @@ class Outcome:
     message: str
 
 
-def known_through(
+def read_known(
     connection: Connection, instruments: Sequence[int], since: datetime | None = None
-) -> dict[tuple[int, ActionKind], date]:
-    """Until which New York date each instrument's records are known; absent: never asked, or not
-    `since` that moment."""
+) -> dict[tuple[int, ActionKind], Known]:
+    """What is known of each instrument's records; absent: never asked, or not `since` that
+    moment."""
     params = {"ids": list(instruments), "since": since}
     rows = connection.execute(QUERIES["known"], params).fetchall()
-    return {(id_, ActionKind(kind)): through for id_, kind, through in rows}
+    return {
+        (id_, ActionKind(kind)): Known(through, whole, frozenset(tickers))
+        for id_, kind, through, whole, tickers in rows
+    }
+
+
+def read_jumped(
+    connection: Connection, instruments: Sequence[int], today: date
+) -> set[tuple[int, ActionKind]]:
+    """Instruments with a jump in their day bars that no split explains, which came after all of
+    their records were asked for last, or is recent and was not asked about today."""
+    params = {"ids": list(instruments), "jump": JUMP, "near": NEAR_DAYS, "today": today}
+    rows = connection.execute(QUERIES["jumped"], params | {"recent": JUMP_DAYS}).fetchall()
+    return {(id_, ActionKind(kind)) for id_, kind in rows}
 
 
 def read_splits(
@@ -81,7 +99,7 @@ def read_dividends(
 def write_answer(
     connection: Connection,
     kind: ActionKind,
-    targets: Mapping[str, int],
+    targets: Mapping[int, Sequence[str]],
     records: Iterable[Action],
     *,
     since: date | None,
@@ -90,20 +108,23 @@ def write_answer(
 ) -> Changes:
     """Make the database hold what an answer says, and note that it is known `through` that day.
 
-    `targets` are the tickers that the answer speaks of, with their instruments; records of other
-    tickers (of a whole market) are left out.
+    `targets` are the instruments that the answer speaks of, each with the tickers it was asked for
+    under; records of other tickers (of a whole market) are left out.
 
     Raises:
         VendorUnreadable: the answer lacks most of what was known before.
     """
-    ids = sorted(set(targets.values()))
+    ids = sorted(targets)
     lock_instruments(connection, ids)
-    found = {(targets[r.ticker], r.id): r for r in records if r.ticker in targets}
-    difference = compare(_held(connection, kind, ids), found, since, targets)
+    tickers = {ticker for named in targets.values() for ticker in named}
+    mine = (r for r in records if r.ticker in tickers)
+    found = attributed(mine, ticker_owners(connection, tickers), targets)
+    difference = compare(_held(connection, kind, ids), found, since, tickers)
     _write(connection, kind, difference, origin)
     reach("actions.written")
-    known = {"ids": ids, "kind": kind, "through": through}
-    connection.execute(QUERIES["set_known"], known)
+    pairs = [(id_, ticker) for id_ in ids for ticker in targets[id_]]
+    known = {"ids": [i for i, _ in pairs], "tickers": [t for _, t in pairs], "kind": kind}
+    connection.execute(QUERIES["set_known"], known | {"through": through, "whole": since is None})
     reach("actions.known")
     parts = (difference.added, difference.corrected, difference.withdrawn)
     return Changes(0, *map(len, parts))

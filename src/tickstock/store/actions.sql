@@ -1,9 +1,25 @@
 -- name: known
 -- Until when the splits and the dividends of instruments are known, as far as they were asked for
--- since a moment.
-SELECT instrument_id, kind, through FROM tickstock.actions_known
+-- since a moment; when all of them were asked for last, and under which tickers.
+SELECT instrument_id, kind, through, whole, tickers FROM tickstock.actions_known
 WHERE instrument_id = ANY (%(ids)s)
   AND (%(since)s::timestamptz IS NULL OR asked_at >= %(since)s)
+
+-- name: jumped
+-- Instruments with day bars that jump where no split in force is near, and kinds of records to ask
+-- for again: all of them were asked for before the jump was seen, or it is recent and today nobody
+-- asked. When a jump was seen and when it was asked about are both of this database's clock.
+SELECT DISTINCT k.instrument_id, k.kind
+FROM tickstock.actions_known AS k
+JOIN tickstock.doubts AS d ON d.instrument_id = k.instrument_id
+WHERE k.instrument_id = ANY (%(ids)s) AND d.timeframe = 'day' AND d.reason = %(jump)s
+  AND (k.whole_at IS NULL OR d.seen_at > k.whole_at
+       OR (k.through < %(today)s
+           AND (d.at AT TIME ZONE 'UTC')::date > %(today)s::date - %(recent)s::int))
+  AND NOT EXISTS (
+      SELECT FROM tickstock.splits AS s
+      WHERE s.instrument_id = d.instrument_id AND s.superseded_at IS NULL
+        AND abs(s.execution_date - (d.at AT TIME ZONE 'UTC')::date) <= %(near)s)
 
 -- name: splits
 -- Splits of instruments as known now, or at an earlier moment; in order of execution.
@@ -57,11 +73,19 @@ FROM unnest(%(ids)s::int[], %(vendor_ids)s::text[], %(tickers)s::text[], %(days)
      AS n(id, vendor_id, ticker, day, cash, currency, kind, declared, recorded, paid)
 
 -- name: set_known
--- All records of these instruments are known until that day.
-INSERT INTO tickstock.actions_known (instrument_id, kind, through)
-SELECT id, %(kind)s, %(through)s FROM unnest(%(ids)s::int[]) AS id
+-- All records of these instruments are known until that day; where all of them were asked for
+-- (`whole`), also since when, and under which tickers.
+INSERT INTO tickstock.actions_known AS k
+    (instrument_id, kind, through, whole, whole_at, tickers)
+SELECT id, %(kind)s, %(through)s, CASE WHEN %(whole)s THEN %(through)s::date END,
+       CASE WHEN %(whole)s THEN clock_timestamp() END,
+       CASE WHEN %(whole)s THEN array_agg(DISTINCT ticker) ELSE '{}' END
+FROM unnest(%(ids)s::int[], %(tickers)s::text[]) AS n(id, ticker)
+GROUP BY id
 ON CONFLICT (instrument_id, kind) DO UPDATE
-SET through = greatest(actions_known.through, EXCLUDED.through), asked_at = clock_timestamp()
+SET through = greatest(k.through, EXCLUDED.through), asked_at = clock_timestamp(),
+    whole = coalesce(EXCLUDED.whole, k.whole), whole_at = coalesce(EXCLUDED.whole_at, k.whole_at),
+    tickers = CASE WHEN EXCLUDED.whole IS NULL THEN k.tickers ELSE EXCLUDED.tickers END
 
 -- name: claim
 -- Ask for the actions of a load, unless somebody else does.

@@ -128,7 +128,7 @@ def write_rows(
 
 def read_neighbours(connection: psycopg.Connection[Any], rows: Rows) -> Rows:
     """The day bars before the first and after the last one of each instrument in `rows` (ordered).
-    Without vwap and trades."""
+    Without trades."""
     first = np.flatnonzero(np.diff(rows.instrument, prepend=-1))
     last = np.append(first[1:], len(rows)) - 1
     params = {
@@ -137,10 +137,10 @@ def read_neighbours(connection: psycopg.Connection[Any], rows: Rows) -> Rows:
         "hi": rows.at[last].tolist(),
     }
     found = connection.execute(QUERIES["neighbours"], params).fetchall()
-    table = np.array(found, np.float64).reshape(-1, 7)  # ids and days are far below 2**53
+    table = np.array(found, np.float64).reshape(-1, 8)  # ids and days are far below 2**53
     ids, at = table[:, :2].T.astype(np.int64)
-    o, h, low, c, v = table[:, 2:].T
-    return Rows(ids, at, o, h, low, c, v, np.full(len(ids), np.nan), np.full(len(ids), -1))
+    o, h, low, c, v, vwap = table[:, 2:].T
+    return Rows(ids, at, o, h, low, c, v, vwap, np.full(len(ids), -1))
 
 
 def count_by_day(

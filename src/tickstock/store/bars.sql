@@ -38,7 +38,8 @@ SELECT tickstock.add_minute_months(%(months)s::date[])
 
 -- name: neighbours
 -- The stored day bar before and the one after a range of each instrument; days since 1970.
-SELECT w.id, (b.at - DATE '1970-01-01')::bigint, b.open, b.high, b.low, b.close, b.volume
+SELECT w.id, (b.at - DATE '1970-01-01')::bigint, b.open, b.high, b.low, b.close, b.volume,
+       coalesce(b.vwap, 'NaN')
 FROM unnest(%(ids)s::int[], %(lo)s::int[], %(hi)s::int[]) AS w(id, lo, hi),
 LATERAL (
     (SELECT * FROM tickstock.bars_day

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from tickstock.bars import JUMP
+from tickstock.bars import ANOTHER_FIRM, JUMP, NEXT_DAYS
 from tickstock.bars import doubts as doubts_of
-from tickstock.model import BarTable, Flags, Timeframe
+from tickstock.model import BarTable, Flags, HoleCause, Timeframe
+from tickstock.spans import Span
 from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
 from tickstock.store.queries import load
 
 QUERIES = load("doubts.sql")
 Connection = psycopg.Connection[Any]
+ANSWERED = (HoleCause.VENDOR_EMPTY, HoleCause.NOT_LISTED)
+"""Causes of gaps in which the vendor was asked and has no bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,15 @@ def _keys(timeframe: Timeframe, rows: Rows) -> dict[str, Any]:
     return {"timeframe": timeframe, "ids": rows.instrument.tolist(), "at": seconds.tolist()}
 
 
+def answered_gaps(connection: Connection, instruments: Sequence[int]) -> dict[int, list[Span]]:
+    """By place in `instruments`, the days of which the vendor said that it has no day bars."""
+    params = {"ids": list(instruments), "answered": list(ANSWERED)}
+    found: dict[int, list[Span]] = {}
+    for place, start, end in connection.execute(QUERIES["gaps"], params):
+        found.setdefault(place, []).append(Span(start, end))
+    return found
+
+
 def list_doubts(
     connection: Connection,
     timeframe: Timeframe,
@@ -117,6 +129,9 @@ def _listed(
     start: datetime,
     end: datetime,
 ) -> list[Doubted]:
-    params = {"ids": list(instruments), "timeframe": timeframe, "start": start, "end": end}
-    rows = connection.execute(QUERIES[query], params | {"jump": JUMP}).fetchall()
+    params: dict[str, Any] = {
+        "ids": list(instruments), "timeframe": timeframe, "start": start, "end": end,
+    }  # fmt: skip
+    params |= {"jump": JUMP, "another_firm": ANOTHER_FIRM, "next_days": NEXT_DAYS}
+    rows = connection.execute(QUERIES[query], params | {"answered": list(ANSWERED)}).fetchall()
     return [Doubted(*row) for row in rows]

@@ -14,7 +14,8 @@ ON CONFLICT (instrument_id, timeframe, at, reason) DO UPDATE SET detail = EXCLUD
 
 -- name: list
 -- Doubtful bars of instruments in one timeframe, oldest first; a jump on the day of a split that is
--- in force is explained.
+-- in force is explained. After a long gap a jump is a doubt where the vendor was asked about the days
+-- before it and had none, and knows of no split in them; else the days are not loaded yet.
 SELECT i.symbol, d.at, d.reason, d.detail, d.seen_at
 FROM tickstock.doubts AS d JOIN tickstock.instruments AS i ON i.id = d.instrument_id
 WHERE d.instrument_id = ANY (%(ids)s) AND d.timeframe = %(timeframe)s
@@ -23,7 +24,25 @@ WHERE d.instrument_id = ANY (%(ids)s) AND d.timeframe = %(timeframe)s
       SELECT FROM tickstock.splits AS s
       WHERE s.instrument_id = d.instrument_id AND s.superseded_at IS NULL
         AND s.execution_date = (d.at AT TIME ZONE 'UTC')::date))
+  AND (d.reason <> %(another_firm)s OR EXISTS (
+      SELECT FROM tickstock.holes AS h
+      WHERE h.instrument_id = d.instrument_id AND h.timeframe = d.timeframe
+        AND h.cause = ANY (%(answered)s)
+        AND h.span && daterange((d.at AT TIME ZONE 'UTC')::date - %(next_days)s::int,
+                                (d.at AT TIME ZONE 'UTC')::date)
+        AND NOT EXISTS (
+            SELECT FROM tickstock.splits AS s
+            WHERE s.instrument_id = d.instrument_id AND s.superseded_at IS NULL
+              AND s.execution_date <@ daterange(lower(h.span), (d.at AT TIME ZONE 'UTC')::date,
+                                                '[]'))))
 ORDER BY i.symbol, d.at, d.reason
+
+-- name: gaps
+-- Days of which the vendor said that it has no day bars, by the place of the instrument in the list.
+SELECT (w.place - 1)::int, lower(h.span), upper(h.span)
+FROM unnest(%(ids)s::int[]) WITH ORDINALITY AS w(id, place)
+JOIN tickstock.holes AS h ON h.instrument_id = w.id AND h.timeframe = 'day'
+WHERE h.cause = ANY (%(answered)s)
 
 -- name: quarantined
 -- Bars that cannot be true, with what was received.

@@ -174,6 +174,23 @@ def traded(connection: Connection, symbols: Sequence[str]) -> frozenset[str]:
     return frozenset(symbol for (symbol,) in rows)
 
 
+def ticker_owners(
+    connection: Connection, symbols: Iterable[str]
+) -> dict[str, list[tuple[int, Span]]]:
+    """Who had each ticker, and on which days."""
+    rows = connection.execute(QUERIES["tickers_of"], {"symbols": sorted(symbols)})
+    found: dict[str, list[tuple[int, Span]]] = {}
+    for id_, symbol, since, until, _ in rows:
+        found.setdefault(symbol, []).append((id_, Span(since, until)))
+    return found
+
+
+def tickers_had(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """All tickers of each instrument that had more than one, by time."""
+    found = _dated_tickers(connection, sorted(set(ids)))
+    return {id_: tuple(dict.fromkeys(t.symbol for t in had)) for id_, had in found.items()}
+
+
 def spelled(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
     """Symbols written without their point, as issuers write them, → the symbols that are meant.
 

@@ -781,12 +781,16 @@ CREATE INDEX dividends_of_instrument ON tickstock.dividends (instrument_id, ex_d
 CREATE UNIQUE INDEX dividends_in_force ON tickstock.dividends (instrument_id, vendor_id)
     WHERE superseded_at IS NULL;
 
--- Until which New York date all splits, or all dividends, of an instrument were asked for.
+-- Until which New York date all splits, or all dividends, of an instrument were asked for; `whole`:
+-- on which date (`whole_at`: when, by this clock) all there ever were, and under which `tickers`.
 CREATE TABLE tickstock.actions_known (
     instrument_id integer NOT NULL REFERENCES tickstock.instruments,
     kind          text NOT NULL CHECK (kind IN ('splits', 'dividends')),
     through       date NOT NULL,
     asked_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    whole         date,
+    whole_at      timestamptz,
+    tickers       text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (instrument_id, kind)
 );
 
