@@ -193,10 +193,17 @@ def test_numbers_that_cannot_be_true_are_kept_as_the_vendors_facts() -> None:
         None,
     ],
 )
-def test_a_record_in_another_form_or_not_asked_for_spoils_the_answer(record: object) -> None:
+def test_a_record_in_another_form_or_not_asked_for_is_put_aside(record: object) -> None:
     call = ActionCall(SPLITS, ("AAPL",), day("2000-01-01"))
-    with pytest.raises(VendorUnreadable, match=re.escape(str(call))):
-        read_page(body(SPLIT, record), call)
+    found = read_page(body(SPLIT, record), call)
+    assert found.actions == read_page(body(SPLIT), call).actions
+    (row,) = found.aside
+    named = record.get("ticker", "") if isinstance(record, dict) else ""
+    assert (row.place, row.ticker) == ("record 2", named)
+    assert row.why
+    for many in ([record], [SPLIT, *[record] * 6]):  # where it is not a single one
+        with pytest.raises(VendorUnreadable, match=re.escape(str(call))):
+            read_page(body(*many), call)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b'{"results":[]}', b'{"status":"ERROR"}'])
