@@ -84,7 +84,7 @@ def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> Result:
     return Result(process.returncode, out, err)
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -21,7 +21,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tests.reliability.form import FORM, record
-from tickstock.model import HoleCause, LoadState, Timeframe, epoch_day
+from tickstock.model import CallKind, HoleCause, LoadState, Timeframe, epoch_day
 from tickstock.store.database import Database
 
 DAY = Timeframe.DAY
@@ -101,10 +101,12 @@ def _gaps_expire(here: object, asked: dict[str, object], now: list[timedelta], g
         assert here.plan(**asked).calls == ()
         (gap,) = here.tick.missing.find(SYMBOLS, [DAY], YEAR).gaps
         assert (gap.cause, gap.cells) == ("vendor_empty", gaps)
-        assert gap.detail.endswith("holds no bar.")
+        assert all(reason.endswith("holds no bar.") for reason, _ in gap.reasons)
     now[0] = timedelta(days=31)
     again = here.plan(**asked)
     assert again.cells == gaps
     assert here.load(again).load.report["causes"] == {"vendor_empty": gaps}
-    assert here.asked == len(again.calls)
+    # Amid what is held an empty answer of a ticker stands when a second one confirms it.
+    tickers = sum(p.call.kind is CallKind.TICKER for p in again.calls)
+    assert len(again.calls) < here.asked <= len(again.calls) + tickers
     assert here.plan(**asked).calls == ()

@@ -138,6 +138,7 @@ ELSEWHERE = {
     "loading_rig.py": "no tests of its own",
     "worker_kit.py": "no tests of its own",
     "browser/test_page.py": "how it looks; the same views are asked in acceptance/test_dates.py",
+    "contract/test_belief.py": "dates of long ago, and the newest session by a clock of its own",
     "contract/test_faulty_vendors.py": "dates of long ago",
     "contract/test_finish.py": "given dates",
     "acceptance/test_installs.py": "what an install lacks",

@@ -127,6 +127,7 @@ def test_what_is_installed_and_broken_is_told_so(
 ) -> None:
     (tmp_path / "pytickersymbols.py").write_text("import no_such_module_at_all")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pytickersymbols", raising=False)
     with pytest.raises(MissingExtra, match="cannot be imported: No module named 'no_such_mod"):
         extras.need("pytickersymbols")
 

@@ -112,3 +112,5 @@ SETTLED = _of(Standing.SETTLED)
 REMEMBERED = (*_of(Standing.SETTLED, Standing.FAILED), HoleCause.NOT_PUBLISHED)
 """Causes that are kept, the strongest first where two are known of one cell. That a session was not
 published yet is kept where the vendor was asked for it: it was expected, and is asked for again."""
+ANSWERED = (HoleCause.VENDOR_EMPTY, HoleCause.NOT_LISTED)
+"""Of gaps in which the vendor was asked, or need not be, and has no bars."""

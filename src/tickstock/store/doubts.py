@@ -13,15 +13,14 @@ import psycopg
 
 from tickstock.bars import ANOTHER_FIRM, JUMP, NEXT_DAYS
 from tickstock.bars import doubts as doubts_of
-from tickstock.model import BarTable, Flags, HoleCause, Timeframe
+from tickstock.loading.causes import ANSWERED
+from tickstock.model import BarTable, Flags, Timeframe
 from tickstock.spans import Span
 from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
 from tickstock.store.queries import load
 
 QUERIES = load("doubts.sql")
 Connection = psycopg.Connection[Any]
-ANSWERED = (HoleCause.VENDOR_EMPTY, HoleCause.NOT_LISTED)
-"""Causes of gaps in which the vendor was asked and has no bars."""
 
 
 @dataclass(frozen=True, slots=True)

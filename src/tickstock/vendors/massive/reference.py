@@ -27,7 +27,7 @@ TICKERS_PAGE, CONSTITUENTS_PAGE = 1_000, 5_000
 _LONGEST_TICKER = 32
 
 
-class TickerRecord(msgspec.Struct, gc=False, omit_defaults=True):
+class TickerRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """One ticker as it is written on the wire. Older records have no type."""
 
     ticker: str
@@ -37,7 +37,7 @@ class TickerRecord(msgspec.Struct, gc=False, omit_defaults=True):
     active: bool | None = None
 
 
-class ConstituentRecord(msgspec.Struct, gc=False, omit_defaults=True):
+class ConstituentRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """One holding of a fund as it is written on the wire. Cash may have no ticker."""
 
     composite_ticker: str
