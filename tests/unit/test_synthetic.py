@@ -138,3 +138,16 @@ def test_days_outside_the_calendar_have_no_bars() -> None:
         epoch_day(CALENDAR.day(0))
         == bars("SPY", span=Span(date(1950, 1, 1), date(1990, 2, 1))).at[0]
     )
+
+
+def test_a_rename_makes_no_jump() -> None:
+    """BK became BNY on 2026-05-21: one firm, and one walk."""
+    days = Span.inclusive(date(2025, 5, 19), date(2025, 5, 30))
+    calendar = shipped_calendar()
+    old, new = (
+        synthetic_bars([ticker], Timeframe.DAY, days, calendar, NOW) for ticker in ("BK", "BNY")
+    )
+    assert old.close.tolist() == new.close.tolist()
+    other = synthetic_bars(["FB"], Timeframe.DAY, days, calendar, NOW)
+    meta = synthetic_bars(["META"], Timeframe.DAY, days, calendar, NOW)
+    assert other.close.tolist() != meta.close.tolist(), "another firm has the ticker now"

@@ -12,10 +12,11 @@ Symbols that begin with `ZZ` have no bars, so that an unknown symbol can be show
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from tickstock.clock import epoch_now
 from tickstock.errors import VendorRefused
+from tickstock.identity import identities, shipped_events
 from tickstock.model import Answer, BarTable, Call, CallKind, Floats, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
@@ -89,7 +91,8 @@ def synthetic_bars(
     when = _intervals(timeframe, span, calendar, now)
     if not known or not len(when.at):
         return BarTable.empty()
-    seeds = np.array([_seed(s) for s in known], np.uint64)[:, None]
+    firms = _firms()
+    seeds = np.array([_seed(firms.get(s, s)) for s in known], np.uint64)[:, None]
     columns = _columns(seeds, when)
     owner = np.repeat(np.arange(len(known), dtype=np.int64), len(when.at))
     return BarTable(known, owner, np.tile(when.at, len(known)), *(c.ravel() for c in columns))
@@ -169,6 +172,16 @@ def _walk(seeds: Words, moments: Floats) -> Floats:
 
 
 @lru_cache(65_536)
+@cache
+def _firms() -> dict[str, str]:
+    """Ticker → the last ticker of the firm that alone ever had it: a rename makes no jump."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for one in identities(shipped_events()):
+        for ticker in one.tickers:
+            owners[ticker.symbol].add(one.tickers[-1].symbol)
+    return {ticker: last for ticker, lasts in owners.items() if len(lasts) == 1 for last in lasts}
+
+
 def _seed(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
