@@ -22,8 +22,8 @@ How the S&P 500 is settled:
   LATER put that right, so that each interval carries the ticker of its days. Each change of a
   ticker is held against every published list: before it only the old one may stand there, after it
   only the new one.
-- Each interval says which sources know it. A source disputes it where it speaks of these days and
-  names another day more than DAYS_APART away, or does not know it.
+- Each interval says which sources know it; the member-days on which base and index-constitution
+  disagree are counted by year.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ BEGINS = date(1996, 1, 2)
 BASE_ENDS = date(2025, 7, 9)
 PLACEHOLDER = date(1976, 7, 1)
 """The day on which index-constitution lets members begin whose day it does not know."""
-DAYS_APART = 15
-BASE, OTHER, LISTS, NASDAQ = "fja05680", "index-constitution", "published lists", "n100tickers"
+BASE, OTHER, NASDAQ = "fja05680", "index-constitution", "n100tickers"
 DOTLESS = frozenset({"BRK.B", "BF.B", "BRKB", "BFB"})
 """The published lists leave tickers with a dot out."""
 

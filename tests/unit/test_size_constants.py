@@ -27,11 +27,6 @@ def constants(source: str) -> Iterator[str]:
                 yield from (f"{node.name}.{name}" for name in _named(field))
 
 
-def _name(decorator: ast.expr) -> str:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return ast.unparse(called)
-
-
 def _named(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, ast.AnnAssign) and node.value is not None:
         targets, value = [node.target], node.value

@@ -66,10 +66,6 @@ STOP_PATIENCE = 3.0
 """Seconds that somebody who said stop waits for a database that is away."""
 THREADS = 2
 """While one commits, the other one claims."""
-CLASHES = 5
-"""How often one piece of work in the database may clash with another's before it is an error."""
-CLASH_PAUSE = 0.1
-"""Seconds until it is done again; twice as many the second time, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,19 +482,9 @@ class Drain:
     async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread; wait for a database that is away, to a limit, and do it again
         when it clashed with the work of others (a deadlock, a row that was there first)."""
-        for clash in range(1, CLASHES):
-            try:
-                return await self._once(work, *args, **kwargs)
-            except DatabaseUnavailable:
-                raise
-            except (Transient, Conflict):
-                await asyncio.sleep(CLASH_PAUSE * clash)
-        return await self._once(work, *args, **kwargs)
-
-    async def _once(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop, done = asyncio.get_running_loop(), partial(work, *args, **kwargs)
         context = contextvars.copy_context()
-        return await self._patience.through(
+        return await self._patience.past_clashes(
             lambda: loop.run_in_executor(self._threads, partial(context.copy().run, done))
         )
 

@@ -15,11 +15,12 @@ import enum
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-from tickstock.errors import Conflict, DatabaseUnavailable, Terminal, TickStockError, Transient
+from tickstock.errors import Terminal, TickStockError, Transient
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.loads import Loads
@@ -29,10 +30,6 @@ log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CLASHES = 5
-"""How often the verdict may clash with the work of others before that is an error."""
-CLASH_PAUSE = 0.1
-"""Seconds until it is written again; twice as many the second time, and so on."""
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
 """Seconds until a load is looked at again that cannot be worked on here, doubled each time."""
 
@@ -118,17 +115,8 @@ class Ends:
 
     async def _through(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread, patiently; again where it clashed with the work of others."""
-        for clash in range(1, CLASHES):
-            try:
-                return await self._once(work, *args, **kwargs)
-            except DatabaseUnavailable:
-                raise
-            except (Transient, Conflict):
-                await asyncio.sleep(CLASH_PAUSE * clash)
-        return await self._once(work, *args, **kwargs)
-
-    async def _once(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._patience.through(lambda: asyncio.to_thread(work, *args, **kwargs))
+        ask = partial(asyncio.to_thread, work, *args, **kwargs)
+        return await self._patience.past_clashes(ask)
 
     # -- loads that cannot be worked on here -------------------------------------------------
     def rests(self, load_id: uuid.UUID) -> bool:

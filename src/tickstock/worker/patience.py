@@ -8,12 +8,16 @@ from typing import TypeVar
 
 import structlog
 
-from tickstock.errors import DatabaseUnavailable
+from tickstock.errors import Conflict, DatabaseUnavailable, Transient
 
 log = structlog.get_logger("tickstock.worker")
 T = TypeVar("T")
 SHORTEST, LONGEST = 0.1, 2.0
 """Seconds between two attempts, doubled each time."""
+CLASHES = 5
+"""How often one piece of work in the database may clash with another's before it is an error."""
+CLASH_PAUSE = 0.1
+"""Seconds until it is done again; twice as many the second time, and so on."""
 
 
 class Patience:
@@ -42,6 +46,18 @@ class Patience:
                 self.tell(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
+
+    async def past_clashes(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """As `through`; again where it clashed with the work of others (a deadlock, a row that was
+        there first)."""
+        for clash in range(1, CLASHES):
+            try:
+                return await self.through(ask)
+            except DatabaseUnavailable:
+                raise
+            except (Transient, Conflict):
+                await asyncio.sleep(CLASH_PAUSE * clash)
+        return await self.through(ask)
 
     def tell(self, error: DatabaseUnavailable) -> None:
         """At most a line a second, however many wait."""
