@@ -39,7 +39,7 @@ from tickstock.loading.request import LoadRequest
 from tickstock.model import Answer, Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.queue import defer_drain
-from tickstock.store import instruments, ledger
+from tickstock.store import instruments, jobs
 from tickstock.vendors import Gate
 from tickstock.worker.run import Worker
 
@@ -72,7 +72,7 @@ def submit(tick: TickStock, calls: int, priority: int = 0) -> uuid.UUID:
             (), 0, 0, 0.0, 0.0, exact=True, digest="",
         )  # fmt: skip
         facts = {"expected": 4 * calls, "held": 0, "calls": calls, "seconds": 1}
-        load, _ = ledger.submit(
+        load, _ = jobs.submit(
             connection, plan, title="b", vendor=VENDOR, summary=facts,
             request={"refresh": False}, priority=priority,
         )  # fmt: skip

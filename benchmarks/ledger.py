@@ -41,7 +41,7 @@ from tickstock.service import TickStock
 from tickstock.service.queue import defer_drain
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
-from tickstock.store import instruments, ledger
+from tickstock.store import instruments, jobs
 from tickstock.vendors import Gate, Limits, OpenGate
 from tickstock.worker.drain import Drain, Policy
 from tickstock.worker.run import Worker
@@ -92,7 +92,7 @@ def submit(tick: TickStock, calls: int, *, defer: bool = False) -> uuid.UUID:
             (), 0, 0, 0.0, 0.0, exact=True, digest="",
         )  # fmt: skip
         facts = {"expected": 4 * calls, "held": 0, "calls": calls, "seconds": 1}
-        load, _ = ledger.submit(connection, plan, title="b", vendor=VENDOR, summary=facts)
+        load, _ = jobs.submit(connection, plan, title="b", vendor=VENDOR, summary=facts)
         if defer:
             defer_drain(connection, load, VENDOR, 0)
     return load

@@ -32,7 +32,7 @@ from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
-from tickstock.store import instruments, ledger
+from tickstock.store import instruments, jobs, ledger
 from tickstock.store.pgbinary import COPY_END, COPY_HEADER, EPOCH_DAYS, copy_rows
 from tickstock.worker.commit import Fetched, commit
 
@@ -136,7 +136,7 @@ class Bench:
         )  # fmt: skip
         targets = {s: Target(self.ids[s], s, self.span) for s in names}
         with self.tick.database.transaction() as connection:
-            load_id, _ = ledger.submit(connection, plan, title="bench", vendor="bench", summary={})
+            load_id, _ = jobs.submit(connection, plan, title="bench", vendor="bench", summary={})
             from datetime import timedelta
 
             leases = ledger.claim(connection, load_id, "bench", len(names), timedelta(hours=1))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tickstock.model import Answer, Call, LoadState
 from tickstock.service import TickStock
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 from tickstock.vendors import Gate, OpenGate
 from tickstock.worker.drain import Policy
 from tickstock.worker.run import Worker, configured_source

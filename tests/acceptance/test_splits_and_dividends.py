@@ -24,7 +24,7 @@ from tickstock.service import TickStock
 from tickstock.service.doubts import DoubtCounts, count_doubts
 from tickstock.service.progress import Progress
 from tickstock.spans import Span
-from tickstock.store import ledger
+from tickstock.store import job_items
 from tickstock.store.database import Database
 from tickstock.store.instruments import record_identities
 from tickstock.store.moment import database_now
@@ -354,7 +354,7 @@ def test_doubts_are_counted_in_parts_of_any_size(house: House, at_once: int) -> 
     wrong = [Split(s, s, day("2005-03-01"), 1, 20) for s in ("AAPL", "IBM", "MSFT")]
     done = house.load(["AAPL", "IBM", "MSFT"], splits=wrong)
     with house.database.transaction() as conn:
-        items = ledger.items(conn, done.load.id)
+        items = job_items.read(conn, done.load.id)
         found = count_doubts(conn, items, house.now, at_once=at_once)
     assert found == DoubtCounts(3, 0)
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import OpenTab
 from tests.web_kit import PASSWORDS, Running
 from tickstock.service import TickStock
 from tickstock.service.access import Role
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 
 pytestmark = pytest.mark.browser
 

@@ -28,7 +28,7 @@ from tickstock.errors import BadSetting, DatabaseRefused, DatabaseUnavailable, V
 from tickstock.loading.report import Report
 from tickstock.model import Answer, Call, HoleCause, LoadState, Timeframe, epoch_day
 from tickstock.service import TickStock
-from tickstock.store import coverage, ledger
+from tickstock.store import coverage, jobs, ledger, tallies
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits, OpenGate
@@ -90,7 +90,7 @@ def submit(
         ids = {s: i.id for s, i in ensure_instruments(conn, SYMBOLS).items()}
         made = plan(calls, ids, MONTH, refresh=refresh)
         facts = {"expected": len(SYMBOLS) * len(DAYS), "held": 0, "calls": len(calls), "seconds": 1}
-        return ledger.submit(conn, made, title="t", vendor=vendor, summary=facts)[0]
+        return jobs.submit(conn, made, title="t", vendor=vendor, summary=facts)[0]
 
 
 @asynccontextmanager
@@ -148,7 +148,7 @@ def stored(database: Database) -> dict[tuple[str, int], float]:
 
 def states(database: Database, load: uuid.UUID) -> dict[str, int]:
     with database.transaction() as conn:
-        return {t.state.value: t.calls for t in ledger.tallies(conn, [load])[load]}
+        return {t.state.value: t.calls for t in tallies.by_state(conn, [load])[load]}
 
 
 def attempts(database: Database, load: uuid.UUID) -> dict[str, int]:
@@ -493,7 +493,7 @@ def test_a_cancelled_load_ends_soon_and_takes_nothing_more(database: Database) -
             task = asyncio.create_task(drain(database, load, source).run())
             await until(lambda: states(database, load).get("done", 0) >= 4)
             with database.transaction() as conn:
-                ledger.cancel(conn, load, "enough")
+                jobs.cancel(conn, load, "enough")
                 kept = conn.execute("SELECT count(*)::int FROM tickstock.bars_day").fetchone()
             await asyncio.wait_for(task, 10)
             assert len(stored(database)) == (kept or (0,))[0]
@@ -703,7 +703,7 @@ def submit_queued(serving: TickStock, calls: Sequence[Call]) -> uuid.UUID:
 
 def ended(database: Database, load: uuid.UUID) -> bool:
     with database.transaction() as conn:
-        return ledger.read(conn, load).state.finished
+        return jobs.read(conn, load).state.finished
 
 
 def test_a_database_that_stays_away_is_told_in_time(own: Database, house: Path) -> None:

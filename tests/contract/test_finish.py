@@ -24,7 +24,7 @@ from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.doctor import Check, Health, examine
 from tickstock.service.job_status import status_of
-from tickstock.store import ledger
+from tickstock.store import jobs, ledger
 from tickstock.store.database import Database
 from tickstock.worker import engine, finish, slices
 from tickstock.worker.drain import Policy
@@ -294,4 +294,4 @@ def test_a_load_that_is_worked_on_is_not_called_stuck(tick: TickStock) -> None:
     load = submit(tick)
     with tick.database.transaction() as connection:
         ledger.claim(connection, load, "w", 1, timedelta(seconds=60))
-        assert ledger.unfinished(connection, timedelta(days=7), timedelta(0)) == []
+        assert jobs.unfinished(connection, timedelta(days=7), timedelta(0)) == []

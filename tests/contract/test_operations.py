@@ -35,9 +35,9 @@ from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.queue import SILENCE, queue_of
 from tickstock.service.system import look
-from tickstock.store import ledger, workers
+from tickstock.store import jobs, ledger, workers
 from tickstock.store.database import Database
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 from tickstock.worker import engine, slices
 from tickstock.worker.run import Worker
 
@@ -302,7 +302,7 @@ def test_the_time_left_is_by_the_pace_of_now_not_by_the_first_start(tick: TickSt
     execute(tick, "UPDATE tickstock.loads SET state = 'running',"
                   " started_at = now() - interval '10 days' WHERE id = %s", load.id)  # fmt: skip
     with tick.database.transaction() as conn:
-        ledger.begin_activity(conn, load.id, "me")
+        jobs.begin_activity(conn, load.id, "me")
         leases = ledger.claim(conn, load.id, "me", 5, LEASE)
         ledger.finish_calls(conn, [ledger.Finished(x.id, 1, 1, 0, 1) for x in leases])
     left = tick.loads.progress(load.id).seconds_left

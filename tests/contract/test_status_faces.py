@@ -20,7 +20,7 @@ from tickstock.loading.report import ItemResult, make_report
 from tickstock.model import HoleCause, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.loads import summary_of
-from tickstock.store import ledger
+from tickstock.store import jobs, ledger
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
@@ -74,7 +74,7 @@ def under_way(tick: TickStock) -> uuid.UUID:
     with tick.database.transaction() as conn:
         ids = {s: i.id for s, i in ensure_instruments(conn, SYMBOLS).items()}
         made = plan([ticker_call(s, WEEK) for s in SYMBOLS], ids, WEEK)
-        load, _ = ledger.submit(
+        load, _ = jobs.submit(
             conn, made, title="five", vendor="v", summary=summary_of(made),
             client_id="theirs",
         )  # fmt: skip
@@ -95,7 +95,7 @@ def end(tick: TickStock, load: uuid.UUID) -> None:
         ledger.finish_calls(conn, [Finished(i, SESSIONS, 0, 0, 1) for (i,) in rows])
         items = [ItemResult(s, Timeframe.DAY, 4, 4 * (s != "CCC"), _why(s)) for s in SYMBOLS]
         report = make_report(items)
-        ledger.finish(conn, load, report.state, report.message, report.as_dict())
+        jobs.finish(conn, load, report.state, report.message, report.as_dict())
 
 
 def _why(symbol: str) -> tuple[tuple[HoleCause, int], ...]:

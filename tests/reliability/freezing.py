@@ -21,7 +21,7 @@ from typing import Any
 from tests.kit import CALENDAR, answer, bar, plan, sessions, span, ticker_call
 from tests.reliability.snapshot import versions
 from tickstock.model import Answer, Call
-from tickstock.store import ledger
+from tickstock.store import jobs, ledger
 from tickstock.store.database import Connection, Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import Gate, Limits, OpenGate
@@ -147,4 +147,4 @@ def _submit(database: Database, calls: int) -> uuid.UUID:
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
         facts: dict[str, Any] = {"expected": 5 * calls, "held": 0, "calls": calls, "seconds": 1}
-        return ledger.submit(connection, made, summary=facts, title="t", vendor="v")[0]
+        return jobs.submit(connection, made, summary=facts, title="t", vendor="v")[0]

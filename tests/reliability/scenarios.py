@@ -20,7 +20,7 @@ from tickstock.failpoints import arm
 from tickstock.model import Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.spans import Span
-from tickstock.store import database, ledger
+from tickstock.store import database, jobs
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 from tickstock.vendors.massive.source import MassiveSource
@@ -106,7 +106,7 @@ async def _drain(tick: TickStock, worker: Worker, load: uuid.UUID) -> None:
 def has_ended(tick: TickStock, load: uuid.UUID) -> bool:
     try:
         with tick.database.transaction() as connection:
-            return ledger.read(connection, load).state.finished
+            return jobs.read(connection, load).state.finished
     except DatabaseUnavailable:
         return False
 

@@ -20,7 +20,7 @@ from tests.reliability import model
 from tests.reliability.form import FORM, record
 from tests.reliability.simulation import Variant, World, failing, failing_on_all_cores, told
 from tickstock.model import LoadState
-from tickstock.store import budget, ledger
+from tickstock.store import budget, jobs, ledger
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
@@ -85,7 +85,7 @@ class Twins:
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
         given: dict[str, Any] = {"summary": {}, "title": "t", "vendor": "v"}
-        self.load = ledger.submit(connection, made, **given)[0]
+        self.load = jobs.submit(connection, made, **given)[0]
         asked = "SELECT min(id) FROM tickstock.calls WHERE load_id = %s"
         row = connection.execute(asked, [self.load]).fetchone()
         assert row is not None
@@ -118,7 +118,7 @@ class Twins:
             " FROM tickstock.calls WHERE load_id = %s ORDER BY position",
             [self.load],
         ).fetchall()
-        state = ledger.read(self.connection, self.load).state.value
+        state = jobs.read(self.connection, self.load).state.value
         return [state, *((*row[:4], _ms(row[4]), _ms(row[5])) for row in found)]
 
 
@@ -179,15 +179,15 @@ def fail_rest(t: Twins) -> Both:
 def cancel(t: Twins) -> Both:
     if t.dice.random() < 0.7:
         return None, None
-    return ledger.cancel(t.connection, t.load, "enough"), t.model.cancel()
+    return jobs.cancel(t.connection, t.load, "enough"), t.model.cancel()
 
 
 def reopen(t: Twins) -> Both:
-    return ledger.reopen(t.connection, t.load), t.model.reopen()
+    return jobs.reopen(t.connection, t.load), t.model.reopen()
 
 
 def finish(t: Twins) -> Both:
-    done = ledger.finish(t.connection, t.load, LoadState.COMPLETED, "", {})
+    done = jobs.finish(t.connection, t.load, LoadState.COMPLETED, "", {})
     return done, t.model.finish("completed")
 
 

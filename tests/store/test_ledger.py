@@ -34,7 +34,7 @@ from tickstock.errors import (
 from tickstock.loading.judge import Target
 from tickstock.model import CallState, LoadState
 from tickstock.service.queue import defer_drain
-from tickstock.store import ledger, tasks
+from tickstock.store import jobs, ledger, tallies, tasks
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
@@ -52,7 +52,7 @@ def submit(database: Database, count: int = 3, **other: Any) -> uuid.UUID:
         ids = {s: i.id for s, i in ensure_instruments(conn, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
         facts = {"title": "t", "vendor": "v", "summary": {"calls": count}} | other
-        return ledger.submit(conn, made, **facts)[0]
+        return jobs.submit(conn, made, **facts)[0]
 
 
 def claim(
@@ -68,7 +68,7 @@ def do(database: Database, work: Callable[..., Any], *args: Any, **options: Any)
 
 
 def states(database: Database, load: uuid.UUID) -> dict[str, int]:
-    found = do(database, ledger.tallies, [load])[load]
+    found = do(database, tallies.by_state, [load])[load]
     return {t.state.value: t.calls for t in found}
 
 
@@ -124,7 +124,7 @@ def test_a_client_id_that_reads_like_the_start_of_another_load_is_its_own(
     mine = submit(database, client_id="ab12")
     assert mine != other
     assert submit(database, client_id="ab12") == mine
-    assert do(database, ledger.find, "ab12") == mine  # what a client named goes first
+    assert do(database, jobs.find, "ab12") == mine  # what a client named goes first
 
 
 def test_find(database: Database) -> None:
@@ -132,15 +132,15 @@ def test_find(database: Database) -> None:
     two = submit(
         database, load_id=uuid.UUID("aabb0000-0000-4000-8000-000000000000"), client_id="x_y"
     )
-    assert do(database, ledger.find, str(one)) == one
-    assert do(database, ledger.find, "AABB") == two
-    assert do(database, ledger.find, "x_y") == two
+    assert do(database, jobs.find, str(one)) == one
+    assert do(database, jobs.find, "AABB") == two
+    assert do(database, jobs.find, "x_y") == two
     for text, told in (("aa", "Several"), ("b", "No load"), ("", "No load"), ("%", "No load"),
                        ("x%y", "No load"), ("xAy", "No load"), ("-", "No load")):  # fmt: skip
         with pytest.raises(UnknownLoad, match=told):
-            do(database, ledger.find, text)
+            do(database, jobs.find, text)
     with pytest.raises(UnknownLoad):
-        do(database, ledger.read, uuid.uuid4())
+        do(database, jobs.read, uuid.uuid4())
 
 
 # --- claiming ------------------------------------------------------------------------------------
@@ -153,12 +153,12 @@ def test_calls_are_given_in_the_order_of_the_plan(database: Database) -> None:
 
 def test_the_first_claim_starts_the_load(database: Database) -> None:
     load = submit(database)
-    assert do(database, ledger.read, load).state is LoadState.SUBMITTED
+    assert do(database, jobs.read, load).state is LoadState.SUBMITTED
     claim(database, load, 1)
-    begun = do(database, ledger.read, load)
+    begun = do(database, jobs.read, load)
     assert (begun.state, begun.started_at is None) == (LoadState.RUNNING, False)
     claim(database, load, 1)
-    assert do(database, ledger.read, load).started_at == begun.started_at
+    assert do(database, jobs.read, load).started_at == begun.started_at
 
 
 def test_many_threads_never_get_one_call_twice(database: Database) -> None:
@@ -308,17 +308,17 @@ def test_cancelling_ends_the_load_and_refuses_who_is_still_at_work(database: Dat
     one, two = claim(database, load, 2)
     fenced(database, [fetched(database, one)])
     late = fetched(database, two)
-    assert do(database, ledger.cancel, load, "enough") is True
+    assert do(database, jobs.cancel, load, "enough") is True
     assert fenced(database, [late]).refused == (two.id,)
     assert do(database, ledger.renew, [two], LONG) == set()
     do(database, ledger.hand_back, [two])
     assert do(database, ledger.fail, two, SOME) is False
     do(database, ledger.postpone, two, LONG, SOME, refund=False)
     assert states(database, load) == {"done": 1, "cancelled": 2}
-    found = do(database, ledger.read, load)
+    found = do(database, jobs.read, load)
     assert (found.state, found.message) == (LoadState.CANCELLED, "enough")
-    assert do(database, ledger.cancel, load, "again") is False
-    assert do(database, ledger.read, load).message == "enough"
+    assert do(database, jobs.cancel, load, "again") is False
+    assert do(database, jobs.read, load).message == "enough"
     assert claim(database, load) == []
 
 
@@ -335,7 +335,7 @@ def test_cancelling_while_others_claim_and_commit_does_not_deadlock(database: Da
 
         def end(load: uuid.UUID = load, barrier: threading.Barrier = barrier) -> None:
             barrier.wait(20)
-            assert do(database, ledger.cancel, load, "enough")
+            assert do(database, jobs.cancel, load, "enough")
 
         with ThreadPoolExecutor(3) as pool:
             for done in [pool.submit(work), pool.submit(work), pool.submit(end)]:
@@ -378,7 +378,7 @@ def test_a_failed_call_is_at_its_end(database: Database) -> None:
     assert do(database, ledger.fail, one, SOME) is True
     assert do(database, ledger.fail, one, SOME) is False
     assert states(database, load) == {"failed": 1, "leased": 1}
-    (told,) = do(database, ledger.errors, load)
+    (told,) = do(database, tallies.errors, load)
     assert (told.kind, told.calls, told.failed, told.example, told.symbol) == (
         "VendorUnavailable", 1, 1, "away", "S0"
     )  # fmt: skip
@@ -391,7 +391,7 @@ def test_an_error_of_all_fails_what_waits_and_not_what_others_hold(database: Dat
     assert [c.symbol for c in sorted(failed)] == ["S1", "S2", "S3"]
     assert states(database, load) == {"leased": 1, "failed": 3}
     assert finish(database, held) == [held[0].id]
-    assert do(database, ledger.failed_symbols, load) == {("day", f"S{i}") for i in (1, 2, 3)}
+    assert do(database, tallies.failed_symbols, load) == {("day", f"S{i}") for i in (1, 2, 3)}
 
 
 def test_retrying_reopens_only_what_failed_or_was_cancelled(database: Database) -> None:
@@ -400,11 +400,11 @@ def test_retrying_reopens_only_what_failed_or_was_cancelled(database: Database) 
     fenced(database, [fetched(database, one)])
     do(database, ledger.fail, two, SOME)
     do(database, ledger.postpone, three, LONG, SOME, refund=False)
-    do(database, ledger.cancel, load, "enough")
+    do(database, jobs.cancel, load, "enough")
     assert states(database, load) == {"done": 1, "failed": 1, "cancelled": 2}
-    assert do(database, ledger.reopen, load) == 3
+    assert do(database, jobs.reopen, load) == 3
     assert states(database, load) == {"done": 1, "waiting": 3}
-    reopened = do(database, ledger.read, load)
+    reopened = do(database, jobs.read, load)
     assert (reopened.state, reopened.finished_at, reopened.report) == (
         LoadState.SUBMITTED,
         None,
@@ -412,15 +412,15 @@ def test_retrying_reopens_only_what_failed_or_was_cancelled(database: Database) 
     )
     assert calls(database, "attempt, error_class, not_before")[1:] == [(0, None, None)] * 3
     assert [x.attempt for x in claim(database, load)] == [1, 1, 1]
-    assert do(database, ledger.reopen, load) == 0
+    assert do(database, jobs.reopen, load) == 0
 
 
 def test_retrying_a_load_that_is_running_reopens_what_failed_so_far(database: Database) -> None:
     load = submit(database, 2)
     one, _ = claim(database, load)
     do(database, ledger.fail, one, SOME)
-    assert do(database, ledger.reopen, load) == 1
-    assert do(database, ledger.read, load).state is LoadState.RUNNING
+    assert do(database, jobs.reopen, load) == 1
+    assert do(database, jobs.read, load).state is LoadState.RUNNING
     assert states(database, load) == {"leased": 1, "waiting": 1}
 
 
@@ -436,13 +436,13 @@ def test_retrying_and_cancelling_at_once_do_not_deadlock(database: Database) -> 
             do(database, work, load, *args)
 
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(repeat, ledger.reopen), pool.submit(repeat, ledger.cancel, "x")]:
+        for done in [pool.submit(repeat, jobs.reopen), pool.submit(repeat, jobs.cancel, "x")]:
             done.result(60)
 
 
 # --- ends ----------------------------------------------------------------------------------------
 def verdict(database: Database, load: uuid.UUID) -> bool:
-    return bool(do(database, ledger.finish, load, LoadState.COMPLETED, "done", {"held": 1}))
+    return bool(do(database, jobs.finish, load, LoadState.COMPLETED, "done", {"held": 1}))
 
 
 def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) -> None:
@@ -453,7 +453,7 @@ def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) ->
     finish(database, claim(database, load, 1))
     assert verdict(database, load) is True
     assert verdict(database, load) is False
-    found = do(database, ledger.read, load)
+    found = do(database, jobs.read, load)
     assert (found.state, found.report) == (LoadState.COMPLETED, {"held": 1})
 
 
@@ -462,8 +462,8 @@ def test_open_loads_without_a_task_are_found_most_urgent_first(database: Databas
     other = submit(database, vendor="another")
     queued, ended, paused = submit(database), submit(database), submit(database)
     do(database, defer_drain, queued, "v", 0)
-    do(database, ledger.cancel, ended, "")
-    do(database, ledger.pause, paused)
+    do(database, jobs.cancel, ended, "")
+    do(database, jobs.pause, paused)
     assert [*do(database, tasks.unattended, "v")] == [high, low]
     assert [*do(database, tasks.unattended, "another")] == [other]
 
@@ -488,7 +488,7 @@ def test_a_cancelled_load_leaves_no_task_and_asks_its_slices_to_end(database: Da
     with database.transaction() as conn:
         conn.execute("SELECT procrastinate_fetch_job_v2(ARRAY['loads-v'], NULL)")
     do(database, defer_drain, load, "v", 0)
-    do(database, ledger.cancel, load, "")
+    do(database, jobs.cancel, load, "")
     found = "SELECT args ->> 'load_id', status::text, abort_requested FROM procrastinate_jobs"
     with database.transaction() as conn:
         assert sorted(conn.execute(found).fetchall()) == sorted(
@@ -504,7 +504,7 @@ def test_readiness_tells_when_a_call_may_be_claimed(database: Database) -> None:
     assert 0 < do(database, tasks.readiness, load).seconds <= 3600
     finish(database, leased)
     assert do(database, tasks.readiness, load).open_calls == 0
-    do(database, ledger.cancel, load, "")
+    do(database, jobs.cancel, load, "")
     assert not do(database, tasks.readiness, load).is_due
 
 
@@ -514,7 +514,7 @@ def test_progress_counts_no_session_that_was_held_before(database: Database) -> 
         ledger.finish_calls(
             conn, [Finished(x.id, 99, 1, 2, 1) for x in ledger.claim(conn, load, "", 2, LONG)]
         )
-        (tally,) = ledger.tallies(conn, [load])[load]
+        (tally,) = tallies.by_state(conn, [load])[load]
     assert (tally.state, tally.calls, tally.cells, tally.held) == (CallState.DONE, 2, 2, 2)
     assert (tally.rows_new, tally.rows_changed) == (2, 4)
 
@@ -525,7 +525,7 @@ def test_errors_are_grouped_with_the_most_frequent_first(database: Database) -> 
     do(database, ledger.postpone, one, LONG, VendorThrottled("slow"), refund=True)
     for lease in rest:
         do(database, ledger.fail, lease, SOME)
-    found = do(database, ledger.errors, load)
+    found = do(database, tallies.errors, load)
     assert [(e.kind, e.calls, e.failed) for e in found] == [
         ("VendorUnavailable", 4, 4),
         ("VendorThrottled", 1, 0),
@@ -579,9 +579,9 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def cancel_and_retry(self) -> None:
-        do(self.database, ledger.cancel, self.load, "")
+        do(self.database, jobs.cancel, self.load, "")
         self.current.clear()
-        do(self.database, ledger.reopen, self.load)
+        do(self.database, jobs.reopen, self.load)
 
     @invariant()
     def no_call_is_finished_twice(self) -> None:
@@ -610,10 +610,10 @@ def test_no_order_of_events_finishes_a_call_twice_or_loses_one(database: Databas
 def test_it_is_in_vain_when_all_failed_or_the_key_was_refused(database: Database) -> None:
     load = submit(database)
     one, two, three = claim(database, load)
-    assert not do(database, ledger.in_vain, load)
+    assert not do(database, jobs.in_vain, load)
     do(database, ledger.fail, one, SOME)
-    assert do(database, ledger.in_vain, load)
+    assert do(database, jobs.in_vain, load)
     do(database, ledger.finish_calls, [Finished(two.id, 1, 1, 0, 1)])
-    assert not do(database, ledger.in_vain, load)
+    assert not do(database, jobs.in_vain, load)
     do(database, ledger.fail, three, CredentialsRefused("wrong key"))
-    assert do(database, ledger.in_vain, load)
+    assert do(database, jobs.in_vain, load)

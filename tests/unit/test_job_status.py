@@ -19,8 +19,9 @@ from tickstock.service.job_status import NO_BARS, local, refusal_status, status_
 from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.spans import Span
-from tickstock.store.jobs import Head, Refused, SymbolsSoFar
-from tickstock.store.ledger import CallError, Load
+from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar
+from tickstock.store.jobs import Load
+from tickstock.store.tallies import CallError
 
 NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)
 DAY = Span.inclusive(NOON.date(), NOON.date())

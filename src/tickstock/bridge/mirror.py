@@ -17,7 +17,7 @@ from tickstock.failpoints import reach
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
-from tickstock.store.jobs import Head, Refused
+from tickstock.store.client_jobs import Head, Refused
 from tickstock.waiting import within
 
 EXPIRES = 86_400

@@ -14,7 +14,7 @@ from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
 from tickstock.sessions import NEW_YORK
-from tickstock.store import actions, instruments, ledger
+from tickstock.store import actions, instruments, job_items, jobs, ledger
 from tickstock.store.actions import Outcome
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -115,10 +115,10 @@ class Actions:
         """What is to be asked now that the bars of a load are there; None while some are open,
         and for a load that has ended."""
         with self._database.brief() as connection:
-            load = ledger.read(connection, load_id)
+            load = jobs.read(connection, load_id)
             if load.state.finished or ledger.open_calls(connection, load_id)[0]:
                 return None
-            items = ledger.items(connection, load_id)
+            items = job_items.read(connection, load_id)
             targets = _targets(connection, {i.symbol: i.instrument_id for i in items})
             refresh = load.asked.refresh
             begun = load.started_at or load.created_at

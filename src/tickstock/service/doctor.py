@@ -18,7 +18,7 @@ from tickstock.service.queue import SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
 from tickstock.sessions import ENDS_SOON, NEW_YORK, shipped_calendar
-from tickstock.store import bar_names, ledger, migrate, system, tasks, universes, workers
+from tickstock.store import bar_names, jobs, migrate, system, tasks, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.system import Signs
@@ -115,7 +115,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         alive = sum(map(is_alive, workers.known(connection)))
         yield _workers(alive, signs)
         yield _loads(alive, signs)
-        yield _verdicts(ledger.unfinished(connection, FAULTS_TOLD, VERDICT_DUE))
+        yield _verdicts(jobs.unfinished(connection, FAULTS_TOLD, VERDICT_DUE))
         yield _leases(signs)
         yield _queue(tasks.count_orphans(connection, SILENCE))
         yield from (_budget(row) for row in system.budgets(connection))

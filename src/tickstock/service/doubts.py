@@ -15,7 +15,7 @@ from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import doubts
 from tickstock.store.connection import Connection
-from tickstock.store.ledger import ItemRow
+from tickstock.store.job_items import ItemRow
 
 AT_ONCE = 50
 """Instruments looked at at once, so that memory stays flat in the size of a load."""

@@ -12,8 +12,8 @@ from typing import overload
 from tickstock.model import LoadState
 from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
-from tickstock.store.jobs import Refused
-from tickstock.store.ledger import CallError
+from tickstock.store.client_jobs import Refused
+from tickstock.store.tallies import CallError
 from tickstock.words import plural
 
 SHOWN_ERRORS = 3

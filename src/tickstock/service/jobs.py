@@ -12,9 +12,9 @@ from tickstock.loading.request import Duration, LoadRequest
 from tickstock.service.loads import Loads
 from tickstock.service.progress import Progress
 from tickstock.service.universes import Universes
-from tickstock.store import jobs, ledger
+from tickstock.store import client_jobs, jobs
+from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar
 from tickstock.store.database import Database
-from tickstock.store.jobs import Head, Refused, SymbolsSoFar
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,19 @@ class Jobs:
     def find(self, client_id: str) -> uuid.UUID | None:
         """The load of the client's id."""
         with self._database.transaction() as connection:
-            return ledger.find_client(connection, client_id)
+            return jobs.find_client(connection, client_id)
 
     def heads(self, window: timedelta) -> tuple[list[Head], list[Refused]]:
         """Jobs that are open or ended within `window`, and those refused within it."""
         with self._database.transaction() as connection:
-            return jobs.heads(connection, window), jobs.refusals(connection, window)
+            return client_jobs.heads(connection, window), client_jobs.refusals(connection, window)
 
     def details(self, ids: Sequence[uuid.UUID]) -> list[JobDetail]:
         """All there is to say of these loads, oldest first."""
         found = self._loads.progress_of(ids)
         unjudged = [p.load.id for p in found if p.load.report is None]
         with self._database.transaction() as connection:
-            so_far = jobs.symbols_so_far(connection, unjudged) if unjudged else {}
+            so_far = client_jobs.symbols_so_far(connection, unjudged) if unjudged else {}
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
 
     def detail(self, load_id: uuid.UUID) -> JobDetail:
@@ -86,34 +86,34 @@ class Jobs:
     def newest(self, most: int) -> list[JobDetail]:
         """All there is to say of the newest loads, the newest first."""
         with self._database.transaction() as connection:
-            ids = [load.id for load in ledger.newest(connection, most)]
+            ids = [load.id for load in jobs.newest(connection, most)]
         return self.details(ids)[::-1]
 
     def refusal(self, client_id: str) -> Refused | None:
         """Why the job of this id became no load; None where that is not known, or it did."""
         with self._database.transaction() as connection:
-            kept = jobs.refusals(connection, jobs.REFUSALS_KEPT)
+            kept = client_jobs.refusals(connection, client_jobs.REFUSALS_KEPT)
         return next((refused for refused in kept if refused.client_id == client_id), None)
 
     def refuse(self, client_id: str, job_type: str, reason: str) -> None:
         """Keep, for the client to read, why its job becomes no load."""
         with self._database.transaction() as connection:
-            jobs.refuse(connection, client_id, job_type, reason)
+            client_jobs.refuse(connection, client_id, job_type, reason)
 
     def cancel(self, reasons: Mapping[str, str]) -> set[str]:
         """End the loads of these client ids, each for its reason; answers the ids that have a
         load. A load that has ended stays as it is."""
         with self._database.transaction() as connection:
-            found = ledger.find_clients(connection, list(reasons))
+            found = jobs.find_clients(connection, list(reasons))
             for client_id, load_id in found.items():
-                ledger.cancel(connection, load_id, reasons[client_id])
+                jobs.cancel(connection, load_id, reasons[client_id])
         return set(found)
 
     def cancel_all(self, reason: str) -> int:
         """End every open load that came from a client; how many those were."""
         with self._database.transaction() as connection:
-            found = jobs.open_loads(connection)
-            return sum(ledger.cancel(connection, load_id, reason) for load_id in found)
+            found = client_jobs.open_loads(connection)
+            return sum(jobs.cancel(connection, load_id, reason) for load_id in found)
 
 
 def _symbols(progress: Progress, so_far: dict[uuid.UUID, SymbolsSoFar]) -> SymbolsSoFar:

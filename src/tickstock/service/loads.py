@@ -32,12 +32,13 @@ from tickstock.service.universes import Resolved, Universes
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.spans import Span
-from tickstock.store import actions, coverage, instruments, ledger
+from tickstock.store import actions, coverage, instruments, job_items, jobs, ledger, tallies
 from tickstock.store.bar_names import taken_names
 from tickstock.store.calendar import read_calendar
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.ledger import ItemRow, Load
+from tickstock.store.job_items import ItemRow
+from tickstock.store.jobs import Load
 from tickstock.store.moment import database_now
 from tickstock.vendors import Limits
 
@@ -241,7 +242,7 @@ class Loads:
             if digest is not None:
                 self._refuse_stale(connection, plan.request, digest)
             plan = _with_instruments(connection, plan)
-            load_id, new = ledger.submit(
+            load_id, new = jobs.submit(
                 connection,
                 plan,
                 title=title or plan.request.universe,
@@ -259,7 +260,7 @@ class Loads:
             elif new:
                 self._finish(connection, load_id)
             reach("submit.deferred")
-            return ledger.read(connection, load_id)
+            return jobs.read(connection, load_id)
 
     def _actions_due(self, connection: Connection, plan: Plan) -> bool:
         targets = {i.symbol: i.instrument_id for i in plan.items}
@@ -286,7 +287,7 @@ class Loads:
         """End a load by a fault, without a report. Calls that are open end with it, or, unless
         `with_open`, stand against it. False then, and when it has ended."""
         with self._database.brief() as connection:
-            return ledger.fail_load(connection, load_id, message, with_open=with_open)
+            return jobs.fail_load(connection, load_id, message, with_open=with_open)
 
     def _finish(self, connection: Connection, load_id: uuid.UUID) -> Report | None:
         # In this order: a call that ends after this look is not in the results that follow.
@@ -294,22 +295,22 @@ class Loads:
             return None
         outcome = actions.outcome(connection, load_id)
         report = with_actions(make_report(self._results(connection, load_id)), outcome)
-        counts = ledger.tallies(connection, [load_id])[load_id]
+        counts = tallies.by_state(connection, [load_id])[load_id]
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}
         body["rows_changed"] = sum(t.rows_changed for t in counts)
         body["actions"] = outcome_as_dict(outcome)
         body["doubts"] = self._doubts(connection, load_id)
         body["names_taken"] = [str(name) for name in taken_names(connection)]
-        done = ledger.finish(connection, load_id, report.state, report.message, body)
+        done = jobs.finish(connection, load_id, report.state, report.message, body)
         return report if done else None
 
     def _doubts(self, connection: Connection, load_id: uuid.UUID) -> dict[str, int] | None:
         """How many doubts there are; None of a large load that had nothing to ask, whose bars are
         not read only to say so."""
-        load = ledger.read(connection, load_id)
+        load = jobs.read(connection, load_id)
         if not load.summary["calls"] and load.summary["expected"] > LOOKED_THROUGH:
             return None
-        items = ledger.items(connection, load_id)
+        items = job_items.read(connection, load_id)
         return asdict(count_doubts(connection, items, self._clock()))
 
     def results(self, load_id: uuid.UUID) -> list[ItemResult]:
@@ -319,7 +320,7 @@ class Loads:
 
     def _results(self, connection: Connection, load_id: uuid.UUID) -> list[ItemResult]:
         groups: dict[tuple[Timeframe, Span], list[ItemRow]] = {}
-        for item in ledger.items(connection, load_id):
+        for item in job_items.read(connection, load_id):
             groups.setdefault((item.timeframe, item.span), []).append(item)
         found: list[ItemResult] = []
         for (timeframe, span), group in groups.items():
@@ -327,10 +328,10 @@ class Loads:
             listed = instruments.with_lifetimes(connection, plain)
             spells = [i.spells or (span,) for i in group] if any(i.spells for i in group) else ()
             found += item_results(self.grid(connection, listed, timeframe, span, spells=spells))
-        if not ledger.read(connection, load_id).asked.refresh:
+        if not jobs.read(connection, load_id).asked.refresh:
             return found
         # What was held before is held still, but it was to be asked again.
-        vain = ledger.failed_symbols(connection, load_id)
+        vain = tallies.failed_symbols(connection, load_id)
         return [
             replace(i, in_vain=bool({(i.timeframe, i.symbol), (i.timeframe, "")} & vain))
             for i in found
@@ -339,7 +340,7 @@ class Loads:
     def cancel(self, load_id: uuid.UUID, reason: str = "Cancelled.") -> bool:
         """End a load now: what is done stays done. False when it had ended."""
         with self._database.transaction() as connection:
-            return ledger.cancel(connection, load_id, reason)
+            return jobs.cancel(connection, load_id, reason)
 
     def retry(self, load_id: uuid.UUID) -> int:
         """Ask again for what failed or was cancelled; how many calls that is. The splits and
@@ -347,11 +348,11 @@ class Loads:
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
-            load = ledger.read(connection, load_id)
+            load = jobs.read(connection, load_id)
             outcome = actions.outcome(connection, load_id)
             lacking = outcome is not None and outcome.state == "failed"
             more = lacking or load.met_a_fault
-            count = ledger.reopen(connection, load_id, anyway=more) + more
+            count = jobs.reopen(connection, load_id, anyway=more) + more
             if count:
                 defer_drain(connection, load_id, load.vendor, load.priority)
             return count
@@ -360,7 +361,7 @@ class Loads:
     def find(self, text: str) -> uuid.UUID:
         """The id that an id, the start of one, or a client's own id stands for."""
         with self._database.transaction() as connection:
-            return ledger.find(connection, text)
+            return jobs.find(connection, text)
 
     def newest(
         self,
@@ -373,23 +374,23 @@ class Loads:
         """The newest loads with their progress: of `state`, with `text` in title or requester,
         made before `before`."""
         with self._database.transaction() as connection:
-            loads = ledger.newest(connection, most, state, text, before)
-            counts = ledger.tallies(connection, [x.id for x in loads])
+            loads = jobs.newest(connection, most, state, text, before)
+            counts = tallies.by_state(connection, [x.id for x in loads])
             now = database_now(connection)
         return [make_progress(x, counts[x.id], None, (), now=now) for x in loads]
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
         """Progress of those of the loads that exist, oldest first."""
         with self._database.transaction() as connection:
-            loads = ledger.read_many(connection, ids)
-            counts = ledger.tallies(connection, ids)
+            loads = jobs.read_many(connection, ids)
+            counts = tallies.by_state(connection, ids)
             at_work = {
-                x.id: ledger.current(connection, x.id)
+                x.id: tallies.current(connection, x.id)
                 for x in loads
                 if x.state is LoadState.RUNNING
             }
             faulty = {
-                x.id: ledger.errors(connection, x.id)
+                x.id: tallies.errors(connection, x.id)
                 for x in loads
                 if any(t.state is CallState.FAILED for t in counts[x.id])
             }
@@ -401,11 +402,11 @@ class Loads:
 
     def progress(self, load_id: uuid.UUID) -> Progress:
         with self._database.transaction() as connection:
-            load = ledger.read(connection, load_id)
-            counts = ledger.tallies(connection, [load_id])[load_id]
-            current = None if load.state.finished else ledger.current(connection, load_id)
-            errors = ledger.errors(connection, load_id)
-            holders = ledger.holders(connection, [load_id]).get(load_id, ())
+            load = jobs.read(connection, load_id)
+            counts = tallies.by_state(connection, [load_id])[load_id]
+            current = None if load.state.finished else tallies.current(connection, load_id)
+            errors = tallies.errors(connection, load_id)
+            holders = tallies.holders(connection, [load_id]).get(load_id, ())
             now = database_now(connection)
         return make_progress(load, counts, current, errors, holders, now=now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tickstock.errors import TickStockError
-from tickstock.store import ledger, schedules, system, universes, workers
+from tickstock.store import jobs, schedules, system, tallies, universes, workers
 from tickstock.store.bar_names import taken_names
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -20,8 +20,8 @@ QUESTIONS: dict[str, Callable[[Connection, str], object]] = {
         universes.fetch_facts(c, e),
         universes.fetch_foreign(c, e),
     ),
-    "the list of loads": lambda c, _: ledger.tallies(
-        c, [load.id for load in ledger.newest(c, NEWEST, None, "", None)]
+    "the list of loads": lambda c, _: tallies.by_state(
+        c, [load.id for load in jobs.newest(c, NEWEST, None, "", None)]
     ),
     "schedules": schedules.known,
     "workers and sizes": lambda c, _: (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tickstock.model import Call, CallState, LoadState
-from tickstock.store.ledger import CallError, Holder, Load, Tally
+from tickstock.store.jobs import Load
+from tickstock.store.tallies import CallError, Holder, Tally
 
 OPEN_STATES = (CallState.WAITING, CallState.LEASED)
 

@@ -17,10 +17,10 @@ from tickstock.loading.due import Rule, due_times, next_due
 from tickstock.loading.request import LoadRequest, duration_span, parse_duration, parse_timeframes
 from tickstock.service.loads import Loads
 from tickstock.spans import Span
-from tickstock.store import ledger
+from tickstock.store import jobs
 from tickstock.store import schedules as store
 from tickstock.store.database import Database
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 from tickstock.store.moment import database_now
 from tickstock.store.schedules import Kept, Run, Schedule
 
@@ -176,7 +176,7 @@ class Schedules:
 
     def _submitted(self, load_id: uuid.UUID) -> Load | None:
         with self._database.transaction() as connection:
-            found = ledger.read_many(connection, [load_id])
+            found = jobs.read_many(connection, [load_id])
         return found[0] if found else None
 
     def _request(self, schedule: Schedule, first_due: datetime, now: datetime) -> LoadRequest:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from tickstock.config import Settings
 from tickstock.service.loads import Loads
-from tickstock.store import ledger, schedules
+from tickstock.store import job_items, jobs, schedules
 from tickstock.store.database import Database
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 from tickstock.store.moment import database_now
 
 
@@ -26,26 +26,26 @@ class Steering:
         """Let no call of a load be asked until it is resumed, and hand back what is in hand.
         What is done stays done. False when it has ended, or is paused already."""
         with self._database.transaction() as connection:
-            return ledger.pause(connection, load_id)
+            return jobs.pause(connection, load_id)
 
     def resume(self, load_id: uuid.UUID) -> bool:
         """Go on with a paused load. False when it is not paused."""
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
-            if not ledger.unpause(connection, load_id):
+            if not jobs.unpause(connection, load_id):
                 return False
-            load = ledger.read(connection, load_id)
+            load = jobs.read(connection, load_id)
             defer_drain(connection, load_id, load.vendor, load.priority)
         return True
 
     def clone(self, load_id: uuid.UUID, requested_by: str = "") -> Load:
         """A new load for the same request (symbols, timeframes, days), planned as of now."""
         with self._database.transaction() as connection:
-            old = ledger.read(connection, load_id)
+            old = jobs.read(connection, load_id)
             request = old.asked
             if not request.spells:  # kept with the items alone, before the request had them
-                spells = {i.symbol: i.spells for i in ledger.items(connection, load_id)}
+                spells = {i.symbol: i.spells for i in job_items.read(connection, load_id)}
                 if any(spells.values()):
                     of_each = tuple(spells.get(s, ()) for s in request.symbols)
                     request = replace(request, spells=of_each)
@@ -61,7 +61,7 @@ class Steering:
         with self._database.transaction() as connection:
             before = database_now(connection) - kept  # by the clock that dated their ends
             if dry_run:
-                return ledger.count_prunable(connection, before), before
-            count = ledger.prune(connection, before)
+                return jobs.count_prunable(connection, before), before
+            count = jobs.prune(connection, before)
             schedules.forget_runs(connection, before)
         return count, before

@@ -1,91 +1,284 @@
-"""Jobs, which is what programs that wait for a load call it: loads by the client's own id.
-
-A job is a row of the load ledger with a client id; only what was refused has a table of its own.
-"""
+"""Jobs: what was asked for, its state, and its end."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
+from psycopg.types.json import Jsonb
 
+from tickstock.errors import UnknownLoad
+from tickstock.failpoints import reach
+from tickstock.loading.codec import decode, encode
+from tickstock.loading.plan import Plan
+from tickstock.loading.request import LoadRequest
 from tickstock.model import LoadState
+from tickstock.store import job_items, ledger, tasks
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("jobs.sql")
-REFUSALS_KEPT = timedelta(days=7)
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What shows at once whether a job's status has moved. `age` in seconds since submission."""
+class Load:
+    """One load as the ledger knows it. `request` is as it was written; `asked` is what it says,
+    and `job` what a client's message said besides."""
 
-    client_id: str
-    load_id: uuid.UUID
+    id: uuid.UUID
+    client_id: str | None
+    title: str
+    requested_by: str
+    request: dict[str, Any]
+    summary: dict[str, Any]
+    vendor: str
+    priority: int
     state: LoadState
+    message: str
+    report: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
-    age: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A job that became no load, and why. `age` in seconds."""
-
-    client_id: str
-    job_type: str
-    reason: str
-    at: datetime
-    age: float
+    paused_at: datetime | None
+    active_since: datetime | None
+    parent_id: uuid.UUID | None
 
     @property
-    def state(self) -> LoadState:
-        return LoadState.FAILED
+    def asked(self) -> LoadRequest:
+        return decode(self.request)
 
     @property
-    def finished_at(self) -> datetime:
-        return self.at
+    def job(self) -> dict[str, Any]:
+        found = self.request.get("job")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def met_a_fault(self) -> bool:
+        """Whether it was ended by a fault of ours: then it has no report."""
+        return self.state is LoadState.FAILED and self.report is None
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolsSoFar:
-    """Symbols of an open or cancelled load that are done with, each list sorted."""
+def submit(
+    connection: Connection,
+    plan: Plan,
+    *,
+    title: str,
+    vendor: str,
+    summary: dict[str, Any],
+    job: Mapping[str, Any] | None = None,
+    requested_by: str = "",
+    client_id: str | None = None,
+    priority: int = 0,
+    load_id: uuid.UUID | None = None,
+    parent_id: uuid.UUID | None = None,
+) -> tuple[uuid.UUID, bool]:
+    """Make a plan durable. Answers the load's id, and False when `client_id` had it already.
 
-    good: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
+    `job` is what a client's message said besides the request, and is kept with it.
+    """
+    new = {
+        "id": load_id or uuid.uuid4(),
+        "client_id": client_id,
+        "title": title,
+        "requested_by": requested_by,
+        "request": Jsonb(encode(plan.request) | ({"job": dict(job)} if job else {})),
+        "summary": Jsonb(summary),
+        "vendor": vendor,
+        "priority": priority,
+        "parent_id": parent_id,
+    }
+    row = connection.execute(QUERIES["add_load"], new).fetchone()
+    if row is None:
+        # Not `find`: a client's id may read like the start of another load's.
+        known = find_client(connection, client_id or "")
+        if known is None:
+            raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
+        return known, False
+    reach("submit.load_added")
+    job_items.add(connection, row[0], plan)
+    reach("submit.items_added")
+    ledger.add_calls(connection, row[0], plan)
+    reach("submit.calls_added")
+    announce(connection, row[0])
+    return row[0], True
 
 
-def heads(connection: Connection, window: timedelta) -> list[Head]:
-    """Jobs that are open or ended within `window`, oldest first."""
-    rows = connection.execute(QUERIES["heads"], {"window": window}).fetchall()
-    return [Head(c, i, LoadState(s), f, a) for c, i, s, f, a in rows]
+def announce(connection: Connection, load_id: uuid.UUID) -> None:
+    connection.execute(QUERIES["announce"], {"load_id": str(load_id)})
 
 
-def refusals(connection: Connection, window: timedelta) -> list[Refused]:
-    """Jobs refused within `window`, oldest first, without those that became a load later."""
-    rows = connection.execute(QUERIES["refusals"], {"window": window}).fetchall()
-    return [Refused(*row) for row in rows]
+def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Lock a load that has not ended and has no open calls; whether it is one."""
+    row = connection.execute(QUERIES["lock_open"], {"load_id": load_id}).fetchone()
+    return row is not None and not ledger.open_calls(connection, load_id)[0]
 
 
-def refuse(connection: Connection, client_id: str, job_type: str, reason: str) -> None:
-    """Keep the refusal for as long as somebody may ask."""
-    params = {"client_id": client_id, "job_type": job_type, "reason": reason}
-    connection.execute(QUERIES["refuse"], params)
-    connection.execute(QUERIES["forget_refusals"], {"kept": REFUSALS_KEPT})
+def in_vain(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Whether the vendor refused the key, or calls failed and none was answered: to whomever."""
+    row = connection.execute(QUERIES["in_vain"], {"load_id": load_id}).fetchone()
+    return bool(row and row[0])
 
 
-def open_loads(connection: Connection) -> list[uuid.UUID]:
-    """Every open load that came from a client."""
-    return [row[0] for row in connection.execute(QUERIES["open_of_clients"]).fetchall()]
+def finish(
+    connection: Connection,
+    load_id: uuid.UUID,
+    state: LoadState,
+    message: str,
+    report: dict[str, Any],
+) -> bool:
+    """Write the verdict. False when calls are open or somebody else has written it."""
+    params = {"load_id": load_id, "state": state, "message": message, "report": Jsonb(report)}
+    done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
+    reach("finish.written")
+    if done:
+        tasks.drop_waiting(connection, load_id)
+        announce(connection, load_id)
+    return done
 
 
-def symbols_so_far(
-    connection: Connection, ids: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, SymbolsSoFar]:
-    """Symbols done with, by load; a load without items is missing."""
-    rows = connection.execute(QUERIES["symbols"], {"ids": list(ids)}).fetchall()
-    return {i: SymbolsSoFar(tuple(good or ()), tuple(bad or ())) for i, good, bad in rows}
+def fail_load(connection: Connection, load_id: uuid.UUID, message: str, *, with_open: bool) -> bool:
+    """End a load without a verdict. Its open calls are cancelled `with_open`; else there must be
+    none. False when there are, or it has ended."""
+    params = {"load_id": load_id, "message": message, "with_open": with_open}
+    if connection.execute(QUERIES["fail_load"], params).fetchone() is None:
+        return False
+    _end_rest(connection, load_id)
+    return True
+
+
+def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
+    """End a load now; what is done stays done. False when it had ended."""
+    params = {"load_id": load_id, "message": message}
+    if connection.execute(QUERIES["cancel_load"], params).fetchone() is None:
+        return False
+    reach("cancel.load")
+    _end_rest(connection, load_id)
+    return True
+
+
+def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
+    """What is open of a load that has just ended, in the same transaction."""
+    connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
+    reach("cancel.calls")
+    tasks.end_tasks(connection, load_id)
+    announce(connection, load_id)
+
+
+def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) -> int:
+    """Let what failed or was cancelled be asked again; answers how many calls that is.
+
+    With `anyway`, the load begins again also where no call is to be asked again.
+    """
+    connection.execute(QUERIES["lock_load"], {"load_id": load_id})
+    count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
+    again = anyway or count > 0
+    if again and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
+        announce(connection, load_id)
+    return count
+
+
+def read(connection: Connection, load_id: uuid.UUID) -> Load:
+    row = connection.execute(QUERIES["load"], {"load_id": load_id}).fetchone()
+    if row is None:
+        raise UnknownLoad(f"No load has the id {load_id}.", "`tickstock jobs list` shows them.")
+    return _load(row)
+
+
+def find(connection: Connection, text: str) -> uuid.UUID:
+    """The id of the load that `text` names: an id, the start of one, or a client's own id."""
+    prefix = "".join(c for c in text.lower() if c in "0123456789abcdef-") if text else "-"
+    params = {"prefix": (prefix if prefix == text.lower() else "-") + "%", "text": text}
+    rows = connection.execute(QUERIES["find"], params).fetchall()
+    if not rows:
+        raise UnknownLoad(f"No load is named {text!r}.", "`tickstock jobs list` shows them.")
+    if len(rows) > 1 and not rows[0][1]:
+        raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
+    return rows[0][0]  # type: ignore[no-any-return]
+
+
+def find_client(connection: Connection, client_id: str) -> uuid.UUID | None:
+    """The load that a client has named exactly so."""
+    return find_clients(connection, [client_id]).get(client_id)
+
+
+def find_clients(connection: Connection, client_ids: Sequence[str]) -> dict[str, uuid.UUID]:
+    """The loads that clients have named exactly so, by that name."""
+    params = {"client_ids": list(client_ids)}
+    return dict(connection.execute(QUERIES["loads_of_clients"], params).fetchall())
+
+
+def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
+    """Those of the loads that exist, oldest first."""
+    rows = connection.execute(QUERIES["loads_by_id"], {"ids": list(ids)}).fetchall()
+    return [_load(row) for row in rows]
+
+
+def newest(
+    connection: Connection,
+    most: int,
+    state: LoadState | None = None,
+    text: str = "",
+    before: datetime | None = None,
+) -> list[Load]:
+    """The newest loads of `state`, with `text` in title or requester, made before `before`."""
+    params = {"most": most, "state": state, "text": text, "before": before}
+    rows = connection.execute(QUERIES["loads"], params).fetchall()
+    return [_load(row) for row in rows]
+
+
+def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
+    """Count the pace from now, where nobody but `worker` is at work on the load."""
+    connection.execute(QUERIES["begin_activity"], {"load_id": load_id, "worker": worker})
+
+
+def unfinished(
+    connection: Connection, kept: timedelta, minutes: timedelta
+) -> list[tuple[uuid.UUID, bool, str]]:
+    """Loads without a verdict, newest first: those that a fault ended within `kept` (True, and
+    what they say), and those that have nothing left to ask and stay open for `minutes`."""
+    params = {"kept": kept, "minutes": minutes}
+    return connection.execute(QUERIES["unfinished"], params).fetchall()
+
+
+def pause(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Let no call be claimed, and hand back those in hand. False when it has ended or is paused."""
+    ledger.hold_claims(connection, load_id)
+    if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
+        return False
+    connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
+    tasks.end_tasks(connection, load_id)
+    announce(connection, load_id)
+    return True
+
+
+def unpause(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Let calls be claimed again. False when the load was not paused."""
+    if connection.execute(QUERIES["unpause_load"], {"load_id": load_id}).fetchone() is None:
+        return False
+    announce(connection, load_id)
+    return True
+
+
+def is_paused(connection: Connection, load_id: uuid.UUID) -> bool:
+    """Whether calls of the load may not be claimed now."""
+    row = connection.execute(QUERIES["is_paused"], {"load_id": load_id}).fetchone()
+    return bool(row and row[0])
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove finished loads of before a time with their calls; how many loads those were."""
+    return connection.execute(QUERIES["prune"], {"before": before}).rowcount
+
+
+def count_prunable(connection: Connection, before: datetime) -> int:
+    """How many loads `prune` would remove."""
+    row = connection.execute(QUERIES["count_prunable"], {"before": before}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _load(row: Sequence[Any]) -> Load:
+    fields = dict(zip(Load.__match_args__, row, strict=True))
+    return Load(**fields | {"state": LoadState(fields["state"])})

@@ -1,52 +1,172 @@
--- name: heads
--- Loads that a client has named, which are open or ended within the window; how old each is, by
--- the clock of the database.
-SELECT client_id, id, state, finished_at,
-       extract(epoch FROM clock_timestamp() - created_at)::float8
-FROM tickstock.loads
-WHERE client_id IS NOT NULL
-  AND (finished_at IS NULL OR finished_at > clock_timestamp() - %(window)s)
-ORDER BY created_at
+-- name: add_load
+-- A submitted load; a client's id that is known already adds nothing.
+INSERT INTO tickstock.loads
+    (id, client_id, title, requested_by, request, summary, vendor, priority, parent_id)
+VALUES (%(id)s, %(client_id)s, %(title)s, %(requested_by)s, %(request)s, %(summary)s, %(vendor)s,
+        %(priority)s, %(parent_id)s)
+ON CONFLICT (client_id) DO NOTHING
+RETURNING id
 
--- name: refusals
--- Refused jobs of the window that have not become a load since.
-SELECT r.client_id, r.job_type, r.reason, r.created_at,
-       extract(epoch FROM clock_timestamp() - r.created_at)::float8
-FROM tickstock.job_refusals AS r
-WHERE r.created_at > clock_timestamp() - %(window)s
-  AND NOT EXISTS (SELECT FROM tickstock.loads AS l WHERE l.client_id = r.client_id)
-ORDER BY r.created_at
+-- name: announce
+-- Wake those who listen: one notification per submit and per cancel, never per call.
+SELECT pg_notify('tickstock_load', %(load_id)s)
 
--- name: refuse
--- A job that becomes no load. The same refusal again (by a second bridge) changes nothing.
-INSERT INTO tickstock.job_refusals AS r (client_id, job_type, reason)
-VALUES (%(client_id)s, %(job_type)s, %(reason)s)
-ON CONFLICT (client_id) DO UPDATE
-SET job_type = EXCLUDED.job_type, reason = EXCLUDED.reason, created_at = clock_timestamp()
-WHERE (r.job_type, r.reason) IS DISTINCT FROM (EXCLUDED.job_type, EXCLUDED.reason)
+-- name: lock_open
+-- A load that has not ended, for whoever looks again at what it was answered.
+SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND finished_at IS NULL FOR UPDATE
 
--- name: forget_refusals
--- What nobody asks about any more.
-DELETE FROM tickstock.job_refusals WHERE created_at < clock_timestamp() - %(kept)s
+-- name: in_vain
+-- Whether it makes sense to ask the vendor for more: not with a key that was refused, nor when calls
+-- failed and none was answered.
+SELECT count(*) FILTER (WHERE error_class = 'CredentialsRefused') > 0
+       OR count(*) FILTER (WHERE state = 'failed') > 0 AND count(*) FILTER (WHERE state = 'done') = 0
+FROM tickstock.calls WHERE load_id = %(load_id)s
 
--- name: open_of_clients
--- Every open load that came from a client.
-SELECT id FROM tickstock.loads WHERE client_id IS NOT NULL AND finished_at IS NULL
+-- name: finish_load
+-- The verdict, once.
+UPDATE tickstock.loads
+SET state = %(state)s, message = %(message)s, report = %(report)s, finished_at = clock_timestamp(),
+    started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL
+  AND NOT EXISTS (SELECT FROM tickstock.calls
+                  WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased'))
+RETURNING id
 
--- name: symbols
--- Which symbols of a load are done with, before its verdict. A symbol is good when no call that
--- may be for it is open, failed or cancelled; a call for the whole market may be for any symbol.
-WITH left_over AS (
-    SELECT load_id, symbol, bool_or(state = 'failed') AS failed
-    FROM tickstock.calls
-    WHERE load_id = ANY (%(ids)s) AND state NOT IN ('done', 'replaced')
-    GROUP BY load_id, symbol
+-- name: cancel_load
+-- Ends a load that has not ended; what is done stays done.
+UPDATE tickstock.loads
+SET state = 'cancelled', cancel_at = clock_timestamp(), finished_at = clock_timestamp(),
+    message = %(message)s, paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL
+RETURNING id
+
+-- name: fail_load
+-- Ends a load by a fault, without a report; where calls of it are open, only if they are to end too.
+UPDATE tickstock.loads
+SET state = 'failed', finished_at = clock_timestamp(), message = %(message)s, report = NULL,
+    started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL
+  AND (%(with_open)s OR NOT EXISTS (SELECT FROM tickstock.calls
+                                    WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')))
+RETURNING id
+
+-- name: cancel_calls
+-- The raised fence refuses whoever is still at work on one of them.
+WITH rest AS (
+    SELECT id FROM tickstock.calls WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')
+    ORDER BY id FOR UPDATE
 )
-SELECT i.load_id,
-       array_agg(DISTINCT i.symbol) FILTER (WHERE own.symbol IS NULL AND market.symbol IS NULL),
-       array_agg(DISTINCT i.symbol) FILTER (WHERE own.failed)
-FROM tickstock.load_items AS i
-LEFT JOIN left_over AS own ON own.load_id = i.load_id AND own.symbol = i.symbol
-LEFT JOIN left_over AS market ON market.load_id = i.load_id AND market.symbol = ''
-WHERE i.load_id = ANY (%(ids)s)
-GROUP BY i.load_id
+UPDATE tickstock.calls AS c
+SET state = 'cancelled', fence = c.fence + 1, lease_until = NULL, done_at = clock_timestamp()
+FROM rest WHERE c.id = rest.id
+
+-- name: lock_load
+-- Whoever changes a load and its calls locks the load first.
+SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE
+
+-- name: reopen_calls
+-- Retry: only what failed or was cancelled.
+UPDATE tickstock.calls
+SET state = 'waiting', attempt = 0, not_before = NULL, lease_until = NULL, done_at = NULL,
+    error = NULL, error_class = NULL
+WHERE load_id = %(load_id)s AND state IN ('failed', 'cancelled')
+
+-- name: reopen_load
+-- A finished load with calls to repeat goes back to the start.
+UPDATE tickstock.loads
+SET state = 'submitted', finished_at = NULL, cancel_at = NULL, message = '', report = NULL
+WHERE id = %(load_id)s AND finished_at IS NOT NULL
+RETURNING id
+
+-- name: pause_load
+-- No call of a paused load is claimed.
+UPDATE tickstock.loads SET paused_at = clock_timestamp()
+WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NULL
+RETURNING id
+
+-- name: pause_calls
+-- What is in hand waits again, at once; the raised fence refuses whoever is still at work on it.
+WITH held AS (
+    SELECT id FROM tickstock.calls WHERE load_id = %(load_id)s AND state = 'leased'
+    ORDER BY id FOR UPDATE
+)
+UPDATE tickstock.calls AS c
+SET state = 'waiting', fence = c.fence + 1, attempt = greatest(c.attempt - 1, 0), worker = NULL,
+    lease_until = NULL
+FROM held WHERE c.id = held.id
+
+-- name: unpause_load
+-- Calls of the load may be claimed again.
+UPDATE tickstock.loads SET paused_at = NULL
+WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NOT NULL
+RETURNING id
+
+-- name: is_paused
+-- Whether calls of the load may not be claimed.
+SELECT paused_at IS NOT NULL FROM tickstock.loads WHERE id = %(load_id)s
+
+-- name: begin_activity
+-- Somebody begins to work on a load on which nobody else is at work, nor was a moment ago: a slice
+-- that follows another one goes on with the pace.
+UPDATE tickstock.loads SET active_since = clock_timestamp()
+WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKIP LOCKED)
+  AND NOT EXISTS (SELECT FROM tickstock.calls
+                  WHERE load_id = %(load_id)s AND state = 'leased'
+                    AND lease_until >= clock_timestamp() AND worker <> %(worker)s)
+  AND (active_since IS NULL OR NOT EXISTS (
+       SELECT FROM tickstock.calls
+       WHERE load_id = %(load_id)s AND done_at >= clock_timestamp() - interval '1 minute'))
+
+-- name: prune
+-- Finished loads of before a time, with their calls; bars, coverage and holes stay as they are.
+DELETE FROM tickstock.loads WHERE finished_at < %(before)s
+
+-- name: count_prunable
+-- How many loads `prune` would remove.
+SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
+
+-- name: load
+-- One load by its id.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
+FROM tickstock.loads WHERE id = %(load_id)s
+
+-- name: loads_of_clients
+-- The loads that clients have named exactly so.
+SELECT client_id, id FROM tickstock.loads WHERE client_id = ANY (%(client_ids)s)
+
+-- name: loads_by_id
+-- Several loads, oldest first.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
+FROM tickstock.loads WHERE id = ANY (%(ids)s) ORDER BY created_at
+
+-- name: find
+-- The load whose client named it so, before those whose id starts so.
+SELECT id, client_id IS NOT DISTINCT FROM %(text)s AS named FROM tickstock.loads
+WHERE id::text LIKE %(prefix)s OR client_id = %(text)s
+ORDER BY named DESC, created_at DESC LIMIT 2
+
+-- name: loads
+-- The newest loads; optionally of one state, with a text in title or requester, older than a time.
+SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
+       report, created_at, started_at, finished_at, paused_at, active_since, parent_id
+FROM tickstock.loads
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
+  AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
+ORDER BY created_at DESC, id LIMIT %(most)s
+
+-- name: unfinished
+-- Loads that have not come to their verdict: ended by a fault of late, or open for minutes though
+-- none of their calls is, and nobody asks for their splits and dividends.
+SELECT l.id, l.finished_at IS NOT NULL, l.message FROM tickstock.loads AS l
+LEFT JOIN tickstock.load_actions AS a ON a.load_id = l.id
+WHERE l.state = 'failed' AND l.report IS NULL AND l.finished_at > clock_timestamp() - %(kept)s
+   OR l.finished_at IS NULL AND l.paused_at IS NULL
+      AND NOT coalesce(a.state = 'running' AND a.lease_until >= clock_timestamp(), false)
+      AND NOT EXISTS (SELECT FROM tickstock.calls AS c
+                      WHERE c.load_id = l.id AND c.state IN ('waiting', 'leased'))
+      AND coalesce((SELECT max(done_at) FROM tickstock.calls AS c WHERE c.load_id = l.id),
+                   l.created_at) < clock_timestamp() - %(minutes)s
+ORDER BY l.created_at DESC

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from tickstock.loading.due import parse_time
 from tickstock.service.schedules import Planned, schedule_as_dict
-from tickstock.store.ledger import Load
+from tickstock.store.jobs import Load
 from tickstock.web.visit import Visit
 
 

@@ -39,7 +39,7 @@ from tickstock.loading.judge import Targets, Wanted, failure_holes, narrowed
 from tickstock.model import Answer, Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
-from tickstock.store import bars, coverage, ledger
+from tickstock.store import bars, coverage, job_items, jobs, ledger
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
@@ -380,7 +380,7 @@ class Drain:
     def _read_targets(self) -> dict[Timeframe, Wanted]:
         reach("drain.targets")
         with self.database.brief() as connection:
-            found = ledger.targets(connection, self.load_id)
+            found = job_items.targets(connection, self.load_id)
             self._belief.learn(ledger.lengths(connection, self.load_id))
         return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
 
@@ -393,7 +393,7 @@ class Drain:
                 ledger.end_silent_copies(connection)
             else:
                 count = self._look_again(connection)
-            paused = ledger.is_paused(connection, self.load_id)
+            paused = jobs.is_paused(connection, self.load_id)
         return wait + 0.01 if count and not paused else None
 
     def _second_look(self) -> None:

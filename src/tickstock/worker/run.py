@@ -19,8 +19,8 @@ from tickstock.service import TickStock
 from tickstock.service.queue import defer_drain, queue_of, schedules_queue_of
 from tickstock.service.vendor import open_vendor
 from tickstock.sessions import shipped_calendar
-from tickstock.store import ledger, tasks
-from tickstock.store.ledger import Load
+from tickstock.store import job_items, jobs, ledger, tasks
+from tickstock.store.jobs import Load
 from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.worker.actions import Asking
 from tickstock.worker.drain import STOP_PATIENCE, Drain, Policy
@@ -153,9 +153,9 @@ class Worker:
 
     def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
         with self._tick.database.transaction() as connection:
-            load = ledger.read(connection, load_id)
-            ledger.begin_activity(connection, load_id, self.name)
-            wanted = ledger.targets(connection, load_id)
+            load = jobs.read(connection, load_id)
+            jobs.begin_activity(connection, load_id, self.name)
+            wanted = job_items.targets(connection, load_id)
             return load, tuple({target.symbol for part in wanted.values() for target in part})
 
     async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool:
@@ -210,7 +210,7 @@ class Worker:
         """Whether calls are open, and whether the others were in vain."""
         with self._tick.database.transaction() as connection:
             is_open = ledger.open_calls(connection, load_id)[0] > 0
-            return is_open, ledger.in_vain(connection, load_id)
+            return is_open, jobs.in_vain(connection, load_id)
 
     async def _ask_for_actions(self, load_id: uuid.UUID, source: BarSource, gate: Gate) -> bool:
         if not isinstance(source, ActionSource):

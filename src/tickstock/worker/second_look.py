@@ -20,7 +20,7 @@ from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small
 from tickstock.model import Call, Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import bars, coverage, ledger
+from tickstock.store import bars, coverage, jobs, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.ledger import MarketDay
 
@@ -46,7 +46,7 @@ def look_again(
 ) -> int:
     """Have the whole-market days of a load asked again that cannot be whole; how many those are.
     Where they were already, what they lack has failed."""
-    if not ledger.lock_open(connection, load_id):
+    if not jobs.lock_open(connection, load_id):
         return 0
     again: list[tuple[int, Call]] = []
     for timeframe, days in ledger.market_days(connection, load_id).items():

@@ -1,0 +1,83 @@
+"""How far jobs are: their calls by state, who has them in hand, and what went wrong."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tickstock.model import Call, CallState, Timeframe
+from tickstock.store.connection import Connection
+from tickstock.store.ledger import call_of
+from tickstock.store.queries import load
+
+QUERIES = load("tallies.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Calls of one load in one state; `lately`: ended since somebody last began to work on it."""
+
+    state: CallState
+    calls: int
+    cells: int
+    held: int
+    rows_new: int
+    rows_changed: int
+    lately: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A worker that has calls of a load in hand; the last of its leases is good until `until`."""
+
+    worker: str
+    calls: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """What went wrong in calls of one load, by cause. `failed`: for good."""
+
+    kind: str
+    calls: int
+    example: str
+    symbol: str
+    failed: int
+
+
+def holders(
+    connection: Connection, ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[Holder, ...]]:
+    """Who has calls of each load in hand, the one with the most first."""
+    found: dict[uuid.UUID, tuple[Holder, ...]] = {}
+    for load_id, *row in connection.execute(QUERIES["holders"], {"ids": list(ids)}).fetchall():
+        found[load_id] = (*found.get(load_id, ()), Holder(*row))
+    return found
+
+
+def by_state(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
+    """Calls of each load by state."""
+    found: dict[uuid.UUID, list[Tally]] = {i: [] for i in ids}
+    for row in connection.execute(QUERIES["tally"], {"ids": list(ids)}).fetchall():
+        found[row[0]].append(Tally(CallState(row[1]), *(int(n) for n in row[2:])))
+    return found
+
+
+def current(connection: Connection, load_id: uuid.UUID) -> Call | None:
+    """What is being asked right now."""
+    row = connection.execute(QUERIES["current"], {"load_id": load_id}).fetchone()
+    return None if row is None else call_of(row)
+
+
+def errors(connection: Connection, load_id: uuid.UUID) -> list[CallError]:
+    rows = connection.execute(QUERIES["call_errors"], {"load_id": load_id}).fetchall()
+    return [CallError(*row) for row in rows]
+
+
+def failed_symbols(connection: Connection, load_id: uuid.UUID) -> set[tuple[Timeframe, str]]:
+    """Whose calls failed; the symbol is empty for a whole-market call."""
+    rows = connection.execute(QUERIES["failed_symbols"], {"load_id": load_id}).fetchall()
+    return {(Timeframe(timeframe), symbol) for timeframe, symbol in rows}
