@@ -157,12 +157,12 @@ def _row(symbol: str, bar: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def tickstock(tick: TickStock, symbols: list[str], span: Span, *, refresh: bool) -> int:
-    request = tick.loads.request(
+    request = tick.requests.resolve(
         "bench", symbols=symbols, first=span.start, last=span.last, refresh=refresh
     )
-    load = tick.loads.submit(tick.loads.plan(request))
+    load = tick.jobs.submit(tick.plans.make(request))
     asyncio.run(Worker(tick).drain(load.id))
-    done = tick.loads.progress(load.id)
+    done = tick.jobs.progress(load.id)
     if done.load.state != "completed":
         raise SystemExit(f"the load ended as {done.load.state}: {done.load.message}")
     return done.rows_new

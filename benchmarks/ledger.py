@@ -234,7 +234,7 @@ def pick_up_times(tick: TickStock, loads: int) -> list[float]:
         await asyncio.sleep(1.5)
         for _ in range(loads):
             load = await asyncio.to_thread(submit, tick, 1, defer=True)
-            while not (await asyncio.to_thread(tick.loads.progress, load)).load.state.finished:
+            while not (await asyncio.to_thread(tick.jobs.progress, load)).load.state.finished:
                 await asyncio.sleep(0.02)
         worker.stop()
         await serving

@@ -47,8 +47,8 @@ def planner(symbols: int, years: int) -> None:
     with TickStock.open(read_settings()) as tick:
         empty = peak()
         names = [f"M{n:05}" for n in range(symbols)]
-        made = tick.loads.plan(tick.loads.request(symbols=names, duration=f"{years}y"))
-        load = tick.loads.submit(made)
+        made = tick.plans.make(tick.requests.resolve(symbols=names, duration=f"{years}y"))
+        load = tick.jobs.submit(made)
     kinds = {kind.value: n for kind, n in made.calls_by_kind.items()}
     print(json.dumps({"empty": empty, "planned": peak(), "load": str(load.id), "calls": kinds}))
 
@@ -62,7 +62,7 @@ def worker(load: str) -> None:
         started = time.perf_counter()
         asyncio.run(Worker(tick).drain(uuid.UUID(load)))
         seconds = time.perf_counter() - started
-        done = tick.loads.progress(uuid.UUID(load))
+        done = tick.jobs.progress(uuid.UUID(load))
     print(json.dumps({"peak": peak(), "seconds": seconds, "held": done.held}))
 
 

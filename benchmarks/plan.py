@@ -159,8 +159,8 @@ def with_database(calendar: Calendar, span: Span, symbols: int) -> None:
             seconds = []
             for _ in range(3):
                 started = time.perf_counter()
-                request = tick.loads.request(symbols=names, first=span.start, last=span.last)
-                made = tick.loads.plan(request)
+                request = tick.requests.resolve(symbols=names, first=span.start, last=span.last)
+                made = tick.plans.make(request)
                 seconds.append(time.perf_counter() - started)
             middle = statistics.median(seconds)
             print(f"{name:40}{made.cells:>12,}{middle:>9.2f}{len(made.calls):>9,}")

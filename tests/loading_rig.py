@@ -96,23 +96,23 @@ class Rig:
     offset: timedelta = timedelta(0)
 
     def plan(self, universe: str = "", **request: Any) -> Plan:
-        return self.tick.loads.plan(self.tick.loads.request(universe, **request))
+        return self.tick.plans.make(self.tick.requests.resolve(universe, **request))
 
     def load(self, plan: Plan | LoadRequest, **submit: Any) -> Progress:
         """Submit and drain; answers how it ended."""
-        made = plan if isinstance(plan, Plan) else self.tick.loads.plan(plan)
-        load = self.tick.loads.submit(made, **submit)
+        made = plan if isinstance(plan, Plan) else self.tick.plans.make(plan)
+        load = self.tick.jobs.submit(made, **submit)
         return self.work(load.id)
 
     def work(self, load_id: Any) -> Progress:
         asyncio.run(self._work(load_id))
-        return self.tick.loads.progress(load_id)
+        return self.tick.jobs.progress(load_id)
 
     def load_configured(self, plan: Plan) -> Progress:
         """Submit and drain with the vendor of the settings."""
-        load = self.tick.loads.submit(plan)
+        load = self.tick.jobs.submit(plan)
         asyncio.run(Worker(self.tick, policy=self.policy).drain(load.id))
-        return self.tick.loads.progress(load.id)
+        return self.tick.jobs.progress(load.id)
 
     async def _work(self, load_id: Any) -> None:
         async with self.serving() as vendor:

@@ -89,7 +89,7 @@ NO_SIZES = {
     "service.doctor.LITTLE_DISK": "bytes free: below, a warning",
     "service.doctor.NO_DISK": "bytes free: below, a failure",
     "service.doctor.OLDEST_SERVER": "a version",
-    "service.loads.LOOKED_THROUGH": "sessions: of more, doubts are not counted where nothing was asked",
+    "service.verdicts.LOOKED_THROUGH": "sessions: of more, doubts are not counted where nothing was asked",
     "service.plans.TOKEN_LENGTH": "characters of a token",
     "sessions.SATURDAY": "a weekday",
     "loading.lengths.Lengths.works": "days; a count",

@@ -46,12 +46,12 @@ class Watched:
 
 def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
     """A load of one call a symbol."""
-    request = tick.loads.request(symbols=symbols, duration="1w", timeframes="hour")
-    return tick.loads.submit(tick.loads.plan(request), **other)
+    request = tick.requests.resolve(symbols=symbols, duration="1w", timeframes="hour")
+    return tick.jobs.submit(tick.plans.make(request), **other)
 
 
 def state(tick: TickStock, load: Load) -> LoadState:
-    return tick.loads.progress(load.id).load.state
+    return tick.jobs.progress(load.id).load.state
 
 
 def query(tick: TickStock, text: str, *params: Any) -> list[Any]:

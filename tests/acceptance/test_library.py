@@ -17,10 +17,10 @@ from tickstock import TickStock, read_settings
 from tickstock.worker.run import Worker
 
 with TickStock.open(read_settings()) as tick:
-    plan = tick.loads.plan(tick.loads.request(symbols=["AAPL"], duration="1w"))
-    load = tick.loads.submit(plan)
+    plan = tick.plans.make(tick.requests.resolve(symbols=["AAPL"], duration="1w"))
+    load = tick.jobs.submit(plan)
     asyncio.run(Worker(tick).drain(load.id))
-    print(tick.loads.progress(load.id).load.state)
+    print(tick.jobs.progress(load.id).load.state)
 """
 
 

@@ -52,11 +52,11 @@ def test_past_the_end_of_the_list_what_is_known_is_planned_and_the_end_is_told(
 
     with database.transaction() as connection:
         fill_reference(connection)
-    assert tick(-400).loads.warning() is None
-    assert f"ends on {end}" in (tick(-300).loads.warning() or "")
-    late = tick(40).loads
-    assert f"ended on {end}" in (late.warning() or "")
-    made = late.plan(late.request(symbols=["AAPL"], duration="1w"))
+    assert tick(-400).dates.warning() is None
+    assert f"ends on {end}" in (tick(-300).dates.warning() or "")
+    late = tick(40)
+    assert f"ended on {end}" in (late.dates.warning() or "")
+    made = late.plans.make(late.requests.resolve(symbols=["AAPL"], duration="1w"))
     assert made.request.span.last == shipped_calendar().day(-1)
     first, after = shipped_calendar().between(made.request.span)
     assert made.cells == after - first > 0

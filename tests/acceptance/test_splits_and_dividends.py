@@ -61,10 +61,10 @@ class House:
     ) -> Progress:  # fmt: skip
         """Plan, submit and work, with a vendor like this."""
         tick = self.tick
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             symbols=symbols, first=over.start, last=over.last, refresh=refresh
         )
-        load = tick.loads.submit(tick.loads.plan(request))
+        load = tick.jobs.submit(tick.plans.make(request))
         return self.work(tick, load.id, **vendor)
 
     def work(self, tick: TickStock, load_id: Any, **vendor: Any) -> Progress:
@@ -76,7 +76,7 @@ class House:
 
         with capture_logs():
             asyncio.run(run())
-        return tick.loads.progress(load_id)
+        return tick.jobs.progress(load_id)
 
     def closes(self, symbol: str = "AAPL", **how: Any) -> list[float]:
         bars = self.tick.holdings.bars([symbol], Timeframe.DAY, **how)
@@ -115,9 +115,11 @@ def test_a_reload_of_the_same_day_asks_nothing_and_of_the_next_for_all_records_i
     house: House,
 ) -> None:
     house.load()
-    again = house.tick.loads
-    plan = again.plan(again.request(symbols=["AAPL"], first=WINTER.start, last=WINTER.last))
-    assert again.submit(plan).state is LoadState.COMPLETED, "at once: there is nothing to ask"
+    tick = house.tick
+    again = tick.requests.resolve(symbols=["AAPL"], first=WINTER.start, last=WINTER.last)
+    assert tick.jobs.submit(tick.plans.make(again)).state is LoadState.COMPLETED, (
+        "at once: there is nothing to ask"
+    )
     house.now += timedelta(days=1)
     assert house.load().load.state is LoadState.COMPLETED
     assert len(house.asked) == 2
@@ -187,7 +189,7 @@ def test_a_failure_of_actions_is_said_and_loses_no_bar(house: House, what: What)
     assert (failing.held, failing.rows_new) == (19, 19)
     assert house.closes()[0] == round(house.closes(adjust=Adjust.RAW)[0] / 2, 6), "splits came"
     tick = house.tick
-    assert tick.loads.retry(failing.load.id) == 1
+    assert tick.jobs.retry(failing.load.id) == 1
     mended = house.work(tick, failing.load.id)
     assert mended.load.state is LoadState.COMPLETED
     assert [a.partition("?")[0] for a in house.asked] == ["/stocks/v1/dividends"]
@@ -195,8 +197,8 @@ def test_a_failure_of_actions_is_said_and_loses_no_bar(house: House, what: What)
 
 def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
     tick = house.tick
-    request = tick.loads.request(symbols=["AAPL"], first=WINTER.start, last=WINTER.last)
-    load = tick.loads.submit(tick.loads.plan(request))
+    request = tick.requests.resolve(symbols=["AAPL"], first=WINTER.start, last=WINTER.last)
+    load = tick.jobs.submit(tick.plans.make(request))
 
     async def stopped() -> None:
         async with ReplayVendor(faults=[Fault(What.SLOW_DRIP, path="splits", seconds=5)]) as vendor:
@@ -210,7 +212,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
             assert await work is None
 
     asyncio.run(stopped())
-    assert not tick.loads.progress(load.id).load.state.finished
+    assert not tick.jobs.progress(load.id).load.state.finished
     done = house.work(tick, load.id)
     assert done.load.state is LoadState.COMPLETED
     assert not [a for a in house.asked if "/v2/aggs" in a]
@@ -218,8 +220,8 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
 
 def test_two_workers_ask_once(house: House) -> None:
     tick = house.tick
-    request = tick.loads.request(symbols=["AAPL", "IBM"], first=WINTER.start, last=WINTER.last)
-    load = tick.loads.submit(tick.loads.plan(request))
+    request = tick.requests.resolve(symbols=["AAPL", "IBM"], first=WINTER.start, last=WINTER.last)
+    load = tick.jobs.submit(tick.plans.make(request))
 
     async def both() -> list[str]:
         async with ReplayVendor(delay=0.05) as vendor:
@@ -232,7 +234,7 @@ def test_two_workers_ask_once(house: House) -> None:
 
     asked = asyncio.run(both())
     assert sorted(asked) == ["/stocks/v1/dividends", "/stocks/v1/splits"]
-    assert tick.loads.progress(load.id).load.state is LoadState.COMPLETED
+    assert tick.jobs.progress(load.id).load.state is LoadState.COMPLETED
 
 
 def test_restated_bars_are_told_and_can_be_read_as_before(house: House) -> None:

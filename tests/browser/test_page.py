@@ -50,16 +50,16 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def jobs(served: Running) -> dict[str, str]:
     """Loads to look at: one that completed, and one with errors."""
-    loads = served.tick.loads
+    tick = served.tick
+    core = tick.requests.resolve("etf_universe:core_etfs", duration="3mo")
+    # The replay vendor has recorded bars of AAPL, and none of these days.
+    two = tick.requests.resolve("x", symbols=["AAPL", "SPY"], duration="1w")
     made = {
-        "job": loads.submit(loads.plan(loads.request("etf_universe:core_etfs", duration="3mo"))),
-        # The replay vendor has recorded bars of AAPL, and none of these days.
-        "failed": loads.submit(
-            loads.plan(loads.request("x", symbols=["AAPL", "SPY"], duration="1w"))
-        ),
+        "job": tick.jobs.submit(tick.plans.make(core)),
+        "failed": tick.jobs.submit(tick.plans.make(two)),
     }
     end = time.monotonic() + 30
-    while any(not loads.progress(x.id).load.state.finished for x in made.values()):
+    while any(not tick.jobs.progress(x.id).load.state.finished for x in made.values()):
         assert time.monotonic() < end
         time.sleep(0.05)
     return {name: str(x.id) for name, x in made.items()}
@@ -285,7 +285,7 @@ def test_progress_reaches_the_page_within_a_second(tab: OpenTab, served: Running
         )
     expect(page.locator("#bars-new")).to_have_text("77", timeout=1000)
     expect(page.locator(".percent")).to_have_text("99 %")
-    served.tick.loads.finish(load.id)
+    served.tick.verdicts.finish(load.id)
     expect(page.locator("#progress .chip")).not_to_have_text("submitted", timeout=1000)
 
 
@@ -308,19 +308,19 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
     expect(page.locator("#progress .chip")).to_have_text("submitted")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     expect(row).to_be_visible(timeout=1500)
-    served.tick.loads.cancel(load.id)
+    served.tick.jobs.cancel(load.id)
     page.get_by_role("button", name="Load the same again").click()
     page.wait_for_url(lambda address: str(load.id) not in address)
     expect(page.get_by_role("heading", name=load.title)).to_be_visible()
-    served.tick.loads.cancel(served.tick.loads.find(page.url.rpartition("/")[2]))
+    served.tick.jobs.cancel(served.tick.jobs.find(page.url.rpartition("/")[2]))
 
 
 def waiting(served: Running, symbol: str) -> Load:
     """A load for a vendor whose workers are elsewhere: nobody here takes it."""
     settings = served.tick.settings.model_copy(update={"vendor": "synthetic"})
-    loads = TickStock(settings, served.tick.database).loads
-    request = loads.request("x", symbols=[symbol], duration="6mo", refresh=True)
-    return loads.submit(loads.plan(request))
+    tick = TickStock(settings, served.tick.database)
+    request = tick.requests.resolve("x", symbols=[symbol], duration="6mo", refresh=True)
+    return tick.jobs.submit(tick.plans.make(request))
 
 
 # --- searching ------------------------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_a_session_that_ends_loses_nothing_that_was_typed(tab: OpenTab, served: 
 
 
 def test_a_form_on_another_site_does_nothing(tab: OpenTab, served: Running, tmp_path: Path) -> None:
-    before = len(served.tick.loads.newest(100))
+    before = len(served.tick.jobs.newest(100))
     opened = tab()
     other = served.url.replace("127.0.0.1", "localhost")
     opened.page.route(
@@ -393,7 +393,7 @@ def test_a_form_on_another_site_does_nothing(tab: OpenTab, served: Running, tmp_
     with opened.page.expect_response(f"{served.url}{H}/load") as answer:
         opened.page.get_by_role("button").click()
     assert answer.value.status == 403
-    assert len(served.tick.loads.newest(100)) == before
+    assert len(served.tick.jobs.newest(100)) == before
     opened.expected = ""  # whatever the other site says
 
 

@@ -85,7 +85,7 @@ class World:
 
 def load(here: Rig, world: World, **request: Any) -> Any:
     """Load from `world`; how it ended."""
-    made = here.tick.loads.submit(here.plan(**request))
+    made = here.tick.jobs.submit(here.plan(**request))
 
     async def work() -> None:
         async with world:
@@ -93,7 +93,7 @@ def load(here: Rig, world: World, **request: Any) -> Any:
             await Worker(here.tick, source=source, policy=here.policy).drain(made.id)
 
     asyncio.run(work())
-    return here.tick.loads.progress(made.id)
+    return here.tick.jobs.progress(made.id)
 
 
 def week(here: Rig, world: World, names: Sequence[str] = NAMES, **other: Any) -> Any:

@@ -391,8 +391,8 @@ def test_a_cancel_takes_effect_long_before_the_load_would_end(
 def test_cancel_all_ends_the_jobs_of_clients_and_no_other(
     tick: TickStock, redis_server: RedisServer
 ) -> None:
-    plan = tick.loads.plan(tick.loads.request("core_etfs", duration="1mo"))
-    ours = tick.loads.submit(plan)
+    plan = tick.plans.make(tick.requests.resolve("core_etfs", duration="1mo"))
+    ours = tick.jobs.submit(plan)
 
     async def test() -> None:
         async with running(tick, redis_server) as client:
@@ -407,7 +407,7 @@ def test_cancel_all_ends_the_jobs_of_clients_and_no_other(
                 assert last["message"] == "Cancelled with all jobs: maintenance."
 
     go(test())
-    assert not tick.loads.progress(ours.id).load.state.finished
+    assert not tick.jobs.progress(ours.id).load.state.finished
 
 
 # --- once ---------------------------------------------------------------------------------------
@@ -487,14 +487,14 @@ def test_redis_killed_during_a_load_stops_nothing_but_the_mirror(
                 await client.until(job_id, lambda s: s["status"] == "running")
                 redis_server.kill()
                 down = time.monotonic()
-                load_id = tick.jobs.find(job_id)
+                load_id = tick.client_jobs.find(job_id)
 
                 async def load_ended() -> bool:
-                    return tick.loads.progress(load_id).load.state.finished
+                    return tick.jobs.progress(load_id).load.state.finished
 
                 await eventually(load_ended)
                 down = time.monotonic() - down
-                assert tick.loads.progress(load_id).percent == 100
+                assert tick.jobs.progress(load_id).percent == 100
                 await asyncio.to_thread(redis_server.start)
                 await subscribed(client.redis, 1)
                 assert (await client.ended(job_id))["status"] == "completed"

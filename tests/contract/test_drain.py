@@ -226,7 +226,7 @@ def test_attempts_are_limited_and_one_symbol_stops_no_other(
     assert states(database, load) == {"done": 4, "failed": 1}
     assert stored(database) == {k: v for k, v in TRUTH.items() if k[0] != "AAPL"}
     assert holes(database, "AAPL") == {"failed"}
-    report = tick(database, tmp_path).loads.finish(load)
+    report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("AAPL",))
 
@@ -280,7 +280,7 @@ def test_a_refusal_of_one_symbol_is_final_for_it_alone(
 def test_an_empty_answer_is_a_hole_and_no_coverage(database: Database, tmp_path: Path) -> None:
     load, _ = drained(database, Fault(What.EMPTY, "/ticker/IBM/"))
     assert holes(database, "IBM") == {"vendor_empty"}
-    report = tick(database, tmp_path).loads.finish(load)
+    report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("IBM",))
 
@@ -300,7 +300,7 @@ def test_a_refused_key_ends_the_load_with_few_calls(database: Database, tmp_path
 
     assert asyncio.run(run(OpenGate())) <= QUICK.concurrency
     assert states(database, load) == {"failed": 60}
-    report = tick(database, tmp_path).loads.finish(load)
+    report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert report.state is LoadState.FAILED
     assert holes(database, "MSFT") == set()  # of which nothing was to be asked
@@ -772,7 +772,7 @@ def test_no_verdict_is_written_while_somebody_else_is_at_work(
     serving = tick(database, tmp_path)
     with database.transaction() as conn:
         ledger.claim(conn, load, "another", 1, timedelta(seconds=60))
-    assert serving.loads.finish(load) is None
+    assert serving.verdicts.finish(load) is None
 
 
 def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
@@ -782,7 +782,7 @@ def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
     load = submit(database, CALLS)
     serving = tick(database, tmp_path)
     looked, committed = threading.Event(), threading.Event()
-    results = serving.loads._results
+    results = serving.verdicts._results
 
     def slow(connection: Any, load_id: uuid.UUID) -> Any:
         found = results(connection, load_id)
@@ -790,9 +790,9 @@ def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
         committed.wait(1.0)
         return found
 
-    monkeypatch.setattr(serving.loads, "_results", slow)
+    monkeypatch.setattr(serving.verdicts, "_results", slow)
     verdicts: list[Report | None] = []
-    stopped = threading.Thread(target=lambda: verdicts.append(serving.loads.finish(load)))
+    stopped = threading.Thread(target=lambda: verdicts.append(serving.verdicts.finish(load)))
     stopped.start()
     looked.wait(0.5)
 
@@ -804,7 +804,7 @@ def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
     committed.set()
     stopped.join(20)
     assert verdicts == [None]
-    report = serving.loads.finish(load)
+    report = serving.verdicts.finish(load)
     assert report is not None
     assert (report.state, report.held) == (LoadState.COMPLETED, len(TRUTH))
 
@@ -812,7 +812,7 @@ def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
 def test_a_refresh_that_fails_is_not_called_completed(database: Database, tmp_path: Path) -> None:
     first, _ = drained(database)
     serving = tick(database, tmp_path)
-    done = serving.loads.finish(first)
+    done = serving.verdicts.finish(first)
     assert done is not None
     assert done.state is LoadState.COMPLETED
     for faults, state, failed in (
@@ -827,7 +827,7 @@ def test_a_refresh_that_fails_is_not_called_completed(database: Database, tmp_pa
                 await drain(database, load, source).run()
 
         asyncio.run(run())
-        report = serving.loads.finish(load)
+        report = serving.verdicts.finish(load)
         assert report is not None
         assert (report.state, report.failed_symbols) == (state, failed)
 
@@ -843,7 +843,7 @@ def test_a_failed_refresh_of_a_whole_market_day_concerns_every_symbol(
             await drain(database, load, source).run()
 
     asyncio.run(run())
-    report = tick(database, tmp_path).loads.finish(load)
+    report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert report.failed_symbols == SYMBOLS
 
@@ -947,5 +947,5 @@ def test_an_endless_429_neither_fails_nor_ends_and_says_what_it_waits_for(
 
     asyncio.run(run())
     assert states(database, load) == {"waiting": 1}
-    (told,) = tick(database, tmp_path).loads.progress(load).errors
+    (told,) = tick(database, tmp_path).jobs.progress(load).errors
     assert told.kind == VendorThrottled.__name__

@@ -85,7 +85,7 @@ def test_what_is_to_be_asked_again_survives_a_crash(database: Database, tmp_path
     year = span("2024-01-02", "2024-12-31")
     fault = Fault(What.PAGE_MISSING, nth=(1,))
     here = rig(database, tmp_path, vendor={"symbols": ["A"], "page_bars": 100}, faults=(fault,))
-    load = here.tick.loads.submit(here.plan(symbols=["A"], first=year.start, last=year.last))
+    load = here.tick.jobs.submit(here.plan(symbols=["A"], first=year.start, last=year.last))
 
     class Killed(BaseException):
         pass

@@ -68,8 +68,8 @@ def fault(point: str) -> Iterator[None]:
 
 
 def submit(tick: TickStock, *, client_id: str | None = None) -> uuid.UUID:
-    request = tick.loads.request(symbols=SYMBOLS, first=FIRST, last=LAST)
-    return tick.loads.submit(tick.loads.plan(request), client_id=client_id).id
+    request = tick.requests.resolve(symbols=SYMBOLS, first=FIRST, last=LAST)
+    return tick.jobs.submit(tick.plans.make(request), client_id=client_id).id
 
 
 def drain(tick: TickStock, load: uuid.UUID, times: int = 1) -> Report | None:
@@ -98,7 +98,7 @@ def told(lines: list[Any], event: str = ENDED) -> int:
 
 
 def state(tick: TickStock, load: uuid.UUID) -> LoadState:
-    return tick.loads.progress(load).load.state
+    return tick.jobs.progress(load).load.state
 
 
 # --- it ends --------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_whatever_goes_wrong_in_finishing_ends_the_load_as_failed(
     with fault(point):
         report = drain(tick, load)
         assert drain(tick, load, times=3) is None
-    ended = tick.loads.progress(load).load
+    ended = tick.jobs.progress(load).load
     assert (ended.state, ended.report, ended.met_a_fault) == (LoadState.FAILED, None, True)
     assert report is not None
     assert report.message == ended.message
@@ -126,9 +126,9 @@ def test_whatever_goes_wrong_in_finishing_ends_the_load_as_failed(
     assert "ordered" in str(next(x for x in lines if x["event"] == ENDED)["exc_info"])
     assert len(stored(tick.database)) == BARS
     # Mended, it is finished by the order that its message gives; nothing is asked twice.
-    assert tick.loads.retry(load) == 1
+    assert tick.jobs.retry(load) == 1
     drain(tick, load)
-    again = tick.loads.progress(load)
+    again = tick.jobs.progress(load)
     assert (again.load.state, again.percent) == (LoadState.COMPLETED, 100)
 
 
@@ -144,7 +144,7 @@ def test_a_fault_that_is_no_single_calls_ends_the_load_and_its_calls(
     assert told(lines) == 1
     left = "SELECT count(*) FROM tickstock.calls WHERE state IN ('waiting', 'leased')"
     assert sql(tick.database, left) == [(0,)]
-    assert tick.loads.retry(load) >= 1
+    assert tick.jobs.retry(load) >= 1
     drain(tick, load)
     assert state(tick, load) is LoadState.COMPLETED
     assert len(stored(tick.database)) == BARS
@@ -160,7 +160,7 @@ def test_a_worker_neither_repeats_it_nor_stops_for_it(
     assert {state(tick, load) for load in loads} == {LoadState.FAILED}
     assert told(lines) == len(loads)
     for load in loads:
-        tick.loads.retry(load)
+        tick.jobs.retry(load)
     asyncio.run(serve(tick, lambda: all(state(tick, x).finished for x in loads)))
     assert {state(tick, load) for load in loads} == {LoadState.COMPLETED}
 
@@ -182,7 +182,7 @@ def test_a_fault_takes_nothing_from_whoever_else_is_at_work(tick: TickStock) -> 
     sql(tick.database, "UPDATE tickstock.calls SET state = 'waiting' WHERE position = 0")
     with tick.database.transaction() as connection:
         ledger.claim(connection, load, "another", 1, timedelta(seconds=60))
-    assert tick.loads.fail(load, "a fault", with_open=False) is False
+    assert tick.verdicts.fail(load, "a fault", with_open=False) is False
     assert state(tick, load) is LoadState.RUNNING
 
 
@@ -243,7 +243,7 @@ def test_it_is_told_wherever_people_look(
     load = submit(tick, client_id="theirs")
     with fault("finish.begin"):
         drain(tick, load)
-    said = tick.loads.progress(load).load.message
+    said = tick.jobs.progress(load).load.message
     monkeypatch.setenv("DATABASE_URI", database.conninfo)
     monkeypatch.setenv("TICKSTOCK_HOME", str(tmp_path))
     monkeypatch.setenv("TICKSTOCK_VENDOR", "replay")
@@ -254,7 +254,7 @@ def test_it_is_told_wherever_people_look(
     out = " ".join(capsys.readouterr().out.split())
     assert "1 load ended by a fault" in out
     assert str(load)[:8] in out
-    (detail,) = tick.jobs.details([load])
+    (detail,) = tick.client_jobs.details([load])
     status = status_of(detail)
     assert (status.status, status.error_message) == ("failed", said)
     assert status.symbols_loaded == len(SYMBOLS)  # whose bars are kept
@@ -275,7 +275,7 @@ def test_what_an_earlier_version_left_without_a_verdict_is_finished(
     drain(tick, load)
     sql(database, "UPDATE tickstock.loads SET state = 'running', finished_at = NULL, report = NULL")
     sql(database, "UPDATE tickstock.calls SET done_at = done_at - interval '1 day'")
-    assert tick.loads.progress(load).percent == 99
+    assert tick.jobs.progress(load).percent == 99
     check = verdicts(tick)
     assert check.health is Health.FAILURE
     assert str(load)[:8] in check.what

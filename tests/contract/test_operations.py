@@ -74,17 +74,17 @@ def test_a_paused_load_is_asked_nothing_and_goes_on_where_it_was(tick: TickStock
     async def run() -> list[str]:
         source = Watched(tick)
         async with working(tick, source):
-            await until(lambda: tick.loads.progress(load.id).calls >= 3)
+            await until(lambda: tick.jobs.progress(load.id).calls >= 3)
             assert await asyncio.to_thread(tick.steering.pause, load.id)
             assert leased(tick) == 0  # handed back at once
-            paused = tick.loads.progress(load.id)
+            paused = tick.jobs.progress(load.id)
             assert paused.paused
             assert paused.seconds_left is None
             await asyncio.sleep(0.2)  # what was waiting at the gate notices
             before = len(source.asked)
             await asyncio.sleep(0.3)
             assert len(source.asked) == before
-            assert tick.loads.progress(load.id).calls == paused.calls
+            assert tick.jobs.progress(load.id).calls == paused.calls
             assert await asyncio.to_thread(tick.steering.resume, load.id)
             await until(lambda: state(tick, load) is LoadState.COMPLETED)
         return source.asked
@@ -99,8 +99,8 @@ def test_pausing_again_or_what_has_ended_says_no(tick: TickStock) -> None:
     assert not tick.steering.resume(load.id)
     assert tick.steering.pause(load.id)
     assert not tick.steering.pause(load.id)
-    assert tick.loads.cancel(load.id)
-    assert not tick.loads.progress(load.id).paused
+    assert tick.jobs.cancel(load.id)
+    assert not tick.jobs.progress(load.id).paused
     assert not tick.steering.pause(load.id)
     assert not tick.steering.resume(load.id)
 
@@ -137,14 +137,14 @@ def test_a_process_that_works_on_one_load_ends_when_it_is_paused(tick: TickStock
     async def run() -> None:
         worker = Worker(tick, policy=QUICK, source=lambda *_: Watched(tick))
         task = asyncio.create_task(worker.drain(load.id))
-        await until(lambda: tick.loads.progress(load.id).calls >= 2)
+        await until(lambda: tick.jobs.progress(load.id).calls >= 2)
         tick.steering.pause(load.id)
         worker.stop()
         assert await asyncio.wait_for(task, 10) is None
         assert await worker.drain(load.id) is None
 
     asyncio.run(run())
-    assert tick.loads.progress(load.id).paused
+    assert tick.jobs.progress(load.id).paused
 
 
 # --- clone, prune -------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_small_request_passes_a_large_one_that_is_under_way(tick: TickStock) -
             assert small.priority > large.priority
             await until(lambda: state(tick, small) is LoadState.COMPLETED)
             assert source.asked.index("NEW") <= before + 8
-            assert tick.loads.progress(large.id).calls < len(SYMBOLS)
+            assert tick.jobs.progress(large.id).calls < len(SYMBOLS)
 
     asyncio.run(run())
     assert leased(tick) == 0
@@ -287,14 +287,14 @@ def test_who_waits_for_a_dead_workers_leases_is_told_so(tick: TickStock) -> None
     load = submit(tick, *SYMBOLS[:5])
     with tick.database.transaction() as conn:
         ledger.claim(conn, load.id, "host:1:dead", 3, LEASE)
-    progress = tick.loads.progress(load.id)
+    progress = tick.jobs.progress(load.id)
     until_ = progress.holders[0].until.astimezone()
     told = f"3 calls are leased by worker host:1:dead until {until_:%H:%M:%S}"
     assert held_up(progress, "me") == told
     assert held_up(progress, "") == ""  # who only looks on does not wait
     with tick.database.transaction() as conn:
         ledger.claim(conn, load.id, "me", 1, LEASE)
-    assert held_up(tick.loads.progress(load.id), "me") == ""
+    assert held_up(tick.jobs.progress(load.id), "me") == ""
 
 
 def test_the_time_left_is_by_the_pace_of_now_not_by_the_first_start(tick: TickStock) -> None:
@@ -305,7 +305,7 @@ def test_the_time_left_is_by_the_pace_of_now_not_by_the_first_start(tick: TickSt
         jobs.begin_activity(conn, load.id, "me")
         leases = ledger.claim(conn, load.id, "me", 5, LEASE)
         ledger.finish_calls(conn, [ledger.Finished(x.id, 1, 1, 0, 1) for x in leases])
-    left = tick.loads.progress(load.id).seconds_left
+    left = tick.jobs.progress(load.id).seconds_left
     assert left is not None
     assert left < 60
 
@@ -324,7 +324,7 @@ def since(tick: TickStock, days: float) -> None:
 
 
 def loads(tick: TickStock) -> list[Load]:
-    return [p.load for p in tick.loads.newest(50)]
+    return [p.load for p in tick.jobs.newest(50)]
 
 
 @pytest.mark.dates
@@ -362,7 +362,7 @@ def test_what_was_missed_is_made_up_for_by_one_load(tick: TickStock) -> None:
     assert last.missed in (19, 18)
     assert (last.state, last.load_id) == ("submitted", load.id)
     first = datetime.fromisoformat(load.request["from"]).date()
-    wanted = tick.loads.span("1d").last
+    wanted = tick.dates.span("1d").last
     assert datetime.fromisoformat(load.request["to"]).date() == wanted
     assert (wanted - first).days >= 15  # all days that the missed runs would have loaded
 

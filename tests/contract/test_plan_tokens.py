@@ -219,7 +219,7 @@ def test_new_facts_about_the_past_move_the_plan(here: Rig, database: Database) -
 @pytest.mark.dates
 def test_refresh_notices_what_the_vendor_corrected(here: Rig, database: Database) -> None:
     last = CALENDAR.last_published(NOW, timedelta(hours=8))
-    week = here.tick.loads.span("5d")
+    week = here.tick.dates.span("5d")
     here.load(here.plan(str(CORE), duration="1mo"))
     before = stored(database)
     sql(database, "UPDATE tickstock.bars_day SET close = close + 1 WHERE at >= %s", last - ONE_DAY)

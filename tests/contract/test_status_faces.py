@@ -19,7 +19,7 @@ from tickstock.errors import VendorRefused, VendorUnavailable
 from tickstock.loading.report import ItemResult, make_report
 from tickstock.model import HoleCause, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.loads import summary_of
+from tickstock.service.plans import summary_of
 from tickstock.store import jobs, ledger
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
@@ -169,7 +169,7 @@ def both_say(
 def test_both_faces_say_why_a_job_was_refused(
     tick: TickStock, redis_server: RedisServer, database: Database
 ) -> None:
-    tick.jobs.refuse("empty", "historical_load", "The message names no symbols.")
+    tick.client_jobs.refuse("empty", "historical_load", "The message names no symbols.")
     mirrored = in_redis(tick, redis_server, "failed", "empty")
     assert mirrored["error_message"] == "The message names no symbols."
     with running(database, tick.settings, worker=False) as page:

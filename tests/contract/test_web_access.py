@@ -162,12 +162,12 @@ def test_each_role_may_do_what_the_table_says_and_nothing_more(page: Running) ->
 def test_what_another_site_sends_is_refused(page: Running, headers: dict[str, str]) -> None:
     client = page.client()
     said = {name: value.format(port=page.port) for name, value in headers.items()}
-    before = len(page.tick.loads.newest())
+    before = len(page.tick.jobs.newest())
     answer = client.post(
         f"{H}/load", {"form": "1", "universe": "etf_universe:core_etfs", "duration": "1d"}, **said
     )
     assert answer.status == 403
-    assert len(page.tick.loads.newest()) == before
+    assert len(page.tick.jobs.newest()) == before
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])

@@ -118,11 +118,11 @@ def test_what_is_submitted_is_what_was_shown_or_the_new_plan_is_shown(
     with page.tick.database.transaction() as connection:
         ref = UniverseRef("etf_universe", "theme_crypto")
         store.apply(connection, store.plan_set(connection, ref, ["IBIT", "FBTC"]))
-    before = len(page.tick.loads.newest(100))
+    before = len(page.tick.jobs.newest(100))
     refused = client.post(f"{H}/load", fields | {"digest": shown})
     assert refused.status == 409
     assert "Nothing was submitted" in refused.text
-    assert len(page.tick.loads.newest(100)) == before
+    assert len(page.tick.jobs.newest(100)) == before
     new = digest_in(refused.text)
     assert new != shown
     taken = client.post(f"{H}/load", fields | {"digest": new})

@@ -126,10 +126,10 @@ class Rig:
 
     def _load_half(self, tick: Any) -> None:
         """Stored bars that the load finds changed, for half of the time of three symbols."""
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             symbols=SYMBOLS[:3], first=scenarios.FIRST, last=scenarios.FIRST.replace(day=13)
         )
-        load = tick.loads.submit(tick.loads.plan(request), client_id="earlier")
+        load = tick.jobs.submit(tick.plans.make(request), client_id="earlier")
         asyncio.run(Worker(tick).drain(load.id))
 
     def baseline(self, name: str) -> Baseline:

@@ -83,16 +83,16 @@ def submit(job: Job) -> None:
     """Plan a load of the five symbols and submit it, under the client's name `job-1`, if no other
     is given."""
     with opened(job) as tick:
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             symbols=SYMBOLS, first=FIRST, last=LAST, refresh=job.get("refresh", True)
         )
-        tick.loads.submit(tick.loads.plan(request), client_id=job.get("name", "job-1"))
+        tick.jobs.submit(tick.plans.make(request), client_id=job.get("name", "job-1"))
 
 
 def drain(job: Job) -> None:
     """Work on the load until it has ended, as `tickstock load` does."""
     with opened(job) as tick:
-        load = tick.loads.find("job-1")
+        load = tick.jobs.find("job-1")
         worker = Worker(tick, policy=policy(job))
         asyncio.run(_drain(tick, worker, load))
 
@@ -114,7 +114,7 @@ def has_ended(tick: TickStock, load: uuid.UUID) -> bool:
 def interrupted(job: Job) -> None:
     """Begin the load, be told to stop while answers are awaited, then begin again and end it."""
     with opened(job) as tick:
-        load = tick.loads.find("job-1")
+        load = tick.jobs.find("job-1")
 
         async def run() -> None:
             worker = Worker(tick, policy=policy(job))
@@ -146,7 +146,7 @@ def serve(job: Job) -> None:
     brisk(job)
     slices.LONGEST_SECONDS, slices.LOOK_SECONDS = 0.1, 0.05
     with opened(job) as tick:
-        load = tick.loads.find("job-1")
+        load = tick.jobs.find("job-1")
 
         async def run() -> None:
             worker = Worker(tick, policy=policy(job))
@@ -170,7 +170,7 @@ def _is_queued(tick: TickStock) -> bool:
 
 def cancel(job: Job) -> None:
     with opened(job) as tick:
-        tick.loads.cancel(tick.loads.find("job-1"), "enough")
+        tick.jobs.cancel(tick.jobs.find("job-1"), "enough")
 
 
 # --- the rest ------------------------------------------------------------------------------------

@@ -78,8 +78,8 @@ def submit(made: House, url: str, symbols: list[str]) -> dict[str, Any]:
         with tick.database.transaction() as connection:
             fill_reference(connection)
         within = span(*DATES)
-        request = tick.loads.request(symbols=symbols, first=within.start, last=within.last)
-        tick.loads.submit(tick.loads.plan(request), client_id="job-1")
+        request = tick.requests.resolve(symbols=symbols, first=within.start, last=within.last)
+        tick.jobs.submit(tick.plans.make(request), client_id="job-1")
     return job | {"do": "drain", "lease": 5.0, "concurrency": 8, "batch": 20}
 
 
@@ -238,4 +238,4 @@ def _revived(made: House) -> bool:
 def _ask_again(job: dict[str, Any]) -> None:
     """Have what failed while the disk was full asked for again."""
     with opened(job) as tick:
-        tick.loads.retry(tick.loads.find("job-1"))
+        tick.jobs.retry(tick.jobs.find("job-1"))

@@ -196,7 +196,7 @@ class World:
         self._punch(asked)
         plan = here.plan(**asked)
         actions = here.tick.actions.plan(plan.request.symbols, refresh=plan.request.refresh)
-        load = here.tick.loads.submit(plan)
+        load = here.tick.jobs.submit(plan)
         seen = len(self.vendor.requests)
         asyncio.run(self._work(here, load.id, files))
         made, others = requested(self.vendor.requests[seen:], files)
@@ -282,7 +282,7 @@ class World:
         ]
 
     def _judge(self, here: Rig, load_id: Any, calls: int) -> None:
-        progress = here.tick.loads.progress(load_id)
+        progress = here.tick.jobs.progress(load_id)
         assert progress.calls == progress.calls_planned == calls
         assert progress.load.report is not None
         for symbol, _, expected, held, causes in progress.load.report["items"]:

@@ -23,10 +23,10 @@ PER_MINUTE = 600.0
 
 def submit(tick: TickStock, symbols: tuple[str, ...], priority: int | None = None) -> None:
     """A load with a call for each symbol."""
-    request = tick.loads.request(symbols=symbols, duration="1y")
-    plan = tick.loads.plan(request)
+    request = tick.requests.resolve(symbols=symbols, duration="1y")
+    plan = tick.plans.make(request)
     assert len(plan.calls) == len(symbols)
-    tick.loads.submit(plan, priority=priority)
+    tick.jobs.submit(plan, priority=priority)
 
 
 def test_it_passes_what_two_processes_are_at(

@@ -34,7 +34,7 @@ from tests.reliability.form import FORM, record
 from tickstock.errors import NotEntitled, VendorUnavailable
 from tickstock.model import Limits, Timeframe
 from tickstock.service import TickStock
-from tickstock.service.loads import Progress
+from tickstock.service.progress import Progress
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span, day_of
 from tickstock.store.database import Database
@@ -191,16 +191,16 @@ class House:
 
     def load(self, *, well: bool = False, refresh: bool = False) -> Progress:
         case, tick = self.case, self.here.tick
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             symbols=case.symbols,
             first=case.span.start,
             last=case.span.last,
             timeframes=",".join(case.timeframes),
             refresh=refresh,
         )
-        load = tick.loads.submit(tick.loads.plan(request))
+        load = tick.jobs.submit(tick.plans.make(request))
         asyncio.run(self._work(load.id, well=well))
-        return tick.loads.progress(load.id)
+        return tick.jobs.progress(load.id)
 
     async def _work(self, load_id: Any, *, well: bool) -> None:
         case = self.case

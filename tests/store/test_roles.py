@@ -73,10 +73,10 @@ def refused(database: Database, statement: str) -> bool:
 
 
 def load_some(tick: TickStock, timeframes: str) -> LoadState:
-    request = tick.loads.request(symbols=["AAA", "BBB"], duration="2d", timeframes=timeframes)
-    load = tick.loads.submit(tick.loads.plan(request))
+    request = tick.requests.resolve(symbols=["AAA", "BBB"], duration="2d", timeframes=timeframes)
+    load = tick.jobs.submit(tick.plans.make(request))
     asyncio.run(Worker(tick).drain(load.id))
-    return tick.loads.progress(load.id).load.state
+    return tick.jobs.progress(load.id).load.state
 
 
 def test_the_app_loads_organizes_schedules_and_keeps_users(
@@ -174,9 +174,9 @@ def test_the_reader_reads_bars_and_writes_nothing(
         tick = TickStock(settings, database)
         assert len(tick.holdings.bars(["AAA"], Timeframe.DAY)) == 2
         assert tick.holdings.coverage(["AAA", "CCC"], Timeframe.DAY).unknown == ("CCC",)
-        assert tick.loads.newest()
+        assert tick.jobs.newest()
         assert tick.universes.list()
-        assert tick.loads.plan(tick.loads.request(symbols=["AAA", "NEW"], duration="5d")).calls
+        assert tick.plans.make(tick.requests.resolve(symbols=["AAA", "NEW"], duration="5d")).calls
         with database.transaction() as connection:
             for view in ("ohlcv_daily", "ohlcv_weekly", "ohlcv_1min"):
                 connection.execute(f"SELECT count(*) FROM public.{view}")

@@ -15,8 +15,8 @@ from tickstock.bridge.news import ALL, news_of
 from tickstock.bridge.steady import Complaints
 from tickstock.bridge.stream import message_of
 from tickstock.model import Call, CallKind, LoadState, Timeframe
+from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import NO_BARS, local, refusal_status, status_of
-from tickstock.service.jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar

@@ -22,16 +22,16 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
 
     Raises what resolving the symbols and planning raise, and what the database raises.
     """
-    known = tick.jobs.find(job.job_id)
+    known = tick.client_jobs.find(job.job_id)
     if known is not None:
         return known
     reach("bridge.new_job")
     request = _request(tick, job)
     if job.symbols and (verdict := tick.universes.judge(job.symbols)).unknown:
         log.warning("Job %s: %s", visible(job.job_id), verdict)
-    plan = tick.loads.plan(request) if job.bars else nothing_asked(request)
+    plan = tick.plans.make(request) if job.bars else nothing_asked(request)
     reach("bridge.planned")
-    load = tick.loads.submit(
+    load = tick.jobs.submit(
         plan,
         title=job.source,
         requested_by=job.requested_by,
@@ -42,7 +42,7 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
 
 
 def _request(tick: TickStock, job: Job) -> LoadRequest:
-    return tick.jobs.request(
+    return tick.requests.of_client(
         job.expression or job.source,
         symbols=job.symbols,
         universe=job.universe,

@@ -72,7 +72,7 @@ class Cancels:
     async def _cancel(self) -> None:
         if self._all is not None:
             reason = self._all
-            count = await asyncio.to_thread(self._tick.jobs.cancel_all, reason)
+            count = await asyncio.to_thread(self._tick.client_jobs.cancel_all, reason)
             self._all = None
             log.info("all jobs cancelled", jobs=count, reason=reason)
         tried = time.monotonic()
@@ -80,7 +80,7 @@ class Cancels:
         if not wishes:
             return
         reasons = {job_id: reason for job_id, (reason, _) in wishes.items()}
-        found = await asyncio.to_thread(self._tick.jobs.cancel, reasons)
+        found = await asyncio.to_thread(self._tick.client_jobs.cancel, reasons)
         for job_id, (_, until) in wishes.items():
             if job_id in found or until < tried:
                 del self._wishes[job_id]

@@ -73,7 +73,7 @@ def store(tick: TickStock, read: Job | Refusal, patient: bool = False) -> None:
         return
     log.info("job refused", job=refused.job_id, kind=refused.job_type, reason=refused.reason)
     if refused.job_id:
-        tick.jobs.refuse(refused.job_id, refused.job_type, refused.reason)
+        tick.client_jobs.refuse(refused.job_id, refused.job_type, refused.reason)
 
 
 def _try(tick: TickStock, job: Job, patient: bool) -> Refusal | None:

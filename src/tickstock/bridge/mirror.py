@@ -116,7 +116,7 @@ class Mirror:
         """Write what is due; answers the seconds until the next look."""
         shown = self._shown  # `forget` puts another in its place, which then learns nothing here
         window = ALL if self._all else LATELY
-        heads, refused = await asyncio.to_thread(self._tick.jobs.heads, window)
+        heads, refused = await asyncio.to_thread(self._tick.client_jobs.heads, window)
         jobs: list[Head | Refused] = [*heads, *refused]
         now = time.monotonic()
         due = [job for job in jobs if is_due(job, shown.get(job.client_id), now, self._pace)]
@@ -140,7 +140,7 @@ class Mirror:
             if isinstance(job, Refused)
         ]
         loads = [job.load_id for job in due if isinstance(job, Head)]
-        for detail in self._tick.jobs.details(loads) if loads else ():
+        for detail in self._tick.client_jobs.details(loads) if loads else ():
             load = detail.progress.load
             changed = load.finished_at or at
             status = status_of(detail)

@@ -66,8 +66,8 @@ def _load(tick: Any, universe: str, **span: Any) -> Any:
     from tickstock.cli.foreground import work_and_watch
     from tickstock.cli.jobs import show_outcome
 
-    plan = tick.loads.plan(tick.loads.request(universe, **span))
-    load = tick.loads.submit(plan, requested_by="demo")
+    plan = tick.plans.make(tick.requests.resolve(universe, **span))
+    load = tick.jobs.submit(plan, requested_by="demo")
     progress = work_and_watch(tick, load.id)
     show_outcome(progress, as_json=False)
     return progress
@@ -77,7 +77,7 @@ def _show(out: Any, tick: Any, universe: str, days: tuple[date, date] | None) ->
     from tickstock.cli.holdings import show_coverage
     from tickstock.model import Timeframe
 
-    span = tick.loads.span(None, *days) if days else tick.loads.span("1mo")
+    span = tick.dates.span(None, *days) if days else tick.dates.span("1mo")
     out.print()
     symbols = tick.universes.members(universe)
     show_coverage(tick.holdings.coverage(symbols, Timeframe.DAY, span), universe)
@@ -89,7 +89,7 @@ def _chart(out: Any, tick: Any) -> None:
     from tickstock.model import Timeframe
     from tickstock.spans import day_of
 
-    span = tick.loads.span(None, *YEAR)
+    span = tick.dates.span(None, *YEAR)
     bars = tick.holdings.bars(["AAPL"], Timeframe.DAY, span, adjust=Adjust.RAW)
     days = [day_of(d) for d in bars.at.tolist()]
     out.print("\n[bold]AAPL[/] 2012, closing prices as printed then (raw), US dollars")

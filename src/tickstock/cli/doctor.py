@@ -82,7 +82,7 @@ def _ask_vendor(settings: Any) -> str:
         source = configured_source(tick, ("AAPL",))
         try:
             gate = SharedGate(tick.database, source.name, source.limits.calls_per_minute)
-            span = tick.loads.span("1d")
+            span = tick.dates.span("1d")
             kind = CallKind.TICKER if source.limits.ticker else CallKind.FLAT_DAY
             symbol = "AAPL" if source.limits.ticker else ""
             answer = await source.fetch(Call(kind, Timeframe.DAY, span, symbol), gate)

@@ -38,7 +38,7 @@ def export(
 
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
-        span = tick.loads.span(for_, from_, to_) if for_ or from_ or to_ else None
+        span = tick.dates.span(for_, from_, to_) if for_ or from_ or to_ else None
         made = tick.exports.write(
             folder, universe, symbols, Timeframe(timeframe), span,
             adjust=Adjust(adjust), as_of=moment(as_of),
@@ -83,7 +83,7 @@ def revisions(
         first, last = moment(since), None
         frames = [timeframe or "day"]
         if job is not None:
-            load = tick.loads.progress(tick.loads.find(job)).load
+            load = tick.jobs.progress(tick.jobs.find(job)).load
             first, last = load.started_at or load.created_at, load.finished_at
             frames = [timeframe] if timeframe else load.asked.timeframes
         symbols = tick.universes.members(universe) if universe else load.asked.symbols

@@ -53,11 +53,11 @@ def work_and_watch(
 def watch(tick: TickStock, load_id: uuid.UUID) -> Progress:
     """Only look on, until the load ends or Ctrl-C."""
     with _shown() as show, contextlib.suppress(KeyboardInterrupt):
-        while not (progress := tick.loads.progress(load_id)).load.state.finished:
+        while not (progress := tick.jobs.progress(load_id)).load.state.finished:
             show(progress, "")
             time.sleep(0.3)
         show(progress, "")
-    return tick.loads.progress(load_id)
+    return tick.jobs.progress(load_id)
 
 
 async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show: Show) -> Progress:
@@ -69,13 +69,13 @@ async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show
         await asyncio.wait({work}, timeout=0.2)
         # A database that is away is the worker's to wait for; only the picture stands still.
         with contextlib.suppress(Transient):
-            progress = await asyncio.to_thread(tick.loads.progress, load_id)
+            progress = await asyncio.to_thread(tick.jobs.progress, load_id)
             show(progress, worker.name)
             if progress.paused or progress.load.state.finished:
                 worker.stop()  # somebody else has said so; what is in hand is no longer ours
     await worker.leave()
     work.result()
-    progress = await asyncio.to_thread(tick.loads.progress, load_id)
+    progress = await asyncio.to_thread(tick.jobs.progress, load_id)
     show(progress, worker.name)
     return progress
 

@@ -45,7 +45,7 @@ def coverage(
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
         given = for_ or from_ or to
-        span = tick.loads.span(for_, from_, to) if given else None
+        span = tick.dates.span(for_, from_, to) if given else None
         view = tick.holdings.coverage(symbols, Timeframe(timeframe), span)
         label = tick.history.survivorship(universe, span.start) if span else None
     if common.json:
@@ -143,7 +143,7 @@ def bars(
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
         given = for_ or from_ or to
-        span = tick.loads.span(for_, from_, to) if given else None
+        span = tick.dates.span(for_, from_, to) if given else None
         found = tick.holdings.read(
             symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), as_of=moment(as_of)
         )

@@ -26,7 +26,7 @@ def list_(
 
     with open_tick(common) as tick:
         wanted = None if state is None else _state(state, LoadState)
-        found = tick.loads.newest(most, wanted)
+        found = tick.jobs.newest(most, wanted)
     if common.json:
         print_json("jobs list", [line_of(p) | {"title": p.load.title} for p in found])
         return 0
@@ -47,7 +47,7 @@ def list_(
 def show(job: JobId, *, common: Common = Common()) -> int:
     """Show one job: progress, results, errors."""
     with open_tick(common) as tick:
-        progress = tick.loads.progress(tick.loads.find(job))
+        progress = tick.jobs.progress(tick.jobs.find(job))
     show_outcome(progress, as_json=common.json)
     return 0
 
@@ -58,7 +58,7 @@ def watch(job: JobId, *, common: Common = Common()) -> int:
     from tickstock.cli.foreground import watch as follow
 
     with open_tick(common) as tick:
-        progress = follow(tick, tick.loads.find(job))
+        progress = follow(tick, tick.jobs.find(job))
     show_outcome(progress, as_json=common.json)
     return exit_code(progress)
 
@@ -66,9 +66,9 @@ def watch(job: JobId, *, common: Common = Common()) -> int:
 def cancel(job: JobId, *, common: Common = Common()) -> int:
     """End a job; what is done stays done."""
     with open_tick(common) as tick:
-        load_id = tick.loads.find(job)
-        done = tick.loads.cancel(load_id, "Cancelled from the command line.")
-        progress = tick.loads.progress(load_id)
+        load_id = tick.jobs.find(job)
+        done = tick.jobs.cancel(load_id, "Cancelled from the command line.")
+        progress = tick.jobs.progress(load_id)
     if not done:
         talk(f"{_ended(progress)}: there is nothing to cancel.")
     show_outcome(progress, as_json=common.json)
@@ -81,9 +81,9 @@ def pause(job: JobId, *, common: Common = Common()) -> int:
     Whichever worker is at it. What is done stays done. `tickstock jobs resume` goes on with it.
     """
     with open_tick(common) as tick:
-        load_id = tick.loads.find(job)
+        load_id = tick.jobs.find(job)
         tick.steering.pause(load_id)
-        progress = tick.loads.progress(load_id)
+        progress = tick.jobs.progress(load_id)
     if not progress.paused:
         talk(f"{_ended(progress)}: there is nothing to pause.")
     show_outcome(progress, as_json=common.json)
@@ -101,7 +101,7 @@ def clone(
     For the same symbols, timeframes and days.
     """
     with open_tick(common) as tick:
-        load_id = tick.steering.clone(tick.loads.find(job), requested_by="cli").id
+        load_id = tick.steering.clone(tick.jobs.find(job), requested_by="cli").id
     return _go_on(str(load_id), common, background=background)
 
 
@@ -144,8 +144,8 @@ def retry(
 ) -> int:
     """Ask again for what failed or was cancelled."""
     with open_tick(common) as tick:
-        load_id = tick.loads.find(job)
-        if not tick.loads.retry(load_id):
+        load_id = tick.jobs.find(job)
+        if not tick.jobs.retry(load_id):
             talk("No call of this load failed or was cancelled: nothing to ask again.")
     return _go_on(str(load_id), common, background=background)
 
@@ -164,9 +164,9 @@ def _go_on(job: str, common: Common, *, background: bool) -> int:
     from tickstock.cli.foreground import exit_code, work_and_watch
 
     with open_tick(common) as tick:
-        load_id = tick.loads.find(job)
+        load_id = tick.jobs.find(job)
         tick.steering.resume(load_id)
-        progress = tick.loads.progress(load_id) if background else work_and_watch(tick, load_id)
+        progress = tick.jobs.progress(load_id) if background else work_and_watch(tick, load_id)
         show_outcome(progress, as_json=common.json)
     return 0 if background else exit_code(progress)
 

@@ -60,14 +60,14 @@ def plan(
     what has moved.
     """
     from tickstock.cli.history import label_as_dict, talk_label
-    from tickstock.service.loads import plan_as_dict
+    from tickstock.service.plans import plan_as_dict
 
     with open_tick(common) as tick:
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
             timeframes=timeframes, refresh=refresh, pad=pad,
         )  # fmt: skip
-        made = tick.loads.plan(request)
+        made = tick.plans.make(request)
         _warn(tick)
         _tell_file(tick, csv)
         token = tick.plans.keep(made)
@@ -116,11 +116,11 @@ def load(
         if plan_ is not None:
             made = tick.plans.recall(plan_)
         else:
-            request = tick.loads.request(
+            request = tick.requests.resolve(
                 _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
                 timeframes=timeframes, refresh=refresh, pad=pad,
             )  # fmt: skip
-            made = tick.loads.plan(request)
+            made = tick.plans.make(request)
             _talk_left_out(tick.universes.left_out(universe) if universe else ())
             _tell_file(tick, csv)
         digest = made.digest if plan_ is not None else None
@@ -141,10 +141,10 @@ def refresh(
     Vendors correct bars for days after the close, and what they had not then they may have now.
     """
     with open_tick(common) as tick:
-        request = tick.loads.request(
+        request = tick.requests.resolve(
             universe, duration=f"{sessions}d", timeframes=timeframes, refresh=True
         )
-        made = tick.loads.plan(request)
+        made = tick.plans.make(request)
         return _perform(tick, made, None, common, background=background, priority=priority)
 
 
@@ -166,9 +166,9 @@ def _perform(
     if not background and made.calls:
         # A wrong vendor or a missing key is said before anything is submitted.
         configured_source(tick, ())
-    submitted = tick.loads.submit(made, requested_by="cli", priority=priority, digest=digest)
+    submitted = tick.jobs.submit(made, requested_by="cli", priority=priority, digest=digest)
     if background:
-        show_outcome(tick.loads.progress(submitted.id), as_json=common.json)
+        show_outcome(tick.jobs.progress(submitted.id), as_json=common.json)
         return 0
     if not common.json:
         show_plan_line(made)
@@ -178,7 +178,7 @@ def _perform(
 
 
 def _warn(tick: Any) -> None:
-    if warning := tick.loads.warning():
+    if warning := tick.dates.warning():
         talk(f"warning: {warning}")
 
 

@@ -37,7 +37,7 @@ def missing(
 
     with open_tick(common) as tick:
         symbols = tick.universes.members(universe)
-        span = tick.loads.span(for_, from_, to)
+        span = tick.dates.span(for_, from_, to)
         view = tick.missing.find(symbols, parse_timeframes(timeframes), span)
         now = tick.clock()
     if common.json:

@@ -52,7 +52,7 @@ def add(
 
 def _warn_of_lag(tick: Any, made: Any) -> None:
     """A session's bars are final some time after its close: earlier, its day is left out."""
-    lag = tick.loads.limits().publication_lag
+    lag = tick.dates.limits().publication_lag
     schedule = made.schedule
     if schedule.after_close:
         from tickstock.loading.due import Rule
@@ -107,7 +107,7 @@ def run_now(name: Name, *, common: Common = Common()) -> int:
 
     with open_tick(common) as tick:
         load = tick.schedules.run_now(name, requested_by=f"schedule {name}, by hand")
-        show_outcome(tick.loads.progress(load.id), as_json=common.json)
+        show_outcome(tick.jobs.progress(load.id), as_json=common.json)
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a person can ask of TickStock. The command line, the page, the bridge and Python use it.
 
 with TickStock.open(read_settings()) as tick:
-    plan = tick.loads.plan(tick.loads.request("etf_universe:core_etfs", duration="1d"))
+    plan = tick.plans.make(tick.requests.resolve("etf_universe:core_etfs", duration="1d"))
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from tickstock.config import Settings
 from tickstock.logs import leave_to_logging
 from tickstock.service.actions import Actions
 from tickstock.service.charts import Charts
+from tickstock.service.client_jobs import ClientJobs
+from tickstock.service.dates import Dates
 from tickstock.service.edits import Edits
 from tickstock.service.export import Exports
+from tickstock.service.grids import Grids
 from tickstock.service.history import Histories
 from tickstock.service.holdings import Holdings
 from tickstock.service.imports import Imports
 from tickstock.service.jobs import Jobs
-from tickstock.service.loads import Loads
 from tickstock.service.missing import Missing
 from tickstock.service.plans import Plans
+from tickstock.service.requests import Requests
 from tickstock.service.schedules import Schedules
 from tickstock.service.sessions import Sessions
 from tickstock.service.steering import Steering
 from tickstock.service.universes import Universes
+from tickstock.service.verdicts import Verdicts
 from tickstock.service.verify import Verify
 from tickstock.store.database import Database
 from tickstock.store.migrate import refuse_unasked
@@ -37,9 +41,9 @@ log = structlog.get_logger("tickstock.service")
 
 
 class TickStock:
-    """One open installation: `universes`, `edits`, `history`, `sessions`, `actions`, `loads`,
-    `steering`, `schedules`, `jobs`, `plans`, `missing`, `holdings`, `charts`, `exports`, `imports`,
-    `verify`.
+    """One open installation: `universes`, `edits`, `history`, `imports`; `dates`, `sessions`;
+    `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`; `holdings`,
+    `missing`, `charts`, `actions`, `exports`, `verify`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -54,14 +58,20 @@ class TickStock:
         self.history = Histories(database, settings)
         self.sessions = Sessions(database)
         self.actions = Actions(database, settings.vendor, clock)
-        self.loads = Loads(database, settings, self.universes, self.actions, clock)
-        self.steering = Steering(database, settings, self.loads)
-        self.schedules = Schedules(database, settings, self.loads, clock)
-        self.jobs = Jobs(database, self.universes, self.loads)
-        self.holdings = Holdings(database, self.loads, clock)
-        self.missing = Missing(database, self.loads, clock)
-        self.charts = Charts(self.holdings, self.missing, self.actions, self.loads)
-        self.plans = Plans(database, settings, self.loads, clock)
+        self.dates = dates = Dates(database, settings, clock)
+        grids = Grids(dates, clock)
+        self.requests = Requests(self.universes, dates)
+        self.plans = Plans(database, settings, self.requests, grids, dates, clock)
+        self.verdicts = Verdicts(database, grids, clock)
+        self.jobs = Jobs(database, settings, self.plans, self.actions, self.verdicts)
+        self.client_jobs = ClientJobs(database, self.jobs)
+        self.steering = Steering(database, settings, self.plans, self.jobs)
+        self.schedules = Schedules(
+            database, settings, dates, self.requests, self.plans, self.jobs, clock
+        )
+        self.holdings = Holdings(database, dates, grids, clock)
+        self.missing = Missing(database, grids, clock)
+        self.charts = Charts(self.holdings, self.missing, self.actions, dates)
         self.exports = Exports(database, settings.environment, self.holdings)
         self.imports = Imports(database, settings, self.universes, clock)
         self.verify = Verify(database, clock)

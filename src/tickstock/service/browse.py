@@ -29,8 +29,8 @@ class Preview:
 
 
 def preview(tick: TickStock, request: LoadRequest) -> Preview:
-    """The plan as `Loads.plan` makes it, with the failures of before."""
-    plan = tick.loads.plan(request)
+    """The plan as `Plans.make` makes it, with the failures of before."""
+    plan = tick.plans.make(request)
     failed = 0
     for timeframe in request.timeframes:
         view = tick.holdings.coverage(request.symbols, timeframe, request.span)

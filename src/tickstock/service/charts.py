@@ -1,6 +1,6 @@
 """One symbol as a picture shows it: its bars, what is missing between them and why, splits, doubts.
 
-chart = tick.charts.of("AAPL", Timeframe.DAY, tick.loads.span("1y"))
+chart = tick.charts.of("AAPL", Timeframe.DAY, tick.dates.span("1y"))
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tickstock.actions import Adjust, Split
 from tickstock.loading.missing import Stretch
 from tickstock.model import Ints, Timeframe
 from tickstock.service.actions import Actions
+from tickstock.service.dates import Dates
 from tickstock.service.holdings import Holdings
-from tickstock.service.loads import Loads
 from tickstock.service.missing import Missing
 from tickstock.service.reading import Reading
 from tickstock.spans import Span
@@ -55,12 +55,12 @@ class Charts:
     """Puts together what other parts of the service know about one symbol."""
 
     def __init__(
-        self, holdings: Holdings, missing: Missing, actions: Actions, loads: Loads
+        self, holdings: Holdings, missing: Missing, actions: Actions, dates: Dates
     ) -> None:
         self._holdings = holdings
         self._missing = missing
         self._actions = actions
-        self._loads = loads
+        self._dates = dates
 
     def of(
         self,
@@ -78,10 +78,10 @@ class Charts:
         """
         names, stored = (symbol,), timeframe.stored
         if span is None:
-            span = self._newest(names, timeframe) or self._loads.span("1y")
+            span = self._newest(names, timeframe) or self._dates.span("1y")
         reading = self._holdings.read(names, timeframe, span, adjust=adjust, as_of=as_of)
         stretches, suspects = self._missing.stretches(names, stored, span)
-        calendar = self._loads.calendar()
+        calendar = self._dates.calendar()
         return Chart(
             symbol,
             next(iter(self._holdings.origins(names, stored, span).values()), ""),

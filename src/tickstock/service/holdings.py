@@ -12,7 +12,8 @@ from tickstock.errors import UnknownUniverse
 from tickstock.frames import Kind, frame
 from tickstock.loading.grid import Grid
 from tickstock.model import BarTable, Instrument, Timeframe, epoch_day
-from tickstock.service.loads import Loads
+from tickstock.service.dates import Dates
+from tickstock.service.grids import Grids
 from tickstock.service.reading import Reading, read, span_of
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history, coverage, instruments
@@ -37,9 +38,12 @@ class CoverageView:
 class Holdings:
     """Reads coverage and bars."""
 
-    def __init__(self, database: Database, loads: Loads, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, dates: Dates, grids: Grids, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
-        self._loads = loads
+        self._dates = dates
+        self._grids = grids
         self._clock = clock
 
     def coverage(
@@ -50,17 +54,15 @@ class Holdings:
         with self._database.transaction() as connection:
             found, kept = _found(connection, symbols, timeframe, span)
             chosen = [found[s] for s in symbols if s in found]
-            span = span or span_of(_edges(kept.values()), timeframe) or self._loads.span("1mo")
-            grid = self._loads.grid(connection, chosen, timeframe.stored, span)
+            span = span or span_of(_edges(kept.values()), timeframe) or self._dates.span("1mo")
+            grid = self._grids.of(connection, chosen, timeframe.stored, span)
         named = {i.symbol: kept[i.id] for i in chosen if i.id in kept}
         unknown = tuple(s for s in symbols if s not in found)
         return CoverageView(grid, named, unknown, len(unknown) * self._published(grid))
 
     def _published(self, grid: Grid) -> int:
         """How many of the grid's sessions have final bars."""
-        lag = self._loads.limits().publication_lag
-        last = self._loads.calendar().last_published(self._clock(), lag)
-        return int((grid.days <= epoch_day(last)).sum())
+        return int((grid.days <= epoch_day(self._dates.published())).sum())
 
     def bars(
         self,

@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import overload
 
 from tickstock.model import LoadState
-from tickstock.service.jobs import JobDetail
+from tickstock.service.client_jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.store.client_jobs import Refused
 from tickstock.store.tallies import CallError

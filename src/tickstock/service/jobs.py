@@ -1,123 +1,166 @@
-"""Jobs: loads as the programs know them that sent them under an id of their own."""
+"""Jobs: submitted with their plan, cancelled, tried again, and watched."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
+from typing import Any
 
-from tickstock.errors import UnknownLoad
-from tickstock.loading.request import Duration, LoadRequest
-from tickstock.service.loads import Loads
-from tickstock.service.progress import Progress
-from tickstock.service.universes import Universes
-from tickstock.store import client_jobs, jobs
-from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar
+from tickstock.config import Settings
+from tickstock.failpoints import reach
+from tickstock.loading.plan import Plan
+from tickstock.loading.priority import priority_of
+from tickstock.model import CallState, LoadState
+from tickstock.service.actions import Actions
+from tickstock.service.plans import Plans, summary_of, with_instruments
+from tickstock.service.progress import Progress, make_progress
+from tickstock.service.verdicts import Verdicts
+from tickstock.store import actions, jobs, tallies
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class JobDetail:
-    """How far a job is, and which of its symbols are done with."""
-
-    progress: Progress
-    symbols: SymbolsSoFar
+from tickstock.store.jobs import Load
+from tickstock.store.moment import database_now
 
 
 class Jobs:
-    """Looks at, refuses and cancels what clients sent."""
+    """Submits, cancels, tries again, finds and watches."""
 
-    def __init__(self, database: Database, universes: Universes, loads: Loads) -> None:
-        self._database = database
-        self._universes = universes
-        self._loads = loads
-
-    def request(
+    def __init__(
         self,
-        source: str,
+        database: Database,
+        settings: Settings,
+        plans: Plans,
+        actions: Actions,
+        verdicts: Verdicts,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._plans = plans
+        self._actions = actions
+        self._verdicts = verdicts
+
+    def submit(
+        self,
+        plan: Plan,
         *,
-        symbols: Sequence[str] = (),
-        universe: str = "",
-        csv: str = "",
-        duration: Duration | str,
-        timeframes: Sequence[str],
-        refresh: bool = False,
-    ) -> LoadRequest:
-        """What a client asks for in its own words, however it came.
+        title: str | None = None,
+        requested_by: str = "",
+        client_id: str | None = None,
+        priority: int | None = None,
+        digest: str | None = None,
+        job: Mapping[str, Any] | None = None,
+        load_id: uuid.UUID | None = None,
+        parent_id: uuid.UUID | None = None,
+    ) -> Load:
+        """Make the plan durable and wake the workers, in one transaction.
 
-        One of `symbols`, a `universe` in the clients' spelling (`type:key`, a key alone, a union
-        `SPY:nasdaq100`) and a `csv` file; or `source`, which is what the list is called, names it.
-        Raises what `Loads.request` raises.
+        A `client_id` that is known already adds nothing: the answer is the load that has it.
+        Loads of a higher `priority` go first; by default, the fewer calls the higher.
+        A `load_id` that exists is refused as a Conflict; `parent_id` is the load that it repeats.
+        `job` is what a client's message said besides, kept with the request.
+        With `digest` the plan is made again first, and refused when the state has moved.
         """
-        return self._loads.request(
-            source,
-            symbols=self._universes.client_members(universe) if universe else symbols,
-            csv=csv or None,
-            duration=duration,
-            timeframes=",".join(timeframes),
-            refresh=refresh,
-        )
+        from tickstock.service.queue import defer_drain
 
-    def find(self, client_id: str) -> uuid.UUID | None:
-        """The load of the client's id."""
+        priority = priority_of(len(plan.calls)) if priority is None else priority
         with self._database.transaction() as connection:
-            return jobs.find_client(connection, client_id)
+            if digest is not None:
+                self._plans.refuse_stale(connection, plan.request, digest)
+            plan = with_instruments(connection, plan)
+            load_id, new = jobs.submit(
+                connection,
+                plan,
+                title=title or plan.request.universe,
+                vendor=self._settings.vendor,
+                summary=summary_of(plan),
+                job=job,
+                requested_by=requested_by,
+                client_id=client_id,
+                priority=priority,
+                load_id=load_id,
+                parent_id=parent_id,
+            )
+            if new and (plan.calls or self._actions_due(connection, plan)):
+                defer_drain(connection, load_id, self._settings.vendor, priority)
+            elif new:
+                self._verdicts.write(connection, load_id)
+            reach("submit.deferred")
+            return jobs.read(connection, load_id)
 
-    def heads(self, window: timedelta) -> tuple[list[Head], list[Refused]]:
-        """Jobs that are open or ended within `window`, and those refused within it."""
+    def _actions_due(self, connection: Connection, plan: Plan) -> bool:
+        targets = {i.symbol: i.instrument_id for i in plan.items}
+        return bool(self._actions.calls(connection, targets, refresh=plan.request.refresh))
+
+    def cancel(self, load_id: uuid.UUID, reason: str = "Cancelled.") -> bool:
+        """End a load now: what is done stays done. False when it had ended."""
         with self._database.transaction() as connection:
-            return client_jobs.heads(connection, window), client_jobs.refusals(connection, window)
+            return jobs.cancel(connection, load_id, reason)
 
-    def details(self, ids: Sequence[uuid.UUID]) -> list[JobDetail]:
-        """All there is to say of these loads, oldest first."""
-        found = self._loads.progress_of(ids)
-        unjudged = [p.load.id for p in found if p.load.report is None]
+    def retry(self, load_id: uuid.UUID) -> int:
+        """Ask again for what failed or was cancelled; how many calls that is. The splits and
+        dividends count as one, and so does a load that a fault has ended."""
+        from tickstock.service.queue import defer_drain
+
         with self._database.transaction() as connection:
-            so_far = client_jobs.symbols_so_far(connection, unjudged) if unjudged else {}
-        return [JobDetail(p, _symbols(p, so_far)) for p in found]
+            load = jobs.read(connection, load_id)
+            outcome = actions.outcome(connection, load_id)
+            lacking = outcome is not None and outcome.state == "failed"
+            more = lacking or load.met_a_fault
+            count = jobs.reopen(connection, load_id, anyway=more) + more
+            if count:
+                defer_drain(connection, load_id, load.vendor, load.priority)
+            return count
 
-    def detail(self, load_id: uuid.UUID) -> JobDetail:
-        """All there is to say of one load. Raises UnknownLoad where there is none."""
-        for found in self.details([load_id]):
-            return found
-        raise UnknownLoad(f"There is no load {load_id}.", "`tickstock jobs list` shows them.")
-
-    def newest(self, most: int) -> list[JobDetail]:
-        """All there is to say of the newest loads, the newest first."""
+    # -- looking -----------------------------------------------------------------------------
+    def find(self, text: str) -> uuid.UUID:
+        """The id that an id, the start of one, or a client's own id stands for."""
         with self._database.transaction() as connection:
-            ids = [load.id for load in jobs.newest(connection, most)]
-        return self.details(ids)[::-1]
+            return jobs.find(connection, text)
 
-    def refusal(self, client_id: str) -> Refused | None:
-        """Why the job of this id became no load; None where that is not known, or it did."""
+    def newest(
+        self,
+        most: int = 20,
+        state: LoadState | None = None,
+        *,
+        text: str = "",
+        before: datetime | None = None,
+    ) -> list[Progress]:
+        """The newest loads with their progress: of `state`, with `text` in title or requester,
+        made before `before`."""
         with self._database.transaction() as connection:
-            kept = client_jobs.refusals(connection, client_jobs.REFUSALS_KEPT)
-        return next((refused for refused in kept if refused.client_id == client_id), None)
+            loads = jobs.newest(connection, most, state, text, before)
+            counts = tallies.by_state(connection, [x.id for x in loads])
+            now = database_now(connection)
+        return [make_progress(x, counts[x.id], None, (), now=now) for x in loads]
 
-    def refuse(self, client_id: str, job_type: str, reason: str) -> None:
-        """Keep, for the client to read, why its job becomes no load."""
+    def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
+        """Progress of those of the loads that exist, oldest first."""
         with self._database.transaction() as connection:
-            client_jobs.refuse(connection, client_id, job_type, reason)
+            loads = jobs.read_many(connection, ids)
+            counts = tallies.by_state(connection, ids)
+            at_work = {
+                x.id: tallies.current(connection, x.id)
+                for x in loads
+                if x.state is LoadState.RUNNING
+            }
+            faulty = {
+                x.id: tallies.errors(connection, x.id)
+                for x in loads
+                if any(t.state is CallState.FAILED for t in counts[x.id])
+            }
+            now = database_now(connection)
+        return [
+            make_progress(x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ()), now=now)
+            for x in loads
+        ]
 
-    def cancel(self, reasons: Mapping[str, str]) -> set[str]:
-        """End the loads of these client ids, each for its reason; answers the ids that have a
-        load. A load that has ended stays as it is."""
+    def progress(self, load_id: uuid.UUID) -> Progress:
         with self._database.transaction() as connection:
-            found = jobs.find_clients(connection, list(reasons))
-            for client_id, load_id in found.items():
-                jobs.cancel(connection, load_id, reasons[client_id])
-        return set(found)
-
-    def cancel_all(self, reason: str) -> int:
-        """End every open load that came from a client; how many those were."""
-        with self._database.transaction() as connection:
-            found = client_jobs.open_loads(connection)
-            return sum(jobs.cancel(connection, load_id, reason) for load_id in found)
-
-
-def _symbols(progress: Progress, so_far: dict[uuid.UUID, SymbolsSoFar]) -> SymbolsSoFar:
-    report = progress.load.report
-    if report is None:
-        return so_far.get(progress.load.id, SymbolsSoFar())
-    return SymbolsSoFar(tuple(report["good_symbols"]), tuple(report["failed_symbols"]))
+            load = jobs.read(connection, load_id)
+            counts = tallies.by_state(connection, [load_id])[load_id]
+            current = None if load.state.finished else tallies.current(connection, load_id)
+            errors = tallies.errors(connection, load_id)
+            holders = tallies.holders(connection, [load_id]).get(load_id, ())
+            now = database_now(connection)
+        return make_progress(load, counts, current, errors, holders, now=now)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from tickstock.loading.grid import Grid
 from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
 from tickstock.model import Hole, Instrument, Timeframe
-from tickstock.service.loads import Loads
+from tickstock.service.grids import Grids
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import coverage, doubts, instruments
@@ -42,9 +42,9 @@ class MissingView:
 class Missing:
     """Finds gaps and doubtful bars."""
 
-    def __init__(self, database: Database, loads: Loads, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, grids: Grids, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._loads = loads
+        self._grids = grids
         self._clock = clock
 
     def find(
@@ -91,7 +91,7 @@ class Missing:
         # Answers that have expired too: they say why, until somebody asks again.
         ids = [i.id for i in chosen]
         told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
-        grid = self._loads.grid(connection, chosen, timeframe, span, told=told)
+        grid = self._grids.of(connection, chosen, timeframe, span, told=told)
         return grid, told, self._clock()
 
 

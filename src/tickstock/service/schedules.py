@@ -15,7 +15,10 @@ from tickstock.config import Settings
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
 from tickstock.loading.due import Rule, due_times, next_due
 from tickstock.loading.request import LoadRequest, duration_span, parse_duration, parse_timeframes
-from tickstock.service.loads import Loads
+from tickstock.service.dates import Dates
+from tickstock.service.jobs import Jobs
+from tickstock.service.plans import Plans
+from tickstock.service.requests import Requests
 from tickstock.spans import Span
 from tickstock.store import jobs
 from tickstock.store import schedules as store
@@ -45,11 +48,21 @@ class Schedules:
     """Adds, lists, removes and performs schedules of the environment of the settings."""
 
     def __init__(
-        self, database: Database, settings: Settings, loads: Loads, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        settings: Settings,
+        dates: Dates,
+        requests: Requests,
+        plans: Plans,
+        jobs: Jobs,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._settings = settings
-        self._loads = loads
+        self._dates = dates
+        self._requests = requests
+        self._plans = plans
+        self._jobs = jobs
         self._clock = clock
 
     def add(
@@ -78,7 +91,7 @@ class Schedules:
         rule = Rule(at, after_close)
         parse_duration(duration)
         parse_timeframes(timeframes)
-        self._loads.request(universe, duration="1d")
+        self._requests.resolve(universe, duration="1d")
         made = Schedule(
             self._settings.environment, name, universe, at, after_close, duration, timeframes,
             self._settings.vendor, created_by,
@@ -89,11 +102,11 @@ class Schedules:
                     f"There is a schedule {name} already.", f"tickstock schedule remove {name}"
                 )
             now = database_now(connection)
-        return Planned(made, next_due(rule, now, self._loads.calendar()), None)
+        return Planned(made, next_due(rule, now, self._dates.calendar()), None)
 
     def planned(self) -> list[Planned]:
         """All of them, by name, with when they are due next."""
-        calendar = self._loads.calendar()
+        calendar = self._dates.calendar()
         with self._database.transaction() as connection:
             kept = store.known(connection, self._settings.environment)
             now = database_now(connection)
@@ -114,7 +127,7 @@ class Schedules:
             if one.schedule.name == name:
                 now = self._clock()
                 request = self._request(one.schedule, now, now)
-                return self._loads.submit(self._loads.plan(request), requested_by=requested_by)
+                return self._jobs.submit(self._plans.make(request), requested_by=requested_by)
         raise _nothing(name)
 
     # -- performing --------------------------------------------------------------------------
@@ -124,7 +137,7 @@ class Schedules:
         Due times that were missed, while nothing ran, are made up for by one load over all the
         days that they would have loaded.
         """
-        calendar = self._loads.calendar()
+        calendar = self._dates.calendar()
         with self._database.transaction() as connection:
             kept = store.known(connection, self._settings.environment)
             now = database_now(connection)
@@ -165,10 +178,10 @@ class Schedules:
         load_id = uuid.uuid5(SPACE, key)
         if found := self._submitted(load_id):
             return found
-        plan = self._loads.plan(self._request(schedule, due[0], self._clock()))
+        plan = self._plans.make(self._request(schedule, due[0], self._clock()))
         try:
             by = f"schedule {schedule.name}"
-            return self._loads.submit(plan, requested_by=by, load_id=load_id)
+            return self._jobs.submit(plan, requested_by=by, load_id=load_id)
         except Conflict:
             if found := self._submitted(load_id):
                 return found
@@ -180,11 +193,11 @@ class Schedules:
         return found[0] if found else None
 
     def _request(self, schedule: Schedule, first_due: datetime, now: datetime) -> LoadRequest:
-        lag, calendar = self._loads.limits().publication_lag, self._loads.calendar()
+        lag, calendar = self._dates.limits().publication_lag, self._dates.calendar()
         span = duration_span(schedule.duration, calendar, now, lag)
         begin = duration_span(schedule.duration, calendar, min(first_due, now), lag).start
         days = Span(min(begin, span.start), span.end)
-        return self._loads.request(
+        return self._requests.resolve(
             schedule.universe, first=days.start, last=days.last, timeframes=schedule.timeframes
         )
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tickstock.config import Settings
-from tickstock.service.loads import Loads
+from tickstock.service.jobs import Jobs
+from tickstock.service.plans import Plans
 from tickstock.store import job_items, jobs, schedules
 from tickstock.store.database import Database
 from tickstock.store.jobs import Load
@@ -17,10 +18,13 @@ from tickstock.store.moment import database_now
 class Steering:
     """What can be done with loads besides submitting, cancelling and retrying them."""
 
-    def __init__(self, database: Database, settings: Settings, loads: Loads) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, plans: Plans, submitted: Jobs
+    ) -> None:
         self._database = database
         self._settings = settings
-        self._loads = loads
+        self._plans = plans
+        self._jobs = submitted
 
     def pause(self, load_id: uuid.UUID) -> bool:
         """Let no call of a load be asked until it is resumed, and hand back what is in hand.
@@ -49,10 +53,8 @@ class Steering:
                 if any(spells.values()):
                     of_each = tuple(spells.get(s, ()) for s in request.symbols)
                     request = replace(request, spells=of_each)
-        plan = self._loads.plan(request)
-        return self._loads.submit(
-            plan, title=old.title, requested_by=requested_by, parent_id=old.id
-        )
+        plan = self._plans.make(request)
+        return self._jobs.submit(plan, title=old.title, requested_by=requested_by, parent_id=old.id)
 
     def prune(self, age: timedelta | None = None, *, dry_run: bool = False) -> tuple[int, datetime]:
         """Forget loads that ended longer ago than `age` (by default the setting says), with their

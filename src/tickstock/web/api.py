@@ -12,7 +12,7 @@ from tickstock.errors import BadInput, StalePlan
 from tickstock.loading.report import item_results
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Timeframe
-from tickstock.service.loads import plan_as_dict
+from tickstock.service.plans import plan_as_dict
 from tickstock.service.progress import Progress
 from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
@@ -174,20 +174,20 @@ def csv_files(visit: Visit) -> Response:
 
 def plan(visit: Visit) -> Response:
     """What a load would do: the same plan as `tickstock plan`."""
-    return JSONResponse(plan_as_dict(visit.tick.loads.plan(_request(visit))))
+    return JSONResponse(plan_as_dict(visit.tick.plans.make(_request(visit))))
 
 
 def submit(visit: Visit) -> Response:
     """Make a load durable. With a `digest`, exactly the plan that had it."""
-    loads = visit.tick.loads
-    load = loads.submit(
-        loads.plan(_request(visit)),
+    tick = visit.tick
+    load = tick.jobs.submit(
+        tick.plans.make(_request(visit)),
         requested_by=visit.name,
         client_id=visit.field("job_id") or None,
         digest=visit.field("digest") or None,
     )
     visit.note("load", f"{load.id} {load.title}")
-    return JSONResponse(progress_as_dict(loads.progress(load.id)), 201)
+    return JSONResponse(progress_as_dict(tick.jobs.progress(load.id)), 201)
 
 
 def _request(visit: Visit) -> LoadRequest:
@@ -195,7 +195,7 @@ def _request(visit: Visit) -> LoadRequest:
     csv, universe = visit.field("csv") or None, visit.field("universe")
     if sum(map(bool, (csv, universe, symbols))) != 1:
         raise BadInput("Give one of universe, csv and symbols.", "Say etf_universe:core_etfs.")
-    return visit.tick.loads.request(
+    return visit.tick.requests.resolve(
         universe,
         symbols=symbols,
         csv=csv,
@@ -244,7 +244,7 @@ def clone(visit: Visit) -> Response:
 
 
 def _load(visit: Visit, load_id: uuid.UUID, status: int = 200) -> Response:
-    return JSONResponse(progress_as_dict(visit.tick.loads.progress(load_id)), status)
+    return JSONResponse(progress_as_dict(visit.tick.jobs.progress(load_id)), status)
 
 
 def progress_as_dict(progress: Progress) -> dict[str, Any]:

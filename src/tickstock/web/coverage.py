@@ -59,7 +59,7 @@ def show(visit: Visit) -> Response:
 def _view(visit: Visit, universe: str, timeframe: str, duration: str) -> dict[str, object]:
     tick = visit.tick
     symbols = tick.universes.members(universe)
-    span = tick.loads.span(duration) if duration else None
+    span = tick.dates.span(duration) if duration else None
     found = tick.holdings.coverage(symbols, one_of(Timeframe, timeframe, "a timeframe"), span)
     by_session = len(found.grid.days) <= MOST_SESSIONS
     start = _start(visit)

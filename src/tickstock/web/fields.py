@@ -58,9 +58,9 @@ def span_of(visit: Visit) -> Span | None:
     """
     first, last = day(visit.query("from")), day(visit.query("to"))
     if first or last:
-        return visit.tick.loads.span(None, first, last)
+        return visit.tick.dates.span(None, first, last)
     duration = visit.query("for")
-    return visit.tick.loads.span(duration) if duration else None
+    return visit.tick.dates.span(duration) if duration else None
 
 
 def texts(visit: Visit, name: str) -> list[str]:

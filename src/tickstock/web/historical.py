@@ -59,8 +59,8 @@ def load(visit: Visit) -> Response:
     is done."""
     form = LoadForm.read(visit.fields.multi_items())
     try:
-        made = visit.tick.loads.plan(form.request(visit.tick))
-        submitted = visit.tick.loads.submit(
+        made = visit.tick.plans.make(form.request(visit.tick))
+        submitted = visit.tick.jobs.submit(
             made, requested_by=visit.name, digest=visit.field("digest") or None
         )
     except StalePlan as e:
@@ -96,7 +96,7 @@ def _page(
         csv_dir=tick.settings.csv_dir,
         durations=DURATIONS,
         timeframes=TIMEFRAMES,
-        recent=tick.loads.newest(RECENT),
+        recent=tick.jobs.newest(RECENT),
         maintenance=MAINTENANCE,
         readme=README,
     )

@@ -47,7 +47,7 @@ class Filter:
         return cls(visit.query("state"), visit.query("q").strip(), visit.query("before"))
 
     def newest(self, visit: Visit, most: int = PAGE_LINES) -> list[Progress]:
-        return visit.tick.loads.newest(
+        return visit.tick.jobs.newest(
             most, _state(self.state), text=self.text, before=_moment(self.before)
         )
 
@@ -81,7 +81,7 @@ def _list(visit: Visit, template: str) -> Response:
 
 def recent(visit: Visit) -> Response:
     """The last few loads, for other pages."""
-    return visit.page("recent.html", recent=visit.tick.loads.newest(6))
+    return visit.page("recent.html", recent=visit.tick.jobs.newest(6))
 
 
 def show(visit: Visit) -> Response:
@@ -146,7 +146,7 @@ def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
 
 
 def _items(visit: Visit, progress: Progress) -> Sequence[ItemResult]:
-    return visit.tick.loads.results(progress.load.id)
+    return visit.tick.verdicts.results(progress.load.id)
 
 
 def _state(text: str) -> LoadState | None:

@@ -95,7 +95,7 @@ class LoadForm:
         first, last = (_day(self.first), _day(self.last)) if self.by_dates else (None, None)
         if self.by_dates and first is None:
             raise BadDates("No first date was given.", "Give one, or choose a duration.")
-        return tick.loads.request(
+        return tick.requests.resolve(
             "" if csv else self.expression or self.universe,
             csv=csv,
             duration=None if self.by_dates else self.duration,

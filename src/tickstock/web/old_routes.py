@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 
 from tickstock.errors import BadInput, UnknownLoad
 from tickstock.loading.request import Duration, LoadRequest, years_to_duration
+from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
-from tickstock.service.jobs import JobDetail
 from tickstock.web.historical import MAINTENANCE, README
 from tickstock.web.visit import Visit
 
@@ -43,8 +43,8 @@ def trigger(visit: Visit) -> Response:
     """Submit a load from `universe_key` (or `csv_file`), `years` (or `duration`), `timeframes`."""
     tick = visit.tick
     who = visit.who.name if visit.who else ""
-    made = tick.loads.plan(_request(visit))
-    load = tick.loads.submit(made, requested_by=who, client_id=visit.field("job_id") or None)
+    made = tick.plans.make(_request(visit))
+    load = tick.jobs.submit(made, requested_by=who, client_id=visit.field("job_id") or None)
     visit.note("load", f"{load.id} {load.title}")
     return JSONResponse({"success": True} | _told(visit, load.id))
 
@@ -53,7 +53,7 @@ def _request(visit: Visit) -> LoadRequest:
     universe, csv = visit.field("universe_key"), visit.field("csv_file")
     if bool(universe) == bool(csv):
         raise BadInput("Give universe_key or csv_file.", "Say etf_universe:core_etfs.")
-    return visit.tick.jobs.request(
+    return visit.tick.requests.of_client(
         universe,
         universe=universe,
         csv=csv,
@@ -87,7 +87,7 @@ def _timeframes(visit: Visit) -> list[str]:
 def statuses(visit: Visit) -> Response:
     """The newest loads, and how many are under way."""
     now = visit.tick.clock()
-    jobs = [_as_dict(detail, now) for detail in visit.tick.jobs.newest(NEWEST)]
+    jobs = [_as_dict(detail, now) for detail in visit.tick.client_jobs.newest(NEWEST)]
     active = sum(job["status"] in ("submitted", "running") for job in jobs)
     return JSONResponse({"success": True, "jobs": jobs, "active": active, "total": len(jobs)})
 
@@ -96,9 +96,9 @@ def status(visit: Visit) -> Response:
     """One load, by its id, the start of it, or the client's own id; also one that was refused."""
     tick, job = visit.tick, visit.path("id")
     try:
-        return JSONResponse(_told(visit, tick.loads.find(job)))
+        return JSONResponse(_told(visit, tick.jobs.find(job)))
     except UnknownLoad:
-        refused = tick.jobs.refusal(job)
+        refused = tick.client_jobs.refusal(job)
         if refused is None:
             raise
         said = refusal_status(refused).stamped(local(refused.at), local(tick.clock()))
@@ -108,8 +108,8 @@ def status(visit: Visit) -> Response:
 def cancel(visit: Visit) -> Response:
     """End a load; `success` is false when it had ended before."""
     tick = visit.tick
-    load_id = tick.loads.find(visit.path("id"))
-    done = tick.loads.cancel(load_id, f"Cancelled by {visit.name}.")
+    load_id = tick.jobs.find(visit.path("id"))
+    done = tick.jobs.cancel(load_id, f"Cancelled by {visit.name}.")
     if done:
         visit.note("cancel", str(load_id))
     return JSONResponse({"success": done} | _told(visit, load_id))
@@ -129,7 +129,7 @@ def gone(visit: Visit) -> Response:
 
 
 def _told(visit: Visit, load_id: uuid.UUID) -> dict[str, Any]:
-    return _as_dict(visit.tick.jobs.detail(load_id), visit.tick.clock())
+    return _as_dict(visit.tick.client_jobs.detail(load_id), visit.tick.clock())
 
 
 def _as_dict(detail: JobDetail, now: datetime) -> dict[str, Any]:

@@ -13,16 +13,16 @@ from tickstock.web.visit import Visit
 def progress_of(visit: Visit) -> Progress:
     """How far the load is."""
     tick = visit.tick
-    return tick.loads.progress(tick.loads.find(visit.path("id")))
+    return tick.jobs.progress(tick.jobs.find(visit.path("id")))
 
 
 def cancel(visit: Visit) -> uuid.UUID:
     why = f"Cancelled by {visit.name}."
-    return _steer(visit, "cancel", lambda load_id: visit.tick.loads.cancel(load_id, why))
+    return _steer(visit, "cancel", lambda load_id: visit.tick.jobs.cancel(load_id, why))
 
 
 def retry(visit: Visit) -> uuid.UUID:
-    return _steer(visit, "retry", visit.tick.loads.retry)
+    return _steer(visit, "retry", visit.tick.jobs.retry)
 
 
 def pause(visit: Visit) -> uuid.UUID:

@@ -23,7 +23,7 @@ import structlog
 from tickstock.errors import Terminal, TickStockError, Transient
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
-from tickstock.service.loads import Loads
+from tickstock.service.verdicts import Verdicts
 from tickstock.worker.patience import Patience
 
 log = structlog.get_logger("tickstock.worker")
@@ -70,8 +70,8 @@ class _Trouble:
 class Ends:
     """Ends loads for one process. Belongs to one event loop."""
 
-    def __init__(self, loads: Loads, patience: Patience) -> None:
-        self._loads = loads
+    def __init__(self, verdicts: Verdicts, patience: Patience) -> None:
+        self._verdicts = verdicts
         self._patience = patience
         self._trouble: dict[uuid.UUID, _Trouble] = {}
 
@@ -92,7 +92,7 @@ class Ends:
 
     async def verdict(self, load_id: uuid.UUID) -> Report | None:
         """Write the verdict; None when calls are open, or somebody else has written it."""
-        report = await self._through(self._loads.finish, load_id)
+        report = await self._through(self._verdicts.finish, load_id)
         if report is not None:
             log.info("load ended", load=str(load_id), state=report.state, message=report.message)
         return report
@@ -102,7 +102,7 @@ class Ends:
         is_new = load_id not in self._trouble
         try:
             done = await self._through(
-                self._loads.fail, load_id, told, with_open=stage is Stage.BARS
+                self._verdicts.fail, load_id, told, with_open=stage is Stage.BARS
             )
         except TickStockError:
             if is_new:

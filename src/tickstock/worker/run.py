@@ -67,7 +67,7 @@ class Worker:
         self._counts = Counts(tick.database)
         self._presence = Presence(tick.database, self.name, tick.settings.vendor, self._counts)
         self._patience = Patience(self._patience_left)
-        self._ends = Ends(tick.loads, self._patience)
+        self._ends = Ends(tick.verdicts, self._patience)
         self._over: set[uuid.UUID] = set()
         self._stopping = asyncio.Event()
 
@@ -167,7 +167,7 @@ class Worker:
                 f"process asks {tick.settings.vendor}.",
                 f"Set TICKSTOCK_VENDOR={load.vendor} to work on it.",
             )
-        calendar = await self.patiently(tick.loads.calendar)
+        calendar = await self.patiently(tick.dates.calendar)
         source = self._open(tick, symbols)
         gate = self._gate(source).of(load.id, load.priority)
         drain = Drain(

@@ -1,0 +1,119 @@
+"""Requests, resolved: a universe, an expression, a list or a file becomes symbols and days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from tickstock.errors import BadDates
+from tickstock.loading.request import Duration, LoadRequest, padded, parse_timeframes
+from tickstock.model import Timeframe
+from tickstock.service.dates import Dates
+from tickstock.service.universes import Resolved, Universes
+from tickstock.spans import Span
+
+FROM_CSV = "csv:"
+"""How a request names a file in place of a universe."""
+
+
+class Requests:
+    """Makes requests of what people and programs write."""
+
+    def __init__(self, universes: Universes, dates: Dates) -> None:
+        self._universes = universes
+        self._dates = dates
+
+    def resolve(
+        self,
+        universe: str = "",
+        *,
+        symbols: Sequence[str] = (),
+        csv: str | None = None,
+        duration: str | Duration | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        timeframes: str = "day",
+        refresh: bool = False,
+        pad: int = 0,
+    ) -> LoadRequest:
+        """What is asked for, resolved to symbols: by name, by expression, by list or by file.
+
+        An expression over a past span (`index_sp500 @ 2015-01-01..2020-12-31`) asks for each symbol
+        on the days on which it was in, with `pad` days before and after, and takes no other dates.
+        """
+        frames = parse_timeframes(timeframes)
+        if csv is None and not symbols:
+            found = self._universes.resolve(universe)
+            if found.spells:
+                given = duration or first or last
+                return self._as_it_was(universe, found, frames, given, refresh=refresh, pad=pad)
+            span, chosen = self._dates.span(duration, first, last), found.symbols
+            return LoadRequest(universe, chosen, frames, span, refresh, revision=found.revision)
+        if csv is not None:
+            source, chosen = f"{FROM_CSV}{csv}", self._universes.csv_symbols(csv)
+        else:
+            source, chosen = universe or "symbols", tuple(dict.fromkeys(symbols))
+        return LoadRequest(source, chosen, frames, self._dates.span(duration, first, last), refresh)
+
+    def _as_it_was(
+        self,
+        universe: str,
+        found: Resolved,
+        timeframes: tuple[Timeframe, ...],
+        given: object,
+        *,
+        refresh: bool,
+        pad: int,
+    ) -> LoadRequest:
+        if given:
+            raise BadDates(
+                f"Other dates were given beside those in {universe!r}.",
+                "Give one of them; --pad widens the spells.",
+            )
+        spells = padded(found.spells, pad, self._dates.calendar().known)
+        hull = Span(min(s[0].start for s in spells), max(s[-1].end for s in spells))
+        return LoadRequest(
+            universe, found.symbols, timeframes, hull, refresh, spells, found.revision, pad
+        )
+
+    def resolve_again(self, request: LoadRequest) -> LoadRequest:
+        """The same request with the symbols that its universe or file names now."""
+        if request.universe.startswith(FROM_CSV):
+            name = request.universe.removeprefix(FROM_CSV)
+            return replace(request, symbols=self._universes.csv_symbols(name))
+        if not request.revision:
+            return request
+        if request.spells:
+            frames = ",".join(request.timeframes)
+            return self.resolve(
+                request.universe, timeframes=frames, refresh=request.refresh, pad=request.pad
+            )
+        found = self._universes.resolve(request.universe)
+        return replace(request, symbols=found.symbols, revision=found.revision)
+
+    def of_client(
+        self,
+        source: str,
+        *,
+        symbols: Sequence[str] = (),
+        universe: str = "",
+        csv: str = "",
+        duration: Duration | str,
+        timeframes: Sequence[str],
+        refresh: bool = False,
+    ) -> LoadRequest:
+        """What a client asks for in its own words, however it came.
+
+        One of `symbols`, a `universe` in the clients' spelling (`type:key`, a key alone, a union
+        `SPY:nasdaq100`) and a `csv` file; or `source`, which is what the list is called, names it.
+        Raises what `resolve` raises.
+        """
+        return self.resolve(
+            source,
+            symbols=self._universes.client_members(universe) if universe else symbols,
+            csv=csv or None,
+            duration=duration,
+            timeframes=",".join(timeframes),
+            refresh=refresh,
+        )
