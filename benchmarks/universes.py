@@ -30,7 +30,7 @@ from tickstock.config import read_settings
 from tickstock.model import UniverseRef
 from tickstock.service import TickStock
 from tickstock.spans import Span
-from tickstock.store import history, universes
+from tickstock.store import history, universe_plans, universe_writes
 from tickstock.universes.catalog import Definition
 from tickstock.universes.spells import FOREVER, Spell, make_history
 
@@ -142,7 +142,7 @@ def run_guide(conninfo: str, definitions: list[Definition]) -> None:
 def run_ours(tick: TickStock, definitions: list[Definition]) -> None:
     def organize(wanted: list[Definition]) -> None:
         with tick.database.transaction() as conn:
-            universes.apply(conn, universes.plan_organize(conn, wanted))
+            universe_writes.apply(conn, universe_plans.plan_organize(conn, wanted))
 
     once("organize", lambda: organize(definitions))
     once("organize again, nothing changed", lambda: organize(definitions))
@@ -190,7 +190,7 @@ def run_past(tick: TickStock, dice: np.random.Generator) -> None:
             return history.said_on(conn, LARGE, THEN)
 
     with tick.database.transaction() as conn:
-        universes.apply(conn, universes.plan_set(conn, LARGE, members))
+        universe_writes.apply(conn, universe_plans.plan_set(conn, LARGE, members))
     once("tell a history", lambda: tell(tick, told), f"{len(spells)} spells")
     often(f"as of a day, {MEMBERS} symbols, from spells", on_then)
     show = f"{LARGE} @ {THEN}"
@@ -211,7 +211,7 @@ def known_at(conn: psycopg.Connection[Any]) -> object:
 
 def tell(tick: TickStock, told: Any) -> None:
     with tick.database.transaction() as conn:
-        universes.apply(conn, universes.plan_history(conn, LARGE, told))
+        universe_writes.apply(conn, universe_plans.plan_history(conn, LARGE, told))
 
 
 def churn(tick: TickStock, members: list[str], changes: int) -> None:
@@ -219,7 +219,9 @@ def churn(tick: TickStock, members: list[str], changes: int) -> None:
     start = time.perf_counter()
     for n in range(changes):
         with tick.database.transaction() as conn:
-            universes.apply(conn, universes.plan_set(conn, LARGE, members[: MEMBERS - n - 1]))
+            universe_writes.apply(
+                conn, universe_plans.plan_set(conn, LARGE, members[: MEMBERS - n - 1])
+            )
     say("edit of one universe of 3,000", (time.perf_counter() - start) / changes)
     with tick.database.transaction() as conn:
         first = datetime(2014, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The doors that programs written for the cache table know: `CacheOperations`, `UniverseOrganizer`.
 
-Both are thin: what they do is done by `store.universes`, as by the command line and the page.
+Both are thin: what they do is done by `store.universe_*`, as by the command line and the page.
 Errors are those of `tickstock.errors`. An unknown or unreadable universe is a ValueError too; a
 database that does not answer raises DatabaseUnavailable, and is never `[]` or False.
 """
@@ -16,7 +16,7 @@ from tickstock.config import Settings, read_settings
 from tickstock.errors import TickStockError
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.service import TickStock
-from tickstock.store import universes
+from tickstock.store import universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import catalog
 from tickstock.universes.guard import names_of, objections
@@ -125,7 +125,7 @@ class UniverseOrganizer(_Door):
         """Bring the universes of `types` to their definitions; a dry run only counts and logs,
         also what the change guard would refuse.
 
-        Raises what `store.universes.apply` raises; nothing of this call is done then.
+        Raises what `store.universe_writes.apply` raises; nothing of this call is done then.
         """
         mode = Mode.PRESERVE if preserve_existing else Mode.REPLACE
         try:
@@ -138,7 +138,7 @@ class UniverseOrganizer(_Door):
         definitions = catalog(self._settings.universes).definitions
         environment = self._settings.environment
         with self._database.transaction() as conn:
-            plan = universes.plan_organize(conn, definitions, mode, environment, types)
+            plan = universe_plans.plan_organize(conn, definitions, mode, environment, types)
             for line in lines(plan):
                 logger.info("%s%s", "[DRY RUN] " if self.dry_run else "", line)
             allow = [
@@ -146,7 +146,7 @@ class UniverseOrganizer(_Door):
             ]  # fmt: skip
             if not self.dry_run:
                 reason = f"organize ({mode})"
-                universes.apply(conn, plan, allow=allow, source="organizer", reason=reason)
+                universe_writes.apply(conn, plan, allow=allow, source="organizer", reason=reason)
             elif (found := objections(plan, allow)).why:
                 logger.warning("[DRY RUN] %s", found)
         for name, counted in STATS.items():

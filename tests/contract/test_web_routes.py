@@ -20,7 +20,7 @@ from tickstock.clock import machine_now
 from tickstock.model import UniverseRef
 from tickstock.service.access import Role
 from tickstock.sessions import NEW_YORK
-from tickstock.store import universes as store
+from tickstock.store import universe_plans, universe_writes
 from tickstock.web.historical import PICKER_LINES
 from tickstock.web.routes import RULES
 from tickstock.web.visit import Kind
@@ -117,7 +117,9 @@ def test_what_is_submitted_is_what_was_shown_or_the_new_plan_is_shown(
     # Somebody else changes the universe in between.
     with page.tick.database.transaction() as connection:
         ref = UniverseRef("etf_universe", "theme_crypto")
-        store.apply(connection, store.plan_set(connection, ref, ["IBIT", "FBTC"]))
+        universe_writes.apply(
+            connection, universe_plans.plan_set(connection, ref, ["IBIT", "FBTC"])
+        )
     before = len(page.tick.jobs.newest(100))
     refused = client.post(f"{H}/load", fields | {"digest": shown})
     assert refused.status == 409
@@ -131,7 +133,9 @@ def test_what_is_submitted_is_what_was_shown_or_the_new_plan_is_shown(
     assert load["state"] == "completed"
     assert load["requested_by"] == "admin"
     with page.tick.database.transaction() as connection:
-        store.apply(connection, store.plan_organize(connection, _definitions(page)))
+        universe_writes.apply(
+            connection, universe_plans.plan_organize(connection, _definitions(page))
+        )
 
 
 def _definitions(page: Running) -> Any:
@@ -308,7 +312,9 @@ def test_universes_members_history_and_coverage(client: Client) -> None:
 def test_organize_does_the_plan_that_was_shown(page: Running, client: Client) -> None:
     with page.tick.database.transaction() as connection:
         ref = UniverseRef("etf_universe", "theme_crypto")
-        store.apply(connection, store.plan_set(connection, ref, ["IBIT", "ARKK"]))
+        universe_writes.apply(
+            connection, universe_plans.plan_set(connection, ref, ["IBIT", "ARKK"])
+        )
     shown = client.get("/universes/organize")
     assert "theme_crypto" in shown.text
     assert client.post("/universes/organize", {"mode": "replace", "digest": "0"}).status == 409

@@ -20,9 +20,10 @@ from tests.store.test_universes import MASTER, X, Y, define, organize, put, sql
 from tickstock.errors import BadInput, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span
-from tickstock.store import history, universes
+from tickstock.store import history, universe_plans, universe_writes, universes
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.universes import Connection, PastLookup, StoreLookup
+from tickstock.store.universe_lookup import PastLookup, StoreLookup
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
 from tickstock.universes.plan import Telling
@@ -41,8 +42,8 @@ def tell(
     database: Database, ref: UniverseRef, text: str, source: str = "s", **options: Any
 ) -> None:
     with database.transaction() as conn:
-        plan = universes.plan_history(conn, ref, told(text, source, **options))
-        universes.apply(conn, plan, reason="told")
+        plan = universe_plans.plan_history(conn, ref, told(text, source, **options))
+        universe_writes.apply(conn, plan, reason="told")
 
 
 def on(database: Database, ref: UniverseRef, day: date, known: datetime | None = None) -> str:
@@ -152,16 +153,16 @@ def test_the_same_history_is_told_once_and_a_new_one_of_the_source_again(
 ) -> None:
     organize(database, [define(X, "A")])
     with database.transaction() as conn:
-        plan = universes.plan_history(conn, X, told("A,2020-01-01,\n"))
-        universes.apply(conn, plan)
-        assert universes.plan_history(conn, X, told("A,2020-01-01,\n")).idle
-        assert not universes.plan_history(conn, X, told("A,2020-01-01,\n", "other")).idle
-        assert plan.digest != universes.plan_history(conn, X, told("B,2020-01-01,\n")).digest
+        plan = universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
+        universe_writes.apply(conn, plan)
+        assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
+        assert not universe_plans.plan_history(conn, X, told("A,2020-01-01,\n", "other")).idle
+        assert plan.digest != universe_plans.plan_history(conn, X, told("B,2020-01-01,\n")).digest
 
 
 def test_a_history_belongs_to_a_universe(database: Database) -> None:
     with database.transaction() as conn, pytest.raises(UnknownUniverse):
-        universes.plan_history(conn, X, told("A,2020-01-01,\n"))
+        universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
 
 
 # --- what this database said at a time --------------------------------------------------------
@@ -198,7 +199,7 @@ def expressions(database: Database) -> list[tuple[str, str | None, str | None]]:
 
 def set_(database: Database, **wanted: Any) -> None:
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_set(conn, X, **wanted), allow=[X.key])
+        universe_writes.apply(conn, universe_plans.plan_set(conn, X, **wanted), allow=[X.key])
 
 
 def test_revisions_tell_the_expression_in_force_whoever_changed_it(database: Database) -> None:
@@ -220,8 +221,8 @@ def test_an_expression_that_is_deleted_comes_back_by_revert(database: Database) 
     organize(database, [define(Y, "A B")])
     set_(database, expression=f"{Y} - {{B}}")
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_delete(conn, [X]))
-        universes.apply(conn, universes.plan_revert(conn, X))
+        universe_writes.apply(conn, universe_plans.plan_delete(conn, [X]))
+        universe_writes.apply(conn, universe_plans.plan_revert(conn, X))
         found = universes.get(conn, X)
     assert (found.expression, found.symbols) == (f"{Y} - {{B}}", ("A",))
 
@@ -229,7 +230,7 @@ def test_an_expression_that_is_deleted_comes_back_by_revert(database: Database) 
 # --- reverting --------------------------------------------------------------------------------
 def revert(database: Database, **to: Any) -> None:
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_revert(conn, X, **to), allow=[X.key])
+        universe_writes.apply(conn, universe_plans.plan_revert(conn, X, **to), allow=[X.key])
 
 
 def test_revert_undoes_goes_back_to_a_revision_and_to_a_time(database: Database) -> None:
@@ -261,11 +262,11 @@ def test_revert_to_what_never_was_is_refused(database: Database) -> None:
     with database.transaction() as conn:
         others = history.log(conn, Y)[0].id
         with pytest.raises(BadInput, match="has no revision"):
-            universes.plan_revert(conn, X, revision=others)
+            universe_plans.plan_revert(conn, X, revision=others)
         with pytest.raises(UnknownUniverse, match="Nothing is recorded"):
-            universes.plan_revert(conn, X, at=datetime(2020, 1, 1, tzinfo=UTC))
+            universe_plans.plan_revert(conn, X, at=datetime(2020, 1, 1, tzinfo=UTC))
         with pytest.raises(UnknownUniverse, match="Nothing is recorded"):
-            universes.plan_revert(conn, UniverseRef("etf_universe", "never"))
+            universe_plans.plan_revert(conn, UniverseRef("etf_universe", "never"))
 
 
 def on_row(database: Database) -> tuple[str, list[str]]:
@@ -281,7 +282,7 @@ def test_a_renamed_universe_takes_its_past_along(database: Database) -> None:
     backdate(database, "universe_revisions", "at", "2024-03-01 12:00-05", "2024-03-25 12:00-05")
     tell(database, X, "OLD,2020-01-01,\n", through=date(2020, 6, 30))
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_rename(conn, X, new))
+        universe_writes.apply(conn, universe_plans.plan_rename(conn, X, new))
     days = (date(2020, 6, 30), date(2021, 1, 1), date(2024, 3, 1), date(2024, 3, 25))
     assert [on(database, new, day) for day in days] == ["OLD", "OLD", "A", "A B"]
     assert on(database, X, date(2024, 3, 25)) == "A B"
@@ -295,8 +296,8 @@ def test_blame_names_the_change_and_the_day(database: Database) -> None:
     put(database, X, '["A", "B"]')
     put(database, X, '["A"]')
     with database.transaction() as conn:
-        plan = universes.plan_set(conn, X, ["A", "B"])
-        universes.apply(conn, plan, reason="because", source="mine")
+        plan = universe_plans.plan_set(conn, X, ["A", "B"])
+        universe_writes.apply(conn, plan, reason="because", source="mine")
     tell(database, X, "A,2020-01-01,\nB,2019-01-01,2019-06-01\n", through=date(2020, 6, 30))
     with database.transaction() as conn:
         a, b = history.blame(conn, X, ["A", "B"])

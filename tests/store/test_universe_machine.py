@@ -27,7 +27,7 @@ from tests.conftest import Cluster
 from tickstock.errors import UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import Span
-from tickstock.store import history, universes
+from tickstock.store import history, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import Definition
 from tickstock.universes.files import read_file
@@ -114,7 +114,7 @@ class Universes(RuleBasedStateMachine):
 
     def apply(self, plan: OrganizePlan) -> None:
         with self.database.transaction() as conn:
-            universes.apply(conn, plan, allow=KEYS, reason="machine")
+            universe_writes.apply(conn, plan, allow=KEYS, reason="machine")
 
     def became(self, key: str, symbols: Symbols | None) -> None:
         """The row of a universe names these symbols now, in this order."""
@@ -142,7 +142,7 @@ class Universes(RuleBasedStateMachine):
     @rule(key=keys, members=some)
     def edit(self, key: str, members: Members) -> None:
         with self.database.transaction() as conn:
-            plan = universes.plan_set(conn, self.ref(key), sorted(members), name="X")
+            plan = universe_plans.plan_set(conn, self.ref(key), sorted(members), name="X")
         self.apply(plan)
         self.became(key, tuple(sorted(members)))
 
@@ -152,7 +152,7 @@ class Universes(RuleBasedStateMachine):
         imported = read_file("list.csv", data)
         with self.database.transaction() as conn:
             ref, source = self.ref(key), f"file:list.csv sha256:{imported.sha256}"
-            plan = universes.plan_set(conn, ref, imported.symbols, name="X", source=source)
+            plan = universe_plans.plan_set(conn, ref, imported.symbols, name="X", source=source)
         self.apply(plan)
         self.became(key, tuple(sorted(members)))
 
@@ -178,7 +178,7 @@ class Universes(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.rows)))
         if by_us:
             with self.database.transaction() as conn:
-                plan = universes.plan_delete(conn, [self.ref(key)])
+                plan = universe_plans.plan_delete(conn, [self.ref(key)])
             self.apply(plan)
         else:
             self.sql("DELETE FROM cache_entries WHERE key = %s", key)
@@ -208,7 +208,7 @@ class Universes(RuleBasedStateMachine):
             for key, members in wanted.items()
         ]
         with self.database.transaction() as conn:
-            return universes.plan_organize(conn, definitions, mode)
+            return universe_plans.plan_organize(conn, definitions, mode)
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())
@@ -224,7 +224,7 @@ class Universes(RuleBasedStateMachine):
         copied = tuple((d, m or frozenset()) for d, m in past if known and d >= known[0])
         members = self.rows[old]
         with self.database.transaction() as conn:
-            plan = universes.plan_rename(conn, self.ref(old), self.ref(new))
+            plan = universe_plans.plan_rename(conn, self.ref(old), self.ref(new))
         self.apply(plan)
         self.became(old, None)
         self.became(new, members)
@@ -246,7 +246,7 @@ class Universes(RuleBasedStateMachine):
         span = Span.inclusive(self.date(start), self.date(by_day[-1][0]))
         with self.database.transaction() as conn:
             told = make_history(spells, span, f"source {self.number}")
-            plan = universes.plan_history(conn, self.ref(key), told)
+            plan = universe_plans.plan_history(conn, self.ref(key), told)
         self.apply(plan)
         self.say(key, Said(self.number + 1, start, by_day=by_day))
 
@@ -256,7 +256,7 @@ class Universes(RuleBasedStateMachine):
         if not rows:
             return
         with self.database.transaction() as conn:
-            plan = universes.plan_revert(conn, self.ref(key))
+            plan = universe_plans.plan_revert(conn, self.ref(key))
         self.apply(plan)
         self.became(key, self.symbols[rows[-2].number] if len(rows) > 1 else None)
 
@@ -272,7 +272,7 @@ class Universes(RuleBasedStateMachine):
             entries = self.log(key)
             to = {"revision": [e for e in entries if e.action != "history"][-1 - which].id}
         with self.database.transaction() as conn:
-            plan = universes.plan_revert(conn, self.ref(key), **to)  # type: ignore[arg-type]
+            plan = universe_plans.plan_revert(conn, self.ref(key), **to)  # type: ignore[arg-type]
         self.apply(plan)
         self.became(key, self.symbols[rows[which].number])
 

@@ -12,7 +12,7 @@ import pytest
 from tests.store.test_history import told
 from tests.store.test_universes import X, Y, define, organize, put, sql
 from tickstock.errors import Conflict, StalePlan
-from tickstock.store import history, universes
+from tickstock.store import history, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.plan import Mode
 
@@ -74,11 +74,11 @@ def test_psql_in_the_middle_of_a_transaction_makes_the_plan_stale(database: Data
     """The row is locked by a program that has not committed yet: we wait for it, then refuse."""
     organize(database, [define(X, "A")])
     with database.transaction() as conn:
-        plan = universes.plan_set(conn, X, ["A", "OURS"])
+        plan = universe_plans.plan_set(conn, X, ["A", "OURS"])
 
     def apply() -> None:
         with database.transaction() as conn:
-            universes.apply(conn, plan)
+            universe_writes.apply(conn, plan)
 
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database.conninfo) as other:
         other.execute("UPDATE cache_entries SET value = '[\"THEIRS\"]' WHERE key = 'theme_x'")
@@ -103,11 +103,11 @@ def test_a_plan_is_stale_after_a_change_in_between_by_anybody(database: Database
     for change in changes:
         organize(database, [define(X, "A"), define(Y, "B")])
         with database.transaction() as conn:
-            plan = universes.plan_organize(conn, [define(X, "A B"), define(Y, "B")])
+            plan = universe_plans.plan_organize(conn, [define(X, "A B"), define(Y, "B")])
         change()
         before = sql(database, "SELECT key, value FROM cache_entries ORDER BY key")
         with database.transaction() as conn, pytest.raises(StalePlan):
-            universes.apply(conn, plan, allow=["theme_x", "theme_y"])
+            universe_writes.apply(conn, plan, allow=["theme_x", "theme_y"])
         assert sql(database, "SELECT key, value FROM cache_entries ORDER BY key") == before
 
 
@@ -116,7 +116,9 @@ def test_a_history_told_by_two_at_once_is_read_without_harm(database: Database) 
 
     def tell() -> None:
         with database.transaction() as conn:
-            universes.apply(conn, universes.plan_history(conn, X, told("A,2020-01-01,\n")))
+            universe_writes.apply(
+                conn, universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
+            )
 
     all_at_once(tell, tell)
     with database.transaction() as conn:

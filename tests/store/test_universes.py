@@ -26,9 +26,10 @@ from tickstock.errors import (
 )
 from tickstock.model import UniverseRef
 from tickstock.spans import Span
-from tickstock.store import history, universes
+from tickstock.store import history, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
-from tickstock.store.universes import BATCH, MANY, StoreLookup
+from tickstock.store.universe_lookup import MANY, StoreLookup
+from tickstock.store.universe_writes import BATCH
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
 from tickstock.universes.plan import Mode, OrganizePlan
@@ -80,8 +81,8 @@ def organize(
     database: Database, definitions: Iterable[Definition], mode: Mode = Mode.REPLACE
 ) -> OrganizePlan:
     with database.transaction() as conn:
-        plan = universes.plan_organize(conn, definitions, mode)
-        universes.apply(conn, plan, source="test", reason="because")
+        plan = universe_plans.plan_organize(conn, definitions, mode)
+        universe_writes.apply(conn, plan, source="test", reason="because")
     return plan
 
 
@@ -92,7 +93,7 @@ def symbols(database: Database, ref: UniverseRef) -> str:
 
 def apply(database: Database, plan: OrganizePlan, *allow: str) -> None:
     with database.transaction() as conn:
-        universes.apply(conn, plan, allow=allow)
+        universe_writes.apply(conn, plan, allow=allow)
 
 
 # --- organize -----------------------------------------------------------------------------
@@ -189,9 +190,9 @@ def test_an_error_in_the_middle_changes_nothing(database: Database) -> None:
         " CREATE TRIGGER no BEFORE INSERT ON cache_entries FOR EACH ROW EXECUTE FUNCTION no()",
     )
     with database.transaction() as conn:
-        plan = universes.plan_organize(conn, [define(X, "C"), define(MASTER, "D")])
+        plan = universe_plans.plan_organize(conn, [define(X, "C"), define(MASTER, "D")])
         with pytest.raises(psycopg.errors.RaiseException):
-            universes.apply(conn, plan)
+            universe_writes.apply(conn, plan)
     assert everything(database) == before
 
 
@@ -199,9 +200,9 @@ def test_the_guard_refuses_and_nothing_is_written(database: Database) -> None:
     organize(database, [define(X, " ".join(f"S{n}" for n in range(20)))])
     before = everything(database)
     with database.transaction() as conn:
-        plan = universes.plan_organize(conn, [define(X, "S0 S1"), define(Y, "A")])
+        plan = universe_plans.plan_organize(conn, [define(X, "S0 S1"), define(Y, "A")])
         with pytest.raises(GuardRefused, match="lose 18 of 20"):
-            universes.apply(conn, plan)
+            universe_writes.apply(conn, plan)
     assert everything(database) == before
     apply(database, plan, "theme_x")
     assert symbols(database, X) == "S0 S1"
@@ -215,10 +216,10 @@ def test_two_organizers_at_once(database: Database) -> None:
 
     def run() -> str:
         with database.transaction() as conn:
-            plan = universes.plan_organize(conn, definitions)
+            plan = universe_plans.plan_organize(conn, definitions)
             ready.wait(30)
             try:
-                universes.apply(conn, plan)
+                universe_writes.apply(conn, plan)
             except StalePlan:
                 return "stale"
         return "done"
@@ -245,7 +246,7 @@ def test_two_organizers_at_once(database: Database) -> None:
 def test_a_plan_is_stale_after_a_change_by_psql(database: Database, change: str) -> None:
     organize(database, [define(X, "A"), define(Y, "B")])
     with database.transaction() as conn:
-        plan = universes.plan_organize(conn, [define(X, "C")])
+        plan = universe_plans.plan_organize(conn, [define(X, "C")])
     sql(database, change)
     before = everything(database)
     with pytest.raises(StalePlan, match="nothing was written"):
@@ -259,7 +260,7 @@ def test_a_writer_who_knows_no_lock_is_not_overwritten(database: Database, defin
     organize(database, [define(X, "A"), define(Y, "B")])
     wanted = define(X, definition) if definition == "A B" else define(Y, "B")
     with database.transaction() as conn:
-        plan = universes.plan_organize(conn, [wanted, define(Y, "B")])
+        plan = universe_plans.plan_organize(conn, [wanted, define(Y, "B")])
     with psycopg.connect(database.conninfo) as other, ThreadPoolExecutor(1) as pool:
         other.execute("UPDATE cache_entries SET value = '[\"Z\"]' WHERE key = 'theme_x'")
         applying = pool.submit(apply, database, plan)
@@ -277,7 +278,7 @@ def test_plans_of_other_time_zones_are_the_same(database: Database) -> None:
     organize(database, [define(X, "A")])
     with database.transaction() as conn:
         conn.execute("SET LOCAL TIME ZONE 'Asia/Tokyo'")
-        plan = universes.plan_organize(conn, [define(X, "B")])
+        plan = universe_plans.plan_organize(conn, [define(X, "B")])
     apply(database, plan, "theme_x")
     assert symbols(database, X) == "B"
 
@@ -311,7 +312,9 @@ def test_truncate_is_recorded_too(database: Database) -> None:
 
 def test_the_reason_ends_with_the_transaction(database: Database) -> None:
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_organize(conn, [define(X, "A")]), reason="mine")
+        universe_writes.apply(
+            conn, universe_plans.plan_organize(conn, [define(X, "A")]), reason="mine"
+        )
     with database.transaction() as conn:
         conn.execute("UPDATE cache_entries SET name = 'Y'")
         assert history.log(conn, X)[0].reason == ""
@@ -347,9 +350,9 @@ def test_combos_are_read_and_never_written(database: Database) -> None:
     assert symbols(database, combo) == "A"
     with database.transaction() as conn:
         with pytest.raises(BadKey, match="not written"):
-            universes.plan_set(conn, combo, ["B"])
+            universe_plans.plan_set(conn, combo, ["B"])
         with pytest.raises(BadKey, match="not written"):
-            universes.plan_delete(conn, [combo])
+            universe_plans.plan_delete(conn, [combo])
 
 
 @pytest.mark.parametrize(
@@ -443,8 +446,8 @@ def test_times_that_python_does_not_know_do_not_break_the_list(database: Databas
     with database.transaction() as conn:
         assert universes.list_universes(conn)[0].updated_at is None
         assert universes.get(conn, X).symbols == ("A",)
-        plan = universes.plan_organize(conn, [define(X, "A B")])
-        universes.apply(conn, plan)
+        plan = universe_plans.plan_organize(conn, [define(X, "A B")])
+        universe_writes.apply(conn, plan)
     assert symbols(database, X) == "A B"
 
 
@@ -511,9 +514,9 @@ def test_rows_are_added_changed_and_removed_in_batches(
     for listed, symbol in steps if batch < BATCH else steps[:1]:
         definitions = [Definition(ref, "X", expression=f"{{{symbol}}}") for ref in listed]
         with database.transaction() as conn:
-            made = universes.plan_organize(conn, definitions)
+            made = universe_plans.plan_organize(conn, definitions)
             allow = [str(c.ref) for c in made.changes]
-            universes.apply(conn, made, allow=allow, batch=batch, many=count)
+            universe_writes.apply(conn, made, allow=allow, batch=batch, many=count)
         with database.transaction() as conn:
             found = {row.ref: row.symbols for row in universes.list_universes(conn)}
             assert found == dict.fromkeys(listed, 1)
@@ -566,19 +569,23 @@ def test_a_row_older_than_the_history_is_known_from_its_first_change(database: D
 def test_set_a_list_then_its_name_then_an_expression(database: Database) -> None:
     organize(database, [define(Y, "S T")])
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_set(conn, X, ["B", "A", "B"]))
+        universe_writes.apply(conn, universe_plans.plan_set(conn, X, ["B", "A", "B"]))
     assert symbols(database, X) == "B A"
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_set(conn, X, name=" Mine ", description="what"))
+        universe_writes.apply(
+            conn, universe_plans.plan_set(conn, X, name=" Mine ", description="what")
+        )
         found = universes.get(conn, X)
         assert (found.name, found.description, found.symbols) == ("Mine", "what", ("B", "A"))
-        universes.apply(conn, universes.plan_set(conn, X, expression=f"{Y}-{{T}} | {{U}}"))
+        universe_writes.apply(
+            conn, universe_plans.plan_set(conn, X, expression=f"{Y}-{{T}} | {{U}}")
+        )
         found = universes.get(conn, X)
         assert found.expression == f"{Y} - {{T}} | {{U}}"
         assert found.symbols == ("S", "U")
     assert sql(database, "SELECT value FROM cache_entries WHERE key = 'theme_x'") == [(["S", "U"],)]
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_set(conn, X, name="Still"))
+        universe_writes.apply(conn, universe_plans.plan_set(conn, X, name="Still"))
         assert universes.get(conn, X).expression == f"{Y} - {{T}} | {{U}}"
 
 
@@ -596,21 +603,21 @@ def test_an_expression_that_cannot_be_is_refused_before_it_is_stored(
 ) -> None:
     organize(database, [define(X, "A"), define(Y, "B")])
     with database.transaction() as conn, pytest.raises(error):
-        universes.plan_set(conn, X, expression=expression)
+        universe_plans.plan_set(conn, X, expression=expression)
 
 
 def test_a_new_key_keeps_the_convention(database: Database) -> None:
     with database.transaction() as conn:
         with pytest.raises(BadKey, match="cannot be the key"):
-            universes.plan_set(conn, UniverseRef("etf_universe", "Bad Key"), ["A"])
+            universe_plans.plan_set(conn, UniverseRef("etf_universe", "Bad Key"), ["A"])
         with pytest.raises(UnknownUniverse):
-            universes.plan_set(conn, X, name="Mine")
+            universe_plans.plan_set(conn, X, name="Mine")
 
 
 def test_an_edit_is_only_stale_when_its_own_universe_moved(database: Database) -> None:
     organize(database, [define(X, "A"), define(Y, "B")])
     with database.transaction() as conn:
-        plan = universes.plan_set(conn, X, ["A", "C"])
+        plan = universe_plans.plan_set(conn, X, ["A", "C"])
     put(database, Y, '["Z"]')
     apply(database, plan)
     with pytest.raises(StalePlan):
@@ -620,7 +627,7 @@ def test_an_edit_is_only_stale_when_its_own_universe_moved(database: Database) -
 def test_emptying_needs_to_be_allowed(database: Database) -> None:
     organize(database, [define(X, "A")])
     with database.transaction() as conn:
-        plan = universes.plan_set(conn, X, [])
+        plan = universe_plans.plan_set(conn, X, [])
     with pytest.raises(GuardRefused):
         apply(database, plan)
     apply(database, plan, "theme_x")
@@ -632,26 +639,26 @@ def test_rename_keeps_everything_but_the_key(database: Database) -> None:
     new = UniverseRef("etf_universe", "theme_new")
     master = UniverseRef("etf_universe", "master_mine")
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_rename(conn, X, new, name="New"))
-        universes.apply(conn, universes.plan_rename(conn, MASTER, master))
+        universe_writes.apply(conn, universe_plans.plan_rename(conn, X, new, name="New"))
+        universe_writes.apply(conn, universe_plans.plan_rename(conn, MASTER, master))
         found = universes.get(conn, new)
         assert (found.name, found.symbols, found.description) == ("New", ("A",), "d")
         assert universes.get(conn, master).expression == "etf_universe:*"
         assert not universes.exists(conn, X)
         with pytest.raises(BadKey, match="exists already"):
-            universes.plan_rename(conn, new, master)
+            universe_plans.plan_rename(conn, new, master)
         with pytest.raises(UnknownUniverse):
-            universes.plan_rename(conn, X, UniverseRef("etf_universe", "other"))
+            universe_plans.plan_rename(conn, X, UniverseRef("etf_universe", "other"))
 
 
 def test_delete_and_put_back(database: Database) -> None:
     organize(database, [define(X, "A"), ALL])
     value = sql(database, "SELECT value::text FROM cache_entries WHERE key = 'master_all_etfs'")
     with database.transaction() as conn:
-        universes.apply(conn, universes.plan_delete(conn, [X, MASTER]))
+        universe_writes.apply(conn, universe_plans.plan_delete(conn, [X, MASTER]))
         assert universes.list_universes(conn) == []
         with pytest.raises(UnknownUniverse):
-            universes.plan_delete(conn, [X])
+            universe_plans.plan_delete(conn, [X])
     put(database, X, '["A"]')
     put(database, MASTER, value[0][0])
     with database.transaction() as conn:

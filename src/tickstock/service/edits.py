@@ -14,10 +14,10 @@ from functools import partial
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol
 from tickstock.model import UniverseRef
-from tickstock.store import instruments
+from tickstock.store import instruments, universe_lookup, universe_plans, universe_writes
 from tickstock.store import universes as store
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.universes import Connection
 from tickstock.universes.expression import (
     Bare,
     Chain,
@@ -71,7 +71,7 @@ class Edits:
             ref = store.named(conn, name, self._environment)
             read, notes = self._read(conn, symbols)
             is_new = not store.exists(conn, ref, self._environment)
-            plan = store.plan_set(
+            plan = universe_plans.plan_set(
                 conn,
                 ref,
                 read or None,
@@ -106,10 +106,12 @@ class Edits:
             if held.expression is None:
                 after = (*held.symbols, *moved)
                 kept = tuple(s for s in after if sign == "|" or s not in moved)
-                plan = store.plan_set(conn, ref, kept, environment=self._environment)
+                plan = universe_plans.plan_set(conn, ref, kept, environment=self._environment)
             else:
                 text = _amended(held.expression, sign, moved)
-                plan = store.plan_set(conn, ref, expression=text, environment=self._environment)
+                plan = universe_plans.plan_set(
+                    conn, ref, expression=text, environment=self._environment
+                )
             plan = _judged(conn, plan)
         return _noted(plan, notes)
 
@@ -125,7 +127,7 @@ class Edits:
         """Give a universe another key. What is known of its past goes with it."""
         with self._database.transaction() as conn:
             ref = store.named(conn, name, self._environment)
-            plan = store.plan_rename(
+            plan = universe_plans.plan_rename(
                 conn, ref, parse_ref(new), name=title, environment=self._environment
             )
             return _noted(plan, self._left_behind(conn, [ref]))
@@ -134,12 +136,12 @@ class Edits:
         """Delete universes. Their history stays, and `revert` brings them back."""
         with self._database.transaction() as conn:
             refs = [store.named(conn, name, self._environment) for name in names]
-            plan = store.plan_delete(conn, refs, self._environment)
+            plan = universe_plans.plan_delete(conn, refs, self._environment)
             return _noted(plan, self._left_behind(conn, refs))
 
     def _left_behind(self, conn: Connection, refs: Collection[UniverseRef]) -> list[str]:
         """The stored expressions that name universes which will not be there any more."""
-        held = store.StoreLookup(conn, self._environment).all_keys
+        held = universe_lookup.StoreLookup(conn, self._environment).all_keys
         return [
             f"{user} is the expression {text}, which names {gone} and will fail."
             for user, text in sorted(held.items())
@@ -157,7 +159,7 @@ class Edits:
             raise BadInput("Both a revision and a time were given.", "Give one of them.")
         with self._database.transaction() as conn:
             ref = store.named(conn, name, self._environment)
-            return store.plan_revert(
+            return universe_plans.plan_revert(
                 conn, ref, revision=revision, at=at, environment=self._environment
             )
 
@@ -180,7 +182,7 @@ class Edits:
             ref = store.named(conn, name, self._environment)
             today = store.members(conn, ref, self._environment) if backwards else ()
             history = read_history(file, text, through=through, source=source, today=today)
-            plan = store.plan_history(conn, ref, history, self._environment)
+            plan = universe_plans.plan_history(conn, ref, history, self._environment)
             told = tuple(dict.fromkeys(spell.symbol for spell in history.spells))
             verdict = judge(told, partial(instruments.traded, conn))
         return _noted(plan, [str(verdict)] if verdict.unknown else [])
@@ -192,7 +194,7 @@ class Edits:
             mended = {
                 row.ref: symbols for row in rows if (symbols := safe_symbols(row)) is not None
             }
-            return store.plan_lists(conn, mended, self._environment)
+            return universe_plans.plan_lists(conn, mended, self._environment)
 
     def apply(
         self,
@@ -207,7 +209,7 @@ class Edits:
         Raises StalePlan when the state has moved, GuardRefused when a change loses too much.
         """
         with self._database.transaction() as conn:
-            store.apply(conn, plan, allow=allow, source=source, reason=reason)
+            universe_writes.apply(conn, plan, allow=allow, source=source, reason=reason)
 
 
 def _refuse_strangers(ref: UniverseRef, symbols: Sequence[str], held: Collection[str]) -> None:

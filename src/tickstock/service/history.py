@@ -12,9 +12,11 @@ from tickstock.model import UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as store
 from tickstock.store import instruments
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.history import Blame, Entry
-from tickstock.store.universes import Connection, PastLookup, StoreLookup, exists, named
+from tickstock.store.universe_lookup import PastLookup, StoreLookup
+from tickstock.store.universes import exists, named
 from tickstock.store.universes import get as get_universe
 from tickstock.universes.expression import (
     AsOf,

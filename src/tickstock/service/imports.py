@@ -17,7 +17,7 @@ from tickstock.errors import EmptyUniverse
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
 from tickstock.sessions import NEW_YORK
-from tickstock.store import instruments
+from tickstock.store import instruments, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.universes.catalog import source_day
@@ -133,7 +133,7 @@ class Imports:
         came_from = provenance(str(source or f"file:{imported.name}"), imported, self._today())
         with self._database.transaction() as conn:
             is_new = not store.exists(conn, ref, self._environment)
-            plan = store.plan_set(
+            plan = universe_plans.plan_set(
                 conn,
                 ref,
                 imported.symbols,
@@ -158,7 +158,9 @@ class Imports:
         all of it, StalePlan when the state has moved.
         """
         with self._database.transaction() as conn:
-            store.apply(conn, change.plan, allow=allow, source=change.source, reason=reason)
+            universe_writes.apply(
+                conn, change.plan, allow=allow, source=change.source, reason=reason
+            )
 
     # -- out ---------------------------------------------------------------------------------
     def export(self, expression: str, form: OutForm) -> bytes:

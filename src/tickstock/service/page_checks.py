@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tickstock.errors import TickStockError
-from tickstock.store import jobs, schedules, system, tallies, universes, workers
+from tickstock.store import jobs, schedules, system, tallies, universe_plans, universes, workers
 from tickstock.store.bar_names import taken_names
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -16,9 +16,9 @@ QUESTIONS: dict[str, Callable[[Connection, str], object]] = {
     "the list of universes": universes.list_universes,
     "the health of universes": lambda c, e: (universes.stored(c, e), universes.evaluated(c, e)),
     "the plan of organize": lambda c, e: (
-        universes.fetch_rows(c, e),
-        universes.fetch_facts(c, e),
-        universes.fetch_foreign(c, e),
+        universe_plans.fetch_rows(c, e),
+        universe_plans.fetch_facts(c, e),
+        universe_plans.fetch_foreign(c, e),
     ),
     "the list of loads": lambda c, _: tallies.by_state(
         c, [load.id for load in jobs.newest(c, NEWEST, None, "", None)]

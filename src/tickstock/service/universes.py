@@ -14,12 +14,13 @@ from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import PLAIN_KEY, Universe, UniverseRef
 from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
-from tickstock.store import instruments
+from tickstock.store import instruments, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now
 from tickstock.store.plans import universe_revision
-from tickstock.store.universes import Listed, StoreLookup
+from tickstock.store.universe_lookup import StoreLookup
+from tickstock.store.universes import Listed
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
     AsOf,
@@ -205,7 +206,7 @@ class Universes:
         """What bringing the stored universes to their definitions would do."""
         definitions = self.definitions().definitions
         with self._database.transaction() as connection:
-            plan = store.plan_organize(connection, definitions, mode, self._environment)
+            plan = universe_plans.plan_organize(connection, definitions, mode, self._environment)
             return judged(plan, partial(instruments.traded, connection))
 
     def apply(self, plan: OrganizePlan, *, reason: str, allow: Collection[str] = ()) -> None:
@@ -214,7 +215,7 @@ class Universes:
         Raises StalePlan when the state has moved, GuardRefused when a change loses too much.
         """
         with self._database.transaction() as connection:
-            store.apply(connection, plan, allow=allow, reason=reason)
+            universe_writes.apply(connection, plan, allow=allow, reason=reason)
 
 
 def _warn(found: Evaluation) -> None:

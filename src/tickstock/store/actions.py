@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-import psycopg
-
 from tickstock.actions import Action, ActionKind, Dividend, Split
 from tickstock.bars import JUMP
 from tickstock.crosscheck import NEAR_DAYS
@@ -17,6 +15,7 @@ from tickstock.errors import FenceLost
 from tickstock.failpoints import reach
 from tickstock.loading.actions import Difference, Known, attributed, compare
 from tickstock.store.bars import lock_instruments
+from tickstock.store.connection import Connection
 from tickstock.store.instruments import ticker_owners
 from tickstock.store.moment import database_now
 from tickstock.store.queries import load
@@ -24,7 +23,6 @@ from tickstock.store.queries import load
 QUERIES = load("actions.sql")
 JUMP_DAYS = 180
 """So long after a jump that no split explains, all records are asked for again each day."""
-Connection = psycopg.Connection[Any]
 A = TypeVar("A", Split, Dividend)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -18,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from tickstock.errors import DatabaseForbidden, DatabaseRefused
 from tickstock.store import clients, programs
 from tickstock.store.clients import Client
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database, translate
 from tickstock.store.programs import Archive
 from tickstock.store.queries import load
@@ -36,8 +36,6 @@ _PARTS = (
     ("ledger", re.compile(r"tickstock\.(loads|load_\w+|calls|plans|budgets|schedule\w*)")),
 )
 """Tables that belong together, for people; the first that fits."""
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

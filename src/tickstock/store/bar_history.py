@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import psycopg
 
 from tickstock.model import Flags, Ints, Timeframe
 from tickstock.store.bars import DAY_SECONDS, Rows, read_rows, table_query
+from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
 from tickstock.vendors.newyork import dates_of
@@ -25,7 +25,6 @@ from tickstock.vendors.newyork import dates_of
 QUERIES = load("bar_history.sql")
 DAY_BITS = 24
 """Days since 1970 and instruments share one sortable integer."""
-Connection = psycopg.Connection[Any]
 Five = tuple[float, float, float, float, float]
 
 

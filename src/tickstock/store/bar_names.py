@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
-
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("bar_names.sql")
@@ -25,7 +23,7 @@ class TakenName:
         return f"public.{self.name} ({self.kind})"
 
 
-def taken_names(connection: psycopg.Connection[Any]) -> tuple[TakenName, ...]:
+def taken_names(connection: Connection) -> tuple[TakenName, ...]:
     """Those of our names that another program had before us."""
     rows = connection.execute(QUERIES["taken_names"], {"names": list(NAMES)})
     return tuple(TakenName(*row) for row in rows)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-import psycopg
-
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("budget.sql")
-Connection = psycopg.Connection[Any]
 SOON = 0.001
 """Seconds to wait when the next grant has just become due."""
 GRACE = timedelta(milliseconds=250)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import psycopg
 
 from tickstock.sessions import Calendar, shipped_calendar
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("calendar.sql")
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-import psycopg
 
 from tickstock.errors import MixedOrigin
 from tickstock.failpoints import reach
 from tickstock.loading.grid import HeldSpans
 from tickstock.model import Gain, Hole, HoleCause, Timeframe
 from tickstock.spans import Span
+from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
 
@@ -34,7 +33,7 @@ class Summary:
 
 
 def held_spans(
-    connection: psycopg.Connection[Any], timeframe: Timeframe, instruments: Sequence[int]
+    connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> HeldSpans:
     cursor = columns_cursor(connection)
     params = {"timeframe": timeframe, "ids": list(instruments)}
@@ -49,7 +48,7 @@ def held_spans(
 
 
 def standing_holes(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     timeframe: Timeframe,
     instruments: Sequence[int],
     now: datetime,
@@ -61,7 +60,7 @@ def standing_holes(
 
 
 def summaries(
-    connection: psycopg.Connection[Any], timeframe: Timeframe, instruments: Sequence[int]
+    connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> dict[int, Summary]:
     params = {"timeframe": timeframe, "ids": list(instruments)}
     rows = connection.execute(QUERIES["summaries"], params).fetchall()
@@ -69,16 +68,14 @@ def summaries(
 
 
 def first_and_last(
-    connection: psycopg.Connection[Any], instruments: Sequence[int]
+    connection: Connection, instruments: Sequence[int]
 ) -> dict[tuple[int, Timeframe], Span]:
     """From the first to the last day of which a bar is held, by instrument and timeframe."""
     rows = connection.execute(QUERIES["first_and_last"], {"ids": list(instruments)}).fetchall()
     return {(row[0], Timeframe(row[1])): Span(row[2], row[3]) for row in rows}
 
 
-def refuse_mixed_origins(
-    connection: psycopg.Connection[Any], origins: Iterable[tuple[int, str]]
-) -> None:
+def refuse_mixed_origins(connection: Connection, origins: Iterable[tuple[int, str]]) -> None:
     """Raise MixedOrigin when real bars would join synthetic ones, or the other way round."""
     pairs = list(origins)
     params = {"ids": [i for i, _ in pairs], "origins": [o for _, o in pairs]}
@@ -92,9 +89,7 @@ def refuse_mixed_origins(
         )
 
 
-def add_coverage(
-    connection: psycopg.Connection[Any], timeframe: Timeframe, gains: Sequence[Gain]
-) -> None:
+def add_coverage(connection: Connection, timeframe: Timeframe, gains: Sequence[Gain]) -> None:
     """Add what answers brought; a gain that is held already touches nothing."""
     if not gains:
         return
@@ -113,7 +108,7 @@ def add_coverage(
 
 
 def replace_holes(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     timeframe: Timeframe,
     asked: Sequence[tuple[int, Span]],
     holes: Sequence[Hole],
@@ -132,9 +127,7 @@ def replace_holes(
     reach("holes.written")
 
 
-def _add_holes(
-    connection: psycopg.Connection[Any], timeframe: Timeframe, holes: Sequence[Hole]
-) -> None:
+def _add_holes(connection: Connection, timeframe: Timeframe, holes: Sequence[Hole]) -> None:
     if not holes:
         return
     connection.execute(

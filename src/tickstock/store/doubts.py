@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import psycopg
 
 from tickstock.bars import ANOTHER_FIRM, JUMP, NEXT_DAYS
 from tickstock.bars import doubts as doubts_of
@@ -17,10 +16,10 @@ from tickstock.loading.causes import ANSWERED
 from tickstock.model import BarTable, Flags, Timeframe
 from tickstock.spans import Span
 from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("doubts.sql")
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

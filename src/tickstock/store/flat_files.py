@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
-
 from tickstock.model import Answer
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("flat_files.sql")
 
 
-def note_file(connection: psycopg.Connection[Any], answer: Answer) -> bool:
+def note_file(connection: Connection, answer: Answer) -> bool:
     """Note the version of the file that an answer was read from; whether the vendor has replaced it
     since it was read before."""
     call = answer.call

@@ -16,12 +16,12 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
 from psycopg.types.range import Range
 
 from tickstock.errors import BadInput, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span
+from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
 from tickstock.universes.plan import Telling
@@ -36,8 +36,6 @@ ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 
 FEW = 3
 """Symbols that are blamed one by one; for more, each change is taken apart once for all of them."""
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

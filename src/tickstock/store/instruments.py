@@ -6,21 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
-
-import psycopg
 
 from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span, subtract, union
 from tickstock.store import locks
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 from tickstock.universes.known import is_known
 
 QUERIES = load("instruments.sql")
 LOCK_CREATION = {"space": locks.SINGLE, "what": locks.CREATION}
-
-Connection = psycopg.Connection[Any]
 
 
 def find_instruments(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from tickstock.errors import DatabaseUnavailable
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("moment.sql")
 
 
-def database_now(connection: psycopg.Connection[Any]) -> datetime:
+def database_now(connection: Connection) -> datetime:
     """Now, by the clock that all kept times are of."""
     row = connection.execute(QUERIES["now"]).fetchone()
     if row is None:
@@ -22,7 +20,7 @@ def database_now(connection: psycopg.Connection[Any]) -> datetime:
     return now
 
 
-def universe_revision(connection: psycopg.Connection[Any], environment: str) -> int | None:
+def universe_revision(connection: Connection, environment: str) -> int | None:
     """The number of the newest change of any universe of `environment`; None where none was."""
     row = connection.execute(QUERIES["universe_revision"], {"environment": environment}).fetchone()
     return row[0] if row else None

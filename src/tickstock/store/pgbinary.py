@@ -18,6 +18,7 @@ from psycopg.adapt import Loader
 from psycopg.pq import Format
 
 from tickstock.model import Flags, Floats, Ints
+from tickstock.store.connection import Connection
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_END = b"\xff\xff"
@@ -51,7 +52,7 @@ class IntColumn(Loader):
         return _column(data, ">i8")
 
 
-def columns_cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+def columns_cursor(connection: Connection) -> psycopg.Cursor[Any]:
     """A cursor whose float8[] and int8[] results arrive as numpy columns."""
     cursor = connection.cursor(binary=True)
     cursor.adapters.register_loader(FLOAT8_ARRAY, FloatColumn)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from tickstock.errors import StalePlan
 from tickstock.model import UniverseRef
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("plans.sql")
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
-
 from tickstock.identity import identities, shipped_events
 from tickstock.store.calendar import fill_sessions
+from tickstock.store.connection import Connection
 from tickstock.store.instruments import record_identities
-
-Connection = psycopg.Connection[Any]
 
 
 def fill_reference(connection: Connection) -> None:

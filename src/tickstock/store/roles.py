@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from tickstock.errors import BadInput
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("roles.sql")
@@ -33,7 +33,7 @@ def statements(prefix: str = "tickstock") -> tuple[str, ...]:
     )
 
 
-def make(connection: psycopg.Connection[Any], prefix: str = "tickstock") -> None:
+def make(connection: Connection, prefix: str = "tickstock") -> None:
     """Make the roles in this database, all or nothing. Needs a superuser, or whoever may create
     roles and owns what is there."""
     for text in statements(prefix):

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-import psycopg
-
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("schedules.sql")
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,11 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-import psycopg
-
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("tasks.sql")
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-import psycopg
-
+from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("workers.sql")
-Connection = psycopg.Connection[Any]
 FORGOTTEN_AFTER = timedelta(days=1)
 
 

@@ -1,6 +1,7 @@
 """What an organize, or an edit, would do to the stored universes: a value with two readers.
 
-`lines` and `as_dict` print it, `store.universes.apply` performs it; nothing is decided in between.
+`lines` and `as_dict` print it, `store.universe_writes.apply` performs it; nothing is decided in
+between.
 """
 
 from __future__ import annotations

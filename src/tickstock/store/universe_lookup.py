@@ -1,0 +1,179 @@
+"""What expressions ask of the database: lists, expressions, membership on a day."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from tickstock.errors import UnknownUniverse
+from tickstock.model import READ_TYPES, UniverseRef
+from tickstock.spans import Span
+from tickstock.store import history as past
+from tickstock.store.connection import Connection
+from tickstock.store.jsontext import decoded
+from tickstock.store.queries import load
+from tickstock.universes.suggest import ref_meant, shown
+from tickstock.universes.value import read_value
+
+QUERIES = load("universes.sql")
+
+MANY = 50
+"""Rows that are read one by one before all of them are read at once."""
+
+
+def symbols_of(ref: UniverseRef, environment: str, value: str) -> tuple[str, ...]:
+    return read_value(ref, environment, decoded(value))
+
+
+def of_ref(ref: UniverseRef, environment: str) -> dict[str, object]:
+    return {"environment": environment, "type": ref.type, "key": ref.key}
+
+
+def unknown(conn: Connection, ref: UniverseRef, environment: str) -> UnknownUniverse:
+    """The error with the best guess at what was meant: another environment, another key."""
+    others = conn.execute(QUERIES["elsewhere"], of_ref(ref, environment)).fetchall()
+    if others:
+        hint = f"It exists in environment {', '.join(name for (name,) in others)}."
+    else:
+        known = StoreLookup(conn, environment).refs()
+        hint = ref_meant(str(ref), known) or "`tickstock universe list` shows what there is."
+    return UnknownUniverse(
+        f"There is no universe {shown(str(ref), 120)} in environment {environment}.", hint
+    )
+
+
+class StoreLookup:
+    """Answers an evaluation from one connection, reading only what is asked for, and once.
+
+    Membership on a day is what is known about the end of that day in New York, by the changes that
+    this database records and the histories that it was told (see `history`). `proposed` are
+    expressions to be taken for stored ones.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        environment: str = "DEFAULT",
+        proposed: Mapping[UniverseRef, str] | None = None,
+        many: int = MANY,
+    ) -> None:
+        self._conn, self._environment, self._many = conn, environment, many
+        self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
+        """What was found out about past days, and who says so."""
+        self._proposed = dict(proposed or {})
+        self._rows: dict[UniverseRef, tuple[str, str | None] | None] = {
+            ref: ("[]", text) for ref, text in self._proposed.items()
+        }
+
+    def refs(self) -> AbstractSet[UniverseRef]:
+        return _Refs(self)
+
+    def expression(self, ref: UniverseRef) -> str | None:
+        if self._knows_all:
+            return self.all_keys.get(ref)
+        row = self.row(ref)
+        return row[1] if row else None
+
+    def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        if as_of is not None:
+            found = past.said_on(self._conn, ref, as_of, self._environment)
+            self.dated[ref, as_of] = found
+            return found.symbols
+        row = self.row(ref)
+        if row is None:
+            raise unknown(self._conn, ref, self._environment)
+        return symbols_of(ref, self._environment, row[0])
+
+    def change_days(self, ref: UniverseRef, span: Span) -> list[date]:
+        return past.change_days(self._conn, ref, span, self._environment)
+
+    def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
+        """The value as text and the expression in force."""
+        if ref.type not in READ_TYPES:
+            return None
+        if self._knows_all and len(self._rows) == self._many:
+            self._read_all()
+        if ref not in self._rows:
+            query = self._conn.execute(QUERIES["fetch_one"], of_ref(ref, self._environment))
+            found = query.fetchone()
+            self._rows[ref] = (found[1], found[2]) if found else None
+        return self._rows[ref]
+
+    def _read_all(self) -> None:
+        """A glob over many universes is one long answer rather than thousands of questions."""
+        for kind, key, _, value, _, _, expression, *_ in self._conn.execute(
+            QUERIES["fetch"], scope(self._environment, None)
+        ):
+            self._rows.setdefault(UniverseRef(kind, key), (value, expression))
+
+    @property
+    def _knows_all(self) -> bool:
+        """Whether `all_keys` was needed, which only a glob, a bare key and a bad guess do."""
+        return "all_keys" in self.__dict__
+
+    @cached_property
+    def all_keys(self) -> dict[UniverseRef, str | None]:
+        """Every universe with its expression, if it is one."""
+        params = {"environment": self._environment, "types": list(READ_TYPES)}
+        rows = self._conn.execute(QUERIES["keys"], params)
+        found = {UniverseRef(kind, key): expression for kind, key, expression in rows}
+        return found | self._proposed
+
+
+class PastLookup(StoreLookup):
+    """The same as this database would have answered at the instant `known`.
+
+    Universes, lists and stored expressions are those of then, and so is what was known about the
+    days before. A list without a day is that of the day of `known`.
+    """
+
+    def __init__(self, conn: Connection, known: datetime, environment: str = "DEFAULT") -> None:
+        super().__init__(conn, environment)
+        self._known = known
+        self._today = known.astimezone(past.NEW_YORK).date()
+
+    def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
+        if ref.type not in READ_TYPES:
+            return None
+        then = past.expression_at(self._conn, ref, self._known, self._environment)
+        if then is None:  # a row older than our records
+            return super().row(ref)
+        return ("[]", then[1]) if then[0] else None
+
+    def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        day = as_of or self._today
+        found = past.said_on(self._conn, ref, day, self._environment, self._known)
+        self.dated[ref, day] = found
+        return found.symbols
+
+    @cached_property
+    def all_keys(self) -> dict[UniverseRef, str | None]:
+        return past.keys_at(self._conn, self._known, self._environment)
+
+
+class _Refs(AbstractSet[UniverseRef]):
+    """All refs, as a set that does not read them all to tell whether it holds one."""
+
+    def __init__(self, lookup: StoreLookup) -> None:
+        self._lookup = lookup
+
+    def __contains__(self, ref: object) -> bool:
+        return isinstance(ref, UniverseRef) and self._lookup.row(ref) is not None
+
+    def __iter__(self) -> Iterator[UniverseRef]:
+        return iter(self._lookup.all_keys)
+
+    def __len__(self) -> int:
+        return len(self._lookup.all_keys)
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> AbstractSet[Any]:
+        return frozenset(it)
+
+
+def scope(environment: str, refs: Collection[UniverseRef] | None) -> dict[str, object]:
+    names = None if refs is None else [ref.joined for ref in refs]
+    return {"environment": environment, "types": list(READ_TYPES), "refs": names}
