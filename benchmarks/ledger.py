@@ -43,7 +43,8 @@ from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 from tickstock.store import instruments, jobs
 from tickstock.vendors import Gate, Limits, OpenGate
-from tickstock.worker.drain import Drain, Policy
+from tickstock.worker.drain import Drain
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 VENDOR = "instant"

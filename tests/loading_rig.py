@@ -35,7 +35,7 @@ from tickstock.vendors.replay.faults import Fault
 from tickstock.vendors.replay.recorded import NEEDED
 from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.vendors.synthetic.source import synthetic_bars
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 NOW = utc_now()

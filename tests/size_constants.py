@@ -30,11 +30,11 @@ SIZES = {
     "vendors.flatfiles.flatcsv.STEP": "contract/test_flat_files.py::test_wanted_tickers_are_read_in_any_order_of_lines",
     "vendors.massive.actions.PAGE": "contract/test_actions.py::test_pages_are_followed_each_through_the_gate",
     "vendors.origin._TICKERS_A_LINE": "unit/test_wire.py::test_an_origin_survives_its_header",
-    "worker.drain.Policy.attempts": "contract/test_drain.py::test_attempts_are_limited_and_one_symbol_stops_no_other",
-    "worker.drain.Policy.bars": "contract/test_drain.py::test_no_more_bars_are_in_hand_than_there_is_room_for",
-    "worker.drain.Policy.batch": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
-    "worker.drain.Policy.batch_bars": "contract/test_drain.py::test_no_more_bars_are_in_hand_than_there_is_room_for",
-    "worker.drain.Policy.concurrency": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
+    "worker.policy.Policy.attempts": "contract/test_drain.py::test_attempts_are_limited_and_one_symbol_stops_no_other",
+    "worker.policy.Policy.bars": "contract/test_drain.py::test_no_more_bars_are_in_hand_than_there_is_room_for",
+    "worker.policy.Policy.batch": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
+    "worker.policy.Policy.batch_bars": "contract/test_drain.py::test_no_more_bars_are_in_hand_than_there_is_room_for",
+    "worker.policy.Policy.concurrency": "contract/test_drain.py::test_what_passes_is_asked_again_and_the_load_completes",
     "worker.slices.PLACES": "contract/test_operations.py::test_with_one_place_an_urgent_load_gets_it_and_gives_it_back",
 }
 """Tests by size, as FILE::TEST, with a space between."""

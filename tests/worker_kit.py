@@ -13,7 +13,7 @@ from tickstock.model import Answer, Call, LoadState
 from tickstock.service import TickStock
 from tickstock.store.jobs import Load
 from tickstock.vendors import Gate, OpenGate
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker, configured_source
 
 QUICK = Policy(lease=5.0, concurrency=8, batch=3, backoff=0.01, longest_backoff=0.02)

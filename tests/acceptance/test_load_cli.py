@@ -23,7 +23,7 @@ from tickstock.store import embedded
 from tickstock.store.database import Database
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 
 CORE = "etf_universe:core_etfs"
 TEN = {"SPY", "QQQ", "IWM", "DIA", "VOO", "VTI", "VEA", "VWO", "AGG", "BND"}

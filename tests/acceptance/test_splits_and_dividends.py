@@ -31,7 +31,7 @@ from tickstock.store.moment import database_now
 from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.server import ReplayVendor
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 QUICK = Policy(attempts=2, backoff=0.01, longest_backoff=0.02)

@@ -38,7 +38,7 @@ from tickstock.vendors import BarSource, Limits
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.vendors.replay.source import ReplaySource
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 CANARY = "canary-9f2c"

@@ -37,8 +37,9 @@ from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.recorded import shipped_bars
 from tickstock.vendors.replay.server import ReplayVendor
 from tickstock.worker import engine, slices
-from tickstock.worker.drain import Drain, Policy
+from tickstock.worker.drain import Drain
 from tickstock.worker.gate import SharedGate
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")

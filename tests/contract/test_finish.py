@@ -27,7 +27,7 @@ from tickstock.service.job_status import status_of
 from tickstock.store import jobs, ledger
 from tickstock.store.database import Database
 from tickstock.worker import engine, finish, slices
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 SYMBOLS = ["AAPL", "GOOG", "IBM"]

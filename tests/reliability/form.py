@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tickstock.store import database
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 
 VARIABLE = "TICKSTOCK_RELIABILITY"
 """The file that figures are written to; where it is set, the long form is run."""

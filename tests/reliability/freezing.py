@@ -25,7 +25,8 @@ from tickstock.store import jobs, ledger
 from tickstock.store.database import Connection, Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import Gate, Limits, OpenGate
-from tickstock.worker.drain import Drain, Policy
+from tickstock.worker.drain import Drain
+from tickstock.worker.policy import Policy
 
 WEEK = span("2024-07-01", "2024-07-05")
 LEASE = 0.03

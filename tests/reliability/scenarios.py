@@ -25,8 +25,8 @@ from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.worker import engine, slices
-from tickstock.worker.drain import Policy
 from tickstock.worker.gate import SharedGate
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 Job = dict[str, Any]

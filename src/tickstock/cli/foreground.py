@@ -16,7 +16,7 @@ from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
 from tickstock.words import plural
-from tickstock.worker.drain import Policy
+from tickstock.worker.policy import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
 
 PATIENCE = 20.0

@@ -29,8 +29,8 @@ from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
 from tickstock.vendors import ActionSource, Gate
 from tickstock.worker.belief import most_tries
-from tickstock.worker.drain import Policy
 from tickstock.worker.patience import Patience
+from tickstock.worker.policy import Policy
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")

@@ -23,11 +23,12 @@ from tickstock.store import job_items, jobs, ledger, tasks
 from tickstock.store.jobs import Load
 from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.worker.actions import Asking
-from tickstock.worker.drain import STOP_PATIENCE, Drain, Policy
+from tickstock.worker.drain import STOP_PATIENCE, Drain
 from tickstock.worker.engine import Engine, Tasks
 from tickstock.worker.finish import End, Ends, Stage
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.patience import Patience
+from tickstock.worker.policy import Policy
 from tickstock.worker.presence import Counts, Presence
 from tickstock.worker.slices import Slices
 
