@@ -162,7 +162,7 @@ SAID_BY_ITS_NAME = {
     "an estimate": (r"\w+_BYTES_PER_SECOND|BAR_BYTES|MARKET_DAY_BYTES|KILOBYTE"),
     "attempts": (r"\w*(TRIES|ATTEMPTS|CLASHES)\w*|throttle_rounds"),
     "a count, or a value that is not set": (
-        r"(Changes|JobStatus|Met|Dates|Tally|CoverageView|ActionAnswer|Answer|Lease|Drain)\..*"
+        r"(Changes|JobStatus|Met|Dates|Tally|CoverageView|ActionAnswer|Answer|Lease|Committer)\..*"
     ),
 }
 """What a name says by itself: a number whose name, or class and name, is of this form

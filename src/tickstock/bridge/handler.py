@@ -106,8 +106,11 @@ class DataLoadJobHandler:
 
 async def _until(stop: asyncio.Event, bridge: Bridge, worker: Worker) -> None:
     """Run both until `stop` is set, or one of them ends by an error, which is raised."""
-    parts = [asyncio.create_task(bridge.run()), asyncio.create_task(worker.run())]
-    stopped = asyncio.create_task(stop.wait())
+    parts = [
+        asyncio.create_task(bridge.run(), name="bridge"),
+        asyncio.create_task(worker.run(), name="worker"),
+    ]
+    stopped = asyncio.create_task(stop.wait(), name="handler: stop")
     await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     bridge.stop()

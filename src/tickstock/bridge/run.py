@@ -55,8 +55,8 @@ class Bridge:
             self._task("reading the stream", self._stream.session),
         ]
         rest = [
-            asyncio.create_task(self._intake.run()),
-            asyncio.create_task(self._cancels.run()),
+            asyncio.create_task(self._intake.run(), name="bridge: intake"),
+            asyncio.create_task(self._cancels.run(), name="bridge: cancels"),
             self._task("mirroring", self._mirror.session),
             self._task("publishing universes", self._news.session),
             self._task("listening to PostgreSQL", self._notice),
@@ -73,7 +73,7 @@ class Bridge:
                 log.error("messages were heard and are lost", messages=len(self._inbox))
 
     async def _until_stopped(self, parts: list[asyncio.Task[None]]) -> None:
-        stop = asyncio.create_task(self._stopping.wait())
+        stop = asyncio.create_task(self._stopping.wait(), name="bridge: stop")
         try:
             done, _ = await asyncio.wait([stop, *parts], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -82,7 +82,9 @@ class Bridge:
             part.result()
 
     def _task(self, part: str, session: Session) -> asyncio.Task[None]:
-        return asyncio.create_task(keep_going(part, session, self._complain))
+        return asyncio.create_task(
+            keep_going(part, session, self._complain), name=f"bridge: {part}"
+        )
 
     async def _notice(self) -> None:
         """Pass on what PostgreSQL notifies of until the connection breaks, which is raised."""

@@ -64,7 +64,7 @@ async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show
     policy = Policy(lease=tick.settings.lease_seconds, database_patience=PATIENCE)
     worker = Worker(tick, source=source, policy=policy)
     stop_on_signals(worker.stop)
-    work = asyncio.create_task(worker.drain(load_id))
+    work = asyncio.create_task(worker.drain(load_id), name=f"drain of {load_id}")
     while not work.done():
         await asyncio.wait({work}, timeout=0.2)
         # A database that is away is the worker's to wait for; only the picture stands still.

@@ -58,7 +58,9 @@ def serve(
 
                 serving = Serving(tick, access, site, listener, parts, tls)
                 stop_on_signals(serving.stop)
-                telling = asyncio.create_task(_tell(serving, access, min(site.origins)))
+                telling = asyncio.create_task(
+                    _tell(serving, access, min(site.origins)), name="page: its address"
+                )
                 await serving.run()
                 telling.cancel()
 

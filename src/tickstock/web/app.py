@@ -60,7 +60,7 @@ def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
 def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(live.run())
+        task = asyncio.create_task(live.run(), name="page: news of the database")
         try:
             yield
         finally:

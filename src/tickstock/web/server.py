@@ -83,10 +83,13 @@ class Serving:
     async def run(self) -> None:
         app = make_app(self.tick, self.access, self.site)
         server = _Server(self._config(app))
-        work = [asyncio.create_task(self._keep(part)) for part in self.parts]
-        page = asyncio.create_task(server.serve(sockets=[self.listener]))
-        stop = asyncio.create_task(self._stopping.wait())
-        tell = asyncio.create_task(self._tell(server))
+        work = [
+            asyncio.create_task(self._keep(part), name="page: a part beside it")
+            for part in self.parts
+        ]
+        page = asyncio.create_task(server.serve(sockets=[self.listener]), name="page: requests")
+        stop = asyncio.create_task(self._stopping.wait(), name="page: stop")
+        tell = asyncio.create_task(self._tell(server), name="page: is it up")
         await asyncio.wait({page, stop}, return_when="FIRST_COMPLETED")
         self.stop()
         # Streams never end by themselves: they would hold the server up.

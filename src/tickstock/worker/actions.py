@@ -145,7 +145,7 @@ class Asking:
     @contextlib.asynccontextmanager
     async def _held(self, load_id: uuid.UUID) -> AsyncIterator[None]:
         """Keep the claim while inside; give it up when the work ends before its end."""
-        keeper = asyncio.create_task(self._keep(load_id))
+        keeper = asyncio.create_task(self._keep(load_id), name=f"claim of the actions of {load_id}")
         try:
             yield
         except BaseException:

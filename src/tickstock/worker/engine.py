@@ -114,8 +114,8 @@ class Engine:
             stalled_worker_timeout=FORGOTTEN_SECONDS,
             shutdown_graceful_timeout=GRACE,
         )
-        task = asyncio.create_task(worker.run())
-        stop = asyncio.create_task(stopping.wait())
+        task = asyncio.create_task(worker.run(), name="engine")
+        stop = asyncio.create_task(stopping.wait(), name="engine: stop")
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():

@@ -219,8 +219,8 @@ class Worker:
         asking = Asking(
             self._tick.actions, source, gate, self.name, self._policy, lambda: load_id in self._over
         )
-        task = asyncio.create_task(asking.run(load_id))
-        stop = asyncio.create_task(self._stopping.wait())
+        task = asyncio.create_task(asking.run(load_id), name=f"actions of {load_id}")
+        stop = asyncio.create_task(self._stopping.wait(), name="worker: stop")
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else False

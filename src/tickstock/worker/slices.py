@@ -76,7 +76,7 @@ class Slices:
         """
         if load_id in self._at_work:
             return
-        task = asyncio.create_task(self._slice(load_id))
+        task = asyncio.create_task(self._slice(load_id), name=f"slice of {load_id}")
         self._at_work[load_id] = task
         await asyncio.shield(task)
 
@@ -87,7 +87,7 @@ class Slices:
 
     async def _slice(self, load_id: uuid.UUID) -> None:
         rest = REST_SECONDS if self._worker.rests(load_id) else 0.0
-        watch = asyncio.create_task(self._watch(load_id))
+        watch = asyncio.create_task(self._watch(load_id), name=f"watch over {load_id}")
         try:
             if not rest and await self._worker.patiently(self._is_due, load_id):
                 await self._worker.drain(load_id)
