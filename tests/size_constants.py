@@ -53,6 +53,7 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "cli.__init__.BETWEEN_COLLECTIONS": "how often Python looks for garbage",
     "service.passwords.AT_ONCE": "hashes at a time; more wait",
     "service.passwords.WAITING": "people who may wait for one",
     "universes.days.OPEN_FROM": "a year beyond all",

@@ -15,10 +15,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tickstock.errors import BadSetting
 
 Clock = Callable[[], datetime]
+NEW_YORK = ZoneInfo("America/New_York")
+"""Where sessions have their dates."""
 VARIABLE = "TICKSTOCK_TEST_NOW"
 
 

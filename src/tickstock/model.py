@@ -11,15 +11,17 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from tickstock.spans import Span
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+if TYPE_CHECKING:  # what reads no bars starts without numpy, which takes longer than all else here
+    import numpy as np
+    import numpy.typing as npt
+
+Ints: TypeAlias = "npt.NDArray[np.int64]"
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+Flags: TypeAlias = "npt.NDArray[np.bool_]"
 
 UNIVERSE_TYPES = ("stock_universe", "etf_universe")
 """The types that are written. `stock_etf_combo` is read too, and nothing else ever is."""
@@ -165,6 +167,10 @@ class Call:
         return f"{self.symbol or 'whole market'} {self.timeframe} {self.span}"
 
 
+HISTORY_STARTS = date(2003, 9, 10)
+"""The first day for which stock bars are sold: before it nothing is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the planner has to know of a source: no call is planned that it cannot take.
@@ -243,6 +249,8 @@ class BarTable:
 
     @classmethod
     def empty(cls) -> BarTable:
+        import numpy as np
+
         i, f = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls((), i, i, f, f, f, f, f, f, i)
 
@@ -305,7 +313,7 @@ class Answer:
     @property
     def spoke_of(self) -> int:
         """How many tickers it has bars of, wanted or not."""
-        return self.tickers if self.tickers >= 0 else len(np.unique(self.bars.owner))
+        return self.tickers if self.tickers >= 0 else len(set(self.bars.owner.tolist()))
 
 
 class HoleCause(enum.StrEnum):

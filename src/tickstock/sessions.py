@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property
 from importlib.resources import files
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from tickstock.clock import NEW_YORK
 from tickstock.errors import BadDates, BadFile
 from tickstock.model import Ints, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of
 
-NEW_YORK = ZoneInfo("America/New_York")
 OPENS, CLOSES = time(9, 30), time(16)
 SATURDAY = 5
 ENDS_SOON = timedelta(days=365)

@@ -11,9 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
-import numpy.typing as npt
-
 from tickstock.errors import BadDates
 
 ONE_DAY = timedelta(days=1)
@@ -126,10 +123,3 @@ def days_of(span: Span) -> Iterator[date]:
     while day < span.end:
         yield day
         day += ONE_DAY
-
-
-def runs(flags: npt.ArrayLike) -> Iterator[tuple[int, int]]:
-    """Half-open index ranges of the consecutive true values in `flags` (one dimension)."""
-    padded = np.concatenate(([False], np.asarray(flags, dtype=bool), [False]))
-    edges = np.flatnonzero(padded[1:] != padded[:-1]).tolist()
-    return zip(edges[::2], edges[1::2], strict=True)

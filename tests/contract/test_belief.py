@@ -17,9 +17,9 @@ from aiohttp import web
 from tests.flat_kit import HEADER, key_on, packed, put, synthetic_files
 from tests.kit import CALENDAR, sessions, span
 from tests.loading_rig import NOW, Rig, code, rig
+from tickstock.clock import NEW_YORK
 from tickstock.loading.missing import Gap
 from tickstock.model import Timeframe
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.vendors.massive.source import Bounds, MassiveSource

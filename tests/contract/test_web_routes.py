@@ -16,10 +16,9 @@ from tests.conftest import Cluster
 from tests.web_kit import Client, Running, organized, running, settings_for
 from tests.work import statements
 from tickstock.cli.app import run
-from tickstock.clock import machine_now
+from tickstock.clock import NEW_YORK, machine_now
 from tickstock.model import UniverseRef
 from tickstock.service.access import Role
-from tickstock.sessions import NEW_YORK
 from tickstock.store import universe_plans, universe_writes
 from tickstock.web.historical import PICKER_LINES
 from tickstock.web.routes import RULES

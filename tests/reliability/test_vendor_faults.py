@@ -31,11 +31,11 @@ from tests.loading_rig import (
     truth_of,
 )
 from tests.reliability.form import FORM, record
+from tickstock.clock import NEW_YORK
 from tickstock.errors import NotEntitled, VendorUnavailable
 from tickstock.model import Limits, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span, day_of
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.kit import CALENDAR, day, sessions, span
+from tickstock.clock import NEW_YORK
 from tickstock.model import Gain, Ints, Timeframe, epoch_day
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import ONE_DAY, Span, day_of
 from tickstock.store import bar_history, bars, coverage
 from tickstock.store.bars import Rows

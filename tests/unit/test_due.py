@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, day
+from tickstock.clock import NEW_YORK
 from tickstock.errors import BadInput
 from tickstock.loading.due import Rule, due_times, next_due, parse_time
-from tickstock.sessions import CLOSES, NEW_YORK, OPENS
+from tickstock.sessions import CLOSES, OPENS
 
 YEARS = st.datetimes(datetime(2018, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001
 LENGTHS = st.timedeltas(timedelta(0), timedelta(days=40))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickstock.errors import BadDates
-from tickstock.spans import Span, day_of, days_of, intersect, runs, subtract, union
+from tickstock.loading.bits import runs
+from tickstock.spans import Span, day_of, days_of, intersect, subtract, union
 
 DAY = timedelta(days=1)
 BASE = date(2024, 2, 20)  # a leap day is near

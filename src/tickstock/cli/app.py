@@ -19,6 +19,9 @@ import tickstock
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
+_DOCUMENTED = re.compile(r'^def (\w+)\((?:(?!^def ).)*?^    """(.*?)"""', re.DOTALL | re.MULTILINE)
+"""A function and its docstring; one without ends where the next begins."""
+
 app = App(
     name="tickstock",
     help="Named universes of symbols in PostgreSQL, and their price history kept complete.",
@@ -132,15 +135,14 @@ def text_of(place: str) -> str:
     Read from the source: to import all commands takes longer than most of them run.
     """
     module, _, name = place.partition(":")
-    found = re.search(
-        rf'^def {name}\(.*?^    """(.*?)"""', _source(module), re.DOTALL | re.MULTILINE
-    )
-    return inspect.cleandoc(found[1]) if found else ""
+    return _texts(module).get(name, "")
 
 
 @cache
-def _source(module: str) -> str:
-    return Path(__file__).with_name(f"{module}.py").read_text("utf-8")
+def _texts(module: str) -> dict[str, str]:
+    """The docstrings of a module's functions."""
+    source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
+    return {found[1]: inspect.cleandoc(found[2]) for found in _DOCUMENTED.finditer(source)}
 
 
 def _register() -> None:

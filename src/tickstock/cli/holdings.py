@@ -166,8 +166,8 @@ def bars(
 def moment(text: str | None) -> datetime | None:
     """An instant that somebody typed: a date stands for the end of that New York date, a time
     without a zone is in UTC."""
+    from tickstock.clock import NEW_YORK
     from tickstock.errors import BadDates
-    from tickstock.sessions import NEW_YORK
 
     if text is None:
         return None

@@ -140,7 +140,7 @@ def _print(planned: Any) -> None:
 
 
 def _when(moment: datetime | None) -> str:
-    from tickstock.sessions import NEW_YORK
+    from tickstock.clock import NEW_YORK
 
     if moment is None:
         return "unknown: the list of sessions ends before"

@@ -25,7 +25,7 @@ def list_(
 
     Of the last month, or of the days given.
     """
-    from tickstock.sessions import NEW_YORK
+    from tickstock.clock import NEW_YORK
 
     with open_tick(common) as tick:
         span = tick.dates.span(for_ or (None if from_ else "1mo"), from_, to_)

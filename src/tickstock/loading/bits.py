@@ -172,3 +172,10 @@ def _painted(low: Ints, high: Ints, size: int) -> Flags:
     edges = np.empty(2 * len(low) + 2, np.int64)
     edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, low, high, size
     return np.repeat(np.arange(len(edges) - 1) % 2 == 1, np.diff(edges))
+
+
+def runs(flags: npt.ArrayLike) -> Iterator[tuple[int, int]]:
+    """Half-open index ranges of the consecutive true values in `flags` (one dimension)."""
+    padded = np.concatenate(([False], np.asarray(flags, dtype=bool), [False]))
+    edges = np.flatnonzero(padded[1:] != padded[:-1]).tolist()
+    return zip(edges[::2], edges[1::2], strict=True)

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
+from tickstock.clock import NEW_YORK
 from tickstock.errors import BadInput
-from tickstock.sessions import CLOSES, NEW_YORK, OPENS, Calendar
+from tickstock.sessions import CLOSES, OPENS, Calendar
 from tickstock.spans import ONE_DAY
 
 LOOK_AHEAD = timedelta(days=30)

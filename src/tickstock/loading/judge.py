@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from tickstock.bars import impossible
+from tickstock.loading.bits import runs
 from tickstock.loading.plausible import LEAST_BARS, half_sessions, is_newest, is_whole_empty
 from tickstock.loading.truncation import Held, is_thin, suspicious_runs
 from tickstock.model import (
@@ -30,7 +31,7 @@ from tickstock.model import (
     epoch_day,
 )
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, intersect, runs
+from tickstock.spans import Span, intersect
 from tickstock.words import plural
 
 RECENT = timedelta(days=7)

@@ -11,13 +11,11 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from tickstock.errors import BadDates, BadInput, EmptyUniverse
-from tickstock.model import Timeframe
+from tickstock.model import HISTORY_STARTS, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import ONE_DAY, Span, union
 from tickstock.universes.suggest import did_you_mean, shown
 
-HISTORY_STARTS = date(2003, 9, 10)
-"""The first day for which the vendor sells stock bars."""
 MOST_YEARS = 50
 MOST_PAD = 3660
 DAYS_PER_YEAR = 365.2425

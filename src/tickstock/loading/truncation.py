@@ -13,8 +13,8 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from tickstock.loading.bits import runs
 from tickstock.model import Answer, Flags
-from tickstock.spans import runs
 
 MOST_DEPTH = 2
 """How often a part of an answer is asked again in turn."""

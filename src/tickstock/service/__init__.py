@@ -6,36 +6,39 @@ with TickStock.open(read_settings()) as tick:
 
 from __future__ import annotations
 
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
 from tickstock.clock import Clock, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.logs import leave_to_logging
-from tickstock.service.actions import Actions
-from tickstock.service.charts import Charts
-from tickstock.service.client_jobs import ClientJobs
-from tickstock.service.dates import Dates
-from tickstock.service.edits import Edits
-from tickstock.service.export import Exports
-from tickstock.service.grids import Grids
-from tickstock.service.history import Histories
-from tickstock.service.holdings import Holdings
-from tickstock.service.imports import Imports
-from tickstock.service.jobs import Jobs
-from tickstock.service.missing import Missing
-from tickstock.service.plans import Plans
-from tickstock.service.requests import Requests
-from tickstock.service.schedules import Schedules
-from tickstock.service.sessions import Sessions
-from tickstock.service.steering import Steering
-from tickstock.service.universes import Universes
-from tickstock.service.verdicts import Verdicts
-from tickstock.service.verify import Verify
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.migrate import refuse_unasked
-from tickstock.store.reference import fill_reference
+
+if TYPE_CHECKING:
+    from tickstock.service.actions import Actions
+    from tickstock.service.charts import Charts
+    from tickstock.service.client_jobs import ClientJobs
+    from tickstock.service.dates import Dates
+    from tickstock.service.edits import Edits
+    from tickstock.service.export import Exports
+    from tickstock.service.grids import Grids
+    from tickstock.service.history import Histories
+    from tickstock.service.holdings import Holdings
+    from tickstock.service.imports import Imports
+    from tickstock.service.jobs import Jobs
+    from tickstock.service.missing import Missing
+    from tickstock.service.plans import Plans
+    from tickstock.service.requests import Requests
+    from tickstock.service.schedules import Schedules
+    from tickstock.service.sessions import Sessions
+    from tickstock.service.steering import Steering
+    from tickstock.service.universes import Universes
+    from tickstock.service.verdicts import Verdicts
+    from tickstock.service.verify import Verify
 
 log = structlog.get_logger("tickstock.service")
 
@@ -53,28 +56,138 @@ class TickStock:
         self.settings = settings
         self.database = database
         self.clock = clock
-        self.universes = Universes(database, settings, clock)
-        self.edits = Edits(database, settings)
-        self.history = Histories(database, settings)
-        self.sessions = Sessions(database)
-        self.actions = Actions(database, settings.vendor, clock)
-        self.dates = dates = Dates(database, settings, clock)
-        grids = Grids(dates, clock)
-        self.requests = Requests(self.universes, dates)
-        self.plans = Plans(database, settings, self.requests, grids, dates, clock)
-        self.verdicts = Verdicts(database, grids, clock)
-        self.jobs = Jobs(database, settings, self.plans, self.actions, self.verdicts)
-        self.client_jobs = ClientJobs(database, self.jobs)
-        self.steering = Steering(database, settings, self.plans, self.jobs)
-        self.schedules = Schedules(
-            database, settings, dates, self.requests, self.plans, self.jobs, clock
+
+    # Each is imported when first asked for: a command uses two of them.
+
+    @cached_property
+    def universes(self) -> Universes:
+        from tickstock.service.universes import Universes
+
+        return Universes(self.database, self.settings, self.clock)
+
+    @cached_property
+    def edits(self) -> Edits:
+        from tickstock.service.edits import Edits
+
+        return Edits(self.database, self.settings)
+
+    @cached_property
+    def history(self) -> Histories:
+        from tickstock.service.history import Histories
+
+        return Histories(self.database, self.settings)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        from tickstock.service.sessions import Sessions
+
+        return Sessions(self.database)
+
+    @cached_property
+    def actions(self) -> Actions:
+        from tickstock.service.actions import Actions
+
+        return Actions(self.database, self.settings.vendor, self.clock)
+
+    @cached_property
+    def dates(self) -> Dates:
+        from tickstock.service.dates import Dates
+
+        return Dates(self.database, self.settings, self.clock)
+
+    @cached_property
+    def _grids(self) -> Grids:
+        from tickstock.service.grids import Grids
+
+        return Grids(self.dates, self.clock)
+
+    @cached_property
+    def requests(self) -> Requests:
+        from tickstock.service.requests import Requests
+
+        return Requests(self.universes, self.dates)
+
+    @cached_property
+    def plans(self) -> Plans:
+        from tickstock.service.plans import Plans
+
+        return Plans(
+            self.database, self.settings, self.requests, self._grids, self.dates, self.clock
         )
-        self.holdings = Holdings(database, dates, grids, clock)
-        self.missing = Missing(database, grids, clock)
-        self.charts = Charts(self.holdings, self.missing, self.actions, dates)
-        self.exports = Exports(database, settings.environment, self.holdings)
-        self.imports = Imports(database, settings, self.universes, clock)
-        self.verify = Verify(database, clock)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        from tickstock.service.verdicts import Verdicts
+
+        return Verdicts(self.database, self._grids, self.clock)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        from tickstock.service.jobs import Jobs
+
+        return Jobs(self.database, self.settings, self.plans, self.actions, self.verdicts)
+
+    @cached_property
+    def client_jobs(self) -> ClientJobs:
+        from tickstock.service.client_jobs import ClientJobs
+
+        return ClientJobs(self.database, self.jobs)
+
+    @cached_property
+    def steering(self) -> Steering:
+        from tickstock.service.steering import Steering
+
+        return Steering(self.database, self.settings, self.plans, self.jobs)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        from tickstock.service.schedules import Schedules
+
+        return Schedules(
+            self.database,
+            self.settings,
+            self.dates,
+            self.requests,
+            self.plans,
+            self.jobs,
+            self.clock,
+        )
+
+    @cached_property
+    def holdings(self) -> Holdings:
+        from tickstock.service.holdings import Holdings
+
+        return Holdings(self.database, self.dates, self._grids, self.clock)
+
+    @cached_property
+    def missing(self) -> Missing:
+        from tickstock.service.missing import Missing
+
+        return Missing(self.database, self._grids, self.clock)
+
+    @cached_property
+    def charts(self) -> Charts:
+        from tickstock.service.charts import Charts
+
+        return Charts(self.holdings, self.missing, self.actions, self.dates)
+
+    @cached_property
+    def exports(self) -> Exports:
+        from tickstock.service.export import Exports
+
+        return Exports(self.database, self.settings.environment, self.holdings)
+
+    @cached_property
+    def imports(self) -> Imports:
+        from tickstock.service.imports import Imports
+
+        return Imports(self.database, self.settings, self.universes, self.clock)
+
+    @cached_property
+    def verify(self) -> Verify:
+        from tickstock.service.verify import Verify
+
+        return Verify(self.database, self.clock)
 
     @classmethod
     def open(cls, settings: Settings, *, application: str = "tickstock") -> Self:
@@ -92,7 +205,7 @@ class TickStock:
             if uri:
                 with database.transaction() as connection:
                     refuse_unasked(connection, database.safe_uri)
-            database.migrate(after=fill_reference)
+            database.migrate(after=_fill_reference)
         except BaseException:
             database.close()
             raise
@@ -106,3 +219,9 @@ class TickStock:
 
     def close(self) -> None:
         self.database.close()
+
+
+def _fill_reference(connection: Connection) -> None:
+    from tickstock.store.reference import fill_reference
+
+    fill_reference(connection)

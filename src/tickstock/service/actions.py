@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
+from tickstock.clock import NEW_YORK
 from tickstock.loading.actions import Subject, plan_actions
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
-from tickstock.sessions import NEW_YORK
 from tickstock.store import actions, instruments, job_items, jobs, ledger
 from tickstock.store.actions import Outcome
 from tickstock.store.connection import Connection

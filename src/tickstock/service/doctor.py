@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tickstock.clock import VARIABLE, is_set, utc_now
+from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
 from tickstock.config import Settings
 from tickstock.errors import TickStockError
 from tickstock.service.page_checks import unanswered
 from tickstock.service.queue import SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
-from tickstock.sessions import ENDS_SOON, NEW_YORK, shipped_calendar
+from tickstock.sessions import ENDS_SOON, shipped_calendar
 from tickstock.store import bar_names, jobs, migrate, system, tasks, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database

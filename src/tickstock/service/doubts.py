@@ -8,10 +8,10 @@ from datetime import UTC, datetime, time
 
 from tickstock.actions import Adjust
 from tickstock.bars import ANOTHER_FIRM, JUMP
+from tickstock.clock import NEW_YORK
 from tickstock.crosscheck import Finding, unexplained
 from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service.reading import Case, read
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import doubts
 from tickstock.store.connection import Connection

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
+from tickstock.clock import NEW_YORK
 from tickstock.config import Settings
 from tickstock.errors import EmptyUniverse
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
-from tickstock.sessions import NEW_YORK
 from tickstock.store import instruments, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database

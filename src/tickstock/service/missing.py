@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from tickstock.clock import NEW_YORK
 from tickstock.loading.grid import Grid
 from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
 from tickstock.model import Hole, Instrument, Timeframe
 from tickstock.service.grids import Grids
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import coverage, doubts, instruments
 from tickstock.store.connection import Connection

@@ -12,9 +12,9 @@ import numpy as np
 from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted
 from tickstock.bars import resampled
+from tickstock.clock import NEW_YORK
 from tickstock.crosscheck import Finding, Judgement, judge
 from tickstock.model import BarTable, Instrument, Ints, Timeframe, epoch_day
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history
 from tickstock.store.bars import Rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from tickstock.clock import NEW_YORK
 from tickstock.errors import BadDates, BadInput
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import calendar
 from tickstock.store.calendar import Closure

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tickstock.clock import Clock
+from tickstock.clock import NEW_YORK, Clock
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import PLAIN_KEY, Universe, UniverseRef
-from tickstock.sessions import NEW_YORK
 from tickstock.spans import Span
 from tickstock.store import instruments, universe_plans, universe_writes
 from tickstock.store import universes as store

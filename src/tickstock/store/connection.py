@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from procrastinate.exceptions import ConnectorException
 
 Connection = psycopg.Connection[Any]
-ENGINE_AWAY = (ConnectorException, psycopg.Error)
-"""What the job engine raises, over connections of its own, when the database is away."""
+DRIVER_ERROR = psycopg.Error
+"""What the job engine lets through, over connections of its own, besides its own errors."""

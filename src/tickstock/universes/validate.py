@@ -12,7 +12,6 @@ from tickstock.model import UNIVERSE_TYPES, Instrument, UniverseRef
 from tickstock.universes.findings import Check, Finding, Severity, exit_code, order, render
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.known import is_known
-from tickstock.universes.similar import near_duplicates
 from tickstock.universes.suggest import shown, visible
 from tickstock.universes.symbol import SYMBOL, read_symbol
 from tickstock.universes.value import DOUBLE_ENCODED, ValueReport, read_value_report
@@ -431,6 +430,8 @@ def _identity(row: StoredUniverse, symbol: str, instrument: Instrument) -> Itera
 
 
 def _near_duplicates(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
+    from tickstock.universes.similar import near_duplicates  # with numpy, for this check alone
+
     lists = [one for one in read if one.row.expression is None]
     for twin in near_duplicates([one.members for one in lists], NEAR_DUPLICATE):
         one, other = lists[twin.index].row, lists[twin.other].row

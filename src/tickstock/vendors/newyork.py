@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
+from tickstock.clock import NEW_YORK
 from tickstock.model import Ints
-from tickstock.sessions import NEW_YORK
 
 DAY = 86_400
 LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())

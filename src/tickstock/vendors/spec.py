@@ -5,14 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from tickstock.clock import Clock, utc_now
 from tickstock.model import Limits
-from tickstock.sessions import Calendar, shipped_calendar
 from tickstock.vendors import BarSource
+
+if TYPE_CHECKING:  # settings are read without the sessions
+    from tickstock.sessions import Calendar
 
 
 class VendorSettings(BaseModel):
@@ -37,6 +39,12 @@ class VendorSettings(BaseModel):
         return cls.setting(field_name).upper()
 
 
+def _shipped() -> Calendar:
+    from tickstock.sessions import shipped_calendar
+
+    return shipped_calendar()
+
+
 S = TypeVar("S", bound=VendorSettings)
 
 
@@ -58,7 +66,7 @@ class Setup(Generic[S]):
     settings: S
     argument: str = ""
     symbols: tuple[str, ...] = ()
-    calendar: Calendar = field(default_factory=shipped_calendar)
+    calendar: Calendar = field(default_factory=_shipped)
     clock: Clock = utc_now
 
     def seconds(self) -> float:

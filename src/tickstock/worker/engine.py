@@ -19,7 +19,7 @@ from procrastinate.worker import Worker as EngineWorker
 
 from tickstock.failpoints import reach
 from tickstock.service.queue import DRAIN, SILENCE
-from tickstock.store.connection import ENGINE_AWAY
+from tickstock.store.connection import DRIVER_ERROR
 from tickstock.waiting import end, within
 from tickstock.worker.told import Told
 
@@ -97,7 +97,7 @@ class Engine:
                 app = self._app()
                 async with app.open_async():
                     await self._until_stopped(app, stopping)
-            except ENGINE_AWAY as e:
+            except (ConnectorException, DRIVER_ERROR) as e:
                 log.warning("queue away", error=type(e).__name__)
             await within(PAUSE, stopping)
 

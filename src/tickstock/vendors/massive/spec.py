@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tickstock.errors import CredentialsRefused
-from tickstock.loading.request import HISTORY_STARTS
-from tickstock.model import Limits
+from tickstock.model import HISTORY_STARTS, Limits
 from tickstock.spans import ONE_DAY, Span
 from tickstock.vendors import BarSource
 from tickstock.vendors.flatfiles import FILE_LAG
