@@ -15,7 +15,7 @@ import numpy as np
 
 from tests.flat_kit import key_on, packed, session_files
 from tests.kit import CALENDAR
-from tickstock.cli.foreground import exit_code
+from tickstock.cli.watch import exit_code
 from tickstock.clock import utc_now
 from tickstock.config import Settings, read_settings
 from tickstock.loading.plan import Plan

@@ -27,7 +27,7 @@ from tests.worker_kit import (
     until,
     working,
 )  # fmt: skip
-from tickstock.cli.foreground import held_up
+from tickstock.cli.watch import held_up
 from tickstock.clock import machine_now
 from tickstock.config import Settings, read_settings
 from tickstock.errors import BadInput, Conflict, UnknownUniverse

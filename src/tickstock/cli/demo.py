@@ -27,8 +27,8 @@ def demo(*, common: Common = Common()) -> int:
     Starts a database, organizes the catalog, loads two universes, and shows what is held.
     Everything stays in a home folder of its own, so that synthetic bars never meet yours.
     """
-    from tickstock.cli.foreground import exit_code
     from tickstock.cli.session import open_tick
+    from tickstock.cli.watch import exit_code
 
     started = time.monotonic()
     home = common.home or default_home() / "demo"

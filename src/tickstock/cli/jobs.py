@@ -21,7 +21,7 @@ def list_(
     common: Common = Common(),
 ) -> int:
     """List the newest jobs."""
-    from tickstock.cli.foreground import line_of
+    from tickstock.cli.watch import line_of
     from tickstock.model import LoadState
 
     with open_tick(common) as tick:
@@ -54,8 +54,8 @@ def show(job: JobId, *, common: Common = Common()) -> int:
 
 def watch(job: JobId, *, common: Common = Common()) -> int:
     """Follow a job until it ends."""
-    from tickstock.cli.foreground import exit_code
-    from tickstock.cli.foreground import watch as follow
+    from tickstock.cli.watch import exit_code
+    from tickstock.cli.watch import watch as follow
 
     with open_tick(common) as tick:
         progress = follow(tick, tick.jobs.find(job))
@@ -161,7 +161,8 @@ def resume(
 
 
 def _go_on(job: str, common: Common, *, background: bool) -> int:
-    from tickstock.cli.foreground import exit_code, work_and_watch
+    from tickstock.cli.foreground import work_and_watch
+    from tickstock.cli.watch import exit_code
 
     with open_tick(common) as tick:
         load_id = tick.jobs.find(job)
@@ -184,7 +185,7 @@ def _state(text: str, states: Any) -> Any:
 
 def show_outcome(progress: Any, *, as_json: bool) -> None:
     """What a load came to, or how far it is."""
-    from tickstock.cli.foreground import line_of
+    from tickstock.cli.watch import line_of
 
     load = progress.load
     if as_json:

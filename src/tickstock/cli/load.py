@@ -158,8 +158,9 @@ def _perform(
     priority: int | None,
 ) -> int:
     """Submit a plan, and work on it here unless it is left to a worker."""
-    from tickstock.cli.foreground import exit_code, work_and_watch
+    from tickstock.cli.foreground import work_and_watch
     from tickstock.cli.jobs import show_outcome
+    from tickstock.cli.watch import exit_code
     from tickstock.worker.run import configured_source
 
     _warn(tick)
