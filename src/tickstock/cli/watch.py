@@ -1,0 +1,148 @@
+"""Shows how far a load is: a bar, lines, an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from tickstock.model import LoadState
+from tickstock.service import TickStock
+from tickstock.service.progress import Progress
+from tickstock.words import plural
+
+EXIT = {
+    LoadState.COMPLETED: 0,
+    LoadState.WITH_ERRORS: 3,
+    LoadState.FAILED: 1,
+    LoadState.CANCELLED: 1,
+}
+PERMISSION = ("CredentialsRefused", "NotEntitled")
+Show = Callable[[Progress, str], None]
+"""Shows how far a load is, to somebody who is the worker of that name (or none)."""
+
+
+def exit_code(progress: Progress) -> int:
+    """What a command that waited for this load ends with."""
+    state = progress.load.state
+    if not state.finished:
+        return 130
+    if state is LoadState.FAILED and any(e.kind in PERMISSION for e in progress.errors):
+        return 4
+    return EXIT[state]
+
+
+def watch(tick: TickStock, load_id: uuid.UUID) -> Progress:
+    """Only look on, until the load ends or Ctrl-C."""
+    with shown() as show, contextlib.suppress(KeyboardInterrupt):
+        while not (progress := tick.jobs.progress(load_id)).load.state.finished:
+            show(progress, "")
+            time.sleep(0.3)
+        show(progress, "")
+    return tick.jobs.progress(load_id)
+
+
+@contextlib.contextmanager
+def shown() -> Any:
+    """A bar on a terminal, a JSON line a second otherwise; both on stderr."""
+    if not sys.stderr.isatty():
+        yield _JsonLines()
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}/{task.total:,} sessions"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=False) as bar:
+        yield _Bar(bar)
+
+
+class _Bar:
+    """The bar; trouble is told above it, when it begins and when its kind changes."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task: Any = None
+        self._told: set[str] = set()
+
+    def __call__(self, progress: Progress, me: str) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task("", total=progress.expected, rate="")
+        finished = progress.load.state.finished
+        what = str(progress.current) if progress.current and not finished else ""
+        self._bar.update(
+            self._task,
+            description=held_up(progress, me) or what or progress.load.title,
+            completed=progress.held,
+            rate=f"{progress.calls}/{progress.calls_planned} calls",
+        )
+        kinds = {e.kind for e in progress.errors}
+        if not finished and kinds - self._told:
+            self._bar.console.print(trouble(progress), style="yellow", markup=False)
+        self._told = kinds
+
+
+class _JsonLines:
+    """Says what changed, at most once a second, and the end."""
+
+    def __init__(self) -> None:
+        self._said = ""
+        self._at = 0.0
+
+    def __call__(self, progress: Progress, me: str) -> None:
+        line = json.dumps(line_of(progress) | {"waiting_for": held_up(progress, me)})
+        ended = progress.load.state.finished
+        if line == self._said or (not ended and time.monotonic() - self._at < 1.0):
+            return
+        self._said, self._at = line, time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+
+def trouble(progress: Progress) -> str:
+    """What keeps calls of a running load from an answer, most frequent first; mostly nothing."""
+    if progress.load.state.finished:
+        return ""
+    return " ".join(
+        f"{plural(e.calls, 'call')}, {e.kind}: {e.example}" for e in progress.errors[:2]
+    )
+
+
+def held_up(progress: Progress, me: str) -> str:
+    """Whom this process waits for, where others have calls in hand and it has none; else nothing.
+
+    After a worker was killed, its calls are its own until their leases end.
+    """
+    others = [h for h in progress.holders if h.worker != me]
+    if not me or not others or len(others) < len(progress.holders):
+        return ""
+    first, until = others[0], max(h.until for h in others).astimezone()
+    calls = sum(h.calls for h in others)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    leased = "is leased" if calls == 1 else "are leased"
+    return f"{plural(calls, 'call')} {leased} by worker {first.worker}{more} until {until:%H:%M:%S}"
+
+
+def line_of(progress: Progress) -> dict[str, Any]:
+    """Progress in one flat object. `trouble` is why calls are being asked again, if any are."""
+    return {
+        "load": str(progress.load.id),
+        "state": progress.load.state.value,
+        "paused": progress.paused,
+        "percent": progress.percent,
+        "held": progress.held,
+        "expected": progress.expected,
+        "calls": progress.calls,
+        "calls_planned": progress.calls_planned,
+        "bars_new": progress.rows_new,
+        "bars_changed": progress.rows_changed,
+        "seconds_left": progress.seconds_left,
+        "trouble": trouble(progress),
+    }
