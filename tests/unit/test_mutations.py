@@ -1,4 +1,4 @@
-"""The table of mutations fits the package: every line stands in its file once, every test exists."""
+"""The table of mutations fits the package: each line stands in its file, each test exists."""
 
 from __future__ import annotations
 
