@@ -8,8 +8,8 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tickstock.errors import Transient
 from tickstock.model import LoadState
@@ -18,6 +18,10 @@ from tickstock.service.progress import Progress
 from tickstock.words import plural
 from tickstock.worker.policy import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 PATIENCE = 20.0
 """Seconds that a person at a terminal waits for a database that is away."""
@@ -81,7 +85,7 @@ async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show
 
 
 @contextlib.contextmanager
-def _shown() -> Any:
+def _shown() -> Iterator[Show]:
     """A bar on a terminal, a JSON line a second otherwise; both on stderr."""
     if not sys.stderr.isatty():
         yield _JsonLines()
@@ -102,9 +106,9 @@ def _shown() -> Any:
 class _Bar:
     """The bar; trouble is told above it, when it begins and when its kind changes."""
 
-    def __init__(self, bar: Any) -> None:
+    def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._task: Any = None
+        self._task: TaskID | None = None
         self._told: set[str] = set()
 
     def __call__(self, progress: Progress, me: str) -> None:
@@ -164,7 +168,7 @@ def held_up(progress: Progress, me: str) -> str:
     return f"{plural(calls, 'call')} {leased} by worker {first.worker}{more} until {until:%H:%M:%S}"
 
 
-def line_of(progress: Progress) -> dict[str, Any]:
+def line_of(progress: Progress) -> dict[str, object]:
     """Progress in one flat object. `trouble` is why calls are being asked again, if any are."""
     return {
         "load": str(progress.load.id),
