@@ -93,7 +93,7 @@ date,kind,opens,closes,note
 
 
 def main() -> None:
-    today = date.today()  # noqa: DTZ011 -- for the header; any zone's date will do
+    today = date.today()  # for the header; any zone's date will do
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--through",

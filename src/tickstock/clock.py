@@ -46,7 +46,7 @@ def set_clock(moment: str) -> None:
 
     Raises BadSetting for a moment that cannot be read or has no zone.
     """
-    global _ahead  # noqa: PLW0603 -- there is one time in a process
+    global _ahead  # there is one time in a process
     _ahead = _moment(moment) - machine_now() if moment else timedelta(0)
 
 

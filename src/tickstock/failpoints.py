@@ -32,7 +32,7 @@ def arm(order: str) -> None:
 
     Raises ValueError for an order that cannot be read.
     """
-    global _armed  # noqa: PLW0603 -- what is armed belongs to the process, as its signals do
+    global _armed  # what is armed belongs to the process, as its signals do
     if not order:
         _armed = None
     elif order.startswith("trace:"):

@@ -89,8 +89,8 @@ def load(here: Rig, world: World, **request: Any) -> Any:
 
     async def work() -> None:
         async with world:
-            source = lambda *_: MassiveSource(world.url, "key", bounds=Bounds(throttle_rounds=0))  # noqa: E731
-            await Worker(here.tick, source=source, policy=here.policy).drain(made.id)
+            source = MassiveSource(world.url, "key", bounds=Bounds(throttle_rounds=0))
+            await Worker(here.tick, source=lambda *_: source, policy=here.policy).drain(made.id)
 
     asyncio.run(work())
     return here.tick.jobs.progress(made.id)

@@ -589,7 +589,7 @@ def test_after_a_freeze_one_claims_ones_own_lost_call_again(database: Database) 
             one = drain(database, load, source, lease=0.3)
             task = asyncio.create_task(one.run())
             await until(lambda: serving.requests)
-            time.sleep(0.1)  # noqa: ASYNC251 -- the loop is meant to stand still
+            time.sleep(0.1)  # the loop is meant to stand still
             with database.transaction() as conn:  # as if nobody had renewed for long
                 conn.execute("UPDATE tickstock.calls SET lease_until = now() - interval '1 hour',"
                              " fence = fence + 1")  # fmt: skip

@@ -97,7 +97,7 @@ def test_what_is_to_be_asked_again_survives_a_crash(database: Database, tmp_path
         return answer
 
     here.change = die_on_parts
-    with pytest.raises(BaseException):  # noqa: B017, PT011 -- as a process that is killed
+    with pytest.raises(Killed):
         here.work(load.id)
     assert sql(database, "SELECT count(*) FROM tickstock.calls WHERE depth = 1") == [(1,)]
     sql(database, "UPDATE tickstock.calls SET lease_until = now() WHERE state = 'leased'")
@@ -178,7 +178,10 @@ def test_a_plan_that_includes_nothing_is_told_soon(database: Database, tmp_path:
 def test_doubtful_bars_are_kept_flagged_and_listed(database: Database, tmp_path: Path) -> None:
     month = span("2012-03-01", "2012-03-30")
     bars = invented(["A", "B"], month)
-    day = lambda n: date(1970, 1, 1) + timedelta(int(bars.at[n]))  # noqa: E731
+
+    def day(n: int) -> date:
+        return date(1970, 1, 1) + timedelta(int(bars.at[n]))
+
     bars.high[2] = bars.open[2] - 0.01
     bars.low[2] = min(bars.low[2], bars.high[2] - 1)
     for name in ("open", "high", "low", "close"):

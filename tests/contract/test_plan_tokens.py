@@ -161,7 +161,7 @@ def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
     assert here.asked == len(plan.calls)
     assert progress.load.state is LoadState.COMPLETED
     assert progress.held == progress.expected == sum(inside)
-    kept = {key: bar for key, bar in truth_of(bars).items()}  # noqa: C416
+    kept = dict(truth_of(bars))
     wanted = [key for key, yes in zip(kept, inside, strict=True) if yes]
     assert stored(database) == {key: kept[key] for key in wanted}
     assert here.plan(f"core @ {half}").calls == ()

@@ -186,7 +186,7 @@ def test_whatever_double_is_written_comes_back_bit_for_bit(
     @given(st.lists(some, min_size=1, max_size=6, unique_by=lambda r: r[1]))
     def check(found: list[tuple[Any, ...]]) -> None:
         batch = rows(*sorted(found))
-        with pytest.raises(RolledBack), database.transaction() as conn:  # noqa: PT012
+        with pytest.raises(RolledBack), database.transaction() as conn:
             write_rows(conn, timeframe, batch, calls_of(batch))
             low, high = batch.at.min(), batch.at.max()
             back = read_rows(conn, timeframe, *(np.array([n]) for n in (one, low, high)))

@@ -14,7 +14,7 @@ from tickstock.errors import BadInput
 from tickstock.loading.due import Rule, due_times, next_due, parse_time
 from tickstock.sessions import CLOSES, OPENS
 
-YEARS = st.datetimes(datetime(2018, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001
+YEARS = st.datetimes(datetime(2018, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC))
 LENGTHS = st.timedeltas(timedelta(0), timedelta(days=40))
 MINUTES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 AFTER = MINUTES.filter(lambda t: not OPENS <= t < CLOSES)

@@ -164,7 +164,7 @@ def test_the_end_of_the_list_is_told_a_year_ahead_and_stops_nothing() -> None:
 
 def test_moments_need_a_zone_and_a_closed_session() -> None:
     with pytest.raises(BadDates, match="no time zone"):
-        CALENDAR.published(datetime(2026, 1, 5), LAG)  # noqa: DTZ001 -- the mistake
+        CALENDAR.published(datetime(2026, 1, 5), LAG)  # the mistake
     with pytest.raises(BadDates, match="No session is closed"):
         CALENDAR.last_published(datetime(1990, 1, 2, tzinfo=UTC), LAG)
 

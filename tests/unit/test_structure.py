@@ -29,3 +29,19 @@ def test_every_task_has_a_name() -> None:
         and not any(word.arg == "name" for word in node.keywords)
     ]
     assert not nameless
+
+
+def test_lint_is_set_in_one_place() -> None:
+    """What a rule does not fit is said in pyproject.toml, with the reason."""
+    mark = "no" + "qa"
+    folders = [
+        PACKAGE,
+        *(Path(__file__).parents[2] / f for f in ("tests", "scripts", "benchmarks")),
+    ]
+    marked = [
+        file.name
+        for folder in folders
+        for file in folder.rglob("*.py")
+        if mark in file.read_text("utf-8")
+    ]
+    assert not marked

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, print_json, talk
+
+if TYPE_CHECKING:
+    from tickstock.universes.plan import OrganizePlan
 
 Yes = Annotated[bool, Parameter(alias="-y", negative="", help="Do not ask.")]
 Allow = Annotated[
@@ -33,13 +36,13 @@ class How:
 
 def carry_out(
     command: str,
-    plan: Any,
+    plan: OrganizePlan,
     apply: Callable[..., None],
     *,
     common: Common,
     how: How,
     allow: Collection[str] | None = None,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> int:
     """Show a plan, ask, and perform it; the exit code.
 
@@ -77,7 +80,7 @@ def carry_out(
     return ended(applied=True)
 
 
-def agreed(plan: Any) -> bool:
+def agreed(plan: OrganizePlan) -> bool:
     """Ask, naming what will be removed. Without a terminal nobody can answer: refuse."""
     if not sys.stdin.isatty():
         talk("error: this would write, and there is no terminal to ask at.")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick, settings_of
 
+if TYPE_CHECKING:
+    from tickstock.store.database import Database
 
-def as_it_is(common: Common) -> Any:
+
+def as_it_is(common: Common) -> Database:
     """The database of the settings, whatever its schema."""
     from tickstock.store.database import Database
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tickstock.cli.output import Common, console, talk
 from tickstock.config import FILE, default_home
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tickstock.service import TickStock
+    from tickstock.service.progress import Progress
 
 REAL = "{AAPL, FB, GOOG, IBM, MSFT}"
 """The five stocks whose real bars come with the package."""
@@ -40,7 +46,7 @@ def demo(*, common: Common = Common()) -> int:
         talk(f"Database: {tick.database.safe_uri}")
         organized = _organize(tick)
         talk(f"Universes: {organized}")
-        real = _load(tick, REAL, first=YEAR[0], last=YEAR[1])
+        real = _load(tick, REAL, days=YEAR)
         etfs = _load(tick, ETFS, duration="1mo")
         _show(out, tick, REAL, YEAR)
         _show(out, tick, ETFS, None)
@@ -56,24 +62,32 @@ def _write_settings(home: Path) -> None:
         (home / FILE).write_text(SETTINGS, "utf-8")
 
 
-def _organize(tick: Any) -> str:
+def _organize(tick: TickStock) -> str:
     plan = tick.universes.plan_organize()
     tick.universes.apply(plan, reason="demo")
     return ", ".join(f"{n} {what}" for what, n in plan.counts.items() if n)
 
 
-def _load(tick: Any, universe: str, **span: Any) -> Any:
+def _load(
+    tick: TickStock,
+    universe: str,
+    *,
+    days: tuple[date, date] | None = None,
+    duration: str | None = None,
+) -> Progress:
     from tickstock.cli.foreground import work_and_watch
     from tickstock.cli.jobs import show_outcome
 
-    plan = tick.plans.make(tick.requests.resolve(universe, **span))
+    first, last = days or (None, None)
+    request = tick.requests.resolve(universe, duration=duration, first=first, last=last)
+    plan = tick.plans.make(request)
     load = tick.jobs.submit(plan, requested_by="demo")
     progress = work_and_watch(tick, load.id)
     show_outcome(progress, as_json=False)
     return progress
 
 
-def _show(out: Any, tick: Any, universe: str, days: tuple[date, date] | None) -> None:
+def _show(out: Console, tick: TickStock, universe: str, days: tuple[date, date] | None) -> None:
     from tickstock.cli.holdings import show_coverage
     from tickstock.model import Timeframe
 
@@ -83,7 +97,7 @@ def _show(out: Any, tick: Any, universe: str, days: tuple[date, date] | None) ->
     show_coverage(tick.holdings.coverage(symbols, Timeframe.DAY, span), universe)
 
 
-def _chart(out: Any, tick: Any) -> None:
+def _chart(out: Console, tick: TickStock) -> None:
     from tickstock.actions import Adjust
     from tickstock.cli.draw import chart_lines
     from tickstock.model import Timeframe
@@ -97,7 +111,7 @@ def _chart(out: Any, tick: Any) -> None:
         out.print(line, markup=False)
 
 
-def _try_next(out: Any, home: Path) -> None:
+def _try_next(out: Console, home: Path) -> None:
     out.print("\nThis database is yours to play with:", markup=False)
     out.print(f"  export TICKSTOCK_HOME='{home}'", markup=False)
     for line in (

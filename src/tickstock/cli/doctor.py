@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json
 from tickstock.cli.session import settings_of
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from tickstock.config import Settings
+    from tickstock.service import TickStock
+    from tickstock.service.doctor import Check
+    from tickstock.store.database import Database
 
 MARKS = {
     "ok": "[green]ok[/]",
@@ -39,7 +45,7 @@ def doctor(
 
     settings = settings_of(common)
 
-    def open_database() -> Any:
+    def open_database() -> Database:
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
         return Database.open(uri, settings.home, migrate=False)
 
@@ -56,7 +62,7 @@ def doctor(
     return int(any(check.health is Health.FAILURE for check in found))
 
 
-def _show(found: list[Any]) -> None:
+def _show(found: list[Check]) -> None:
     out = console()
     for check in found:
         mark = MARKS[check.health] + " " * (WIDTH - len(check.health))
@@ -69,7 +75,7 @@ def _show(found: list[Any]) -> None:
     out.print(f"Look at: {', '.join(bad)}." if bad else "All is well.")
 
 
-def _ask_vendor(settings: Any) -> str:
+def _ask_vendor(settings: Settings) -> str:
     """One call for one session of one symbol, within the shared budget."""
     import asyncio
 
@@ -78,7 +84,7 @@ def _ask_vendor(settings: Any) -> str:
     from tickstock.worker.gate import SharedGate
     from tickstock.worker.run import configured_source
 
-    async def ask(tick: Any) -> str:
+    async def ask(tick: TickStock) -> str:
         source = configured_source(tick, ("AAPL",))
         try:
             gate = SharedGate(tick.database, source.name, source.limits.calls_per_minute)

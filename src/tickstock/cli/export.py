@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +12,9 @@ from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, Last, mome
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.words import number, plural
+
+if TYPE_CHECKING:
+    from tickstock.store.bar_history import Revision
 
 SHOWN = 200
 
@@ -47,9 +51,9 @@ def export(
         print_json("export", made)
         return 0
     size = sum(f.bytes for f in made.files) / 1e3
-    bars, symbols = plural(made.bars, "bar"), plural(len(made.symbols), "symbol")
+    bars, names = plural(made.bars, "bar"), plural(len(made.symbols), "symbol")
     console().print(
-        f"{bars} of {symbols} in {plural(len(made.files), 'file')} "
+        f"{bars} of {names} in {plural(len(made.files), 'file')} "
         f"({size:,.0f} kB), described in {folder / MANIFEST}",
         markup=False,
     )
@@ -81,16 +85,16 @@ def revisions(
         raise BadInput("Nothing was named.", "Give a universe, say '{AAPL}', or --job.")
     with open_tick(common) as tick:
         first, last = moment(since), None
-        frames = [timeframe or "day"]
+        frames: Sequence[Timeframe] = [Timeframe(timeframe or "day")]
         if job is not None:
             load = tick.jobs.progress(tick.jobs.find(job)).load
             first, last = load.started_at or load.created_at, load.finished_at
-            frames = [timeframe] if timeframe else load.asked.timeframes
+            frames = frames if timeframe else load.asked.timeframes
         symbols = tick.universes.members(universe) if universe else load.asked.symbols
         found = [
             (frame, symbol, r)
             for frame in frames
-            for symbol, r in tick.holdings.revisions(symbols, Timeframe(frame), first, last)
+            for symbol, r in tick.holdings.revisions(symbols, frame, first, last)
         ]
     if common.json:
         print_json("revisions", [_as_dict(*one) for one in found])
@@ -109,7 +113,7 @@ def revisions(
 NAMES = ("open", "high", "low", "close", "volume")
 
 
-def _as_dict(timeframe: str, symbol: str, r: Any) -> dict[str, Any]:
+def _as_dict(timeframe: str, symbol: str, r: Revision) -> dict[str, object]:
     return {
         "timeframe": timeframe,
         "symbol": symbol,
@@ -120,12 +124,12 @@ def _as_dict(timeframe: str, symbol: str, r: Any) -> dict[str, Any]:
     }
 
 
-def _bar_time(r: Any, timeframe: str) -> str:
+def _bar_time(r: Revision, timeframe: str) -> str:
     form = "%Y-%m-%d %H:%MZ" if timeframe in ("1min", "hour") else "%Y-%m-%d"
     return str(r.at.strftime(form))
 
 
-def _change(r: Any) -> str:
+def _change(r: Revision) -> str:
     """The numbers that differ, old → new."""
     if r.old is None or r.new is None:
         return "came late: there was no bar before" if r.old is None else "is gone"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+
+if TYPE_CHECKING:
+    from tickstock.store.history import Blame, Entry
+    from tickstock.universes.survivorship import Survivorship, Unlabelled
 
 AsOf = Annotated[
     date | None, Parameter(help="Who was in it at the end of this day (New York date).")
@@ -56,12 +60,12 @@ def text_of(file: Path) -> str:
         raise BadFile(f"{file} cannot be read: {e.strerror}.", "Check the path.") from e
 
 
-def label_as_dict(label: Any) -> dict[str, Any]:
+def label_as_dict(label: Survivorship | Unlabelled | None) -> dict[str, object]:
     """The survivorship label of a read over the past for `--json`; nothing where there is none."""
     return {} if label is None else {"survivorship": label.as_dict()}
 
 
-def talk_label(label: Any) -> None:
+def talk_label(label: Survivorship | Unlabelled | None) -> None:
     """The label for a person. That a list of one's own has no past is no news."""
     from tickstock.universes.survivorship import Unlabelled
 
@@ -149,14 +153,14 @@ def log(
     return 0
 
 
-def _by(change: Any) -> tuple[str, str]:
+def _by(change: Entry | Blame) -> tuple[str, str]:
     """Who did it, and why."""
     who = " ".join(filter(None, (change.by_role, change.application)))
     why = "; ".join(filter(None, (change.reason, change.source)))
     return unmarked(who), unmarked(why)
 
 
-def _changes(e: Any) -> list[str]:
+def _changes(e: Entry) -> list[str]:
     lines = [f"about {e.days}"] if e.days else []
     if e.old_name and e.new_name and e.old_name != e.new_name:
         lines.append(f'name: "{e.old_name}" -> "{e.new_name}"')
@@ -169,7 +173,7 @@ def _changes(e: Any) -> list[str]:
     return lines
 
 
-def _as_dict(e: Any) -> dict[str, Any]:
+def _as_dict(e: Entry) -> dict[str, object]:
     days = {"from": e.days.start.isoformat(), "to": e.days.last.isoformat()} if e.days else None
     fields = {name: getattr(e, name) for name in LOGGED}
     number = None if e.action == "history" else e.id
@@ -198,7 +202,7 @@ def blame(
     return 0
 
 
-def _times(b: Any) -> dict[str, Any]:
+def _times(b: Blame) -> dict[str, object]:
     return {
         "since": b.since.isoformat() if b.since else None,
         "at": b.at.isoformat() if b.at else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -13,6 +13,10 @@ from tickstock.cli.load import Universe
 from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from tickstock.loading.grid import Grid
+    from tickstock.service.holdings import CoverageView
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
@@ -56,7 +60,7 @@ def coverage(
     return 0
 
 
-def coverage_as_dict(view: Any) -> dict[str, Any]:
+def coverage_as_dict(view: CoverageView) -> dict[str, object]:
     from tickstock.loading.report import item_results
 
     return {
@@ -76,7 +80,7 @@ def coverage_as_dict(view: Any) -> dict[str, Any]:
     }
 
 
-def show_coverage(view: Any, title: str) -> None:
+def show_coverage(view: CoverageView, title: str) -> None:
     from tickstock.cli.draw import LEGEND, strip_lines
     from tickstock.loading.strip import make_strip
 
@@ -108,7 +112,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _days(grid: Any) -> str:
+def _days(grid: Grid) -> str:
     if not len(grid.days):
         return "no session"
     return str(grid.span(0, len(grid.days)))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tickstock.model import LoadState
+    from tickstock.service.progress import Progress
+    from tickstock.store.jobs import Load
 
 JobId = Annotated[str, Parameter(help="The id, its first characters, or the client's own id.")]
 SHOWN_FAILURES = 20
@@ -22,10 +29,9 @@ def list_(
 ) -> int:
     """List the newest jobs."""
     from tickstock.cli.watch import line_of
-    from tickstock.model import LoadState
 
     with open_tick(common) as tick:
-        wanted = None if state is None else _state(state, LoadState)
+        wanted = None if state is None else _state(state)
         found = tick.jobs.newest(most, wanted)
     if common.json:
         print_json("jobs list", [line_of(p) | {"title": p.load.title} for p in found])
@@ -132,7 +138,7 @@ def prune(
     return 0
 
 
-def _ended(progress: Any) -> str:
+def _ended(progress: Progress) -> str:
     return f"The load {str(progress.load.id)[:8]} has ended ({progress.load.state})"
 
 
@@ -172,18 +178,19 @@ def _go_on(job: str, common: Common, *, background: bool) -> int:
     return 0 if background else exit_code(progress)
 
 
-def _state(text: str, states: Any) -> Any:
+def _state(text: str) -> LoadState:
     from tickstock.errors import BadInput
+    from tickstock.model import LoadState
 
     try:
-        return states(text)
+        return LoadState(text)
     except ValueError:
         raise BadInput(
-            f"{text!r} is not a state of a load.", f"One of: {', '.join(states)}."
+            f"{text!r} is not a state of a load.", f"One of: {', '.join(LoadState)}."
         ) from None
 
 
-def show_outcome(progress: Any, *, as_json: bool) -> None:
+def show_outcome(progress: Progress, *, as_json: bool) -> None:
     """What a load came to, or how far it is."""
     from tickstock.cli.watch import line_of
 
@@ -216,7 +223,7 @@ def show_outcome(progress: Any, *, as_json: bool) -> None:
     _show_failures(out, progress)
 
 
-def _show_actions(out: Any, load: Any) -> None:
+def _show_actions(out: Console, load: Load) -> None:
     """Splits and dividends that a load brought or changed, where it did."""
     found = (load.report or {}).get("actions") or {}
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
@@ -224,7 +231,7 @@ def _show_actions(out: Any, load: Any) -> None:
         out.print(f"  splits and dividends: {', '.join(said)}")
 
 
-def _show_doubts(out: Any, load: Any) -> None:
+def _show_doubts(out: Console, load: Load) -> None:
     """How many doubts there are, and which commands list them."""
     found = (load.report or {}).get("doubts") or {}
     about = (("actions", "splits and dividends", "verify"), ("bars", "bars", "missing"))
@@ -233,18 +240,18 @@ def _show_doubts(out: Any, load: Any) -> None:
             out.print(f"  {plural(count, 'doubt')} about {what}: tickstock {command}", markup=False)
 
 
-def _show_taken(out: Any, load: Any) -> None:
+def _show_taken(out: Console, load: Load) -> None:
     """Where readers of SQL will not find the bars of a load."""
     if taken := (load.report or {}).get("names_taken"):
         said = f"  not in {', '.join(taken)}, which another program has: see tickstock doctor"
         out.print(said, markup=False)
 
 
-def _held(progress: Any) -> str:
+def _held(progress: Progress) -> str:
     return f"{progress.held:,} of {progress.expected:,} sessions held"
 
 
-def _state_word(progress: Any) -> str:
+def _state_word(progress: Progress) -> str:
     return "paused" if progress.paused else str(progress.load.state)
 
 
@@ -255,7 +262,7 @@ def _state_text(state: str) -> str:
     return f"[{colour}]{text}[/]" if colour else text
 
 
-def _show_failures(out: Any, progress: Any) -> None:
+def _show_failures(out: Console, progress: Progress) -> None:
     for e in progress.errors:
         end = "" if e.failed else " (asked again since)"
         out.print(f"  {e.kind}, {plural(e.calls, 'call')}{end}: {e.example}", markup=False)

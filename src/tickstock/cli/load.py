@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from tickstock.actions import ActionCall
+    from tickstock.loading.plan import Plan
+    from tickstock.service import TickStock
 
 Universe = Annotated[
     str,
@@ -149,8 +154,8 @@ def refresh(
 
 
 def _perform(
-    tick: Any,
-    made: Any,
+    tick: TickStock,
+    made: Plan,
     digest: str | None,
     common: Common,
     *,
@@ -178,7 +183,7 @@ def _perform(
     return exit_code(progress)
 
 
-def _warn(tick: Any) -> None:
+def _warn(tick: TickStock) -> None:
     if warning := tick.dates.warning():
         talk(f"warning: {warning}")
 
@@ -188,7 +193,7 @@ def _talk_left_out(notes: Sequence[str]) -> None:
         talk(f"note: {note}")
 
 
-def _tell_file(tick: Any, csv: str | None) -> None:
+def _tell_file(tick: TickStock, csv: str | None) -> None:
     """What a file was read as, what was left out, and whom nobody knows."""
     if csv is None:
         return
@@ -211,13 +216,13 @@ def _named(universe: str, csv: str | None) -> str:
     return universe
 
 
-def show_plan_line(made: Any) -> None:
+def show_plan_line(made: Plan) -> None:
     kinds = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
     calls = f"{plural(len(made.calls), 'call')} ({kinds})" if made.calls else "no call"
     talk(f"{plural(made.cells, 'session')} missing: {calls}, about {_time(made.seconds)}")
 
 
-def show_plan(made: Any, token: str) -> None:
+def show_plan(made: Plan, token: str) -> None:
     """The plan for a person."""
     out = console()
     held, expected = sum(i.held for i in made.items), sum(i.expected for i in made.items)
@@ -241,13 +246,13 @@ def show_plan(made: Any, token: str) -> None:
     out.print(f"  plan       {token:>12}   do it with: tickstock load --plan {token}")
 
 
-def _bound(made: Any) -> str:
+def _bound(made: Plan) -> str:
     if made.exact:
         return "no other calls are quicker"
     return f"no calls are quicker than {_time(made.least_seconds)}"
 
 
-def show_actions(calls: Any) -> None:
+def show_actions(calls: Sequence[ActionCall]) -> None:
     """What is asked for besides bars; an answer may take more than one page."""
     for call in calls[:4]:
         console().print(f"  and        {call}", markup=False)

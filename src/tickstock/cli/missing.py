@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tickstock.loading.missing import Gap
+    from tickstock.service.missing import MissingView, Suspects
+    from tickstock.store.doubts import Doubted
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
@@ -47,7 +55,7 @@ def missing(
     return 0
 
 
-def missing_as_dict(view: Any) -> dict[str, Any]:
+def missing_as_dict(view: MissingView) -> dict[str, object]:
     return {
         "from": view.span.start.isoformat(),
         "to": view.span.last.isoformat(),
@@ -58,7 +66,7 @@ def missing_as_dict(view: Any) -> dict[str, Any]:
     }
 
 
-def _gap_as_dict(gap: Any) -> dict[str, Any]:
+def _gap_as_dict(gap: Gap) -> dict[str, object]:
     first, last = gap.expires or (None, None)
     return {
         "timeframe": gap.timeframe,
@@ -77,7 +85,7 @@ def _gap_as_dict(gap: Any) -> dict[str, Any]:
     }
 
 
-def _bar_as_dict(suspects: Any, bar: Any) -> dict[str, Any]:
+def _bar_as_dict(suspects: Suspects, bar: Doubted) -> dict[str, object]:
     return {
         "symbol": bar.symbol,
         "timeframe": suspects.timeframe,
@@ -88,7 +96,7 @@ def _bar_as_dict(suspects: Any, bar: Any) -> dict[str, Any]:
     }
 
 
-def show_missing(view: Any, title: str, now: datetime) -> None:
+def show_missing(view: MissingView, title: str, now: datetime) -> None:
     out = console()
     out.print(f"[bold]{unmarked(title)}[/]  {view.span}")
     for gap in view.gaps:
@@ -114,7 +122,7 @@ def show_missing(view: Any, title: str, now: datetime) -> None:
         talk("Nothing is missing.")
 
 
-def _stands(gap: Any, now: datetime) -> str:
+def _stands(gap: Gap, now: datetime) -> str:
     if gap.expires is None:
         return ""
     first, last = (moment.astimezone().strftime("%Y-%m-%d") for moment in gap.expires)
@@ -123,7 +131,7 @@ def _stands(gap: Any, now: datetime) -> str:
     return f"Asked again from {first} on. " if first == last else f"Asked again {first} to {last}. "
 
 
-def _show_bars(out: Any, suspects: Any, bars: Any, what: str) -> None:
+def _show_bars(out: Console, suspects: Suspects, bars: Sequence[Doubted], what: str) -> None:
     if not bars:
         return
     out.print(f"{suspects.timeframe:<5} [bold]{plural(len(bars), 'bar')}[/] {what}")

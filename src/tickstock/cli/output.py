@@ -8,12 +8,15 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.streams import is_output_fault, json_for
 from tickstock.errors import TickStockError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Until a log is set up, what goes to it must not end up on the screen, tracebacks and all.
 logging.getLogger("tickstock").addHandler(logging.NullHandler())
@@ -37,7 +40,7 @@ class Common:
     ] = False
 
 
-def print_json(command: str, data: Any) -> None:
+def print_json(command: str, data: object) -> None:
     """One JSON document on stdout."""
     import msgspec
 
@@ -51,14 +54,14 @@ def talk(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def console(*, stderr: bool = False) -> Any:
+def console(*, stderr: bool = False) -> Console:
     """A rich console that honours NO_COLOR and plain pipes."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
-def width_of(console: Any) -> int:
+def width_of(console: Console) -> int:
     """The columns of a terminal, or as COLUMNS says. Into a pipe or a file no width is assumed."""
     return int(console.width) if console.is_terminal or "COLUMNS" in os.environ else ENDLESS
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.load import Universe
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
+
+if TYPE_CHECKING:
+    from tickstock.service import TickStock
+    from tickstock.service.schedules import Planned
 
 Name = Annotated[str, Parameter(help="The schedule's name.")]
 
@@ -50,7 +54,7 @@ def add(
     return 0
 
 
-def _warn_of_lag(tick: Any, made: Any) -> None:
+def _warn_of_lag(tick: TickStock, made: Planned) -> None:
     """A session's bars are final some time after its close: earlier, its day is left out."""
     lag = tick.dates.limits().publication_lag
     schedule = made.schedule
@@ -111,7 +115,7 @@ def run_now(name: Name, *, common: Common = Common()) -> int:
     return 0
 
 
-def _show(planned: Any, common: Common, command: str) -> None:
+def _show(planned: Planned, common: Common, command: str) -> None:
     from tickstock.service.schedules import schedule_as_dict
 
     if common.json:
@@ -120,7 +124,7 @@ def _show(planned: Any, common: Common, command: str) -> None:
         _print(planned)
 
 
-def _print(planned: Any) -> None:
+def _print(planned: Planned) -> None:
     schedule, last = planned.schedule, planned.last
     how = "after every close" if schedule.after_close else "every day"
     out = console()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 from tickstock.errors import BadSetting, CredentialsRefused
+
+if TYPE_CHECKING:
+    from tickstock.service import TickStock
+    from tickstock.service.access import Access
+    from tickstock.web.server import Part, Serving
 
 PORT = 8177
 
@@ -69,7 +74,7 @@ def serve(
     return 0
 
 
-async def _tell(serving: Any, access: Any, origin: str) -> None:
+async def _tell(serving: Serving, access: Access, origin: str) -> None:
     """One address on stdout, once it answers."""
     import asyncio
 
@@ -82,8 +87,8 @@ async def _tell(serving: Any, access: Any, origin: str) -> None:
         print(origin, flush=True)
 
 
-def _parts(tick: Any, *, worker: bool) -> list[Callable[[], Any]]:
-    parts: list[Callable[[], Any]] = []
+def _parts(tick: TickStock, *, worker: bool) -> list[Callable[[], Part]]:
+    parts: list[Callable[[], Part]] = []
     if worker:
         from tickstock.worker.run import Worker, configured_source
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tickstock.cli.output import Common
 from tickstock.config import Settings, read_settings
 from tickstock.logs import set_up_logs
 
+if TYPE_CHECKING:
+    from tickstock.service import TickStock
 
-def settings_of(common: Common, **options: Any) -> Settings:
+
+def settings_of(
+    common: Common, *, vendor: str | None = None, database_uri: str | None = None
+) -> Settings:
     """The settings of this command, with the log set up."""
-    settings = read_settings(home=common.home, **options)
+    settings = read_settings(home=common.home, vendor=vendor, database_uri=database_uri)
     set_up_logs(settings.log_file, settings.log_level, settings.secrets, show=common.verbose)
     return settings
 
 
 @contextmanager
-def open_tick(common: Common, **options: Any) -> Iterator[Any]:
+def open_tick(
+    common: Common, *, vendor: str | None = None, database_uri: str | None = None
+) -> Iterator[TickStock]:
     """The service on the database of the settings; closed at the end."""
     from tickstock.service import TickStock
 
-    with TickStock.open(settings_of(common, **options)) as tick:
+    with TickStock.open(settings_of(common, vendor=vendor, database_uri=database_uri)) as tick:
         yield tick

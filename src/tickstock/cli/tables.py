@@ -7,7 +7,7 @@ import csv
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from tickstock.model import BarTable, Timeframe
 from tickstock.spans import day_of
@@ -61,6 +61,10 @@ def _binary(out: TextIO) -> BinaryIO:
     return out.buffer
 
 
+Row = tuple[str, str, *tuple[float | None, ...]]
+"""Symbol, time, and the numbers."""
+
+
 def write_csv(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
     """A header and one line a bar: `symbol,date` (New York) or `symbol,timestamp` (UTC)."""
     writer = csv.writer(out, lineterminator="\n")
@@ -91,14 +95,14 @@ def write_table(out: TextIO, bars: BarTable, timeframe: Timeframe) -> None:
         out.write("  ".join(cells).rstrip() + "\n")
 
 
-def _rows(bars: BarTable, timeframe: Timeframe) -> Iterator[list[Any]]:
+def _rows(bars: BarTable, timeframe: Timeframe) -> Iterator[Row]:
     columns = [getattr(bars, name).tolist() for name in NUMBERS]
     for owner, at, *numbers in zip(bars.owner.tolist(), bars.at.tolist(), *columns, strict=True):
         vwap, trades = numbers[5], numbers[6]
         numbers[4] = int(numbers[4]) if numbers[4].is_integer() else numbers[4]
         numbers[5] = None if math.isnan(vwap) else vwap
         numbers[6] = None if trades < 0 else trades
-        yield [bars.tickers[owner], _time(at, timeframe), *numbers]
+        yield (bars.tickers[owner], _time(at, timeframe), *numbers)
 
 
 def _time(at: int, timeframe: Timeframe) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +12,10 @@ from tickstock.cli.changes import Allow, How, Yes, carry_out
 from tickstock.cli.history import AsOf, KnownAt, instant
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
+
+if TYPE_CHECKING:
+    from tickstock.service.history import View
+    from tickstock.store.universes import Listed
 
 
 def list_(
@@ -44,7 +48,7 @@ def list_(
     return 0
 
 
-def _listed(u: Any) -> dict[str, Any]:
+def _listed(u: Listed) -> dict[str, object]:
     return {
         "type": u.ref.type,
         "key": u.ref.key,
@@ -88,8 +92,8 @@ def show(
     return 0
 
 
-def _shown(expression: str, found: Any, why: bool) -> dict[str, Any]:
-    body = {"expression": expression, "symbols": list(found.symbols)}
+def _shown(expression: str, found: View, why: bool) -> dict[str, object]:
+    body: dict[str, object] = {"expression": expression, "symbols": list(found.symbols)}
     if found.label:
         body["survivorship"] = found.label.as_dict()
     if found.notes:

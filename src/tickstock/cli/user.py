@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.errors import BadInput
+
+if TYPE_CHECKING:
+    from tickstock.service.access import Access
 
 Name = Annotated[str, Parameter(help="Name of the user.")]
 
@@ -114,7 +117,7 @@ def _password(name: str) -> str:
 
 
 @contextmanager
-def _access(common: Common) -> Iterator[Any]:
+def _access(common: Common) -> Iterator[Access]:
     """The service's users, on the database of the settings."""
     from tickstock.service.access import Access
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +11,9 @@ from tickstock.cli.holdings import TIMEFRAMES
 from tickstock.cli.output import Common, console, print_json
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from tickstock.service.verify import Verified
 
 SHOWN = 50
 NOUNS = {"1min": "minute", "hour": "hour", "day": "day"}
@@ -52,7 +55,7 @@ def verify(
     return 1 if found.damages else 0
 
 
-def _show(found: Any) -> None:
+def _show(found: Verified) -> None:
     out = console()
     for damage in found.damages[:SHOWN]:
         out.print(f"damaged: {damage.symbol}: {damage.what}", markup=False)
@@ -73,9 +76,9 @@ def _show(found: Any) -> None:
             f"check them with --timeframe {timeframe}"
         )
     state = plural(len(found.damages), "damage") if found.damages else "sound"
-    bars, symbols = plural(found.bars, "bar"), plural(len(found.hashes), "symbol")
+    bars, names = plural(found.bars, "bar"), plural(len(found.hashes), "symbol")
     out.print(
-        f"{bars} of {symbols} ({found.timeframe}): {state}, "
+        f"{bars} of {names} ({found.timeframe}): {state}, "
         f"{plural(len(found.findings), 'doubt')} about splits and dividends"
     )
     out.print(f"content {found.content}")

@@ -7,13 +7,17 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
 from tickstock.words import plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 EXIT = {
     LoadState.COMPLETED: 0,
@@ -47,7 +51,7 @@ def watch(tick: TickStock, load_id: uuid.UUID) -> Progress:
 
 
 @contextlib.contextmanager
-def shown() -> Any:
+def shown() -> Iterator[Show]:
     """A bar on a terminal, a JSON line a second otherwise; both on stderr."""
     if not sys.stderr.isatty():
         yield _JsonLines()
@@ -68,9 +72,9 @@ def shown() -> Any:
 class _Bar:
     """The bar; trouble is told above it, when it begins and when its kind changes."""
 
-    def __init__(self, bar: Any) -> None:
+    def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._task: Any = None
+        self._task: TaskID | None = None
         self._told: set[str] = set()
 
     def __call__(self, progress: Progress, me: str) -> None:
@@ -130,7 +134,7 @@ def held_up(progress: Progress, me: str) -> str:
     return f"{plural(calls, 'call')} {leased} by worker {first.worker}{more} until {until:%H:%M:%S}"
 
 
-def line_of(progress: Progress) -> dict[str, Any]:
+def line_of(progress: Progress) -> dict[str, object]:
     """Progress in one flat object. `trouble` is why calls are being asked again, if any are."""
     return {
         "load": str(progress.load.id),

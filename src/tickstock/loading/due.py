@@ -45,7 +45,7 @@ class Rule:
 def parse_time(text: str) -> time:
     """A time of day like `18:30`. BadInput otherwise."""
     try:
-        return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007 -- a time, no moment
+        return datetime.strptime(text.strip(), "%H:%M").time()  # a time, no moment
     except ValueError:
         raise BadInput(f"{text[:40]!r} is not a time of day.", "Write it like 18:30.") from None
 

@@ -11,11 +11,11 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from tickstock.errors import BadInput, Conflict, SignInRefused, TooManyAttempts
 from tickstock.service.passwords import Passwords
 from tickstock.store import sign_in as store
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.sign_in import AuditRow, UserRow
 
@@ -125,7 +125,7 @@ class Access:
             store.forget_attempts(connection, name[:80], address)
             return self._begin(connection, found.id, found.name)
 
-    def _count(self, connection: Any, name: str, address: str) -> datetime:
+    def _count(self, connection: Connection, name: str, address: str) -> datetime:
         """Keep that a password is given for a name; when that was."""
         of_name, of_address = store.attempts(connection, name[:80], address, WINDOW)
         if of_name >= TRIES_PER_NAME or of_address >= TRIES:
@@ -155,7 +155,7 @@ class Access:
             "Make a new one with: tickstock user link",
         )
 
-    def _begin(self, connection: Any, user_id: int | None, name: str) -> str:
+    def _begin(self, connection: Connection, user_id: int | None, name: str) -> str:
         token = secrets.token_urlsafe(32)
         store.add_session(connection, _digest(token), user_id)
         store.add_audit(connection, name, "signed in", "")

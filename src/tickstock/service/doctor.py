@@ -7,8 +7,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
 
 from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
 from tickstock.config import Settings
@@ -289,7 +288,7 @@ def _budget(row: system.BudgetRow) -> Check:
     )  # fmt: skip
 
 
-def _sessions(signs: Signs, known: Any) -> Check:
+def _sessions(signs: Signs, known: date) -> Check:
     closed = f", {signs.closures} days closed by hand" if signs.closures else ""
     what = f"known through {known}{closed}"
     if signs.sessions_through is None:

@@ -266,7 +266,7 @@ def _fits(folder: Path) -> bool:
 
 
 def _short_folder(user: ServerUser | None) -> Path:
-    for folder in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 -- mkdtemp inside
+    for folder in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # mkdtemp inside
         if _fits(folder / "tickstock-12345678") and (user is None or reachable(folder, user)):
             return folder
     raise DatabaseRefused(

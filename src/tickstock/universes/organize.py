@@ -164,7 +164,7 @@ class _Result:
             raise _no_history(ref)
         return self._contents[ref].symbols
 
-    def change_days(self, ref: UniverseRef, span: Span) -> Iterable[date]:  # noqa: ARG002
+    def change_days(self, ref: UniverseRef, span: Span) -> Iterable[date]:
         raise _no_history(ref)
 
     def symbols(self, ref: UniverseRef) -> tuple[str, ...]:

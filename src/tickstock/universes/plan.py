@@ -261,8 +261,9 @@ def judged(plan: OrganizePlan, traded: Traded, *, say: bool = True) -> OrganizeP
         verdict = judge(joins, traded) if change.action in (Action.ADD, Action.CHANGE) else None
         if verdict and verdict.unknown:
             notes += [f"{change.ref}: {verdict}"] if say else []
-            change = replace(change, unknown=verdict.unknown)  # noqa: PLW2901
-        changes.append(change)
+            changes.append(replace(change, unknown=verdict.unknown))
+        else:
+            changes.append(change)
     return replace(plan, changes=tuple(changes), notes=tuple(notes))
 
 

@@ -53,5 +53,5 @@ class OpenGate:
     async def enter(self) -> None:
         return
 
-    async def push_back(self, seconds: float | None) -> None:  # noqa: ARG002 -- the promise's shape
+    async def push_back(self, seconds: float | None) -> None:  # the promise's shape
         return

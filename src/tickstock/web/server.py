@@ -107,7 +107,7 @@ class Serving:
             part.stop()
 
     async def _tell(self, server: uvicorn.Server) -> None:
-        while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
+        while not server.started:  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         self.started.set()
 

@@ -207,7 +207,7 @@ def read_day(text: str) -> date | None:
     """A day as issuers write it; None for anything else."""
     for form in _DATE_FORMS:
         try:
-            return datetime.strptime(text.replace(".", ""), form).date()  # noqa: DTZ007 -- a date
+            return datetime.strptime(text.replace(".", ""), form).date()  # a date
         except ValueError:
             continue
     return None

@@ -209,7 +209,7 @@ class _Strings(_Reader):
         self._parts: list[str] = []
         self._reads = self._hint = False
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._hint = self._hint or name == "rPh"
         self._reads = name == "t" and not self._hint
         if name == "si":

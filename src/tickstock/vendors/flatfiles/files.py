@@ -133,7 +133,7 @@ class S3Files:
 
 def s3_files(account: MassiveSettings) -> S3Files:
     """The files in the account's bucket; its key pair must be set."""
-    assert account.s3_key_id is not None and account.s3_secret is not None  # noqa: S101, PT018
+    assert account.s3_key_id is not None and account.s3_secret is not None
     endpoint = checked_base(account.s3_endpoint, ENDPOINT)
     refuse_set_clock(endpoint)
     return S3Files(

@@ -37,7 +37,7 @@ class Bar(msgspec.Struct, gc=False, omit_defaults=True):
 
     o: float
     h: float
-    l: float  # noqa: E741 -- the vendor's name
+    low: float = msgspec.field(name="l")
     c: float
     v: float
     t: int
@@ -307,7 +307,7 @@ def _table(bars: list[Bar], call: Call) -> BarTable:
     numbers: list[list[float]] = [
         [b.o for b in bars],
         [b.h for b in bars],
-        [b.l for b in bars],
+        [b.low for b in bars],
         [b.c for b in bars],
         [b.v for b in bars],
         [np.nan if b.vw is None else b.vw for b in bars],

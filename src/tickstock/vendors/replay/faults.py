@@ -260,7 +260,7 @@ def _with_neighbours(bars: list[Bar]) -> list[Bar]:
 
 def restated(bar: Bar) -> Bar:
     """The bar as a vendor may give it a day later: corrected trades, more volume."""
-    return msgspec.structs.replace(bar, c=round((bar.h + bar.l) / 2, 2), v=round(bar.v * 1.02))
+    return msgspec.structs.replace(bar, c=round((bar.h + bar.low) / 2, 2), v=round(bar.v * 1.02))
 
 
 _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
@@ -271,7 +271,9 @@ _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
     What.EMPTY: lambda _: [],
     What.BARE: lambda bars: [msgspec.structs.replace(b, vw=None, n=None) for b in bars],
     What.HALF: lambda bars: bars[: (len(bars) + 1) // 2],
-    What.IMPOSSIBLE: lambda bars: [msgspec.structs.replace(b, l=-b.l) for b in bars[:1]] + bars[1:],
+    What.IMPOSSIBLE: lambda bars: (
+        [msgspec.structs.replace(b, low=-b.low) for b in bars[:1]] + bars[1:]
+    ),
 }
 
 

@@ -65,7 +65,7 @@ def _read_row(line: int, row: dict[str, str], gather: Gather) -> None:
 
 def _day(stamp: str) -> date | None:
     try:
-        return datetime.strptime(stamp, "%m%d%Y").date()  # noqa: DTZ007 -- a date alone
+        return datetime.strptime(stamp, "%m%d%Y").date()  # a date alone
     except ValueError:
         return None
 
