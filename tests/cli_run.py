@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.launcher import launcher
 from tests.moment import handed_on
 
 TICKSTOCK = Path(sys.executable).parent / "tickstock"
 SCHEMA = "tickstock/1"
+PATIENCE = 60.0
+SCRIPT_READS = ("PYTHON", "LC_", "LANG")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,13 @@ class Shell:
         )
 
     def run(self, *arguments: str, **settings: object) -> Result:
-        return ended(self.start(*arguments, **settings))
+        """Run a command to its end; by the script itself where that reads its environment."""
+        environment = self._environment() | {k: str(v) for k, v in settings.items()}
+        if any(name.startswith(SCRIPT_READS) for name in settings):
+            return ended(self.start(*arguments, **settings))
+        code, out, err = launcher().run(arguments, environment, self.home, PATIENCE)
+        assert "Traceback" not in out + err, out + err
+        return Result(code, out, err)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log."""
@@ -73,7 +82,7 @@ class Shell:
         return kept | own | handed_on() | self.settings
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> Result:
+def ended(process: subprocess.Popen[str], seconds: float = PATIENCE) -> Result:
     """Wait for a command; it says no traceback, whatever it says."""
     try:
         out, err = process.communicate(timeout=seconds)

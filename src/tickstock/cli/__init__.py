@@ -19,7 +19,7 @@ a fifth of its time."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
     gc.set_threshold(BETWEEN_COLLECTIONS, 10, 10)
-    _import_structlog()
+    import_structlog()
     from tickstock.cli.app import run
     from tickstock.cli.streams import fit_streams
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def _import_structlog() -> None:
+def import_structlog() -> None:
     """Import structlog without rich, which it would take along for coloured tracebacks that we
     never print, and which takes longer than all of the rest of it."""
     there = sys.modules.get("rich")
