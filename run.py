@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+SIDE_BY_SIDE = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Four at a time, on two cores too: half of what a test does is to wait, for servers and leases."""
 USAGE = """usage: python3 run.py demo            the whole thing, on a machine with nothing
        python3 run.py test [...]     lint, types, layers and all tests
        python3 run.py tickstock ...  any other command, for example: universe list
@@ -120,7 +122,7 @@ def test(arguments: list[str]) -> int:
         ("lint-imports", "--no-logo"),
     ]
     failed = [] if arguments else [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
-    result = inside(PYTHON, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"]))
+    result = inside(PYTHON, "-m", "pytest", *(arguments or SIDE_BY_SIDE))
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
     return result or len(failed)

@@ -49,6 +49,26 @@ def pytest_configure(config: pytest.Config) -> None:
     moment.take_place(config.getoption("--now"), config.getoption("--zone"))
 
 
+LONGEST = (
+    "reliability/test_gauntlet.py",
+    "docs/test_tutorial.py",
+    "browser/test_page.py",
+    "unit/test_list_limits.py",
+    "contract/test_bridge.py",
+    "contract/test_drain.py",
+    "acceptance/test_kill.py",
+    "acceptance/test_load_cli.py",
+    "docs/test_howtos.py",
+)
+"""Files that take longest come first, so that none of them is what all wait for at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"takes place at {config.getoption('--now')} in {config.getoption('--zone')}"
 
