@@ -54,6 +54,12 @@ UNCROSSED = {
 
 NO_SIZES = {
     "cli.__init__.BETWEEN_COLLECTIONS": "how often Python looks for garbage",
+    "outages.DEEPEST": "causes of an error that are followed",
+    "outages._Outage.unsaid": "a count",
+    "private.FOLDER": "a mode",
+    "private.FILE": "a mode",
+    "private.ENTERED": "a mode",
+    "private.OTHERS": "a mode",
     "service.passwords.AT_ONCE": "hashes at a time; more wait",
     "service.passwords.WAITING": "people who may wait for one",
     "universes.days.OPEN_FROM": "a year beyond all",

@@ -1,7 +1,8 @@
 """The log: JSON lines in a file of the home folder, and on stderr when asked for.
 
 Our modules log through structlog, libraries through the standard library; both end here. Secrets
-are masked by value in every line, whatever field they came in.
+are masked by value in every line, whatever field they came in. What tells once more that the
+database or Redis is away is left out: `outages` says that, once a second at most.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+
+from tickstock.outages import OUTAGES
+from tickstock.private import make_folder, open_text
 
 MASK = "********"
 MAX_BYTES = 10 * 1024 * 1024
@@ -32,10 +36,15 @@ def set_up_logs(file: Path | None, level: str, secrets: Iterable[str], *, show: 
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _errors_as_text,
         mask,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            _without_repeats,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -50,6 +59,7 @@ def set_up_logs(file: Path | None, level: str, secrets: Iterable[str], *, show: 
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     for handler in _handlers(file, show):
         handler.setFormatter(lines)
+        handler.addFilter(_is_news)
         root.addHandler(handler)
 
 
@@ -62,7 +72,9 @@ def leave_to_logging() -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.filter_by_level,
+            _without_repeats,
             structlog.processors.format_exc_info,
+            _errors_as_text,
             structlog.stdlib.render_to_log_kwargs,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -76,15 +88,18 @@ def _handlers(file: Path | None, show: bool) -> list[logging.Handler]:
     if file is not None:
         # A log that cannot be written must not stop the work; the console still tells.
         with contextlib.suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(
-                logging.handlers.RotatingFileHandler(
-                    file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8"
-                )
-            )
+            make_folder(file.parent)
+            handlers.append(_PrivateFile(file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES))
     if show:
         handlers.append(logging.StreamHandler(sys.stderr))
     return handlers or [logging.NullHandler()]
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A log that its owner alone can read, also what it is rotated into."""
+
+    def _open(self) -> Any:
+        return open_text(Path(self.baseFilename), self.mode)
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
@@ -92,6 +107,33 @@ def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
+
+
+def _without_repeats(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A structlog processor that drops what `outages` tells in one voice for all."""
+    found = event.get("exc_info")
+    raised = sys.exc_info()[1] if found is True else found
+    if OUTAGES.is_told((raised, *event.values())):
+        raise structlog.DropEvent
+    return event
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """The same for lines of libraries, and of those of our modules that log as they do."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    raised = record.exc_info[1] if record.exc_info else None
+    return not OUTAGES.is_told((raised, *arguments))
+
+
+def _errors_as_text(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, BaseException):
+            event[key] = str(value) or type(value).__name__
+    return event
 
 
 class _Masker:

@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import re
+import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +25,7 @@ from tickstock.cli.app import run
 from tickstock.clock import machine_now, utc_now
 from tickstock.config import Settings, known_settings, read_settings, sources, variables
 from tickstock.errors import BadSetting, DatabaseUnavailable, VendorUnavailable
+from tickstock.private import make_home
 from tickstock.service import TickStock, doctor
 from tickstock.service.access import Role
 from tickstock.service.doctor import Check, Health, examine
@@ -177,16 +180,41 @@ def test_every_check_says_what_it_found_and_what_to_do(check: Check, wanted: Hea
     assert health(check) is wanted
 
 
-def test_who_is_asked_and_does_not_answer_is_a_failure(tmp_path: Path) -> None:
-    def away() -> Database:
-        raise DatabaseUnavailable("It is away.", "Wait.")
+def away() -> Database:
+    raise DatabaseUnavailable("It is away.", "Wait.")
 
+
+def test_who_is_asked_and_does_not_answer_is_a_failure(tmp_path: Path) -> None:
     def silent() -> str:
         raise VendorUnavailable("No answer.", "Wait.")
 
     checks = [*examine(Settings(home=tmp_path), away, lambda: NOW, {"vendor": silent})]
     assert checks[-1] == Check("vendor", Health.FAILURE, "No answer.", "", "Wait.")
     assert [c.what for c in checks if c.name == "database"] == ["It is away."]
+
+
+def test_what_is_open_to_others_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    home, logs = tmp_path / "home", tmp_path / "home" / "logs"
+    settings = Settings(home=home, vendor="synthetic")
+
+    def privacy() -> Check:
+        checks = examine(settings, away, lambda: NOW, {})
+        return next(c for c in checks if c.name == "privacy")
+
+    make_home(home, has_server=True)
+    assert privacy().health is Health.OK
+    home.chmod(0o755)
+    logs.chmod(0o750)
+    (logs / "tickstock.log").chmod(0o644)
+    (home / "tickstock.toml").write_text("")
+    (home / "tickstock.toml").chmod(0o640)
+    found = privacy()
+    assert found.health is Health.WARNING
+    for mode in ("home (755)", "logs (750)", "tickstock.log (644)", "tickstock.toml (640)"):
+        assert mode in found.what
+    assert stat.S_IMODE(home.stat().st_mode) == 0o755
+    subprocess.run(found.do.rpartition(": ")[2], shell=True, check=True)
+    assert privacy().health is Health.OK
 
 
 # --- what commands say --------------------------------------------------------------------------

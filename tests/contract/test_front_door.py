@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import threading
 from collections import Counter
@@ -16,12 +17,20 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.web_kit import PASSWORDS, Client, Running, organized, running, settings_for
-from tickstock.errors import TooManyAttempts
+from tickstock.errors import (
+    Conflict,
+    DatabaseForbidden,
+    DatabaseUnavailable,
+    TickStockError,
+    TooManyAttempts,
+    Transient,
+)
 from tickstock.service.access import TRIES, TRIES_PER_NAME, Role
 from tickstock.service.passwords import Passwords
 from tickstock.store.database import Database
 from tickstock.web.connections import Limits
 from tickstock.web.live import MOST_OF_ONE
+from tickstock.web.routes import RULES
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 HALF_A_FORM = (
@@ -179,6 +188,62 @@ def stream(page: Running, client: Client) -> Iterator[socket.socket]:
 
 def eventually(found: Callable[[], bool]) -> bool:
     return any(found() or threading.Event().wait(0.05) for _ in range(200))
+
+
+# --- a database that is away ----------------------------------------------------------------
+SECRETS = ("canary", "127.0.0.9", "5439", "says:", "psycopg", "postgres", "socket")
+
+
+@pytest.fixture
+def astray(database: Database, home: Path) -> Iterator[Running]:
+    """A page whose database cannot be reached."""
+    address = "postgresql://canary_user:canary_word@127.0.0.9:5439/canary_base"
+    with (
+        Database.open(database.conninfo, home, migrate=False) as own,
+        running(own, settings_for(home), worker=False, users=False) as found,
+    ):
+        while own._kept:
+            own._kept.pop().close()
+        own.conninfo = address
+        yield found
+        own.conninfo = database.conninfo
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_nobody_learns_where_a_database_is_that_is_away(astray: Running, accept: str) -> None:
+    cookies = {}, {astray.site.cookie: "made-up"}
+    for rule in RULES:
+        path = re.sub(r"\{[a-z]+\}", "etf_universe:x", rule.path)
+        for cookie in cookies:
+            client = Client(astray.port, dict(cookie))
+            body = None if rule.method == "GET" else b"{}"
+            answer = client.ask(rule.method, path, body=body, accept=accept)
+            told = f"{answer.text} {answer.headers}".lower()
+            assert not [word for word in SECRETS if word in told], (rule.path, told)
+            assert answer.status in (200, 303, 401, 415, 422, 503), (rule.path, answer.status)
+            assert cookie == {} or rule.role is None or answer.status == 503, rule.path
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseUnavailable("postgresql://canary@db/x says: gone."),
+        DatabaseForbidden("postgresql://canary@db/x says: no."),
+        Transient("postgresql://canary@db/x says: deadlock detected (40P01)."),
+        Conflict("postgresql://canary@db/x says: duplicate key (23505)."),
+    ],
+)
+def test_nor_what_it_says(
+    page: Running, monkeypatch: pytest.MonkeyPatch, error: TickStockError
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(page.access, "sign_in", refuse)
+    answer = page.anonymous().post("/sign-in", {"name": "a", "password": "x"})
+    assert answer.status == 503
+    assert "canary" not in answer.text
+    assert "The database is away." in answer.text
 
 
 # --- text that is none ----------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Form:
     gone: float = 1.0
     silence: float = 0.75
     takeover: float = 30.0
+    outage: float = 3.0
 
 
 LONG = Form(
@@ -80,6 +81,7 @@ LONG = Form(
     gone=0.0,
     silence=database.SILENCE,
     takeover=45.0,
+    outage=60.0,
 )
 FORM = LONG if VARIABLE in os.environ else Form()
 

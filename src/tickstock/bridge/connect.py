@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
@@ -14,8 +15,11 @@ from redis.asyncio.connection import (
 )
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tickstock.errors import BadSetting
+from tickstock.outages import OUTAGES, REDIS
 
 JOBS = "tickstock.jobs.data_load"
 """The channel on which jobs are published, and the stream to which they may be added instead."""
@@ -24,6 +28,8 @@ STATUS = "tickstock.jobs.status"
 UNIVERSES = "tickstock.universe.updated"
 SECONDS = 5.0
 """A command that is not answered within this time has failed: the connection may be half open."""
+LOOK_SECONDS = 1.0
+"""How often it is asked whether it is back."""
 _WHERE = ("host", "port", "path", "db", "username", "password", "credential_provider")
 
 
@@ -56,6 +62,21 @@ def open_like(client: Any) -> Redis:
     where = {k: v for k, v in given.items() if k in _WHERE or (k.startswith("ssl_") and v)}
     kind = _kind(pool.connection_class.__name__)
     return Redis.from_pool(ConnectionPool(connection_class=kind, **where, **_options()))
+
+
+async def watch(redis: Redis) -> None:
+    """See when Redis is back, of which nobody may have heard: those that wait for messages do not
+    ask. Raises a RedisError while it is away."""
+    while True:
+        if OUTAGES.is_away(REDIS):
+            await redis.ping()
+            OUTAGES.back(REDIS)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def is_away(thing: object) -> bool:
+    """Whether it is a sign that Redis is away."""
+    return isinstance(thing, RedisConnectionError | RedisTimeoutError)
 
 
 def _kind(name: str) -> type[AbstractConnection]:

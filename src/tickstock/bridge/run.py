@@ -10,12 +10,14 @@ from redis.asyncio import Redis
 
 from tickstock.bridge.cancels import Cancels
 from tickstock.bridge.channels import Channels
+from tickstock.bridge.connect import is_away, watch
 from tickstock.bridge.inbox import Inbox
 from tickstock.bridge.intake import Intake
 from tickstock.bridge.mirror import Mirror, Pace
 from tickstock.bridge.news import News
 from tickstock.bridge.steady import Complaints, Session, keep_going
 from tickstock.bridge.stream import Stream
+from tickstock.outages import OUTAGES, REDIS
 from tickstock.service import TickStock
 from tickstock.store.listen import LOAD, UNIVERSE, notifications
 from tickstock.waiting import end
@@ -33,6 +35,8 @@ class Bridge:
 
     def __init__(self, tick: TickStock, redis: Redis, pace: Pace | None = None) -> None:
         self._tick = tick
+        self._redis = redis
+        OUTAGES.recognize(REDIS, is_away)
         self._stopping = asyncio.Event()
         self._complain = Complaints()
         self._inbox = Inbox()
@@ -60,6 +64,7 @@ class Bridge:
             self._task("mirroring", self._mirror.session),
             self._task("publishing universes", self._news.session),
             self._task("listening to PostgreSQL", self._notice),
+            self._task("asking for Redis", lambda: watch(self._redis)),
         ]
         try:
             await self._until_stopped([*ears, *rest])
@@ -69,6 +74,7 @@ class Bridge:
                 async with asyncio.timeout(GRACE_SECONDS):
                     await self._inbox.emptied()
             await end(rest)
+            OUTAGES.settle(REDIS)
             if len(self._inbox):
                 log.error("messages were heard and are lost", messages=len(self._inbox))
 

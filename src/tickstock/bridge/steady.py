@@ -12,6 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from tickstock.errors import TickStockError
+from tickstock.outages import OUTAGES
 
 log = structlog.get_logger("tickstock.bridge")
 FIRST_PAUSE = 0.1
@@ -23,7 +24,8 @@ EXPECTED = (RedisError, TickStockError, OSError)
 
 
 class Complaints:
-    """Tells of failures, one line a second; the others are counted in the next line."""
+    """Tells of failures, one line a second; the others are counted in the next line. That Redis is
+    away, or the database, is told by `outages`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,6 +33,8 @@ class Complaints:
         self._unsaid = 0
 
     def __call__(self, part: str, error: Exception) -> None:
+        if OUTAGES.is_told([error]):
+            return
         if self._clock() - self._last < 1.0:
             self._unsaid += 1
             return
@@ -39,7 +43,7 @@ class Complaints:
         log.warning(
             "the bridge goes on after a failure",
             part=part,
-            error=str(error) or type(error).__name__,
+            error=error,
             unsaid=unsaid,
             exc_info=None if isinstance(error, EXPECTED) else error,
         )

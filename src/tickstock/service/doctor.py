@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import os
+import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
-from tickstock.config import Settings
+from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
+from tickstock.private import ENTERED, make_folder, open_text, open_to_others
 from tickstock.service.page_checks import unanswered
 from tickstock.service.queue import SILENCE
 from tickstock.service.system import is_alive
@@ -76,6 +79,7 @@ def examine(
         probes: further checks by name, each of which asks somebody outside.
     """
     yield _log(settings)
+    yield _privacy(settings)
     yield _disk(settings)
     yield _key(settings, now())
     yield from _of_database(settings, open_database, now)
@@ -134,8 +138,8 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
 def _log(settings: Settings) -> Check:
     file = settings.log_file
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8"):
+        make_folder(file.parent)
+        with open_text(file, "a"):
             pass
     except OSError as e:
         return Check(
@@ -143,6 +147,30 @@ def _log(settings: Settings) -> Check:
             "What goes wrong would be told nowhere.", "Mend the folder's owner or mode, or --home.",
         )  # fmt: skip
     return Check("log", Health.OK, str(file))
+
+
+def _privacy(settings: Settings) -> Check:
+    """Home and log hold what was loaded and said, and settings may hold keys."""
+    logs = settings.log_file.parent
+    entered = ENTERED if settings.database_uri is None and os.geteuid() == 0 else 0
+    try:
+        modes = {settings.home: open_to_others(settings.home, entered)}
+        modes |= {p: open_to_others(p) for p in (logs, *sorted(logs.glob("*.log*")))}
+        if (file := settings.home / FILE).exists():
+            modes[file] = open_to_others(file)
+    except OSError as e:
+        return Check("privacy", Health.WARNING, f"{e.filename}: {e.strerror}.", "", "Check --home.")
+    found = {path: mode for path, mode in modes.items() if mode}
+    if not found:
+        return Check("privacy", Health.OK, "home and log are open to nobody else")
+    told = ", ".join(f"{path} ({mode:o})" for path, mode in found.items())
+    kept = {settings.home: "go=x"} if entered else {}
+    steps = [f"chmod {kept.get(path, 'go=')} {shlex.quote(str(path))}" for path in found]
+    return Check(
+        "privacy", Health.WARNING, f"open to others: {told}",
+        "Whoever has an account on this machine may read what is in there, keys included.",
+        f"If that is not meant: {' && '.join(steps)}",
+    )  # fmt: skip
 
 
 def _disk(settings: Settings) -> Check:

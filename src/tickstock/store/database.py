@@ -31,6 +31,7 @@ from tickstock.errors import (
     TickStockError,
     Transient,
 )
+from tickstock.outages import DATABASE, OUTAGES
 from tickstock.store import migrate as migrations
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.queries import load
@@ -62,6 +63,7 @@ class Database:
         self._kept: deque[Connection] = deque()
         self._lock = threading.Lock()
         self._closed = False
+        OUTAGES.recognize(DATABASE, is_away)
 
     @classmethod
     def open(
@@ -153,6 +155,7 @@ class Database:
             kept, self._kept = self._kept, deque()
         for conn in kept:
             conn.close()
+        OUTAGES.settle(DATABASE)
         if self._server is not None:
             self._server.leave()
 
@@ -161,7 +164,7 @@ class Database:
         try:
             yield
         except psycopg.Error as exc:
-            raise translate(exc, self.safe_uri) from exc
+            raise told(exc, self.safe_uri) from exc
 
     def _begin(self, stack: ExitStack) -> Connection:
         """A connection in which BEGIN went through: that is what proves a kept one to be alive."""
@@ -175,6 +178,7 @@ class Database:
                 if kept is None or not conn.closed:
                     raise
             else:
+                OUTAGES.back(DATABASE)
                 return conn
 
     def _take(self) -> Connection | None:
@@ -199,9 +203,17 @@ class Database:
         except psycopg.OperationalError:
             if self._server is None:
                 raise
-            self._server.revive()
+            self._revive(self._server)
             _create_missing(self._server.uri("postgres"), self._name)
             return _dial(self.conninfo)
+
+    @staticmethod
+    def _revive(server: EmbeddedServer) -> None:
+        try:
+            server.revive()
+        except DatabaseUnavailable as e:
+            OUTAGES.away(DATABASE, e)
+            raise
 
 
 def _dial(conninfo: str) -> Connection:
@@ -330,6 +342,22 @@ def translate(exc: psycopg.Error, where: str = "PostgreSQL") -> TickStockError:
     return DatabaseRefused(
         what, "Look into the server's log; if it does not explain this, report it as a fault."
     )
+
+
+def told(exc: psycopg.Error, where: str = "PostgreSQL") -> TickStockError:
+    """As `translate`; that the database is away goes into the log, in one voice for all."""
+    error = translate(exc, where)
+    if isinstance(error, DatabaseUnavailable):
+        OUTAGES.away(DATABASE, error)
+    return error
+
+
+def is_away(thing: object) -> bool:
+    """Whether it is a sign that the database is away: an error of psycopg's, or a connection that
+    was found to be closed."""
+    if isinstance(thing, psycopg.Error):
+        return isinstance(translate(thing), DatabaseUnavailable)
+    return isinstance(thing, psycopg.Connection | psycopg.AsyncConnection) and thing.closed
 
 
 def _state_of_refusal(exc: psycopg.Error) -> str:

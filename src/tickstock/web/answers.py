@@ -46,6 +46,9 @@ STATUS: tuple[tuple[type[TickStockError], int], ...] = (
 """HTTP status by class, the first that fits; 500 for the rest."""
 
 
+FOR_EVERYBODY = (BadInput, SignInRefused, TooManyAttempts)
+"""What a visitor who is nobody has brought about himself. Whatever else happens to him is the
+database's doing, whose words name its address, user and tables."""
 NO_FACTS: Mapping[str, object] = {}
 BESIDE = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
 """A part that could not be had leaves what is shown as it is: the note comes on top of the page."""
@@ -58,11 +61,10 @@ def status_of(error: TickStockError) -> int:
 def of_error(visit: Visit, error: TickStockError) -> Response:
     """An error as an answer. Who is not signed in, as nobody is while the database is away, does
     not learn where it is or what it says."""
+    if visit.who is None and not isinstance(error, FOR_EVERYBODY):
+        error = DatabaseUnavailable("The database is away.", "Try again in a few seconds.")
     status = status_of(error)
-    what, hint = error.what, error.hint
-    if visit.who is None and isinstance(error, DatabaseUnavailable | DatabaseRefused):
-        what, hint = "The database is away.", "Try again in a few seconds."
-    answer = _say(visit, status, type(error).__name__, what, hint, error.facts)
+    answer = _say(visit, status, type(error).__name__, error.what, error.hint, error.facts)
     if isinstance(error, TooManyAttempts):
         answer.headers["retry-after"] = f"{error.retry_after:.0f}"
     elif status == 503:

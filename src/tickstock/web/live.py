@@ -53,7 +53,7 @@ class Live:
                     # A fresh connection may have missed something of any kind.
                     self._nudge([EVENTS[channel]] if channel else list(EVENTS.values()))
             except TickStockError as e:
-                log.warning("not listening to the database", error=str(e))
+                log.warning("not listening to the database", error=e)
             self.listening.clear()
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)

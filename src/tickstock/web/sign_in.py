@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import SignInRefused, TickStockError
+from tickstock.errors import SignInRefused
 from tickstock.service.access import LONGEST
-from tickstock.web.answers import status_of
+from tickstock.web.answers import FOR_EVERYBODY, status_of
 from tickstock.web.visit import Kind, Visit, local
 
 
@@ -23,7 +23,7 @@ def enter(visit: Visit) -> Response:
     name, back = visit.field("name"), local(visit.field("next", "/"))
     try:
         token = visit.desk.access.sign_in(name, visit.field("password"), visit.client)
-    except TickStockError as e:
+    except FOR_EVERYBODY as e:
         if visit.body:
             raise
         return visit.page("sign_in.html", status_of(e), back=back, error=e, name=name)

@@ -22,7 +22,6 @@ import structlog
 from tickstock.clock import Clock, utc_now
 from tickstock.errors import (
     CredentialsRefused,
-    DatabaseUnavailable,
     TickStockError,
     VendorUnreadable,
 )
@@ -227,8 +226,6 @@ class Drain:
 
     def _told(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
-        if isinstance(error, DatabaseUnavailable):
-            self._patience.tell(error)
         if isinstance(error, TickStockError):
             return error
         log.error("unforeseen error", call=str(lease.call), exc_info=error)

@@ -98,7 +98,7 @@ class Engine:
                 async with app.open_async():
                     await self._until_stopped(app, stopping)
             except (ConnectorException, DRIVER_ERROR) as e:
-                log.warning("queue away", error=type(e).__name__)
+                log.warning("queue away", error=e)
             await within(PAUSE, stopping)
 
     async def _until_stopped(self, app: App, stopping: asyncio.Event) -> None:
@@ -185,7 +185,7 @@ class Engine:
                 try:
                     await manager.finish_job(job, Status.ABORTED, delete_job=True)
                 except ConnectorException as e:
-                    log.info("stalled task not removed", task=job.id, error=str(e.__cause__))
+                    log.info("stalled task not removed", task=job.id, error=e)
                 else:
                     log.warning("task of a worker that is gone", task=job.call_string)
 

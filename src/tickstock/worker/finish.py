@@ -129,7 +129,7 @@ class Ends:
         database, a setting. Logged when it is new, not again each time."""
         before, said = self._trouble.get(load_id), f"{type(error).__name__}: {error}"
         if before is None or before.said != said:
-            log.error("load not drained", load=str(load_id), error=str(error))
+            log.error("load not drained", load=str(load_id), error=error)
         pause = 0.0
         if isinstance(error, Terminal):
             pause = min(before.pause * 2, LONGEST_PAUSE) if before else FIRST_PAUSE

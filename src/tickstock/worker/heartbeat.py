@@ -84,7 +84,7 @@ class Heartbeat:
             reach("heartbeat.renewed")
         except TickStockError as e:
             # Not renewed is not yet lost: the fence decides at the commit.
-            log.warning("leases not renewed", error=str(e))
+            log.warning("leases not renewed", error=e)
             return
         gone = [lease for lease in leases if lease.id not in ours]
         if gone:

@@ -1,4 +1,4 @@
-"""Waiting for a database that is away."""
+"""Waiting for a database that is away. That it is goes into the log by `outages`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
-
 from tickstock.errors import Conflict, DatabaseUnavailable, Transient
 
-log = structlog.get_logger("tickstock.worker")
 T = TypeVar("T")
 SHORTEST, LONGEST = 0.1, 2.0
 """Seconds between two attempts, doubled each time."""
@@ -29,7 +26,6 @@ class Patience:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._told = -1.0
 
     async def through(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` gives. Raises DatabaseUnavailable when the outage outlasts the patience."""
@@ -38,12 +34,11 @@ class Patience:
         while True:
             try:
                 return await ask()
-            except DatabaseUnavailable as error:
+            except DatabaseUnavailable:
                 now = asyncio.get_running_loop().time()
                 away_since = away_since or now
                 if now + pause >= away_since + self._seconds():
                     raise
-                self.tell(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
 
@@ -58,10 +53,3 @@ class Patience:
             except (Transient, Conflict):
                 await asyncio.sleep(CLASH_PAUSE * clash)
         return await self.through(ask)
-
-    def tell(self, error: DatabaseUnavailable) -> None:
-        """At most a line a second, however many wait."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._told + 1.0:
-            self._told = now
-            log.warning("database away", error=str(error))

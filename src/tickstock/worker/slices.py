@@ -105,7 +105,7 @@ class Slices:
         try:
             await self._worker.patiently(self._offer_next, load_id, rest, is_over)
         except TickStockError as e:
-            log.warning("next slice not offered", load=str(load_id), error=str(e))
+            log.warning("next slice not offered", load=str(load_id), error=e)
         reach("slice.offered")
 
     async def _watch(self, load_id: uuid.UUID) -> None:
@@ -121,7 +121,7 @@ class Slices:
                 if await asyncio.to_thread(self._look, load_id, is_old):
                     break
             except TickStockError as e:
-                log.debug("slice not looked at", load=str(load_id), error=str(e))
+                log.debug("slice not looked at", load=str(load_id), error=e)
         self._worker.end_slice(load_id)
 
     # -- what runs in a thread ----------------------------------------------------------------

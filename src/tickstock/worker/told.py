@@ -23,7 +23,7 @@ class Told:
             return
         self._said = said
         if isinstance(error, TickStockError):
-            log.warning(self._event, error=str(error))
+            log.warning(self._event, error=error)
         else:
             log.error(self._event, exc_info=error)
 
