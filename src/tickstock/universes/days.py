@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 UP_TO = {
     "opt-in": "opt-out", "starts": "ends", "start": "end", "from": "until", "added": "removed",
@@ -25,11 +26,17 @@ _DAY = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0)?")
+_LONGEST = 40
 _NO_DAY = frozenset(("", "nat", "nan", "none", "null", "<na>", "n/a", "-"))
 
 
 def day_in(text: str) -> date | None:
     """The day in `2015-01-02`, `2015-01-02 00:00:00`, `20150102`; None for anything else."""
+    return _day_in(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(16_384)  # the same days stand in a list again and again
+def _day_in(text: str) -> date | None:
     found = _DAY.fullmatch(text) or _COMPACT.fullmatch(text)
     try:
         return date(*map(int, found.groups())) if found else None

@@ -20,9 +20,12 @@ from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
 
 MAX_BYTES = 8 * 1024 * 1024
 """A list of symbols that is larger, as it comes or unpacked, is something else."""
-MAX_ROWS = 1_000_000
-MAX_SYMBOLS = 100_000
-"""All that was ever listed in the US is a third of this; no fund holds as much, either."""
+MAX_ROWS = 250_000
+"""So many take most of a second to be read and told about."""
+MOST_WORDS = 100_000
+"""Words of a text without columns, each of which is looked up by itself."""
+MAX_SYMBOLS = 50_000
+"""All that was ever listed in the US is two thirds of this; no fund holds as much, either."""
 MAX_REMARKS = 1_000
 MAX_PROBLEMS = 1_000
 """A file with more is not read to its end."""
@@ -143,6 +146,10 @@ class Gather:
     def expect_listing(self) -> None:
         """No listing and no fund has as many rows as a table may have."""
         self._most = MAX_SYMBOLS
+
+    def expect_words(self) -> None:
+        """No text that people write has as many words as a table may have rows."""
+        self._most = MOST_WORDS
 
     def count_row(self) -> None:
         """One more row was read, whatever is in it.

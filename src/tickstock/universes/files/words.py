@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from tickstock.errors import BadSymbol
 from tickstock.universes.files.delimited import (
@@ -31,17 +32,22 @@ _SEPARATORS = re.compile(r"[,;|\t]")
 _BULLET = re.compile(r"(?:[-*+\u2022\u25aa\u2013]|\d{1,5}[.)])\s+")
 _INLINE = re.compile(r"\s#(?![A-Z]+[/!])")
 """A comment after symbols."""
-_ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*\s*=\s*(?=[\[({]|set\()")
+_ASSIGNMENT = re.compile(r"(?<!\w)[A-Za-z_]\w*+\s*+=\s*+(?=[\[({]|set\()")
+"""Each word is looked at once: a line may be one word, or blanks, of a million characters."""
 _PASTED = re.compile(
     r"\s*(?:[A-Za-z_]\w*\s*=\s*)?(?:[\[({]|set\(\[)\s*(?:'|[A-Za-z]+(?:[.\-/][A-Za-z]+)?\s*[,\]})])"
 )
 _JSON_WORD = re.compile(r"\s*\[\s*(?:true|false|null|NaN)\b")
 _AROUND = " \t'\"`[](){}\u2018\u2019\u201c\u201d"
 _LONGEST_ROOT = 5
+MAX_REMEMBERED = 32_768
+"""Words: more than there are symbols that anybody knows."""
+LONGEST_REMEMBERED = 32
 
 
 def read_words(text: str, gather: Gather) -> None:
     """Gather the symbols of a text."""
+    gather.expect_words()
     lines = _lines(_ASSIGNMENT.sub("", text, count=1), gather)
     take_cells(lines, gather, has_header=True)
 
@@ -175,7 +181,14 @@ def _is_word(word: str) -> bool:
 
 
 def _is_known(word: str) -> bool:
+    return _is_known_short(word) if len(word) <= LONGEST_REMEMBERED else _look_up(word)
+
+
+def _look_up(word: str) -> bool:
     try:
         return " " not in word and is_known(read_symbol(word)[0])
     except BadSymbol:
         return False
+
+
+_is_known_short = lru_cache(MAX_REMEMBERED)(_look_up)
