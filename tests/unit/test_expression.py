@@ -13,8 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tickstock.errors import BadExpression, EmptyUniverse, UnknownUniverse
-from tickstock.model import UniverseRef
+from tickstock.errors import BadDates, BadExpression, EmptyUniverse, UnknownUniverse
+from tickstock.model import Ticker, UniverseRef
 from tickstock.spans import Span, days_of
 from tickstock.universes.expression import (
     AsOf,
@@ -26,12 +26,14 @@ from tickstock.universes.expression import (
     Ref,
     Symbols,
     evaluate,
+    evaluate_spells,
     format_expression,
     parse,
     parse_client_universe,
     references,
     respellings,
 )
+from tickstock.universes.names import Names
 
 STOCK, ETF, COMBO = "stock_universe", "etf_universe", "stock_etf_combo"
 DAY = date(2020, 1, 2)
@@ -44,6 +46,14 @@ class Shelf:
     lists: Mapping[UniverseRef, Mapping[date, str]] = field(default_factory=dict)
     expressions: Mapping[UniverseRef, str] = field(default_factory=dict)
     reads: int = 0
+    tickers: Mapping[int, tuple[Ticker, ...]] = field(default_factory=dict)
+    today: date = date(2026, 11, 18)
+
+    def names(self) -> Names:
+        return Names(self.tickers)
+
+    def last_day(self) -> date:
+        return self.today
 
     def refs(self) -> Iterable[UniverseRef]:
         return [*self.lists, *self.expressions]
@@ -475,3 +485,89 @@ def test_stored_expressions_always_come_to_an_end(expressions: Mapping[str, str]
     for name in lookup.refs():
         with contextlib.suppress(BadExpression, UnknownUniverse, EmptyUniverse):
             assert evaluate(Ref(name), lookup).symbols
+
+
+# --- instruments ------------------------------------------------------------------------------
+RENAMED = date(2022, 6, 9)
+EVER = Span(date.min, date.max)
+TICKERS = {
+    1: (Ticker("FB", Span(date.min, RENAMED)), Ticker("META", Span(RENAMED, date.max))),
+    2: (Ticker("FB", Span(date(2025, 7, 21), date.max)),),
+    3: (
+        Ticker("ANTM", Span(date.min, date(2022, 6, 28))),
+        Ticker("ELV", Span(date(2022, 6, 28), date.max)),
+    ),
+}
+THEN, LATER = date(2015, 1, 2), date(2024, 1, 2)
+
+
+def named() -> Shelf:
+    """`told` changes with the tickers; `late` has today's of everybody; `stale` has old ones."""
+    told = {date.min: "FB KO", RENAMED: "META KO"}
+    late, stale = {date.min: "META ELV KO"}, {date.min: "ANTM PEP"}
+    lists = {ref("s:told"): told, ref("s:late"): late, ref("s:stale"): stale}
+    return Shelf(lists, tickers=TICKERS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "symbols"),
+    [
+        ("told - {FB}", "KO"),
+        ("told - {META}", "KO"),
+        ("told & {FB}", "META"),
+        ("{FB} & told", "META"),
+        ("told & {FB, KO, PEP}", "KO META"),
+        ("{FB, META} - {FB}", "META"),
+        ("late | stale", "ELV KO META PEP"),
+        ("late & stale", "ELV"),
+        ("late - stale", "KO META"),
+        ("stale - late", "PEP"),
+        ("stale", "ANTM PEP"),
+        ("{ANTM}", "ANTM"),
+        (f"told - {{META}} @ {THEN}", "KO"),
+        (f"late @ {THEN}", "ANTM FB KO"),
+        (f"late | stale @ {THEN}", "ANTM FB KO PEP"),
+        (f"(told @ {THEN}) | late", "ELV KO META"),
+        (f"told - {{FB}} @ {LATER}", "KO"),
+        ("told @ 2020-01-02..2023-01-02", "KO META"),
+        ("(told - {FB}) @ 2020-01-02..2023-01-02", "KO"),
+    ],
+)
+def test_operators_compare_instruments(expression: str, symbols: str) -> None:
+    found = evaluate(parse(expression), named())
+    assert " ".join(found.symbols) == symbols
+    assert sorted(found.lineage) == list(found.symbols)
+    assert all(found.lineage.values())
+
+
+def test_an_answer_says_whom_a_symbol_was_taken_for() -> None:
+    found = evaluate(parse("told - {FB, KO}| {PEP}"), named())
+    assert found.notes == ["FB is taken for META, which had that ticker until 2022-06-08."]
+    assert evaluate(parse("told - {META}"), named()).notes == []
+
+
+def test_spells_have_the_tickers_of_their_days() -> None:
+    found = evaluate_spells(parse("(late - {KO}) @ 2022-06-01..2022-07-04"), named())
+    first, last = date(2022, 6, 1), date(2022, 7, 5)
+    assert found == {
+        "ANTM": (Span(first, date(2022, 6, 28)),),
+        "ELV": (Span(date(2022, 6, 28), last),),
+        "FB": (Span(first, RENAMED),),
+        "META": (Span(RENAMED, last),),
+    }
+    # Whom a symbol names changes on days on which no list does.
+    both = evaluate_spells(parse("(told & {FB, META}) @ 2022-06-01..2022-07-04"), named())
+    assert both == {"FB": found["FB"], "META": found["META"]}
+
+
+def test_a_day_that_has_not_come_is_refused() -> None:
+    with pytest.raises(BadDates, match="2026-11-19 has not come yet"):
+        evaluate(parse("told @ 2026-11-19"), named())
+    with pytest.raises(BadDates, match="2027-01-04 has not come yet"):
+        evaluate(parse("told @ 2027-01-04..2027-02-01"), named())
+    with pytest.raises(BadDates, match="has not come"):
+        evaluate_spells(parse("told @ 2027-01-04..2027-02-01"), named())
+    found = evaluate_spells(parse("told @ 2026-11-02..2099-12-31"), named())
+    assert found is not None
+    assert found["KO"] == (Span(date(2026, 11, 2), date(2026, 11, 19)),)
+    assert evaluate(parse("told @ 2026-11-18"), named()).symbols == ("KO", "META")

@@ -26,9 +26,12 @@ from tickstock.universes.expression import (
     format_expression,
     parse,
     references,
+    refuse_future,
+    taken_for,
 )
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
+from tickstock.universes.names import Names
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.plan import OrganizePlan, judged
 from tickstock.universes.spells import read_history
@@ -97,12 +100,12 @@ class Edits:
             ref = store.named(conn, name, self._environment)
             read, notes = self._read(conn, symbols)
             held = store.get(conn, ref, self._environment)
-            inside = [s for s in read if s in held.symbols]
+            names = instruments.read_names(conn)
             if sign == "-":
-                _refuse_strangers(ref, read, held.symbols)
+                moved, more = _leaving(ref, read, held.symbols, names)
             else:
-                notes += [f"{symbol} is in it already." for symbol in inside]
-            moved = tuple(s for s in read if (s in inside) == (sign == "-"))
+                moved, more = _joining(read, held.symbols, names)
+            notes += more
             if held.expression is None:
                 after = (*held.symbols, *moved)
                 kept = tuple(s for s in after if sign == "|" or s not in moved)
@@ -179,6 +182,8 @@ class Edits:
         is read from the present members back. The list of today stays as it is.
         """
         with self._database.transaction() as conn:
+            if through is not None:
+                refuse_future(through, store.StoreLookup(conn, self._environment))
             ref = store.named(conn, name, self._environment)
             today = store.members(conn, ref, self._environment) if backwards else ()
             history = read_history(file, text, through=through, source=source, today=today)
@@ -212,8 +217,48 @@ class Edits:
             universe_writes.apply(conn, plan, allow=allow, source=source, reason=reason)
 
 
-def _refuse_strangers(ref: UniverseRef, symbols: Sequence[str], held: Collection[str]) -> None:
-    strangers = [s for s in symbols if s not in held]
+def _leaving(
+    ref: UniverseRef, symbols: Sequence[str], held: Sequence[str], names: Names
+) -> tuple[tuple[str, ...], list[str]]:
+    """The members that leave, whatever the list calls them, and notes on whom symbols mean."""
+    members = {names.who(symbol): symbol for symbol in held}
+    meant = {symbol: names.meant(symbol, members) for symbol in symbols}
+    _refuse_strangers(ref, [s for s, member in meant.items() if member not in members], held)
+    gone = set(meant.values())
+    notes = [
+        taken_for(names, symbol, member, members[member])
+        for symbol, member in meant.items()
+        if symbol not in held
+    ]
+    return tuple(symbol for symbol in held if names.who(symbol) in gone), notes
+
+
+def _joining(
+    symbols: Sequence[str], held: Sequence[str], names: Names
+) -> tuple[tuple[str, ...], list[str]]:
+    """The tickers of today of whoever is not in a list, and notes on whom symbols mean."""
+    members = {names.who(symbol): symbol for symbol in held}
+    joining: dict[str, None] = {}
+    notes: list[str] = []
+    for symbol in symbols:
+        member = names.who(symbol)
+        called = names.called(member)
+        if member in members:
+            as_what = f", as {members[member]}" if members[member] != symbol else ""
+            notes.append(f"{symbol} is in it already{as_what}.")
+            continue
+        joining[called] = None
+        if called != symbol:
+            notes.append(taken_for(names, symbol, member, called))
+        notes += [
+            f"{symbol} is not {members[one]}, which had that ticker before."
+            for one in names.owners(symbol)
+            if one in members
+        ]
+    return tuple(joining), notes
+
+
+def _refuse_strangers(ref: UniverseRef, strangers: Sequence[str], held: Collection[str]) -> None:
     if strangers:
         raise BadSymbol(
             f"{', '.join(map(shown, strangers[:10]))} {'is' if len(strangers) == 1 else 'are'}"

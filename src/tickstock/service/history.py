@@ -22,9 +22,10 @@ from tickstock.universes.expression import (
     AsOf,
     Evaluation,
     Node,
+    asked_day,
     evaluate,
-    left_out_notes,
     parse,
+    refuse_future,
     universes_under,
 )
 from tickstock.universes.suggest import did_you_mean, shown
@@ -91,7 +92,7 @@ class Histories:
             else:
                 lookup = PastLookup(conn, known_at, self._environment)
                 found = _evaluate_then(asked, lookup, known_at)
-        notes = (*_notes(lookup), *left_out_notes(found.left_out))
+        notes = (*_notes(lookup), *found.notes)
         return View(found.symbols, found.lineage, label, notes)
 
     def _labelled(
@@ -102,7 +103,7 @@ class Histories:
             now = evaluate(tree, StoreLookup(conn, self._environment))
         except TickStockError:
             return None
-        return self._label(conn, now.symbols, then.symbols, day)
+        return _label(conn, now, asked_day(tree), then.symbols, day)
 
     def survivorship(self, expression: str, day: date) -> Survivorship | Unlabelled:
         """How far today's list stands for the universe on `day`, or why nobody can say.
@@ -117,18 +118,12 @@ class Histories:
             if not under:
                 return Unlabelled("Symbols named one by one have no past.", is_own=True)
             try:
-                then = evaluate(AsOf(tree, day), StoreLookup(conn, self._environment))
+                inner = tree.node if isinstance(tree, AsOf) else tree
+                then = evaluate(AsOf(inner, day), StoreLookup(conn, self._environment))
             except TickStockError as error:
                 has_past = self._has_past(conn, under)
                 return Unlabelled(error.what, is_own=not has_past)
-            return self._label(conn, used.symbols, then.symbols, day)
-
-    def _label(
-        self, conn: Connection, used: Sequence[str], then: Sequence[str], day: date
-    ) -> Survivorship:
-        now_named = instruments.find_instruments(conn, used)
-        then_named = instruments.find_instruments(conn, then, Span.inclusive(day, day))
-        return survivorship(used, then, day, now_named, then_named)
+            return _label(conn, used, asked_day(tree), then.symbols, day)
 
     def _has_past(self, conn: Connection, refs: Iterable[UniverseRef]) -> bool:
         """Whether one of the universes has, or should have, a past that was told."""
@@ -141,15 +136,28 @@ class Histories:
         """The universes of all types that hold a symbol, now or on a day, and how they call it.
 
         A ticker stands for its instrument: FB on a day of 2015 is in the lists that name META.
-        Raises BadSymbol.
+        Where no list has whoever has the ticker, those who had it before are looked for.
+        Raises BadSymbol, BadDates for a day that has not come.
         """
         written, _ = read_symbol(symbol)
         with self._database.transaction() as conn:
-            found = self._listing(conn, _names(conn, written, as_of), as_of)
+            if as_of is not None:
+                refuse_future(as_of, StoreLookup(conn, self._environment))
+            found = self._holding(conn, written, as_of)
             if not found:
                 spelled = instruments.spelled(conn, [written])
                 found = self._listing(conn, spelled.values(), as_of)
         return dict(sorted(found.items()))
+
+    def _holding(self, conn: Connection, written: str, day: date | None) -> dict[UniverseRef, str]:
+        """The universes that hold whom a symbol names, or else named before."""
+        names = instruments.read_names(conn)
+        for member in names.owners(written, day):
+            called = [name for name in names.tickers(member) if names.who(name, day) == member]
+            asked = [written] if names.who(written, day) == member else []
+            if found := self._listing(conn, dict.fromkeys([*asked, *sorted(called)]), day):
+                return found
+        return {}
 
     def _listing(
         self, conn: Connection, names: Iterable[str], day: date | None
@@ -177,9 +185,7 @@ class Histories:
     def _identified(self, conn: Connection, tree: Node) -> dict[int | str, str]:
         """What an expression holds, by instrument; a symbol of none stands for itself."""
         symbols = evaluate(tree, StoreLookup(conn, self._environment)).symbols
-        day = tree.when if isinstance(tree, AsOf) and isinstance(tree.when, date) else None
-        span = Span.inclusive(day, day) if day else None
-        named = instruments.find_instruments(conn, symbols, span)
+        named = instruments.find_instruments(conn, symbols, _on(asked_day(tree)))
         return {named[s].id if s in named else s: s for s in symbols}
 
     def log(self, name: str, most: int = 100) -> list[Entry]:
@@ -207,23 +213,29 @@ class Histories:
         with self._database.transaction() as conn:
             ref = named(conn, name, self._environment)
             members = get_universe(conn, ref, self._environment).symbols
-            asked = read_symbols(symbols).symbols
-            for symbol in asked:
-                if symbol not in members:
+            names = instruments.read_names(conn)
+            held = {names.who(symbol): symbol for symbol in members}
+            asked: dict[str, None] = {}
+            for symbol in read_symbols(symbols).symbols:
+                meant = held.get(names.meant(symbol, held))
+                if meant is None:
                     hint = did_you_mean(symbol, members) or _LOG.format(ref)
                     raise BadSymbol(f"{symbol} is not in {ref} now.", hint)
-            return store.blame(conn, ref, asked or members, self._environment)
+                asked[meant] = None
+            return store.blame(conn, ref, asked or members, self._environment, names)
 
 
-def _names(conn: Connection, written: str, day: date | None) -> list[str]:
-    """A symbol, and the other tickers of its instrument that mean nothing else on the day."""
-    span = Span.inclusive(day, day) if day else None
-    meant = instruments.find_instruments(conn, [written], span).get(written)
-    tickers = {ticker.symbol for ticker in meant.tickers} - {written} if meant else None
-    if not meant or not tickers:
-        return [written]
-    others = instruments.find_instruments(conn, tickers, span)
-    return [written, *sorted(name for name, other in others.items() if other.id == meant.id)]
+def _on(day: date | None) -> Span | None:
+    return Span.inclusive(day, day) if day else None
+
+
+def _label(
+    conn: Connection, used: Evaluation, of: date | None, then: Sequence[str], day: date
+) -> Survivorship:
+    """The label of the list used, whose symbols are tickers of a day, or of today."""
+    now_named = instruments.find_instruments(conn, used.symbols, _on(of))
+    then_named = instruments.find_instruments(conn, then, _on(day))
+    return survivorship(used.members, then, day, now_named, then_named)
 
 
 _LOG = "`tickstock universe log {}` shows who joined and left."

@@ -172,11 +172,11 @@ class Imports:
         return write_file(self._listing(expression), form)
 
     def _listing(self, expression: str) -> Listing:
-        symbols = self._universes.members(expression)
         node = parse(expression)
         ref = node.ref if isinstance(node, Ref) else None
         if ref is None:
-            return Listing(symbols, expression)
+            return Listing(self._universes.evaluate(expression).symbols, expression)
+        symbols = self._universes.members(expression)
         held = self._universes.get(str(ref))
         day = source_day(held.source)
         source = held.source.removesuffix(f", as of {day}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +25,9 @@ from tickstock.universes.expression import (
     AsOf,
     Evaluation,
     Ref,
+    asked_day,
     evaluate,
     evaluate_spells,
-    left_out_notes,
     parse,
     universes_under,
 )
@@ -85,15 +85,23 @@ class Universes:
             return evaluate(parse(expression), StoreLookup(connection, self._environment))
 
     def members(self, expression: str) -> tuple[str, ...]:
-        """The symbols to load for a universe: in stored order for a single one, else sorted."""
+        """The symbols to load or read: of a single universe in stored order, else sorted.
+
+        Those of a past day are the tickers of today of whoever was in it: on the days that are to
+        be read, another may have the ticker of that day.
+        """
         log.info("Loading from cache: %s", expression)
         node = parse(expression)
         with self._database.transaction() as connection:
             if isinstance(node, Ref):
                 symbols = store.members(connection, node.ref, self._environment)
             else:
-                found = evaluate(node, StoreLookup(connection, self._environment))
+                lookup = StoreLookup(connection, self._environment)
+                found = evaluate(node, lookup)
                 symbols = found.symbols
+                if day := asked_day(node):
+                    names = lookup.names()
+                    symbols = tuple(sorted({names.now(symbol, day) for symbol in symbols}))
                 _warn(found)
         if not symbols:
             raise EmptyUniverse(f"{expression} holds no symbol.", "Add some, or load another one.")
@@ -133,18 +141,19 @@ class Universes:
         return symbols
 
     def left_out(self, expression: str) -> Sequence[str]:
-        """What the globs of an expression that was resolved match and nobody can read, for people.
+        """Of an expression that was resolved, for people: what its globs match and nobody can read,
+        and whom symbols were taken for.
 
-        Over a past span, which takes long to evaluate, what they match today.
+        Over a past span, which takes long to evaluate, that of its first day.
         """
         try:
             node = parse(expression)
+            if isinstance(node, AsOf) and isinstance(node.when, Span):
+                node = replace(node, when=node.when.start)
             with self._database.transaction() as connection:
-                inner = node.node if isinstance(node, AsOf) else node
-                found = evaluate(inner, StoreLookup(connection, self._environment))
+                return evaluate(node, StoreLookup(connection, self._environment)).notes
         except TickStockError:
             return ()
-        return left_out_notes(found.left_out)
 
     def csv_symbols(self, name: str) -> tuple[str, ...]:
         """The symbols of a file in the configured folder, and nowhere else.
@@ -218,7 +227,7 @@ class Universes:
 
 
 def _warn(found: Evaluation) -> None:
-    for note in left_out_notes(found.left_out):
+    for note in found.notes:
         log.warning("%s", note)
 
 

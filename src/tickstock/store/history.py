@@ -9,7 +9,7 @@ latest holds. Both times are kept with each: the days it speaks about, and when 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
@@ -20,10 +20,11 @@ from psycopg.types.range import Range
 
 from tickstock.errors import BadInput, UnknownUniverse
 from tickstock.model import UniverseRef
-from tickstock.spans import ONE_DAY, Span
+from tickstock.spans import ONE_DAY, Span, union
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
+from tickstock.universes.names import NO_NAMES, Names
 from tickstock.universes.plan import Telling
 from tickstock.universes.spells import FOREVER, History, Spell, make_history
 from tickstock.universes.suggest import shown
@@ -287,21 +288,54 @@ def _span(days: Range[date] | None) -> Span | None:
 def blame(
     conn: Connection,
     ref: UniverseRef,
-    symbols: Collection[str],
+    symbols: Iterable[str],
     environment: str = "DEFAULT",
+    names: Names = NO_NAMES,
 ) -> list[Blame]:
-    """Since when each of `symbols` is in a universe and through which change, in their order.
+    """Since when each of `symbols` is in a universe and through which change, in their order; also
+    under the tickers that it had before, as `names` tell.
 
     A history told of the universe may date a member earlier than the change of the row: then
     `since` is the first day of its spell, and the rest is the change's.
     """
-    params = _named(ref, environment) | {"symbols": list(symbols)}
-    if len(symbols) <= FEW:
-        joined = {symbol: _joined(conn, params, symbol) for symbol in symbols}
+    listed = {symbol: names.lists(symbol) for symbol in symbols}
+    every = [(s, written, days) for s, found in listed.items() for written, days in found]
+    params = _named(ref, environment) | {
+        "symbols": [symbol for symbol, _, _ in every],
+        "written": [written for _, written, _ in every],
+        "since": [days.start for _, _, days in every],
+        "until": [days.end for _, _, days in every],
+    }
+    if len(every) == len(listed) <= FEW:
+        joined = {symbol: _joined(conn, params, symbol) for symbol in listed}
     else:
         joined = {row[0]: row[1:] for row in conn.execute(QUERIES["blame"], params)}
-    dated = {row[0]: row for row in conn.execute(QUERIES["spells_through"], params)}
-    return [_blame(symbol, joined.get(symbol), dated.get(symbol)) for symbol in symbols]
+    rows = conn.execute(QUERIES["spells_through"], params).fetchall()
+    dated = {symbol: _spell_through(rows, found) for symbol, found in listed.items()}
+    return [_blame(symbol, joined.get(symbol), dated[symbol]) for symbol in listed]
+
+
+def _spell_through(
+    rows: Iterable[Sequence[Any]], names: Sequence[tuple[str, Span]]
+) -> _Since | None:
+    """Since when somebody who had several tickers is a member, as far as the history says that it
+    is still one at its end."""
+    mine = [(row, days) for row in rows for written, days in names if row[0] == written]
+    spells = [Span(max(r[1], d.start), max(r[1], d.start, min(r[2], d.end))) for r, d in mine]
+    if not mine:
+        return None
+    *_, until, source, known_at = mine[0][0]
+    starts = [spell.start for spell in union(spells) if spell.end >= until]
+    return _Since(starts[0], source, known_at) if starts else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """Since when somebody is a member, who says so, and when that became known."""
+
+    day: date
+    source: str
+    known_at: datetime
 
 
 def _joined(conn: Connection, params: Mapping[str, object], symbol: str) -> Sequence[Any] | None:
@@ -311,16 +345,16 @@ def _joined(conn: Connection, params: Mapping[str, object], symbol: str) -> Sequ
     return found
 
 
-def _blame(symbol: str, change: Sequence[Any] | None, spell: Sequence[Any] | None) -> Blame:
+def _blame(symbol: str, change: Sequence[Any] | None, told: _Since | None) -> Blame:
     if change is None:
-        if spell is None:
+        if told is None:
             return Blame(symbol, None, None, None)
-        return Blame(symbol, spell[1], None, spell[3], source=spell[2])
+        return Blame(symbol, told.day, None, told.known_at, source=told.source)
     began, number, at, *by = change
     since = at.astimezone(NEW_YORK).date()
     # What somebody changed after a history was told is not what that history speaks about.
-    if spell and (began or spell[3] >= at):
-        since = min(since, spell[1])
+    if told and (began or told.known_at >= at):
+        since = min(since, told.day)
     return Blame(symbol, since, number, at, *by)
 
 

@@ -126,24 +126,33 @@ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC LIMIT 1
 
 -- name: blame
--- For each symbol, the last revision by which it came in, also where it has left since.
+-- For each symbol, the last revision by which whom it names came in, also where it has left since. A
+-- list may name it as it was `written` then, on days from `since` to `until`; that a list names it by
+-- another of its tickers is no coming in.
+WITH names AS (
+    SELECT * FROM unnest(%(symbols)s::text[], %(written)s::text[], %(since)s::date[],
+                         %(until)s::date[]) AS n(symbol, written, since, until)
+)
 SELECT DISTINCT ON (symbol) symbol, action = 'insert', id, at, by_role, application, source, reason
 FROM tickstock.universe_revisions AS r,
-     LATERAL (SELECT unnest(tickstock.symbols_of(new_value))
-              EXCEPT SELECT unnest(tickstock.symbols_of(old_value))) AS joined(symbol)
+     LATERAL (SELECT n.symbol FROM unnest(tickstock.symbols_of(new_value)) AS s
+              JOIN names AS n ON n.written = s
+               AND (r.at AT TIME ZONE 'America/New_York')::date >= n.since
+               AND (r.at AT TIME ZONE 'America/New_York')::date < n.until
+              EXCEPT
+              SELECT n.symbol FROM unnest(tickstock.symbols_of(old_value)) AS s
+              JOIN names AS n ON n.written = s) AS joined
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
-  AND symbol = ANY (%(symbols)s)
 ORDER BY symbol, id DESC
 
 -- name: spells_through
--- Since when symbols have been members, by the latest history told, as far as it says they are still
--- in at its end.
-SELECT s.symbol, s.starts, h.source, h.known_at
+-- The spells of symbols in the latest history told, and the end of the days that it speaks about.
+SELECT s.symbol, s.starts, least(s.ends, '9999-12-31'), upper(h.days), h.source, h.known_at
 FROM (SELECT * FROM tickstock.universe_histories
       WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
       ORDER BY id DESC LIMIT 1) AS h
 JOIN tickstock.universe_spells AS s ON s.history_id = h.id
-WHERE s.symbol = ANY (%(symbols)s) AND s.ends >= upper(h.days)
+WHERE s.symbol = ANY (%(written)s)
 
 -- name: containing
 -- The universes whose row names a symbol: values that contain one of the patterns in which it can

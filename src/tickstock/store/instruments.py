@@ -14,6 +14,7 @@ from tickstock.store import locks
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 from tickstock.universes.known import is_known
+from tickstock.universes.names import Names
 
 QUERIES = load("instruments.sql")
 LOCK_CREATION = {"space": locks.SINGLE, "what": locks.CREATION}
@@ -53,6 +54,14 @@ def _resolve(
         symbol: Instrument(id_, symbol, listed, gone, gone_by, tickers.get(id_, ()))
         for symbol, id_, listed, gone, gone_by in rows
     }
+
+
+def read_names(connection: Connection) -> Names:
+    """Whose ticker every symbol is on a day, for what is worked out without further questions."""
+    found: dict[int, list[Ticker]] = defaultdict(list)
+    for id_, symbol, since, until in connection.execute(QUERIES["changed_tickers"]):
+        found[id_].append(Ticker(symbol, Span(since, until)))
+    return Names({id_: tuple(tickers) for id_, tickers in found.items()})
 
 
 def all_instruments(connection: Connection) -> dict[str, Instrument]:

@@ -41,6 +41,16 @@ WHERE instrument_id = ANY (
 )
 ORDER BY instrument_id, since
 
+-- name: changed_tickers
+-- The tickers of instruments that had more than one, and those that more than one instrument had.
+SELECT instrument_id, symbol, coalesce(lower(valid), '0001-01-01') AS since,
+       coalesce(upper(valid), '9999-12-31') AS until
+FROM tickstock.tickers
+WHERE instrument_id IN (SELECT instrument_id FROM tickstock.tickers
+                        GROUP BY instrument_id HAVING count(*) > 1)
+   OR symbol IN (SELECT symbol FROM tickstock.tickers GROUP BY symbol HAVING count(*) > 1)
+ORDER BY instrument_id, since
+
 -- name: create
 -- New instruments for tickers that name none, created under one lock: two loads of the same
 -- new symbol must not make two instruments of it. A ticker that another instrument has given up

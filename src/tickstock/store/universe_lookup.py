@@ -8,13 +8,16 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from tickstock.clock import Clock, utc_now
 from tickstock.errors import UnknownUniverse
 from tickstock.model import READ_TYPES, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
+from tickstock.store import instruments
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
+from tickstock.universes.names import Names
 from tickstock.universes.suggest import ref_meant, shown
 from tickstock.universes.value import read_value
 
@@ -50,7 +53,8 @@ class StoreLookup:
 
     Membership on a day is what is known about the end of that day in New York, by the changes that
     this database records and the histories that it was told (see `history`). `proposed` are
-    expressions to be taken for stored ones.
+    expressions to be taken for stored ones. A day has come when it has by `clock` or by the
+    clock of the database.
     """
 
     def __init__(
@@ -59,7 +63,9 @@ class StoreLookup:
         environment: str = "DEFAULT",
         proposed: Mapping[UniverseRef, str] | None = None,
         many: int = MANY,
+        clock: Clock = utc_now,
     ) -> None:
+        self._clock = clock
         self._conn, self._environment, self._many = conn, environment, many
         self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
         """What was found out about past days, and who says so."""
@@ -89,6 +95,12 @@ class StoreLookup:
 
     def change_days(self, ref: UniverseRef, span: Span) -> list[date]:
         return past.change_days(self._conn, ref, span, self._environment)
+
+    def names(self) -> Names:
+        return instruments.read_names(self._conn)
+
+    def last_day(self) -> date:
+        return max(past.today(self._conn), self._clock().astimezone(past.NEW_YORK).date())
 
     def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
         """The value as text and the expression in force."""

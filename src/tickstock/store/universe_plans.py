@@ -13,6 +13,7 @@ from tickstock.errors import (
 )
 from tickstock.model import READ_TYPES, UNIVERSE_TYPES, UniverseRef
 from tickstock.store import history as past
+from tickstock.store import instruments
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
@@ -94,6 +95,7 @@ def plan_organize(
         environment=environment,
         types=types,
         foreign=fetch_foreign(conn, environment),
+        names=instruments.read_names(conn),
     )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}

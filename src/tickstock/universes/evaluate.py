@@ -5,20 +5,28 @@ from __future__ import annotations
 import fnmatch
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from tickstock.errors import BadExpression, EmptyUniverse, MalformedUniverse, UnknownUniverse
+from tickstock.errors import (
+    BadDates,
+    BadExpression,
+    EmptyUniverse,
+    MalformedUniverse,
+    UnknownUniverse,
+)
 from tickstock.model import UniverseRef
-from tickstock.spans import Span, union
+from tickstock.spans import ONE_DAY, Span, union
+from tickstock.universes.names import Member, Names
 from tickstock.universes.nodes import (
     AsOf,
     Bare,
     Both,
     Chain,
+    ChainOperator,
     Glob,
     Node,
     Ref,
@@ -32,6 +40,10 @@ from tickstock.universes.suggest import did_you_mean, ref_meant, shown
 
 MAX_STEPS = 50
 """Stored expressions that lead from one to the next; more is a mistake, not a universe."""
+
+
+MAX_LEFT_OUT = 20
+"""Universes that a glob went on without and that are named; the rest is counted."""
 
 
 class Lookup(Protocol):
@@ -50,32 +62,52 @@ class Lookup(Protocol):
     def change_days(self, ref: UniverseRef, span: Span) -> Iterable[date]:
         """The days in `span` on which the members of a list differ from the day before."""
 
+    def names(self) -> Names:
+        """Whose ticker a symbol is on a day."""
+
+    def last_day(self) -> date:
+        """The last day that has come: of no later one it is known who will be a member."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The symbols sorted, and for each the operands that let it in, as the expression names them.
 
     A date that an operand stands under is part of its name (`stock_universe:x @ 2020-01-02`).
-    `left_out` are the universes that a glob matches and nobody can read, with what is wrong.
+    `left_out` are the universes that a glob matches and nobody can read, with what is wrong;
+    `remarks` say of written symbols whom they were taken for. `members` are whom the symbols name.
     """
 
     symbols: tuple[str, ...]
     lineage: Mapping[str, tuple[str, ...]]
     left_out: Mapping[UniverseRef, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """For people: what it went on without, and whom symbols were taken for."""
+        return [*left_out_notes(self.left_out), *self.remarks]
 
 
 def evaluate(node: Node, lookup: Lookup) -> Evaluation:
     """The symbols that `node` stands for.
+
+    Operators compare instruments: a rename makes no second member, and whoever has several tickers
+    is answered by the one of the day that is asked for, or by today's. A list of today alone is
+    answered as it is written.
 
     On a day, every list is read as it was on that day; stored expressions are taken as they are
     written now. Over a span, a symbol is in the answer when the expression holds it on any day
     of the span. A universe that is a stored expression alone is answered part by part.
     A glob inside a stored expression leaves out the universes that are built on that expression,
     so that a master can be `stock_universe:*` without containing itself. What a glob matches and
-    nobody can read, a row that some program wrote, is left out and named in the answer.
+    nobody can read, a row that some program wrote, is left out and named in the answer; so is, on
+    a past day, what was not known then.
 
     Raises UnknownUniverse for a part that does not exist, EmptyUniverse when no symbol is left,
-    BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read.
+    BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read,
+    BadDates for a day that has not come.
     """
     try:
         return _Evaluator(lookup).whole(node)
@@ -88,13 +120,31 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
 
 def evaluate_spells(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]] | None:
     """The days on which each symbol is in an expression that stands under a span, in all; None for
-    any other expression. Sorted by symbol; raises as `evaluate`."""
+    any other expression. Sorted by symbol, each the ticker of its days; raises as `evaluate`."""
     if not isinstance(node, AsOf) or not isinstance(node.when, Span):
         return None
     found = _Evaluator(lookup).spells(node.node, node.when)
     if not found:
         raise _no_symbol(node)
     return found
+
+
+def asked_day(node: Node) -> date | None:
+    """The day that an expression as a whole stands under, of a span the last; None: today."""
+    day: date | None = None
+    while isinstance(node, AsOf):
+        day = node.when.last if isinstance(node.when, Span) else node.when
+        node = node.node
+    return day
+
+
+def refuse_future(day: date, lookup: Lookup) -> None:
+    """Raises BadDates for a day that has not come."""
+    if day > lookup.last_day():
+        raise BadDates(
+            f"{day} has not come yet: who will be a member then is not known.",
+            "Give an earlier day, or none for the list of today.",
+        )
 
 
 def universes_under(node: Node, lookup: Lookup) -> set[UniverseRef]:
@@ -104,7 +154,9 @@ def universes_under(node: Node, lookup: Lookup) -> set[UniverseRef]:
 
 def left_out_notes(left_out: Mapping[UniverseRef, str]) -> list[str]:
     """For people: what a glob matched and went on without."""
-    return [f"{ref} is left out: {why}" for ref, why in sorted(left_out.items())]
+    notes = [f"{ref} is left out: {why}" for ref, why in sorted(left_out.items())]
+    more = len(notes) - MAX_LEFT_OUT
+    return [*notes[:MAX_LEFT_OUT], *([f"{more} more are left out."] if more > 0 else [])]
 
 
 def _no_symbol(node: Node, left_out: Mapping[UniverseRef, str] | None = None) -> EmptyUniverse:
@@ -126,15 +178,16 @@ class _Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What a node stands for. Credit for a symbol goes to `name`, or on to the parts that hold
-    it, each without the symbols that were taken away after it."""
+    """What a node stands for. Credit for a member goes to `name`, or on to the parts that hold
+    it, each without the members that were taken away after it."""
 
-    symbols: frozenset[str]
+    members: frozenset[Member]
     name: str = ""
-    parts: tuple[tuple[_Value, frozenset[str]], ...] = ()
+    parts: tuple[tuple[_Value, frozenset[Member]], ...] = ()
 
 
-_NOTHING: frozenset[str] = frozenset()
+_NOTHING: frozenset[Member] = frozenset()
+T = TypeVar("T")
 
 
 class _Evaluator:
@@ -145,42 +198,77 @@ class _Evaluator:
         self.path: list[UniverseRef] = []
         self.trees: dict[UniverseRef, Node | None] = {}
         self.read: dict[tuple[UniverseRef, date | None], frozenset[str]] = {}
+        self.expressions: dict[tuple[UniverseRef, date | None], frozenset[Member]] = {}
+        self.renamed: set[str] = set()
+        self.alone = False
+        self.remarks: dict[str, None] = {}
         self.changes: dict[UniverseRef, tuple[Span, list[date]]] = {}
         self.expanded: dict[Glob, frozenset[UniverseRef]] = {}
         self.built: dict[UniverseRef, frozenset[UniverseRef]] = {}
         self.left_out: dict[UniverseRef, str] = {}
 
+    @cached_property
+    def names(self) -> Names:
+        return self.lookup.names()
+
     def whole(self, node: Node) -> Evaluation:
-        value = self._opened(node)
-        if not value.symbols:
+        value, day = self._opened(node), asked_day(node)
+        if not value.members:
             raise _no_symbol(node, self.left_out)
+        remarks = tuple(self.remarks)
+        called = [(self._called(member, day), member) for member in value.members]
+        called.sort(key=lambda one: (one[0], str(one[1])))
+        members = tuple(member for _, member in called)
         if not value.parts:  # one list or one set lets in all of them
-            alone = dict.fromkeys(sorted(value.symbols), (value.name,))
-            return Evaluation(tuple(alone), alone, self.left_out)
-        credited: dict[str, list[str]] = {symbol: [] for symbol in sorted(value.symbols)}
-        _credit(value, value.symbols, credited)
-        return Evaluation(
-            tuple(credited),
-            {symbol: tuple(dict.fromkeys(c)) for symbol, c in credited.items()},
-            self.left_out,
-        )
+            alone = dict.fromkeys(dict(called), (value.name,))
+            return Evaluation(tuple(alone), alone, self.left_out, remarks, members)
+        credited: dict[Member, list[str]] = {member: [] for _, member in called}
+        _credit(value, value.members, credited)
+        lineage: dict[str, dict[str, None]] = {}
+        for symbol, member in called:
+            lineage.setdefault(symbol, {}).update(dict.fromkeys(credited[member]))
+        told = {symbol: tuple(parts) for symbol, parts in lineage.items()}
+        return Evaluation(tuple(told), told, self.left_out, remarks, members)
+
+    def _called(self, member: Member, day: date | None) -> str:
+        return member if isinstance(member, str) else self.names.called(member, day)
 
     def spells(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
         days = self._days(inner, when, None)
+        held = self._by_day(days, when, lambda day: self._on_day(inner, day))
+        days = sorted(held)
         found: dict[str, list[Span]] = {}
-        for day, until in zip(days, [*days[1:], when.end], strict=True):
-            for symbol in self._opened(AsOf(inner, day)).symbols:
-                found.setdefault(symbol, []).append(Span(day, until))
+        for day, until in zip(days, [*days[1:], self._come(when).end], strict=True):
+            for member in held[day]:
+                for symbol, called in self.names.days_called(member, Span(day, until)):
+                    found.setdefault(symbol, []).append(called)
         return {symbol: union(found[symbol]) for symbol in sorted(found)}
 
-    def _opened(self, node: Node) -> _Value:
-        """The value of `node`; a lone stored expression, dated or not, is answered by its parts."""
+    def _by_day(
+        self, days: Iterable[date], when: Span, found: Callable[[date], T]
+    ) -> dict[date, T]:
+        """What is found on the days on which lists change, and on those between them on which one
+        of their tickers changes hands."""
+        by_day = {day: found(day) for day in days}
+        more = self.names.edges(self.renamed, self._come(when)) if self.renamed else set()
+        return by_day | {day: found(day) for day in sorted(more - by_day.keys())}
+
+    def _on_day(self, inner: Node, day: date) -> frozenset[Member]:
+        return self._opened(AsOf(inner, day), whole=False).members
+
+    def _opened(self, node: Node, *, whole: bool = True) -> _Value:
+        """The value of `node`; a lone stored expression, dated or not, is answered by its parts.
+
+        A lone list of today is answered as it is written.
+        """
         inner = node.node if isinstance(node, AsOf) else node
         if not isinstance(inner, Ref | Bare):
+            self.alone = whole and isinstance(node, Symbols)
             return self._value(node, _Scope())
         ref = self._resolve(inner)
         tree = self._tree(ref)
         if tree is None:
+            self.alone = whole and not isinstance(node, AsOf)
             return self._value(node, _Scope())
         self.path.append(ref)
         dated = replace(node, node=tree) if isinstance(node, AsOf) else tree
@@ -188,19 +276,25 @@ class _Evaluator:
         self.path.pop()
         return value
 
+    def _whom(self, symbols: frozenset[str], day: date | None) -> frozenset[Member]:
+        """Whom the symbols of a list name on a day."""
+        if self.alone:
+            return symbols
+        self.renamed.update(self.names.symbols & symbols)
+        return self.names.whole(symbols, day)
+
     # ------------------------------------------------------------------ nodes
     def _value(self, node: Node, scope: _Scope) -> _Value:
         match node:
             case Symbols(symbols):
-                return _Value(frozenset(symbols), format_expression(node))
+                members = self._whom(frozenset(symbols), scope.day)
+                return _Value(members, format_expression(node))
             case Ref() | Bare():
                 return self._universe(self._resolve(node), scope)
             case Glob():
                 return _joined(self._readable(self._matches(node, scope), scope))
             case Both(parts):
-                values = [self._value(part, scope) for part in parts]
-                common = frozenset.intersection(*(value.symbols for value in values))
-                return _Value(common, parts=tuple((value, _NOTHING) for value in values))
+                return self._both(parts, scope)
             case Chain():
                 return self._chain(node, scope)
             case AsOf(inner, when):
@@ -211,38 +305,76 @@ class _Evaluator:
         depth = len(self.path)
         for ref in refs:
             try:
-                yield self._universe(ref, scope)
-            except MalformedUniverse as error:
+                value = self._universe(ref, scope)
+            except (MalformedUniverse, UnknownUniverse) as error:
+                if isinstance(error, UnknownUniverse) and scope.day is None:
+                    raise
                 del self.path[depth:]
                 self.left_out[ref] = error.what
+            else:
+                yield value
+
+    def _both(self, parts: Sequence[Node], scope: _Scope) -> _Value:
+        values = [self._value(part, scope) for part in parts]
+        lists = [v.members for v, p in zip(values, parts, strict=True) if not _is_written(p)]
+        held = frozenset.intersection(*lists) if lists else _NOTHING
+        values = [
+            replace(value, members=self._among(part, value, held, scope.day)) if lists else value
+            for value, part in zip(values, parts, strict=True)
+        ]
+        common = frozenset.intersection(*(value.members for value in values))
+        return _Value(common, parts=tuple((value, _NOTHING) for value in values))
+
+    def _among(
+        self, part: Node, value: _Value, held: frozenset[Member], day: date | None
+    ) -> frozenset[Member]:
+        """Whom the symbols written out beside members that are held mean: of FB and a list with
+        META, Meta, though another has the ticker now."""
+        if not isinstance(part, Symbols):
+            return value.members
+        found: set[Member] = set()
+        for symbol in part.symbols:
+            meant = self.names.meant(symbol, held, day)
+            found.add(meant)
+            if meant in held and (called := self._called(meant, day)) != symbol:
+                self.remarks[taken_for(self.names, symbol, meant, called)] = None
+        return frozenset(found)
 
     def _chain(self, node: Chain, scope: _Scope) -> _Value:
-        steps = [("|", self._value(node.first, scope))]
-        steps += [(sign, self._value(part, scope)) for sign, part in node.rest]
-        held: set[str] = set()
-        for sign, value in steps:
+        first = self._value(node.first, scope)
+        held = set(first.members)
+        steps: list[tuple[ChainOperator, _Value]] = [("|", first)]
+        for sign, part in node.rest:
+            value = self._value(part, scope)
             if sign == "|":
-                held |= value.symbols
+                held |= value.members
             else:
-                held -= value.symbols
+                taken = self._among(part, value, frozenset(held), scope.day)
+                value = replace(value, members=taken)
+                held -= taken
+            steps.append((sign, value))
         taken_later = _NOTHING
         parts = []
         for sign, value in reversed(steps):
             if sign == "|":
                 parts.append((value, taken_later))
             else:
-                taken_later |= value.symbols
+                taken_later |= value.members
         return _Value(frozenset(held), parts=tuple(reversed(parts)))
 
     def _dated(self, inner: Node, when: date | Span, scope: _Scope) -> _Value:
         dated = replace(scope, label=format_when(when))
+        refuse_future(when.start if isinstance(when, Span) else when, self.lookup)
         if isinstance(when, date):
             return self._value(inner, replace(dated, day=when))
         days = self._days(inner, when, scope.owner)
-        return _joined(self._value(inner, replace(dated, day=day)) for day in days)
+        values = self._by_day(days, when, lambda day: self._value(inner, replace(dated, day=day)))
+        return _joined(values[day] for day in sorted(values))
 
     def _days(self, inner: Node, when: Span, owner: UniverseRef | None) -> list[date]:
         """The first day of the span, and those on which a list under `inner` changes."""
+        refuse_future(when.start, self.lookup)
+        when = self._come(when)
         days = {when.start}
         for ref in self._lists_under(inner, owner):
             changes = sorted(day for day in self.lookup.change_days(ref, when) if day in when)
@@ -250,21 +382,29 @@ class _Evaluator:
             days.update(changes)
         return sorted(days)
 
+    def _come(self, when: Span) -> Span:
+        """The days of a span that have come."""
+        return when & Span(date.min, self.lookup.last_day() + ONE_DAY)
+
     def _universe(self, ref: UniverseRef, scope: _Scope) -> _Value:
         name = f"{ref} @ {scope.label}" if scope.label else str(ref)
         return _Value(self._members(ref, scope.day), name)
 
-    def _members(self, ref: UniverseRef, day: date | None) -> frozenset[str]:
+    def _members(self, ref: UniverseRef, day: date | None) -> frozenset[Member]:
         tree = self._tree(ref)
-        key = (ref, self._last_change(ref, day) if tree is None else day)
-        if key not in self.read:
-            if tree is None:
-                self.read[key] = frozenset(self.lookup.members(*key))
-            else:
-                self.read[key] = self._stored(ref, tree, day)
-        return self.read[key]
+        if tree is None:
+            return self._listed(ref, day)
+        if (ref, day) not in self.expressions:
+            self.expressions[ref, day] = self._stored(ref, tree, day)
+        return self.expressions[ref, day]
 
-    def _stored(self, ref: UniverseRef, tree: Node, day: date | None) -> frozenset[str]:
+    def _listed(self, ref: UniverseRef, day: date | None) -> frozenset[Member]:
+        key = (ref, self._last_change(ref, day))
+        if key not in self.read:
+            self.read[key] = frozenset(self.lookup.members(*key))
+        return self._whom(self.read[key], day)
+
+    def _stored(self, ref: UniverseRef, tree: Node, day: date | None) -> frozenset[Member]:
         if ref in self.path:
             circle = [*self.path[self.path.index(ref) :], ref]
             raise BadExpression(
@@ -277,9 +417,9 @@ class _Evaluator:
                 "Name the lists at the end of the row directly.",
             )
         self.path.append(ref)
-        symbols = self._value(tree, _Scope(day=day, owner=ref)).symbols
+        members = self._value(tree, _Scope(day=day, owner=ref)).members
         self.path.pop()
-        return symbols
+        return members
 
     # ------------------------------------------------------------------ names
     @cached_property
@@ -410,15 +550,26 @@ class _Evaluator:
         return changes[before - 1] if before else span.start
 
 
+def taken_for(names: Names, symbol: str, member: Member, called: str) -> str:
+    """For people: whom a symbol was taken for that another has now, or nobody."""
+    until = names.until(member, symbol)
+    why = f"which had that ticker until {until}" if until else "which is the same instrument"
+    return f"{symbol} is taken for {called}, {why}."
+
+
+def _is_written(part: Node) -> bool:
+    return isinstance(part, Symbols)
+
+
 def _joined(values: Iterable[_Value]) -> _Value:
     parts = tuple((value, _NOTHING) for value in values)
-    return _Value(frozenset().union(*(value.symbols for value, _ in parts)), parts=parts)
+    return _Value(frozenset().union(*(value.members for value, _ in parts)), parts=parts)
 
 
-def _credit(value: _Value, wanted: frozenset[str], credited: dict[str, list[str]]) -> None:
-    mine = wanted & value.symbols
+def _credit(value: _Value, wanted: frozenset[Member], credited: Mapping[Member, list[str]]) -> None:
+    mine = wanted & value.members
     if value.name:
-        for symbol in mine:
-            credited[symbol].append(value.name)
+        for member in mine:
+            credited[member].append(value.name)
     for part, taken_later in value.parts:
         _credit(part, mine - taken_later if taken_later else mine, credited)

@@ -23,14 +23,19 @@ Grammar:
   with its type, it may go without: `stock_universe:my list`.
 - A range answers with everything that the expression holds on any day of it.
 - A glob inside a stored expression leaves out whatever is built on that expression.
+- Operators compare instruments, and answer with the tickers of the day that is asked for:
+  `index_sp500 - {FB}` is without Meta, though another has that ticker now.
 """
 
 from tickstock.universes.evaluate import (
     Evaluation,
     Lookup,
+    asked_day,
     evaluate,
     evaluate_spells,
     left_out_notes,
+    refuse_future,
+    taken_for,
     universes_under,
 )
 from tickstock.universes.nodes import (
@@ -59,6 +64,7 @@ __all__ = [
     "Node",
     "Ref",
     "Symbols",
+    "asked_day",
     "evaluate",
     "evaluate_spells",
     "format_expression",
@@ -66,6 +72,8 @@ __all__ = [
     "parse",
     "parse_client_universe",
     "references",
+    "refuse_future",
     "respellings",
+    "taken_for",
     "universes_under",
 ]

@@ -20,6 +20,7 @@ from tickstock.universes.expression import (
     parse,
 )
 from tickstock.universes.merge import Content, Draft, Fate, Held, content_of, preserved, replaced
+from tickstock.universes.names import NO_NAMES, Names
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.parsing import MAX_LENGTH
 from tickstock.universes.plan import (
@@ -47,6 +48,7 @@ def organize_plan(
     environment: str,
     types: Collection[str] = UNIVERSE_TYPES,
     foreign: Collection[UniverseRef] = (),
+    names: Names = NO_NAMES,
 ) -> OrganizePlan:
     """What bringing the stored universes of one environment to `definitions` would do.
 
@@ -56,6 +58,7 @@ def organize_plan(
             the rows still are what expressions may name.
         facts: what is kept beside rows, also beside rows that have been deleted.
         foreign: the rows that another program made and TickStock never wrote.
+        names: whose tickers symbols are, for expressions.
         mode: `REPLACE`, or `PRESERVE` to merge with what people changed (see `merge`).
 
     Raises:
@@ -76,7 +79,7 @@ def organize_plan(
         else replaced(ref, defined.get(ref), held.get(ref))
         for ref in refs
     ]
-    changes, failed = _settle(drafts, held, facts)
+    changes, failed = _settle(drafts, held, facts, names)
     return OrganizePlan(
         environment=environment,
         mode=mode,
@@ -121,11 +124,11 @@ class _Result:
     Rows that cannot be read are no part of it; the plan names them.
     """
 
-    def __init__(self, contents: dict[UniverseRef, Content]) -> None:
-        self._contents = contents
+    def __init__(self, contents: dict[UniverseRef, Content], names: Names) -> None:
+        self._contents, self._names = contents, names
 
     @classmethod
-    def of(cls, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> _Result:
+    def of(cls, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held], names: Names) -> _Result:
         contents = {
             ref: Content(row.symbols, row.facts.expression)
             for ref, row in held.items()
@@ -136,11 +139,11 @@ class _Result:
                 contents[draft.ref] = draft.content
             elif draft.fate is Fate.REMOVE:
                 contents.pop(draft.ref, None)
-        return cls(contents)
+        return cls(contents, names)
 
     def having(self, ref: UniverseRef, content: Content) -> _Result:
         """The same universes, but for one."""
-        return _Result({**self._contents, ref: content})
+        return _Result({**self._contents, ref: content}, self._names)
 
     def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> None:
         """Turn expressions that people edited as lists into expressions that say so."""
@@ -166,6 +169,12 @@ class _Result:
 
     def change_days(self, ref: UniverseRef, span: Span) -> Iterable[date]:
         raise _no_history(ref)
+
+    def names(self) -> Names:
+        return self._names
+
+    def last_day(self) -> date:
+        return date.max
 
     def symbols(self, ref: UniverseRef) -> tuple[str, ...]:
         """What the universe holds, its expression evaluated."""
@@ -217,12 +226,13 @@ def _settle(
     drafts: Sequence[Draft],
     held: Mapping[UniverseRef, Held],
     facts: Mapping[UniverseRef, Facts],
+    names: Names,
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes, and the rows whose own expression fails; those stay as they are.
 
     A definition whose expression fails refuses the whole plan.
     """
-    result = _Result.of(drafts, held)
+    result = _Result.of(drafts, held, names)
     result.write_edits(drafts, held)
     changes: list[Change] = []
     failed: list[str] = []

@@ -91,7 +91,7 @@ class Survivorship:
 
 
 def survivorship(
-    used: Iterable[str],
+    used: Iterable[int | str],
     then: Iterable[str],
     day: date,
     now_named: Mapping[str, Instrument],
@@ -99,8 +99,9 @@ def survivorship(
 ) -> Survivorship:
     """The label of the list `used` for a span that begins on `day`, with the members of `then`.
 
-    `now_named` says which instruments the symbols of the list name today, `then_named` which ones
-    the members named on that day; a symbol without an entry is compared as it is written.
+    Used are symbols, or the ids of instruments. `now_named` says which instruments the symbols of
+    the list name, `then_named` which ones the members named on that day; a symbol without an entry
+    is compared as it is written.
     """
     used, then = list(used), list(then)
     held = {_key(symbol, now_named) for symbol in used}
@@ -118,6 +119,8 @@ def survivorship(
     )
 
 
-def _key(symbol: str, named: Mapping[str, Instrument]) -> int | str:
+def _key(symbol: int | str, named: Mapping[str, Instrument]) -> int | str:
+    if isinstance(symbol, int):
+        return symbol
     found = named.get(symbol)
     return symbol if found is None else found.id
