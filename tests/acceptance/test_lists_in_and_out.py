@@ -60,6 +60,22 @@ def read(tick: TickStock, name: str, ref: str = X) -> Imported:
 
 
 # --- files ------------------------------------------------------------------------------
+def test_a_list_with_dates_becomes_a_history_with_the_list_of_today(tick: TickStock) -> None:
+    text = (
+        b"ticker,start_date,end_date\nPEP,2015-01-02,\nKO,2015-01-02,2020-01-02\nBRKB,2019-01-02,\n"
+    )
+    change = tick.imports.plan(tick.imports.read("h.csv", text, X), X)
+    assert [str(telling.ref) for telling in change.plan.tellings] == [X]
+    tick.imports.apply(change)
+    assert held(tick, X) == ("PEP", "BRK.B")
+    assert tick.history.show(X, date(2016, 1, 4)).symbols == ("KO", "PEP")
+    assert tick.history.show(X, date(2019, 6, 3)).symbols == ("BRK.B", "KO", "PEP")
+    told = next(entry for entry in tick.history.log(X) if entry.action == "history")
+    assert told.source == change.source
+    again = tick.imports.plan(tick.imports.read("h.csv", text, X), X)
+    assert again.plan.idle
+
+
 def test_an_issuers_file_becomes_a_universe_with_its_source(tick: TickStock) -> None:
     put(tick, "stock_universe:theme_known", ["BRK.B", "BF.B"])
     change = tick.imports.plan(read(tick, "ishares.csv"), X, title="Example")

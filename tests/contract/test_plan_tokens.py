@@ -15,8 +15,8 @@ from tickstock.model import LoadState, Timeframe, UniverseRef, epoch_day
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import history
 from tickstock.store.database import Database
+from tickstock.universes.membership import FOREVER, History, Spell
 from tickstock.universes.plan import Telling
-from tickstock.universes.spells import FOREVER, History, Spell
 
 CORE = UniverseRef("stock_universe", "core")
 MONTH = span("2012-03-01", "2012-03-30")

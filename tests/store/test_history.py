@@ -26,8 +26,9 @@ from tickstock.store.database import Database
 from tickstock.store.universe_lookup import PastLookup, StoreLookup
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
+from tickstock.universes.membership import History
 from tickstock.universes.plan import Telling
-from tickstock.universes.spells import History, read_history
+from tickstock.universes.spells import read_history
 from tickstock.universes.value import read_value
 
 SP500 = UniverseRef("stock_universe", "index_sp500")

@@ -31,8 +31,8 @@ from tickstock.store import history, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import Definition
 from tickstock.universes.files import read_file
+from tickstock.universes.membership import Spell, make_history
 from tickstock.universes.plan import Action, Mode, OrganizePlan
-from tickstock.universes.spells import Spell, make_history
 
 STEPS = int(os.environ.get("UNIVERSE_STEPS", "400"))
 PER_RUN = 40

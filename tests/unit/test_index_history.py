@@ -13,7 +13,7 @@ import pytest
 
 from tickstock.identity import identities, shipped_events
 from tickstock.universes.catalog import shipped
-from tickstock.universes.spells import FOREVER, History
+from tickstock.universes.membership import FOREVER, History
 
 DATA = resources.files("tickstock") / "data"
 PUBLISHED = Path(__file__).parents[1] / "data" / "sp500_published.csv"

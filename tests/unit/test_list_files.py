@@ -1,6 +1,7 @@
 """Lists of symbols in the forms in which people, programs and issuers write them."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tickstock.errors import BadFile
 from tickstock.universes.files import Form, Imported, read_file
+from tickstock.universes.spells import read_history
 
 FOLDER = Path(__file__).parents[1] / "data" / "lists"
 
@@ -92,7 +94,10 @@ def test_of_a_history_only_the_members_of_today_are_taken(text: str) -> None:
     found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
     assert found.symbols == ("AAPL",)
     assert found.left_out.keys() == {"former member"}
-    assert "universe tell" in str(found.remarks[0])
+    assert "part of its history" in str(found.remarks[0])
+    told = read_history("h.csv", text)
+    assert found.history is not None
+    assert (found.history.days, found.history.spells) == (told.days, told.spells)
 
 
 def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
@@ -100,12 +105,62 @@ def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
     assert (found.symbols, found.remarks, found.left_out) == (("AAPL", "MSFT"), (), {})
 
 
-def test_lists_of_several_days_are_pointed_at_and_changes_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("text", "symbols", "left_out"),
+    [
+        (
+            "date,symbol\n2020-01-02,AAPL\n2020-01-02,GE\n2021-01-04,AAPL\n2021-01-04,MSFT\n",
+            ("AAPL", "MSFT"),
+            {"earlier list": 2},
+        ),
+        (
+            "date,symbol\n2020-01-02,AAPL\n2020-01-02,GE\n2199-01-04,AAPL\n2199-01-04,MSFT\n",
+            ("AAPL", "GE"),
+            {"earlier list": 2},
+        ),
+        (
+            "date,action,symbol\n2020-01-02,add,PEP\n2020-01-02,+,GE\n2021-01-04,remove,PEP\n",
+            ("GE",),
+            {"former member": 1, "leaving": 1},
+        ),
+    ],
+)
+def test_lists_of_several_days_and_changes_are_histories(
+    text: str, symbols: tuple[str, ...], left_out: dict[str, int]
+) -> None:
+    found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
+    assert (found.symbols, found.left_out) == (symbols, left_out)
+    told = read_history("h.csv", text)
+    assert found.history is not None
+    assert (found.history.days, found.history.spells) == (told.days, told.spells)
+
+
+def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:
     found = read("date,symbol\n2020-01-02,AAPL\n2021-01-04,MSFT\n")
     assert "2 dates" in str(found.remarks[0])
-    assert not read("date,symbol\n2020-01-02,AAPL\n2020-01-02,MSFT\n").remarks
-    with pytest.raises(BadFile, match="universe tell"):
-        read("date,action,symbol\n2020-01-02,add,AAPL\n")
+    assert found.history is None
+    one = read("date,symbol\n2020-01-02,AAPL\n2020-01-02,MSFT\n")
+    assert (one.remarks, one.history) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("date,action,symbol\n2020-01-02,remove,AAPL\n", "h.csv:2: AAPL leaves.*--backwards"),
+        ("date,action,symbol\n2020-01-02,swap,AAPL\n", "h.csv:2: 'swap' is neither"),
+        ("date,action,symbol\nsoon,add,AAPL\n2020-01-02,add,GE\n", "h.csv:2: 'soon' is not a date"),
+        ("date,symbol\n2020-01-02,GE\n2021-01-02,GE\nsoon,GE\n", "h.csv:4: 'soon' is not a date"),
+        ("symbol,from,to\nGE,2020-01-02,\nPEP,soon,\n", "h.csv:3: 'soon' is not a date"),
+        ("symbol,from,to\nGE,2020-01-02,late\nPEP,2020-01-02,\n", "h.csv:2: 'late' is not a date"),
+        (
+            "symbol,from,to\nGE,2020-01-02,2019-01-02\nPEP,2020-01-02,\n",
+            "h.csv:2: 'GE' leaves before",
+        ),
+    ],
+)
+def test_a_history_that_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(BadFile, match=re.compile(said, re.DOTALL)):
+        read_file("h.csv", text.encode(), today=date(2026, 11, 20))
 
 
 def test_the_form_can_be_named_where_the_content_misleads() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tickstock.errors import BadDates, BadFile
 from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.catalog import shipped
-from tickstock.universes.spells import FOREVER, History, Spell, make_history, read_history
+from tickstock.universes.membership import FOREVER, History, Spell, make_history
+from tickstock.universes.spells import read_history
 
 START = date(2020, 1, 1)
 THROUGH = date(2020, 12, 31)

@@ -197,3 +197,10 @@ def test_reading_twice_changes_nothing(text: str) -> None:
     assert SYMBOL.fullmatch(symbol)
     assert len(symbol) <= MAX_LENGTH
     assert read_symbol(symbol) == (symbol, None)
+
+
+def test_a_letter_that_no_share_class_has_is_a_preferred_series_or_refused() -> None:
+    assert read_symbol("BAC-L")[0] == "BACpL"
+    for text in ("PEP-S", "A\u2013S", "PEP/S", "PEP S"):
+        with pytest.raises(BadSymbol):
+            read_symbol(text)

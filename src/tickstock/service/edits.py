@@ -183,7 +183,7 @@ class Edits:
         """
         with self._database.transaction() as conn:
             if through is not None:
-                refuse_future(through, store.StoreLookup(conn, self._environment))
+                refuse_future(through, universe_lookup.StoreLookup(conn, self._environment))
             ref = store.named(conn, name, self._environment)
             today = store.members(conn, ref, self._environment) if backwards else ()
             history = read_history(file, text, through=through, source=source, today=today)

@@ -17,6 +17,7 @@ from tickstock.config import Settings
 from tickstock.errors import EmptyUniverse
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
+from tickstock.store import history as past
 from tickstock.store import instruments, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database
@@ -141,6 +142,10 @@ class Imports:
                 source=came_from,
                 environment=self._environment,
             )
+            if imported.history is not None:
+                told = replace(imported.history, source=came_from)
+                tellings = past.untold(conn, {ref: told}, self._environment)
+                plan = replace(plan, tellings=tellings)
             if source is None or not source.is_vendor:  # the vendor knows its own
                 plan = judged(plan, partial(instruments.traded, conn), say=False)
         warning = check_key(ref.key) if is_new else None

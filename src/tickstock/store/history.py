@@ -24,9 +24,9 @@ from tickstock.spans import ONE_DAY, Span, union
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
+from tickstock.universes.membership import FOREVER, History, Spell, make_history
 from tickstock.universes.names import NO_NAMES, Names
 from tickstock.universes.plan import Telling
-from tickstock.universes.spells import FOREVER, History, Spell, make_history
 from tickstock.universes.suggest import shown
 from tickstock.universes.value import LIST_FIELDS, read_value
 

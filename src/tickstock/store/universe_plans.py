@@ -31,7 +31,7 @@ from tickstock.universes.plan import (
     StoredRow,
     Telling,
 )
-from tickstock.universes.spells import History
+from tickstock.universes.membership import History
 from tickstock.universes.suggest import shown
 from tickstock.universes.value import read_value
 

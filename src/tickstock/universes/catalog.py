@@ -25,8 +25,9 @@ from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
 from tickstock.universes.files import MAX_BYTES, Imported, read_file
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.membership import History
 from tickstock.universes.remark import Remark
-from tickstock.universes.spells import History, read_history
+from tickstock.universes.spells import read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
 

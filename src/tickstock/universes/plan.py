@@ -16,7 +16,7 @@ import msgspec
 
 from tickstock.model import UniverseRef
 from tickstock.universes.known import Traded, judge
-from tickstock.universes.spells import History
+from tickstock.universes.membership import History
 from tickstock.words import plural
 
 SCHEMA = "tickstock.universe-plan/1"

@@ -17,17 +17,14 @@ separate. Other columns are ignored. Pure: text in, values out.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
-import msgspec
-
-from tickstock.errors import BadDates, BadFile, BadSymbol
-from tickstock.spans import ONE_DAY, Span, union
+from tickstock.errors import BadFile, BadSymbol
+from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.days import (
     HEADERLESS,
     UP_TO,
@@ -39,51 +36,20 @@ from tickstock.universes.days import (
 )
 from tickstock.universes.files.delimited import bare, delimiter_of, is_comment
 from tickstock.universes.files.headers import FIRST, STRONG, columns_of, heading
+from tickstock.universes.membership import (
+    ACTIONS,
+    FOREVER,
+    History,
+    Move,
+    Spell,
+    from_changes,
+    from_lists,
+    make_history,
+)
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import read_symbol
 
-FOREVER = date.max
-"""The end of a spell of a member still."""
 MAX_SHOWN = 10
-
-ACTIONS = {"add": True, "added": True, "+": True, "remove": False, "removed": False, "-": False}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Spell:
-    """`symbol` is a member on the days of `span`; `FOREVER` ends it for a member still."""
-
-    symbol: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a source says about the members of a universe on `days`, and on no other day.
-
-    Of each symbol the spells are disjoint, do not touch, and begin inside `days`. Days before the
-    first one are unknown, which is not the same as empty.
-    """
-
-    days: Span
-    spells: tuple[Spell, ...] = field(repr=False)
-    source: str = ""
-
-    def members(self, day: date) -> tuple[str, ...]:
-        """The members on a day, sorted. Raises BadDates for one the source does not speak about."""
-        if day not in self.days:
-            raise BadDates(
-                f"The source does not say who was in it on {day}.",
-                f"It speaks about {self.days}.",
-            )
-        return tuple(sorted(spell.symbol for spell in self.spells if day in spell.span))
-
-    @property
-    def digest(self) -> str:
-        """Names the content: equal digests say the same about the same days."""
-        rows = [(s.symbol, str(s.span.start), str(s.span.end)) for s in self.spells]
-        text = msgspec.json.encode([str(self.days.start), str(self.days.end), rows])
-        return hashlib.sha256(text).hexdigest()
 
 
 def read_history(
@@ -116,24 +82,6 @@ def read_history(
             "Give a later day.",
         )
     return make_history(spells, Span.inclusive(min(dates), last), source)
-
-
-def make_history(spells: Iterable[Spell], days: Span, source: str = "") -> History:
-    """A history of these spells: sorted, joined where they overlap or touch, within `days`.
-
-    A spell that reaches the end of `days` goes on for ever: the source does not end it.
-    """
-    by_symbol: dict[str, list[Span]] = defaultdict(list)
-    for spell in spells:
-        within = spell.span & Span(days.start, FOREVER)
-        if within.start < days.end:
-            by_symbol[spell.symbol].append(within)
-    joined = tuple(
-        Spell(symbol, span if span.end < days.end else Span(span.start, FOREVER))
-        for symbol in sorted(by_symbol)
-        for span in union(by_symbol[symbol])
-    )
-    return History(days, joined, source)
 
 
 # --- the table ----------------------------------------------------------------------------
@@ -256,14 +204,7 @@ def _read_snapshots(table: _Table, today: Sequence[str]) -> _Read:
         symbol, day = table.symbol(line, row), table.day(line, row["date"])
         if day is not None:
             lists[day].add(symbol)
-    days = sorted(lists)
-    ends = [*days[1:], FOREVER]
-    spells = [
-        Spell(symbol, Span(day, end))
-        for day, end in zip(days, ends, strict=True)
-        for symbol in lists[day]
-    ]
-    return spells, days
+    return from_lists(lists), sorted(lists)
 
 
 def _read_changes(table: _Table, today: Sequence[str]) -> _Read:
@@ -272,7 +213,7 @@ def _read_changes(table: _Table, today: Sequence[str]) -> _Read:
     return spells, [day for day, *_ in changes]
 
 
-def _changes(table: _Table) -> Iterator[tuple[date, bool, str, int]]:
+def _changes(table: _Table) -> Iterator[Move]:
     for line, row in table.rows:
         symbol, day = table.symbol(line, row), table.day(line, row["date"])
         joins = ACTIONS.get(row["action"].lower())
@@ -284,22 +225,13 @@ def _changes(table: _Table) -> Iterator[tuple[date, bool, str, int]]:
             yield day, joins, symbol, line
 
 
-def _forwards(table: _Table, changes: Iterable[tuple[date, bool, str, int]]) -> list[Spell]:
-    since: dict[str, date] = {}
-    spells: list[Spell] = []
-    for day, joins, symbol, line in changes:
-        if joins == (symbol in since):
-            table.faults.append(_contradiction(table, line, symbol, joins))
-        elif joins:
-            since[symbol] = day
-        else:
-            spells.append(Spell(symbol, Span(since.pop(symbol), day)))
-    return [*spells, *(Spell(symbol, Span(day, FOREVER)) for symbol, day in since.items())]
+def _forwards(table: _Table, changes: Iterable[Move]) -> list[Spell]:
+    spells, odd = from_changes(changes)
+    table.faults.extend(_contradiction(table, line, name, joins) for _, joins, name, line in odd)
+    return spells
 
 
-def _backwards(
-    table: _Table, changes: Sequence[tuple[date, bool, str, int]], today: Sequence[str]
-) -> list[Spell]:
+def _backwards(table: _Table, changes: Sequence[Move], today: Sequence[str]) -> list[Spell]:
     """From the members of today back: who joined was no member before, who left was one."""
     until = dict.fromkeys(today, FOREVER)
     spells: list[Spell] = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tickstock.errors import BadSymbol
 from tickstock.universes.identifiers import identifier_in
-from tickstock.universes.known import with_dot
+from tickstock.universes.known import is_known, with_dot
 from tickstock.universes.markets import is_currency_mark, unmarked
 from tickstock.universes.suggest import shown
 
@@ -183,8 +183,17 @@ def _by_table(capitals: str) -> tuple[str, str] | None:
         match = spelling.written.fullmatch(capitals)
         if match:
             parts = match.groupdict()
-            return spelling.symbol.format(**parts), spelling.means.format(**parts)
+            symbol = spelling.symbol.format(**parts)
+            if not SYMBOL.fullmatch(symbol):
+                return _preferred(**parts)
+            return symbol, spelling.means.format(**parts)
     return None
+
+
+def _preferred(root: str, tail: str = "") -> tuple[str, str] | None:
+    """What `BAC-L` is, for no listing has a share class L: a preferred series, if there is one."""
+    symbol = f"{root}p{tail}"
+    return (symbol, f"preferred series {tail}") if is_known(symbol) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
+from tickstock.spans import Span
 from tickstock.universes.known import NO_VERDICT, Traded, Verdict, is_known, judge, nobody_else
+from tickstock.universes.membership import FOREVER, History, Spell, make_history
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
@@ -47,7 +49,8 @@ class Imported:
     `form` says in words what it was taken for. `rows` counts the rows by kind: `symbol`, and those
     left out as `repeated`, `cash`, `test issue` and so on. `as_of` is the day that the source
     itself names. `sha256` is of the bytes as they came, empty where there were none. `verdict`
-    tells how many of the symbols somebody knows.
+    tells how many of the symbols somebody knows. `history` is there where the source says who was
+    a member when; the symbols are then those of today.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Imported:
     as_of: date | None = None
     sha256: str = ""
     verdict: Verdict = NO_VERDICT
+    history: History | None = None
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -72,11 +76,18 @@ class Imported:
             "symbols": list(self.symbols),
             "rows": dict(self.rows),
             "as_of": self.as_of.isoformat() if self.as_of else None,
+            "history": None if self.history is None else _history_dict(self.history),
             "sha256": self.sha256,
             "known": self.verdict.size - len(self.verdict.unknown),
             "unknown": list(self.verdict.unknown),
             "remarks": [{"line": r.line, "what": r.what} for r in self.remarks],
         }
+
+
+def _history_dict(history: History) -> dict[str, object]:
+    days = history.days
+    edges = {"from": days.start.isoformat(), "to": days.last.isoformat()}
+    return edges | {"spells": len(history.spells)}
 
 
 Resolver = Callable[[Sequence[str]], Mapping[str, str]]
@@ -121,6 +132,8 @@ class Gather:
         self.today = today
         self.column = column
         self.as_of: date | None = None
+        self.spells: list[Spell] = []
+        """Who was a member when, where the source says it."""
         self.is_cut = False
         """Whether the source ends without the end of its last line."""
         self._resolve = resolve
@@ -164,7 +177,7 @@ class Gather:
 
     def add(self, line: int, text: str, sector: str = "") -> None:
         """A row that names a symbol, and the sector that it gives, if it gives one."""
-        symbol = self._read.get(text) or self._understood(line, text)
+        symbol = self.read(line, text)
         if not symbol:
             return
         if sector:
@@ -177,6 +190,10 @@ class Gather:
         else:
             self._rows["repeated"] += 1
             self._unsaid += 1
+
+    def read(self, line: int, text: str) -> str:
+        """The symbol that `text` means, and nothing more; empty where it is none."""
+        return self._read.get(text) or self._understood(line, text)
 
     def leave_out(self, line: int, kind: str, what: str = "", count: int = 1) -> None:
         """Rows that name no symbol, and why; without `what` they are only counted."""
@@ -211,7 +228,17 @@ class Gather:
         digest = hashlib.sha256(data).hexdigest() if data else ""
         rows, remarks, symbols = dict(self._rows), tuple(self._remarks), tuple(self._symbols)
         verdict = judge(symbols, self._traded)
-        return Imported(self.name, form, symbols, rows, remarks, self.as_of, digest, verdict)
+        history = self._history()
+        return Imported(
+            self.name, form, symbols, rows, remarks, self.as_of, digest, verdict, history
+        )
+
+    def _history(self) -> History | None:
+        if not self.spells:
+            return None
+        days = [s.span.start for s in self.spells]
+        days += [s.span.end for s in self.spells if s.span.end != FOREVER]
+        return make_history(self.spells, Span.inclusive(min(days), max(days)))
 
     def _understood(self, line: int, text: str) -> str:
         """The symbol that `text` means, remembered; empty where it is none."""
@@ -264,9 +291,11 @@ class Gather:
         self._rows[SYMBOL] += 1
 
     def _mend_spellings(self) -> None:
-        meant = self._resolve(tuple(self._symbols))
+        told = dict.fromkeys(spell.symbol for spell in self.spells)
+        meant = self._resolve(tuple(self._symbols | told))
         if not meant:
             return
+        self.spells = [replace(s, symbol=meant.get(s.symbol, s.symbol)) for s in self.spells]
         written, self._symbols = self._symbols, {}
         for symbol, line in written.items():
             right = meant.get(symbol, symbol)

@@ -72,9 +72,8 @@ def _wanted(names: list[str], gather: Gather) -> list[str]:
     symbols = columns_of(names, words)
     if not symbols:
         raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
-    dates = Dates.of(gather.name, names, gather.today)
-    others = (dates.since, dates.until, dates.on, sector_column(names))
-    more = [i for i in others if i is not None and i >= 0]
+    sector = sector_column(names)
+    more = [*Dates.of(names, gather).columns, *([] if sector is None else [sector])]
     return [names[i] for i in dict.fromkeys([*symbols, *more])]
 
 

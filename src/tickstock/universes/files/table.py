@@ -135,7 +135,7 @@ class _Table:
         row = self.header.row
         self.width = len(row)
         self.sector = sector_column(row)
-        self.dates = Dates.of(self.gather.name, row, self.gather.today)
+        self.dates = Dates.of(row, self.gather)
 
     def read(self, rows: Iterable[Row]) -> None:
         line = self.header.line
@@ -143,7 +143,7 @@ class _Table:
             self._take(line, row)
         if self.short == line and self.gather.is_cut:
             self.gather.problem(line, "the row ends early, and the file in it: it is cut off.")
-        self.dates.say(self.header.line, self.gather)
+        self.dates.finish(self.header.line)
 
     def _take(self, line: int, row: list[str]) -> None:
         texts = [text for c in self.header.columns if c < len(row) and (text := bare(row[c]))]
@@ -153,11 +153,9 @@ class _Table:
             self._take_nameless(line, row, [text for cell in row if (text := bare(cell))])
         elif row == self.header.row:
             self.gather.leave_out(line, "heading")
-        elif self.dates.any and not self.dates.is_member(row):
-            self.gather.leave_out(line, "former member")
         elif len(texts) == 1 or self._agree(line, texts):
             sector = "" if self.sector is None else _cell(row, self.sector)
-            self.gather.add(line, texts[0], sector)
+            self.dates.take(line, row, texts[0], sector)
 
     def _take_nameless(self, line: int, row: Sequence[str], filled: Sequence[str]) -> None:
         """A row whose cell of the symbol is empty or not there."""

@@ -1,0 +1,105 @@
+"""Dated membership: who was in a universe on which days, as a source says. Pure values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeAlias
+
+import msgspec
+
+from tickstock.errors import BadDates
+from tickstock.spans import Span, union
+
+FOREVER = date.max
+"""The end of a spell of a member still."""
+ACTIONS = {"add": True, "added": True, "+": True, "remove": False, "removed": False, "-": False}
+"""The words for joining and leaving."""
+Move: TypeAlias = tuple[date, bool, str, int]
+"""On a day a symbol joins, or leaves; the line that says so."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Spell:
+    """`symbol` is a member on the days of `span`; `FOREVER` ends it for a member still."""
+
+    symbol: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a source says about the members of a universe on `days`, and on no other day.
+
+    Of each symbol the spells are disjoint, do not touch, and begin inside `days`. Days before the
+    first one are unknown, which is not the same as empty.
+    """
+
+    days: Span
+    spells: tuple[Spell, ...] = field(repr=False)
+    source: str = ""
+
+    def members(self, day: date) -> tuple[str, ...]:
+        """The members on a day, sorted. Raises BadDates for one the source does not speak about."""
+        if day not in self.days:
+            raise BadDates(
+                f"The source does not say who was in it on {day}.",
+                f"It speaks about {self.days}.",
+            )
+        return tuple(sorted(spell.symbol for spell in self.spells if day in spell.span))
+
+    @property
+    def digest(self) -> str:
+        """Names the content: equal digests say the same about the same days."""
+        rows = [(s.symbol, str(s.span.start), str(s.span.end)) for s in self.spells]
+        text = msgspec.json.encode([str(self.days.start), str(self.days.end), rows])
+        return hashlib.sha256(text).hexdigest()
+
+
+def make_history(spells: Iterable[Spell], days: Span, source: str = "") -> History:
+    """A history of these spells: sorted, joined where they overlap or touch, within `days`.
+
+    A spell that reaches the end of `days` goes on for ever: the source does not end it.
+    """
+    by_symbol: dict[str, list[Span]] = defaultdict(list)
+    for spell in spells:
+        within = spell.span & Span(days.start, FOREVER)
+        if within.start < days.end:
+            by_symbol[spell.symbol].append(within)
+    joined = tuple(
+        Spell(symbol, span if span.end < days.end else Span(span.start, FOREVER))
+        for symbol in sorted(by_symbol)
+        for span in union(by_symbol[symbol])
+    )
+    return History(days, joined, source)
+
+
+def from_lists(lists: Mapping[date, Collection[str]]) -> list[Spell]:
+    """The spells of lists of days, each of which stands until the next one."""
+    days = sorted(lists)
+    ends = [*days[1:], FOREVER]
+    return [
+        Spell(symbol, Span(day, end))
+        for day, end in zip(days, ends, strict=True)
+        for symbol in lists[day]
+    ]
+
+
+def from_changes(changes: Iterable[Move]) -> tuple[list[Spell], list[Move]]:
+    """The spells of changes by time, beginning with nobody; and those that cannot be: who joins is
+    in it, or who leaves is not."""
+    since: dict[str, date] = {}
+    spells: list[Spell] = []
+    odd: list[Move] = []
+    for day, joins, symbol, line in changes:
+        if joins == (symbol in since):
+            odd.append((day, joins, symbol, line))
+        elif joins:
+            since[symbol] = day
+        else:
+            spells.append(Spell(symbol, Span(since.pop(symbol), day)))
+    spells += [Spell(symbol, Span(day, FOREVER)) for symbol, day in since.items()]
+    return spells, odd
