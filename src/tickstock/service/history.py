@@ -136,7 +136,6 @@ class Histories:
         """The universes of all types that hold a symbol, now or on a day, and how they call it.
 
         A ticker stands for its instrument: FB on a day of 2015 is in the lists that name META.
-        Where no list has whoever has the ticker, those who had it before are looked for.
         Raises BadSymbol, BadDates for a day that has not come.
         """
         written, _ = read_symbol(symbol)
@@ -150,14 +149,11 @@ class Histories:
         return dict(sorted(found.items()))
 
     def _holding(self, conn: Connection, written: str, day: date | None) -> dict[UniverseRef, str]:
-        """The universes that hold whom a symbol names, or else named before."""
+        """The universes that hold whom a symbol names, by any of its tickers."""
         names = instruments.read_names(conn)
-        for member in names.owners(written, day):
-            called = [name for name in names.tickers(member) if names.who(name, day) == member]
-            asked = [written] if names.who(written, day) == member else []
-            if found := self._listing(conn, dict.fromkeys([*asked, *sorted(called)]), day):
-                return found
-        return {}
+        member = names.who(written, day)
+        called = [name for name in names.tickers(member) if names.who(name, day) == member]
+        return self._listing(conn, dict.fromkeys([written, *sorted(called)]), day)
 
     def _listing(
         self, conn: Connection, names: Iterable[str], day: date | None

@@ -22,6 +22,7 @@ from tickstock.universes.catalog import Definition
 from tickstock.universes.edit import Wanted, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
 from tickstock.universes.key import check_key, check_name
+from tickstock.universes.membership import History
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
     Action,
@@ -31,7 +32,6 @@ from tickstock.universes.plan import (
     StoredRow,
     Telling,
 )
-from tickstock.universes.membership import History
 from tickstock.universes.suggest import shown
 from tickstock.universes.value import read_value
 
