@@ -13,6 +13,7 @@ import pytest
 
 from tickstock.identity import identities, shipped_events
 from tickstock.universes.catalog import shipped
+from tickstock.universes.known import us_symbols
 from tickstock.universes.membership import FOREVER, History
 
 DATA = resources.files("tickstock") / "data"
@@ -129,3 +130,17 @@ def test_tickers_that_two_firms_had_name_two_instruments() -> None:
         assert len(owners) >= 2, ticker
         days = sorted(t.span for one in owners for t in one.tickers if t.symbol == ticker)
         assert all(a.end <= b.start for a, b in pairwise(days)), ticker
+
+
+def test_a_ticker_that_is_listed_long_after_it_was_given_up_is_another_firms() -> None:
+    """Else the firm that has it now would be taken for the one that gave it up: BBT for Truist."""
+    listed_by = {symbol: date(2025, 8, 31) for symbol in us_symbols()}
+    for definition in shipped().definitions:
+        if definition.expression is None and definition.ref.key.startswith(("index_", "sector_")):
+            day = definition.history.days.last if definition.history else date(2026, 1, 31)
+            for symbol in definition.symbols or ():
+                listed_by[symbol] = max(day, listed_by.get(symbol, day))
+    tickers = [ticker for one in identities(shipped_events()) for ticker in one.tickers]
+    last = {t.symbol: t.span.end for t in sorted(tickers, key=lambda t: t.span.end)}
+    year = timedelta(days=365)
+    assert {s for s, day in listed_by.items() if last.get(s, day) < day - year} == set()

@@ -92,6 +92,11 @@ class Context:
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     is_known: Callable[[str], bool] = is_known
 
+    def who(self, symbol: str) -> int | str:
+        """Whom a symbol names: an instrument, or itself."""
+        found = self.instruments.get(symbol)
+        return symbol if found is None else found.id
+
 
 @dataclass(frozen=True, slots=True)
 class _Read:
@@ -310,10 +315,12 @@ def _masters(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         if isinstance(context.evaluated.get((master.row.environment, master.row.ref)), Exception):
             continue  # its stored list says nothing about what it should be now
         holders: dict[str, list[UniverseRef]] = {}
+        held = {context.who(symbol) for symbol in master.members}
         for one in read:
             if one.row.ref.type == master.row.ref.type:
                 for symbol in one.members - master.members:
-                    holders.setdefault(symbol, []).append(one.row.ref)
+                    if context.who(symbol) not in held:
+                        holders.setdefault(symbol, []).append(one.row.ref)
         for symbol, refs in holders.items():
             more = f" and {len(refs) - 1} more" if len(refs) > 1 else ""
             yield _found(
