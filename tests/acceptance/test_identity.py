@@ -167,9 +167,9 @@ def test_removing_and_adding_by_an_earlier_ticker(told: TickStock) -> None:
     assert plan.changes[0].leaves == ("META", "ELV")
     assert "FB is taken for META, which had that ticker until 2022-06-08." in plan.notes
     do(told, plan)
-    plan = told.edits.add(X, ["ANTM", "SBC", "FB"])
+    plan = told.edits.add(X, ["ANTM", "FI", "FB"])
     assert plan.changes[0].joins == ("ELV", "FB")
-    assert "SBC is in it already, as T." in plan.notes
+    assert "FI is in it already, as FISV." in plan.notes
     do(told, plan)
     with pytest.raises(BadSymbol, match="'META' is not in"):
         told.edits.remove(X, ["META"])  # the fund that is FB now came in, and not Meta
