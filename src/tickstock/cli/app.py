@@ -65,6 +65,7 @@ GROUPS = {
             "import": "imports:import_",
             "export": "imports:export",
             "refresh": "imports:refresh",
+            "build": "build:build",
             "organize": "universe:organize",
             "validate": "universe:validate",
         },

@@ -20,6 +20,7 @@ from tickstock.store.migrate import refuse_unasked
 
 if TYPE_CHECKING:
     from tickstock.service.actions import Actions
+    from tickstock.service.builds import Builds
     from tickstock.service.charts import Charts
     from tickstock.service.client_jobs import ClientJobs
     from tickstock.service.dates import Dates
@@ -44,9 +45,9 @@ log = structlog.get_logger("tickstock.service")
 
 
 class TickStock:
-    """One open installation: `universes`, `edits`, `history`, `imports`; `dates`, `sessions`;
-    `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`; `holdings`,
-    `missing`, `charts`, `actions`, `exports`, `verify`.
+    """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
+    `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
+    `holdings`, `missing`, `charts`, `actions`, `exports`, `verify`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -76,6 +77,12 @@ class TickStock:
         from tickstock.service.history import Histories
 
         return Histories(self.database, self.settings)
+
+    @cached_property
+    def builds(self) -> Builds:
+        from tickstock.service.builds import Builds
+
+        return Builds(self.database, self.settings, self.clock)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tickstock.clock import Clock, utc_now
 from tickstock.errors import UnknownUniverse
@@ -17,9 +17,13 @@ from tickstock.store import instruments
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
-from tickstock.universes.names import Names
+from tickstock.universes.names import Member, Names
+from tickstock.universes.rules import Rule
 from tickstock.universes.suggest import ref_meant, shown
 from tickstock.universes.value import read_value
+
+if TYPE_CHECKING:
+    from tickstock.store.picks import Picks
 
 QUERIES = load("universes.sql")
 
@@ -64,8 +68,10 @@ class StoreLookup:
         proposed: Mapping[UniverseRef, str] | None = None,
         many: int = MANY,
         clock: Clock = utc_now,
+        ahead: int = 0,
     ) -> None:
         self._clock = clock
+        self._ahead = ahead
         self._conn, self._environment, self._many = conn, environment, many
         self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
         """What was found out about past days, and who says so."""
@@ -98,6 +104,17 @@ class StoreLookup:
 
     def names(self) -> Names:
         return instruments.read_names(self._conn)
+
+    def pick(
+        self, rule: Rule, called: Mapping[Member, str], day: date | None
+    ) -> tuple[frozenset[Member], tuple[str, ...]]:
+        return self._picks.pick(rule, called, day)
+
+    @cached_property
+    def _picks(self) -> Picks:
+        from tickstock.store.picks import Picks  # with numpy, for rules alone
+
+        return Picks(self._conn, self._ahead)
 
     def last_day(self) -> date:
         return max(past.today(self._conn), self._clock().astimezone(past.NEW_YORK).date())

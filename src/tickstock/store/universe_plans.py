@@ -96,6 +96,7 @@ def plan_organize(
         types=types,
         foreign=fetch_foreign(conn, environment),
         names=instruments.read_names(conn),
+        pick=StoreLookup(conn, environment).pick,
     )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}

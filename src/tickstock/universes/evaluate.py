@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from tickstock.errors import (
     BadDates,
@@ -29,13 +29,16 @@ from tickstock.universes.nodes import (
     ChainOperator,
     Glob,
     Node,
+    Pick,
     Ref,
     Symbols,
     format_expression,
     format_when,
+    has_rule,
     references,
 )
 from tickstock.universes.parsing import parse
+from tickstock.universes.rules import Rule
 from tickstock.universes.suggest import did_you_mean, ref_meant, shown
 
 MAX_STEPS = 50
@@ -44,6 +47,23 @@ MAX_STEPS = 50
 
 MAX_LEFT_OUT = 20
 """Universes that a glob went on without and that are named; the rest is counted."""
+
+
+PickMembers: TypeAlias = Callable[
+    [Rule, Mapping[Member, str], date | None], tuple[frozenset[Member], tuple[str, ...]]
+]
+"""See `Lookup.pick`."""
+
+
+def no_picks(
+    rule: Rule, called: Mapping[Member, str], day: date | None
+) -> tuple[frozenset[Member], tuple[str, ...]]:
+    """Where there are no bars to look at. Raises BadExpression."""
+    del called, day
+    raise BadExpression(
+        f"The rule {rule} needs bars, and there are none here.",
+        "Ask an installation with a database.",
+    )
 
 
 class Lookup(Protocol):
@@ -64,6 +84,12 @@ class Lookup(Protocol):
 
     def names(self) -> Names:
         """Whose ticker a symbol is on a day."""
+
+    def pick(
+        self, rule: Rule, called: Mapping[Member, str], day: date | None
+    ) -> tuple[frozenset[Member], tuple[str, ...]]:
+        """Those of some members (with their tickers) that a rule picks on a day, or now; and what
+        has to be said of it, as gaps in their bars."""
 
     def last_day(self) -> date:
         """The last day that has come: of no later one it is known who will be a member."""
@@ -299,6 +325,15 @@ class _Evaluator:
                 return self._chain(node, scope)
             case AsOf(inner, when):
                 return self._dated(inner, when, scope)
+            case Pick():
+                return self._picked(node, scope)
+
+    def _picked(self, node: Pick, scope: _Scope) -> _Value:
+        value = self._value(node.node, scope)
+        called = {member: self._called(member, scope.day) for member in value.members}
+        members, remarks = self.lookup.pick(node.rule, called, scope.day)
+        self.remarks.update(dict.fromkeys(remarks))
+        return _Value(members, parts=((value, value.members - members),))
 
     def _readable(self, refs: Iterable[UniverseRef], scope: _Scope) -> Iterator[_Value]:
         """Nobody asked for one of these by name: one that cannot be read stops none of the rest."""
@@ -373,6 +408,7 @@ class _Evaluator:
 
     def _days(self, inner: Node, when: Span, owner: UniverseRef | None) -> list[date]:
         """The first day of the span, and those on which a list under `inner` changes."""
+        self._refuse_rules(inner)
         refuse_future(when.start, self.lookup)
         when = self._come(when)
         days = {when.start}
@@ -381,6 +417,21 @@ class _Evaluator:
             self.changes[ref] = (when, changes)
             days.update(changes)
         return sorted(days)
+
+    def _refuse_rules(self, node: Node) -> None:
+        """A rule answers for each day, and for no span: bars change by the session."""
+        for part in (node, *self._stored_under(node)):
+            if has_rule(part):
+                raise BadExpression(
+                    f"{shown(format_expression(part), 120)} picks by a rule, which has an answer"
+                    " for each day and none for a span.",
+                    "Give one day, or store what it picks: `tickstock universe build`.",
+                )
+
+    def _stored_under(self, node: Node) -> Iterator[Node]:
+        for ref in self.under(node):
+            if (tree := self._tree(ref)) is not None:
+                yield tree
 
     def _come(self, when: Span) -> Span:
         """The days of a span that have come."""

@@ -9,7 +9,7 @@ Grammar:
     chain      = meet { ( "|" | "+" | "-" ) meet }      from left to right
     meet       = operand { "&" operand }                binds tighter than | and -
     operand    = atom [ "@" when ]
-    atom       = "(" expression ")" | set | universe
+    atom       = "(" expression ")" | "pick" "(" expression ";" rule ")" | set | universe
     set        = "{" symbol { "," symbol } "}"
     universe   = [ type ":" ] key, the key with * or ? for any that matches; * alone is all of them
     key        = letters, digits and underscores; or any text in quotes, with the escapes of JSON
@@ -22,6 +22,7 @@ Grammar:
 - A key with blanks and the like stands in quotes: `stock_universe:"my list" | index_sp500`. Alone,
   with its type, it may go without: `stock_universe:my list`.
 - A range answers with everything that the expression holds on any day of it.
+- `pick` takes those that a rule picks by their bars, see `rules`; it has an answer for each day.
 - A glob inside a stored expression leaves out whatever is built on that expression.
 - Operators compare instruments, and answer with the tickers of the day that is asked for:
   `index_sp500 - {FB}` is without Meta, though another has that ticker now.
@@ -30,10 +31,12 @@ Grammar:
 from tickstock.universes.evaluate import (
     Evaluation,
     Lookup,
+    PickMembers,
     asked_day,
     evaluate,
     evaluate_spells,
     left_out_notes,
+    no_picks,
     refuse_future,
     taken_for,
     universes_under,
@@ -62,6 +65,7 @@ __all__ = [
     "Glob",
     "Lookup",
     "Node",
+    "PickMembers",
     "Ref",
     "Symbols",
     "asked_day",
@@ -69,6 +73,7 @@ __all__ = [
     "evaluate_spells",
     "format_expression",
     "left_out_notes",
+    "no_picks",
     "parse",
     "parse_client_universe",
     "references",

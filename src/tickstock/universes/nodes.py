@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from tickstock.model import UniverseRef, quoted
 from tickstock.spans import Span
+from tickstock.universes.rules import Rule
 from tickstock.universes.symbol import SYMBOL
 
 ChainOperator: TypeAlias = OneOf["|", "-"]
@@ -69,7 +70,15 @@ class AsOf:
     when: date | Span
 
 
-Node: TypeAlias = Ref | Bare | Glob | Symbols | Both | Chain | AsOf
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Those of a part that a rule picks by their bars."""
+
+    node: Node
+    rule: Rule
+
+
+Node: TypeAlias = Ref | Bare | Glob | Symbols | Both | Chain | AsOf | Pick
 Leaf: TypeAlias = Ref | Bare | Glob | Symbols
 
 
@@ -91,6 +100,8 @@ def format_expression(node: Node) -> str:
             return _in_group(first, (Chain, AsOf)) + "".join(steps)
         case AsOf(inner, when):
             return f"{_in_group(inner, (Both, Chain, AsOf))} @ {format_when(when)}"
+        case Pick(inner, rule):
+            return f"pick({format_expression(inner)}; {rule})"
 
 
 def format_when(when: date | Span) -> str:
@@ -108,10 +119,25 @@ def leaves(node: Node) -> Iterator[Leaf]:
             yield from leaves(first)
             for _, part in rest:
                 yield from leaves(part)
-        case AsOf(inner, _):
+        case AsOf(inner, _) | Pick(inner, _):
             yield from leaves(inner)
         case _:
             yield node
+
+
+def has_rule(node: Node) -> bool:
+    """Whether some part of an expression picks by a rule."""
+    match node:
+        case Pick():
+            return True
+        case Both(parts):
+            return any(map(has_rule, parts))
+        case Chain(first, rest):
+            return has_rule(first) or any(has_rule(part) for _, part in rest)
+        case AsOf(inner, _):
+            return has_rule(inner)
+        case _:
+            return False
 
 
 def references(node: Node) -> tuple[Ref | Bare | Glob, ...]:

@@ -13,10 +13,12 @@ from tickstock.spans import Span
 from tickstock.universes.catalog import Definition
 from tickstock.universes.expression import (
     Chain,
+    PickMembers,
     Ref,
     Symbols,
     evaluate,
     format_expression,
+    no_picks,
     parse,
 )
 from tickstock.universes.merge import Content, Draft, Fate, Held, content_of, preserved, replaced
@@ -49,6 +51,7 @@ def organize_plan(
     types: Collection[str] = UNIVERSE_TYPES,
     foreign: Collection[UniverseRef] = (),
     names: Names = NO_NAMES,
+    pick: PickMembers = no_picks,
 ) -> OrganizePlan:
     """What bringing the stored universes of one environment to `definitions` would do.
 
@@ -59,6 +62,7 @@ def organize_plan(
         facts: what is kept beside rows, also beside rows that have been deleted.
         foreign: the rows that another program made and TickStock never wrote.
         names: whose tickers symbols are, for expressions.
+        pick: applies the rules of expressions to the bars that are held.
         mode: `REPLACE`, or `PRESERVE` to merge with what people changed (see `merge`).
 
     Raises:
@@ -79,7 +83,7 @@ def organize_plan(
         else replaced(ref, defined.get(ref), held.get(ref))
         for ref in refs
     ]
-    changes, failed = _settle(drafts, held, facts, names)
+    changes, failed = _settle(drafts, held, facts, names, pick)
     return OrganizePlan(
         environment=environment,
         mode=mode,
@@ -124,11 +128,20 @@ class _Result:
     Rows that cannot be read are no part of it; the plan names them.
     """
 
-    def __init__(self, contents: dict[UniverseRef, Content], names: Names) -> None:
+    def __init__(
+        self, contents: dict[UniverseRef, Content], names: Names, pick: PickMembers
+    ) -> None:
         self._contents, self._names = contents, names
+        self.pick = pick
 
     @classmethod
-    def of(cls, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held], names: Names) -> _Result:
+    def of(
+        cls,
+        drafts: Iterable[Draft],
+        held: Mapping[UniverseRef, Held],
+        names: Names,
+        pick: PickMembers,
+    ) -> _Result:
         contents = {
             ref: Content(row.symbols, row.facts.expression)
             for ref, row in held.items()
@@ -139,11 +152,11 @@ class _Result:
                 contents[draft.ref] = draft.content
             elif draft.fate is Fate.REMOVE:
                 contents.pop(draft.ref, None)
-        return cls(contents, names)
+        return cls(contents, names, pick)
 
     def having(self, ref: UniverseRef, content: Content) -> _Result:
         """The same universes, but for one."""
-        return _Result({**self._contents, ref: content}, self._names)
+        return _Result({**self._contents, ref: content}, self._names, self.pick)
 
     def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> None:
         """Turn expressions that people edited as lists into expressions that say so."""
@@ -227,12 +240,13 @@ def _settle(
     held: Mapping[UniverseRef, Held],
     facts: Mapping[UniverseRef, Facts],
     names: Names,
+    pick: PickMembers,
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes, and the rows whose own expression fails; those stay as they are.
 
     A definition whose expression fails refuses the whole plan.
     """
-    result = _Result.of(drafts, held, names)
+    result = _Result.of(drafts, held, names, pick)
     result.write_edits(drafts, held)
     changes: list[Change] = []
     failed: list[str] = []

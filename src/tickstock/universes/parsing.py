@@ -12,7 +12,26 @@ from tickstock.model import READ_TYPES
 from tickstock.spans import Span
 from tickstock.universes import nodes
 from tickstock.universes.key import QUOTED, parse_alone, parse_ref, read_key
-from tickstock.universes.nodes import AsOf, Bare, Both, Chain, ChainOperator, Glob, Node, Ref
+from tickstock.universes.nodes import (
+    AsOf,
+    Bare,
+    Both,
+    Chain,
+    ChainOperator,
+    Glob,
+    Node,
+    Pick,
+    Ref,
+)
+from tickstock.universes.rules import (
+    MOST_SESSIONS,
+    WINDOWS,
+    Condition,
+    Look,
+    Measure,
+    Rule,
+    Top,
+)
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import SYMBOL, read_symbol, read_symbols
 
@@ -22,14 +41,16 @@ MAX_DEPTH = 50
 
 _TOKEN = re.compile(
     r'(?P<quoted>(?:\w+:)?"(?:[^"\\]|\\.)*")|'
-    r"(?P<word>[\w*?.:]+)|(?P<set>\{[^{}]*\})|(?P<sign>[|+&()\-])"
+    r"(?P<word>[\w*?.:]+)|(?P<set>\{[^{}]*\})|(?P<sign>[|+&()\-]|;|>=|<=)"
     r"|@\s*(?P<when>\d{4}-\d{2}-\d{2}(?:\s*\.\.\s*\d{4}-\d{2}-\d{2})?)(?!\d)"
 )
 _OPERATORS = re.compile(r'[|+&(){}@"*?,\-]')
 _BLANK = re.compile(r"\s*")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?]+")
+_NUMBER = re.compile(r"\d[\d_]*(\.\d+)?(e\d{1,2})?")
 _WIDTH = 60
+_PICK = "Write it like pick(index_sp500; price >= 5; top 100 by dollar_volume over 63)."
 
 
 def parse(text: str) -> Node:
@@ -120,6 +141,8 @@ class _Parser:
         node = self._group(0)
         if self._peek().text == ")":
             raise self._error(self._peek().at, "This parenthesis closes nothing")
+        if self._peek().kind == "sign":
+            raise self._error(self._peek().at, "This stands only within pick(...)", _PICK)
         return node
 
     def _group(self, depth: int) -> Node:
@@ -159,6 +182,8 @@ class _Parser:
 
     def _atom(self, depth: int) -> Node:
         token = self._take()
+        if token.text == "pick" and self._peek().text == "(":
+            return self._pick(self._take(), depth + 1)
         if token.kind == "word":
             return self._word(token)
         if token.kind == "quoted":
@@ -172,6 +197,69 @@ class _Parser:
             "A universe, a set in braces or a parenthesis is expected here",
             "Write it like (index_sp500 | index_dow30) & sector_technology - {TSLA}.",
         )
+
+    # ------------------------------------------------------------------ rules
+    def _pick(self, opening: _Token, depth: int) -> Node:
+        """`pick(expression; rule)`, from its parenthesis on."""
+        if depth > MAX_DEPTH:
+            raise self._error(opening.at, f"Parentheses are nested more than {MAX_DEPTH} deep")
+        node = self._group(depth)
+        conditions: list[Condition] = []
+        top = None
+        while self._peek().text == ";":
+            semicolon = self._take()
+            if top is not None:
+                raise self._error(semicolon.at, "What is the top stands last", _PICK)
+            if self._peek().text == "top":
+                top = self._top()
+            else:
+                conditions.append(self._condition())
+        if self._peek().text != ")":
+            raise self._error(self._peek().at, "A semicolon or a parenthesis is missing", _PICK)
+        if not conditions and top is None:
+            raise self._error(self._peek().at, "The rule is missing", _PICK)
+        self._take()
+        return Pick(node, Rule(tuple(conditions), top))
+
+    def _condition(self) -> Condition:
+        look, sign = self._look(), self._take()
+        if sign.text not in (">=", "<="):
+            raise self._error(sign.at, "What is at least (>=) or at most (<=) is missing", _PICK)
+        return Condition(look, sign.text == ">=", self._number())
+
+    def _top(self) -> Top:
+        self._take()
+        place = self._peek()
+        count = self._number()
+        if count < 1 or count != int(count):
+            raise self._error(place.at, "This is no number of members", _PICK)
+        if self._take().text != "by":
+            raise self._error(place.at, "By what it is the top is missing", _PICK)
+        return Top(int(count), self._look())
+
+    def _look(self) -> Look:
+        token = self._take()
+        try:
+            measure = Measure(token.text)
+        except ValueError:
+            hint = did_you_mean(token.text, [*Measure]) or f"Measures are {', '.join(Measure)}."
+            raise self._error(token.at, f"{shown(token.text)} is no measure", hint) from None
+        if self._peek().text != "over":
+            return Look(measure, WINDOWS[measure])
+        over = self._take()
+        sessions = self._number()
+        if not 1 <= sessions <= MOST_SESSIONS or sessions != int(sessions):
+            what = f"A window has 1 to {MOST_SESSIONS:,} sessions"
+            raise self._error(over.at, what, _PICK)
+        if measure is Measure.AGE and sessions != WINDOWS[measure]:
+            raise self._error(over.at, "An age has no window", _PICK)
+        return Look(measure, int(sessions))
+
+    def _number(self) -> float:
+        token = self._take()
+        if not _NUMBER.fullmatch(token.text):
+            raise self._error(token.at, f"{shown(token.text)} is no number", _PICK)
+        return float(token.text)
 
     def _parenthesised(self, opening: _Token, depth: int) -> Node:
         if depth > MAX_DEPTH:

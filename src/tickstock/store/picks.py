@@ -1,0 +1,78 @@
+"""Applies the rules of universes to the bars that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from tickstock.model import Instrument
+from tickstock.spans import ONE_DAY, Span
+from tickstock.store import instruments
+from tickstock.store.calendar import read_calendar
+from tickstock.store.connection import Connection
+from tickstock.store.panels import Panels
+from tickstock.universes.names import Member
+from tickstock.universes.picking import Picked, pick
+from tickstock.universes.rules import Rule
+from tickstock.words import plural
+
+MAX_SHOWN = 5
+
+
+class Picks:
+    """Picks members on one connection; with `ahead`, for days that come in order (see `Panels`)."""
+
+    def __init__(self, connection: Connection, ahead: int = 0) -> None:
+        self._connection = connection
+        self._panels = Panels(connection, read_calendar(connection), ahead)
+
+    def pick(
+        self, rule: Rule, called: Mapping[Member, str], day: date | None
+    ) -> tuple[frozenset[Member], tuple[str, ...]]:
+        """As `evaluate.Lookup.pick`. Without a day, after the newest session of which one of them
+        has a bar."""
+        ids = self._instruments(called, day)
+        order = sorted(ids, key=lambda member: (called[member], ids[member]))
+        numbers = [ids[member] for member in order]
+        if day is None:
+            newest = self._panels.newest(numbers)
+            day = newest + ONE_DAY if newest else None
+        if day is None:
+            return frozenset(), (f"{rule}: no day bar is held of any of the names.",)
+        found = pick(rule, self._panels.before(day, rule.sessions, numbers))
+        strangers = sorted(called[member] for member in called.keys() - ids.keys())
+        unjudged = sorted([*strangers, *(called[order[row]] for row in found.unjudged.tolist())])
+        remarks = _remarks(rule, day, len(called), unjudged, found)
+        return frozenset(order[row] for row in found.rows.tolist()), remarks
+
+    def _instruments(self, called: Mapping[Member, str], day: date | None) -> dict[Member, int]:
+        """The instrument of each member; a symbol may name none."""
+        symbols = [member for member in called if isinstance(member, str)]
+        span = Span.inclusive(day, day) if day else None
+        meant: dict[str, Instrument] = instruments.find_instruments(self._connection, symbols, span)
+        return {
+            member: meant[member].id if isinstance(member, str) else member
+            for member in called
+            if not isinstance(member, str) or member in meant
+        }
+
+
+def _remarks(
+    rule: Rule, day: date, names: int, unjudged: list[str], found: Picked
+) -> tuple[str, ...]:
+    """What the bars do not tell, for people."""
+    remarks = []
+    if unjudged:
+        more = ", ..." if len(unjudged) > MAX_SHOWN else ""
+        remarks.append(
+            f"{rule}, before {day}: {len(unjudged)} of {plural(names, 'name')} cannot be judged, as"
+            f" no bar of the window is held: {', '.join(unjudged[:MAX_SHOWN])}{more}."
+        )
+    judged = found.gaps.copy()
+    judged[found.unjudged] = 0
+    if judged.any():
+        remarks.append(
+            f"{rule}, before {day}: {plural(int(judged.sum()), 'session')} of the windows of"
+            f" {plural(int((judged > 0).sum()), 'name')} are not held, and left out."
+        )
+    return tuple(remarks)

@@ -1,0 +1,204 @@
+"""Rules over bars that are really held: whom they pick, and that nothing later is looked at."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from tickstock.config import read_settings
+from tickstock.errors import BadDates, BadExpression
+from tickstock.service import TickStock
+from tickstock.service.builds import Every
+from tickstock.sessions import shipped_calendar
+from tickstock.spans import Span
+from tickstock.store.database import Database
+from tickstock.universes.plan import Action
+
+CALENDAR = shipped_calendar()
+NAMES = [f"N{letter}" for letter in "ABCDEFGHIJKL"]
+FIRST, SESSIONS = CALENDAR.index(date(2022, 1, 3)), 120
+DAYS = [CALENDAR.day(FIRST + n) for n in range(SESSIONS)]
+LIST = "stock_universe:of_bars"
+Bars = dict[str, dict[int, tuple[float, float]]]
+"""Close and volume by name and session."""
+
+
+def invented() -> Bars:
+    """With gaps, late listings, equal values, and a name without a bar."""
+    chance = random.Random(14)
+    found: Bars = {}
+    for name in NAMES[:-1]:
+        since = chance.choice([0, 0, 0, 40, 90])
+        found[name] = {
+            session: (chance.choice([2.0, 5.0, 20.0, 80.0]), float(chance.randint(0, 3) * 100))
+            for session in range(since, SESSIONS)
+            if chance.random() < 0.85
+        }
+    return found
+
+
+def write(database: Database, bars: Bars) -> None:
+    rows = [
+        (name, DAYS[session], close, volume)
+        for name, held in bars.items()
+        for session, (close, volume) in held.items()
+    ]
+    with database.transaction() as conn:
+        for name in bars:
+            conn.execute(
+                "WITH i AS (INSERT INTO tickstock.instruments (symbol) VALUES (%s) RETURNING id)"
+                " INSERT INTO tickstock.tickers (instrument_id, symbol, valid)"
+                " SELECT id, %s, daterange(NULL, NULL) FROM i",
+                (name, name),
+            )
+        conn.cursor().executemany(
+            "INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)"
+            " SELECT id, %s, %s, %s, %s, %s, %s FROM tickstock.instruments WHERE symbol = %s",
+            [(day, c, c, c, c, volume, name) for name, day, c, volume in rows],
+        )
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return invented()
+
+
+@pytest.fixture
+def tick(database: Database, tmp_path: Path, bars: Bars) -> TickStock:
+    settings = read_settings({}, cwd=tmp_path, home=tmp_path, vendor="synthetic")
+    found = TickStock(settings, database)
+    write(database, bars)
+    found.edits.apply(found.edits.set(LIST, NAMES), reason="test", allow=[LIST])
+    told = "date,symbol\n" + "".join(f"2022-01-03,{name}\n" for name in NAMES)
+    found.edits.apply(
+        found.edits.tell(LIST, "told.csv", told, source="test", through=DAYS[-1]), reason="test"
+    )
+    return found
+
+
+def by_loops(bars: Bars, day: date, floor: float, window: int, count: int) -> list[str]:
+    """`price >= floor; top count by dollar_volume over window`, as it is defined."""
+    end = sum(d < day for d in DAYS)
+    found = []
+    for name in sorted(bars):
+        held = bars[name]
+        near = [held[s][0] for s in range(max(end - 5, 0), end) if s in held]
+        traded = [held[s][0] * held[s][1] for s in range(max(end - window, 0), end) if s in held]
+        if near and traded and near[-1] >= floor:
+            found.append((-statistics.median(traded), name))
+    return sorted(name for _, name in sorted(found)[:count])
+
+
+def test_rules_pick_what_loops_pick_on_any_day(tick: TickStock, bars: Bars) -> None:
+    chance = random.Random(300)
+    for _ in range(60):
+        day = chance.choice(DAYS[1:]) + timedelta(days=chance.randint(0, 2))
+        floor, window, count = (
+            chance.choice([0, 5, 20, 60]),
+            chance.randint(1, 80),
+            chance.randint(1, 9),
+        )
+        rule = f"pick({LIST}; price >= {floor}; top {count} by dollar_volume over {window})"
+        expected = by_loops(bars, day, floor, window, count)
+        if expected:
+            assert list(tick.history.show(rule, as_of=day).symbols) == expected, (rule, day)
+
+
+RULE = f"pick({LIST}; price >= 5; held over 20 >= 0.5; age >= 10; top 4 by volume over 30)"
+
+
+def test_nothing_later_than_the_close_before_is_looked_at(
+    tick: TickStock, database: Database
+) -> None:
+    day = DAYS[70]
+    before = tick.history.show(RULE, as_of=day).lineage
+    built = tick.builds.build(RULE, Span(DAYS[30], day + timedelta(days=1)))
+    with database.transaction() as conn:
+        conn.execute(
+            "UPDATE tickstock.bars_day SET open = 1, high = 9e9, low = 1, close = 9e9 - close,"
+            " volume = 7e6 - volume WHERE at >= %s",
+            (day,),
+        )
+    assert tick.history.show(RULE, as_of=day).lineage == before
+    assert tick.builds.build(RULE, Span(DAYS[30], day + timedelta(days=1))) == built
+    assert tick.history.show(RULE, as_of=DAYS[100]).lineage != before, "later on it does count"
+
+
+def test_what_is_not_held_is_said(tick: TickStock) -> None:
+    notes = " ".join(tick.history.show(RULE, as_of=DAYS[60]).notes)
+    assert "cannot be judged" in notes
+    assert NAMES[-1] in notes
+    assert "are not held, and left out" in notes
+
+
+def test_a_rule_is_part_of_any_expression_and_can_be_stored(tick: TickStock) -> None:
+    day = DAYS[60]
+    picked = set(tick.history.show(RULE, as_of=day).symbols)
+    gone = min(picked)
+    assert set(tick.history.show(f"{RULE} - {{{gone}}}", as_of=day).symbols) == picked - {gone}
+    tick.edits.apply(tick.edits.set("stock_universe:liquid", expression=RULE), reason="test")
+    assert set(tick.history.show("liquid", as_of=day).symbols) == picked
+    assert tick.universes.evaluate("liquid").symbols == tick.universes.evaluate(RULE).symbols
+    plan = tick.universes.plan_organize()
+    assert [c.action for c in plan.changes if c.ref.key == "liquid"] == [Action.REMOVE]
+
+
+def test_a_span_has_no_answer_by_rule(tick: TickStock) -> None:
+    with pytest.raises(BadExpression, match="universe build"):
+        tick.universes.evaluate(f"{RULE} @ {DAYS[50]}..{DAYS[60]}")
+
+
+def test_a_built_universe_is_what_was_picked_on_each_day(tick: TickStock) -> None:
+    span = Span.inclusive(DAYS[30], DAYS[-1])
+    built = tick.builds.build(RULE, span)
+    months = {day.strftime("%Y-%m"): day for day in reversed(DAYS[30:])}
+    assert [day for day, _ in built.members] == sorted(months.values())
+    plan = tick.builds.plan("stock_universe:built", built)
+    tick.edits.apply(plan, reason="test", source=built.source)
+    for day, symbols in built.members:
+        assert tick.history.show("built", as_of=day).symbols == symbols
+        assert tick.history.show(RULE, as_of=day).symbols == symbols
+    assert set(tick.universes.members("stock_universe:built")) == set(built.members[-1][1])
+    assert RULE.split(";")[0] in tick.history.log("stock_universe:built")[0].source
+    again = tick.builds.plan("stock_universe:built", tick.builds.build(RULE, span))
+    assert again.idle, "the same bars give the same universe"
+
+
+def test_a_restated_bar_shows_as_a_difference_and_what_was_known_is_kept(
+    tick: TickStock, database: Database
+) -> None:
+    span = Span.inclusive(DAYS[30], DAYS[-1])
+    built = tick.builds.build(RULE, span)
+    tick.edits.apply(tick.builds.plan("stock_universe:built", built), reason="first")
+    with database.transaction() as conn:
+        (known,) = conn.execute("SELECT clock_timestamp()").fetchone() or (None,)
+        conn.execute("UPDATE tickstock.bars_day SET volume = 7e6 - volume")
+    again = tick.builds.build(RULE, span)
+    day = next(d for (d, a), (_, b) in zip(built.members, again.members, strict=True) if a != b)
+    plan = tick.builds.plan("stock_universe:built", again)
+    assert plan.tellings
+    tick.edits.apply(plan, reason="restated", allow=["built"])
+    then = tick.history.show("built", as_of=day, known_at=known)
+    assert then.symbols == dict(built.members)[day]
+    assert tick.history.show("built", as_of=day).symbols == dict(again.members)[day]
+
+
+@pytest.mark.parametrize("every", Every)
+def test_a_period_begins_with_its_first_session(tick: TickStock, every: Every) -> None:
+    found = tick.builds.build(RULE, Span.inclusive(DAYS[30], DAYS[-1]), every)
+    count = {Every.WEEK: 19, Every.MONTH: 5, Every.QUARTER: 2, Every.YEAR: 1}
+    assert abs(len(found.members) - count[every]) <= 1
+
+
+def test_what_cannot_be_built_is_refused(tick: TickStock) -> None:
+    span = Span.inclusive(DAYS[30], DAYS[40])
+    with pytest.raises(BadExpression, match="picks by no rule"):
+        tick.builds.build(LIST, span)
+    with pytest.raises(BadExpression, match="day of its own"):
+        tick.builds.build(f"{RULE} @ {DAYS[40]}", span)
+    with pytest.raises(BadDates, match="no session"):
+        tick.builds.build(RULE, Span.inclusive(date(2022, 1, 1), date(2022, 1, 2)))
