@@ -1,0 +1,96 @@
+"""Universes by rule in numbers, in one run on one machine:
+
+    python benchmarks/rules.py [--names 10000] [--years 20]
+
+All names have a bar in every session. Reading the bars for the same question by hand, as one query
+with a median for each name, is timed beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from tickstock.config import read_settings
+from tickstock.service import TickStock
+from tickstock.sessions import shipped_calendar
+from tickstock.spans import Span
+
+LIST = "stock_universe:theme_all"
+RULE = f"pick({LIST}; price >= 5; top 500 by dollar_volume over 63)"
+END = date(2025, 12, 31)
+BY_HAND = """
+SELECT instrument_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY close * volume) AS traded
+FROM tickstock.bars_day WHERE at >= %s AND at < %s
+GROUP BY instrument_id ORDER BY traded DESC, instrument_id LIMIT 500
+"""
+
+
+def fill(tick: TickStock, names: int, first: date) -> int:
+    """Bars made by the server; how many."""
+    calendar = shipped_calendar()
+    start, end = calendar.between(Span.inclusive(first, END))
+    days = [calendar.day(i) for i in range(start, end)]
+    with tick.database.transaction() as conn:
+        conn.execute(
+            "WITH i AS (INSERT INTO tickstock.instruments (symbol, listed)"
+            " SELECT 'N' || translate(n::text, '0123456789', 'ABCDEFGHIJ'), %s"
+            " FROM generate_series(1, %s) AS n RETURNING id, symbol)"
+            " INSERT INTO tickstock.tickers (instrument_id, symbol, valid)"
+            " SELECT id, symbol, daterange(NULL, NULL) FROM i",
+            (first, names),
+        )
+        conn.execute(
+            "INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)"
+            " SELECT i.id, d, c, c, c, c, 1000 + (i.id * 7919 + x * 104729) %% 999983"
+            " FROM tickstock.instruments AS i,"
+            " LATERAL (SELECT d, x, 1 + (i.id * 31 + x) %% 97 AS c"
+            "          FROM unnest(%s::date[]) WITH ORDINALITY AS u(d, x)) AS s",
+            (days,),
+        )
+        conn.execute("ANALYZE tickstock.bars_day")
+        symbols = [s for (s,) in conn.execute("SELECT symbol FROM tickstock.instruments")]
+    told = "symbol,starts,ends\n" + "".join(f"{s},{first},\n" for s in symbols)
+    tick.edits.apply(tick.edits.set(LIST, symbols), reason="bench", allow=[LIST])
+    plan = tick.edits.tell(LIST, "all.csv", told, source="bench", through=END)
+    tick.edits.apply(plan, reason="bench")
+    return len(days) * names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--names", type=int, default=10_000)
+    parser.add_argument("--years", type=int, default=20)
+    args = parser.parse_args()
+    first = date(END.year - args.years + 1, 1, 2)
+    with tempfile.TemporaryDirectory(prefix="ts-bench-", dir="/tmp") as folder:
+        home = Path(folder)
+        home.chmod(0o711)
+        with TickStock.open(read_settings({}, home, home=home)) as tick:
+            bars = fill(tick, args.names, first)
+            print(f"{args.names:,} names, {bars:,} bars")
+            day = date(2025, 6, 2)
+            for what in ("one day, cold", "one day, warm", "one day, warm"):
+                began = time.perf_counter()
+                tick.universes.evaluate(f"{RULE} @ {day}")
+                print(f"{what:<40}{time.perf_counter() - began:8.2f} s", flush=True)
+            window = shipped_calendar().day(shipped_calendar().index(day) - 63)
+            with tick.database.transaction() as conn:
+                began = time.perf_counter()
+                conn.execute(BY_HAND, (window, day)).fetchall()
+                print(f"{'the same medians by one query':<40}{time.perf_counter() - began:8.2f} s")
+            began = time.perf_counter()
+            built = tick.builds.build(RULE, Span.inclusive(date(first.year, 6, 1), END))
+            seconds = time.perf_counter() - began
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(
+                f"{f'built on {len(built.members)} months':<40}{seconds:8.2f} s, peak {peak:.0f} MB"
+            )
+
+
+if __name__ == "__main__":
+    main()
