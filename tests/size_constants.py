@@ -7,6 +7,7 @@ a number that is on none of these lists.
 """
 
 SIZES = {
+    "store.panels.AHEAD": "store/test_picks.py::test_however_many_sessions_are_read_at_once_the_same_is_picked",
     "loading.actions.GROUP": "unit/test_actions_plan.py::test_every_due_ticker_is_asked_from_where_it_is_known",
     "loading.bits.BLOCK": "unit/test_bits.py::test_full_rows_in_any_order_stay_in_theirs unit/test_bits.py::test_full_rows_beyond_one_block_in_any_order unit/test_bits.py::test_blocks_of_any_size_give_the_same acceptance/test_orders.py::test_the_order_of_loads_makes_no_difference",
     "loading.choice.SLAB_WINDOWS": "unit/test_choice.py::test_slabs_of_any_size_leave_nothing_out",
@@ -53,6 +54,7 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "store.panels.UNKNOWN": "never, as a number of a session",
     "cli.__init__.BETWEEN_COLLECTIONS": "how often Python looks for garbage",
     "outages.DEEPEST": "causes of an error that are followed",
     "outages._Outage.unsaid": "a count",

@@ -187,6 +187,12 @@ def test_a_restated_bar_shows_as_a_difference_and_what_was_known_is_kept(
     assert tick.history.show("built", as_of=day).symbols == dict(again.members)[day]
 
 
+def test_however_many_sessions_are_read_at_once_the_same_is_picked(tick: TickStock) -> None:
+    span = Span.inclusive(DAYS[30], DAYS[-1])
+    found = [tick.builds.build(RULE, span, Every.WEEK, ahead=ahead) for ahead in (0, 2, 21, 9999)]
+    assert found[1:] == found[:-1]
+
+
 @pytest.mark.parametrize("every", Every)
 def test_a_period_begins_with_its_first_session(tick: TickStock, every: Every) -> None:
     found = tick.builds.build(RULE, Span.inclusive(DAYS[30], DAYS[-1]), every)

@@ -104,8 +104,10 @@ class Builds:
         span: Span,
         every: Every = Every.MONTH,
         told: Callable[[date], None] = lambda _: None,
+        ahead: int = AHEAD,
     ) -> Built:
         """The members on the first session of each period of `span`; `told` hears of each day.
+        Bars are read `ahead` sessions at once, and looked at on their day.
 
         Raises BadExpression for one that picks by no rule, or has a date of its own; BadDates for
         a span without a session; EmptyUniverse for a day on which the rule picks nobody.
@@ -119,7 +121,7 @@ class Builds:
         found = []
         remarks: dict[str, None] = {}
         with self._database.transaction() as conn:
-            lookup = StoreLookup(conn, self._environment, clock=self._clock, ahead=AHEAD)
+            lookup = StoreLookup(conn, self._environment, clock=self._clock, ahead=ahead)
             for day in _days(read_calendar(conn), span, every):
                 told(day)
                 picked = evaluate(AsOf(node, day), lookup)
