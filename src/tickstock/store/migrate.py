@@ -26,7 +26,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from tickstock.errors import DatabaseRefused
 from tickstock.failpoints import reach
-from tickstock.store import adoption, locks, packages
+from tickstock.store import adoption, locks, packages, rows
 from tickstock.store.queries import load
 
 QUERIES = load("migrate.sql")
@@ -192,7 +192,7 @@ def _record(conn: Connection, step: Step) -> None:
 
 
 def _applied(conn: Connection) -> tuple[Applied, ...]:
-    return tuple(Applied(*row) for row in conn.execute(QUERIES["applied"]))
+    return tuple(rows.every(conn, Applied, QUERIES["applied"]))
 
 
 # --- our steps --------------------------------------------------------------------------------
