@@ -28,7 +28,7 @@ from tickstock.store.bars import TABLES
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits
-from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.files import FoundFile
 from tickstock.vendors.flatfiles.source import FlatFiles, WithFiles
 from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault
@@ -50,13 +50,15 @@ class FilesOf:
         self.symbols = sorted(symbols)
         self.read_keys: list[str] = []
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         self.read_keys.append(key)
         timeframe = Timeframe.DAY if "day_aggs" in key else Timeframe.MINUTE
         day = date.fromisoformat(key.rsplit("/", 1)[1][:10])
         span = Span(day, day + ONE_DAY)
         bars = synthetic_bars(self.symbols, timeframe, span, CALENDAR, NOW.timestamp())
-        return Found(session_files(bars, timeframe).get(key_on(day, timeframe), packed([])), key)
+        return FoundFile(
+            session_files(bars, timeframe).get(key_on(day, timeframe), packed([])), key
+        )
 
 
 class InventedFiles(FlatFiles):

@@ -13,7 +13,7 @@ from tickstock.bars import JUMP
 from tickstock.crosscheck import NEAR_DAYS
 from tickstock.errors import FenceLost
 from tickstock.failpoints import reach
-from tickstock.loading.actions import Difference, Known, attributed, compare
+from tickstock.loading.actions import ActionsDifference, KnownActions, attributed, compare
 from tickstock.store import rows
 from tickstock.store.bars import lock_instruments
 from tickstock.store.connection import Connection
@@ -56,7 +56,7 @@ class Outcome:
 
 def read_known(
     connection: Connection, instruments: Sequence[int], since: datetime | None = None
-) -> dict[tuple[int, ActionKind], Known]:
+) -> dict[tuple[int, ActionKind], KnownActions]:
     """What is known of each instrument's records; absent: never asked, or not `since` that
     moment."""
     params = {"ids": list(instruments), "since": since}
@@ -65,8 +65,8 @@ def read_known(
 
 def _known(
     instrument_id: int, kind: str, through: date, whole: date | None, tickers: Sequence[str]
-) -> tuple[tuple[int, ActionKind], Known]:
-    return (instrument_id, ActionKind(kind)), Known(through, whole, frozenset(tickers))
+) -> tuple[tuple[int, ActionKind], KnownActions]:
+    return (instrument_id, ActionKind(kind)), KnownActions(through, whole, frozenset(tickers))
 
 
 def read_jumped(
@@ -193,7 +193,9 @@ def _held(
     return {(i, a.id): a for i, actions in found.items() for a in actions}
 
 
-def _write(connection: Connection, kind: ActionKind, difference: Difference, origin: str) -> None:
+def _write(
+    connection: Connection, kind: ActionKind, difference: ActionsDifference, origin: str
+) -> None:
     at = database_now(connection)
     if ended := difference.ended:
         gone = {"at": at, "ids": [i for i, _ in ended], "vendor_ids": [v for _, v in ended]}

@@ -21,7 +21,7 @@ REFUSALS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class JobHead:
     """What shows at once whether a job's status has moved. `age` in seconds since submission."""
 
     client_id: str
@@ -32,7 +32,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedJob:
     """A job that became no load, and why. `age` in seconds."""
 
     client_id: str
@@ -58,14 +58,14 @@ class SymbolsSoFar:
     failed: tuple[str, ...] = ()
 
 
-def heads(connection: Connection, window: timedelta) -> list[Head]:
+def heads(connection: Connection, window: timedelta) -> list[JobHead]:
     """Jobs that are open or ended within `window`, oldest first."""
     return rows.every(connection, _head, QUERIES["heads"], {"window": window})
 
 
-def refusals(connection: Connection, window: timedelta) -> list[Refused]:
+def refusals(connection: Connection, window: timedelta) -> list[RefusedJob]:
     """Jobs refused within `window`, oldest first, without those that became a load later."""
-    return rows.every(connection, Refused, QUERIES["refusals"], {"window": window})
+    return rows.every(connection, RefusedJob, QUERIES["refusals"], {"window": window})
 
 
 def refuse(connection: Connection, client_id: str, job_type: str, reason: str) -> None:
@@ -87,8 +87,8 @@ def symbols_so_far(
     return dict(rows.every(connection, _symbols, QUERIES["symbols"], {"ids": list(ids)}))
 
 
-def _head(state: str, **rest: Any) -> Head:
-    return Head(state=LoadState(state), **rest)
+def _head(state: str, **rest: Any) -> JobHead:
+    return JobHead(state=LoadState(state), **rest)
 
 
 def _symbols(

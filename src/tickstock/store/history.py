@@ -55,7 +55,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One line of the log of a universe: a change of its row, or a history told of it.
 
     `action` is `insert`, `update`, `delete` or `history`; `days` is what a history speaks about.
@@ -111,7 +111,7 @@ def said_on(
     """
     known = known or ALWAYS
     params = _named(ref, environment) | {"day": day, "until": _end_of(day), "known": known}
-    said = rows.first(conn, _Said, QUERIES["said_on"], params)
+    said = rows.first(conn, _Statement, QUERIES["said_on"], params)
     if said is None or (said.kind == "row" and said.value is None):
         if said and said.known_at:
             raise _deleted(ref, day)
@@ -124,7 +124,7 @@ def said_on(
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Statement:
     """Which statement holds: of the row, of a source, or of one whose last list is carried on."""
 
     kind: str
@@ -147,12 +147,12 @@ def known_spans(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT"
 ) -> list[tuple[Span, str]]:
     """The days that histories speak about, with their sources, in the order they were told."""
-    told = rows.every(conn, _Told, QUERIES["known_days"], _named(ref, environment))
+    told = rows.every(conn, _HistoryDays, QUERIES["known_days"], _named(ref, environment))
     return [(Span(one.first, one.end), one.source) for one in told]
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _HistoryDays:
     """A history that was told, by its days."""
 
     first: date
@@ -196,7 +196,7 @@ def _deleted(ref: UniverseRef, day: date) -> UnknownUniverse:
 def _unknown(
     conn: Connection, ref: UniverseRef, day: date, environment: str, known: datetime
 ) -> UnknownUniverse:
-    told = rows.every(conn, _Told, QUERIES["known_days"], _named(ref, environment))
+    told = rows.every(conn, _HistoryDays, QUERIES["known_days"], _named(ref, environment))
     begins = [one.first for one in told if one.known_at <= known]
     if begins:
         first = min(begins)
@@ -284,7 +284,7 @@ def all_known(
 # --- what happened ------------------------------------------------------------------------
 def log(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
-) -> list[Entry]:
+) -> list[LogEntry]:
     """The last `limit` changes of a universe and histories told of it, the latest first; also of
     a deleted one. Empty for one that was never there."""
     params = _named(ref, environment) | {"limit": limit}
@@ -293,8 +293,8 @@ def log(
 
 def _entry(
     joined: list[str] | None, left: list[str] | None, days: Range[date] | None, **rest: Any
-) -> Entry:
-    return Entry(joined=_tuple(joined), left=_tuple(left), days=_span(days), **rest)
+) -> LogEntry:
+    return LogEntry(joined=_tuple(joined), left=_tuple(left), days=_span(days), **rest)
 
 
 def _tuple(symbols: list[str] | None) -> tuple[str, ...] | None:
@@ -418,7 +418,7 @@ def _symbols_on(conn: Connection, ref: UniverseRef, day: date, environment: str)
 
 # --- earlier states of a row --------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class State:
+class RowState:
     """A row as it was: `symbols` and `name` None where there was none."""
 
     name: str | None
@@ -440,7 +440,7 @@ def state(
     *,
     revision: int | None = None,
     at: datetime | None = None,
-) -> State:
+) -> RowState:
     """The row as revision `revision` left it, as it was at `at`, or before its last revision.
 
     Raises BadInput for a revision that is not of this universe, UnknownUniverse where nothing was
@@ -464,6 +464,6 @@ def state(
             "`tickstock universe log` shows what is recorded of a universe.",
         )
     if row.value is None:
-        return State(None, None, None)
+        return RowState(None, None, None)
     symbols = read_value(ref, environment, decoded(row.value))
-    return State(row.name, symbols, row.expression)
+    return RowState(row.name, symbols, row.expression)

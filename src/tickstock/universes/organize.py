@@ -19,7 +19,15 @@ from tickstock.universes.expression import (
     format_expression,
     parse,
 )
-from tickstock.universes.merge import Content, Draft, Fate, Held, content_of, preserved, replaced
+from tickstock.universes.merge import (
+    Content,
+    Draft,
+    Fate,
+    HeldList,
+    content_of,
+    preserved,
+    replaced,
+)
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.parsing import MAX_LENGTH
 from tickstock.universes.plan import (
@@ -88,21 +96,21 @@ def organize_plan(
     )
 
 
-def read_row(row: StoredRow, environment: str, facts: Facts) -> Held:
+def read_row(row: StoredRow, environment: str, facts: Facts) -> HeldList:
     """The row with its symbols, or with what is wrong with them.
 
     A row that is what organize wrote is not checked element by element again: of 10,000 universes
     of 500 symbols that takes as long as all the rest of a plan.
     """
     if facts.base is not None and row.value == list(facts.base):
-        return Held(row, facts.base, facts)
+        return HeldList(row, facts.base, facts)
     try:
-        return Held(row, read_value(row.ref, environment, row.value), facts)
+        return HeldList(row, read_value(row.ref, environment, row.value), facts)
     except MalformedUniverse as e:
-        return Held(row, None, facts, str(e))
+        return HeldList(row, None, facts, str(e))
 
 
-def _unreadable(drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> Iterable[str]:
+def _unreadable(drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> Iterable[str]:
     fates = {
         Fate.WRITE: "This plan replaces it.",
         Fate.REMOVE: "This plan removes it.",
@@ -125,7 +133,7 @@ class _Result:
         self._contents = contents
 
     @classmethod
-    def of(cls, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> _Result:
+    def of(cls, drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> _Result:
         contents = {
             ref: Content(row.symbols, row.facts.expression)
             for ref, row in held.items()
@@ -142,7 +150,7 @@ class _Result:
         """The same universes, but for one."""
         return _Result({**self._contents, ref: content})
 
-    def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> None:
+    def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> None:
         """Turn expressions that people edited as lists into expressions that say so."""
         for draft in drafts:
             text = draft.content.expression
@@ -215,7 +223,7 @@ def _as_list(
 # --- from drafts to changes ---------------------------------------------------------------
 def _settle(
     drafts: Sequence[Draft],
-    held: Mapping[UniverseRef, Held],
+    held: Mapping[UniverseRef, HeldList],
     facts: Mapping[UniverseRef, Facts],
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes, and the rows whose own expression fails; those stay as they are.

@@ -26,7 +26,7 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Wanted
+from tickstock.loading.judge import WantedTargets
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store import job_items, jobs, ledger
@@ -87,7 +87,7 @@ class Drain:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
-    _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
+    _wanted: dict[Timeframe, WantedTargets] = field(default_factory=dict)
     _belief: Belief = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _room: Room = field(init=False)
@@ -265,12 +265,12 @@ class Drain:
         reach("drain.claimed")
         return found
 
-    def _read_targets(self) -> dict[Timeframe, Wanted]:
+    def _read_targets(self) -> dict[Timeframe, WantedTargets]:
         reach("drain.targets")
         with self.database.brief() as connection:
             found = job_items.targets(connection, self.load_id)
             self._belief.learn(ledger.lengths(connection, self.load_id))
-        return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
+        return {timeframe: WantedTargets(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""

@@ -9,7 +9,7 @@ import structlog
 
 from tickstock.errors import TickStockError
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Targets, Wanted, narrowed
+from tickstock.loading.judge import Targets, WantedTargets, narrowed
 from tickstock.model import Answer, Call, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store.ledger import Lease
@@ -33,7 +33,7 @@ class Fetcher:
     belief: Belief
     room: Room
     count: Count
-    wanted: Mapping[Timeframe, Wanted]
+    wanted: Mapping[Timeframe, WantedTargets]
     refuse_known: Callable[[Call], None]
     fetching: set[Lease] = field(default_factory=set)
     unasked: set[Lease] = field(default_factory=set)

@@ -34,7 +34,7 @@ NEAR_SECONDS = 1.0
 ALIVE = timedelta(seconds=30)
 
 
-class Worker(Protocol):
+class SliceWorker(Protocol):
     """What works on loads."""
 
     name: str
@@ -61,7 +61,7 @@ class Worker(Protocol):
 class Slices:
     """The slices that are being done here."""
 
-    def __init__(self, database: Database, worker: Worker, vendor: str) -> None:
+    def __init__(self, database: Database, worker: SliceWorker, vendor: str) -> None:
         self._database = database
         self._worker = worker
         self._vendor = vendor

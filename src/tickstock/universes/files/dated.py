@@ -20,7 +20,7 @@ _TELL = "`tickstock universe tell REF FILE` keeps who was in it when."
 
 
 @dataclass(slots=True)
-class Dates:
+class DateColumns:
     """The date columns of a table of members.
 
     `since` and `until` bound a membership, the last day inside where `inside`; `on` is the column
@@ -36,7 +36,7 @@ class Dates:
     days: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, name: str, row: Sequence[str], today: date) -> Dates:
+    def of(cls, name: str, row: Sequence[str], today: date) -> DateColumns:
         """The date columns that a header names. Raises BadFile for a stream of changes."""
         names = heading(row)
         if {"date", "action"} <= set(names):

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
-from tickstock.universes.known import NO_VERDICT, Traded, Verdict, is_known, judge, nobody_else
+from tickstock.universes.known import (
+    NO_VERDICT,
+    SymbolVerdict,
+    Traded,
+    is_known,
+    judge,
+    nobody_else,
+)
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
@@ -57,7 +64,7 @@ class Imported:
     remarks: tuple[Remark, ...] = ()
     as_of: date | None = None
     sha256: str = ""
-    verdict: Verdict = NO_VERDICT
+    verdict: SymbolVerdict = NO_VERDICT
 
     @property
     def left_out(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tickstock.errors import BadFile
 from tickstock.extras import need
-from tickstock.universes.files.dated import Dates
+from tickstock.universes.files.dated import DateColumns
 from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.headers import (
     IDENTIFIERS,
@@ -72,7 +72,7 @@ def _wanted(names: list[str], gather: Gather) -> list[str]:
     symbols = columns_of(names, words)
     if not symbols:
         raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
-    dates = Dates.of(gather.name, names, gather.today)
+    dates = DateColumns.of(gather.name, names, gather.today)
     others = (dates.since, dates.until, dates.on, sector_column(names))
     more = [i for i in others if i is not None and i >= 0]
     return [names[i] for i in dict.fromkeys([*symbols, *more])]
