@@ -39,7 +39,7 @@ from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 NOW = utc_now()
-QUICK = Policy(lease=20, attempts=4, backoff=0.01, longest_backoff=0.02, database_patience=20)
+QUICK = Policy(lease=20, attempts=4, backoff=0.01, longest_backoff=0.02, outage_seconds=20)
 CALM = Bounds(throttle_rounds=0, connect=5, silence=5, total=10)
 
 

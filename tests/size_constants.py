@@ -152,7 +152,7 @@ NO_SIZES = {
     "worker.drain.THREADS": "threads",
     "worker.engine.CONNECTIONS": "connections",
     "worker.engine.FIRST": "a priority",
-    "worker.room.MARKET_BARS": "an estimate",
+    "worker.memory_budget.MARKET_BARS": "an estimate",
 }
 """What the others are."""
 

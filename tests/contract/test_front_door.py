@@ -53,7 +53,7 @@ def page(database: Database, home: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def strict(database: Database, home: Path) -> Iterator[Running]:
-    """A page of little patience, for few connections."""
+    """A page that waits for nobody long, for few connections."""
     limits = ConnectionLimits(head=0.5, body=0.5, most=12)
     with running(database, settings_for(home), worker=False, users=False, limits=limits) as found:
         yield found
