@@ -14,8 +14,8 @@ from pathlib import Path
 
 LONG = 35
 """Lines of a function from which on it is long."""
-HAND_MADE = re.compile(r"\bno" + r"qa\b")
-FIVE = 500
+LINT_MARK = re.compile(r"\bno" + r"qa\b")
+LARGE = 500
 """Lines of a file from which on it is large."""
 
 
@@ -78,8 +78,8 @@ ROWS: tuple[tuple[str, Callable[[Source], object]], ...] = (
     ("files of the package", lambda s: len(s.texts)),
     ("lines", lambda s: sum(text.count("\n") for text in s.texts.values())),
     (
-        f"files of {FIVE} lines or more",
-        lambda s: sum(t.count("\n") >= FIVE for t in s.texts.values()),
+        f"files of {LARGE} lines or more",
+        lambda s: sum(t.count("\n") >= LARGE for t in s.texts.values()),
     ),
     ("functions", lambda s: len(s.functions())),
     (f"functions of more than {LONG} lines", lambda s: sum(n > LONG for n in s.functions())),
@@ -97,7 +97,7 @@ ROWS: tuple[tuple[str, Callable[[Source], object]], ...] = (
 
 
 def looked_away(text: str) -> int:
-    return len(HAND_MADE.findall(text))
+    return len(LINT_MARK.findall(text))
 
 
 def knows_psycopg(item: tuple[str, str]) -> bool:
