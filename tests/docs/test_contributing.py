@@ -1,4 +1,4 @@
-"""The table `I want to change ...` of CONTRIBUTING leads to files that exist, and to every folder."""
+"""The table of CONTRIBUTING, what to open for what, leads to files that exist and to every folder."""
 
 from __future__ import annotations
 
