@@ -1,4 +1,4 @@
-"""The table of CONTRIBUTING, what to open for what, leads to files that exist and to every folder."""
+"""CONTRIBUTING says what to open for what: its table leads to files that exist, to every folder."""
 
 from __future__ import annotations
 
