@@ -28,7 +28,7 @@ from tickstock.store.bars import TABLES
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.vendors import BarSource, Gate, Limits
-from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.files import FoundFile
 from tickstock.vendors.flatfiles.source import FlatFiles, WithFiles
 from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault
@@ -39,7 +39,7 @@ from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
 NOW = utc_now()
-QUICK = Policy(lease=20, attempts=4, backoff=0.01, longest_backoff=0.02, database_patience=20)
+QUICK = Policy(lease=20, attempts=4, backoff=0.01, longest_backoff=0.02, outage_seconds=20)
 CALM = Bounds(throttle_rounds=0, connect=5, silence=5, total=10)
 
 
@@ -50,13 +50,15 @@ class FilesOf:
         self.symbols = sorted(symbols)
         self.read_keys: list[str] = []
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         self.read_keys.append(key)
         timeframe = Timeframe.DAY if "day_aggs" in key else Timeframe.MINUTE
         day = date.fromisoformat(key.rsplit("/", 1)[1][:10])
         span = Span(day, day + ONE_DAY)
         bars = synthetic_bars(self.symbols, timeframe, span, CALENDAR, NOW.timestamp())
-        return Found(session_files(bars, timeframe).get(key_on(day, timeframe), packed([])), key)
+        return FoundFile(
+            session_files(bars, timeframe).get(key_on(day, timeframe), packed([])), key
+        )
 
 
 class InventedFiles(FlatFiles):

@@ -201,7 +201,7 @@ MUTATIONS = (
     M("spells: the last day is not inside", "universes/spells.py",
       "end = until + ONE_DAY if inside and until < FOREVER else until", "end = until",
       "unit/test_spells.py"),
-    M("spells: who is in at the end leaves", "universes/spells.py",
+    M("spells: who is in at the end leaves", "universes/membership.py",
       "Spell(symbol, span if span.end < days.end else Span(span.start, FOREVER))",
       "Spell(symbol, span)", "unit/test_spells.py"),
     # --- the front door ---

@@ -66,11 +66,11 @@ NO_SIZES = {
     "service.passwords.WAITING": "people who may wait for one",
     "universes.days.OPEN_FROM": "a year beyond all",
     "universes.files.holdings._ABOVE": "lines that are looked at for a header",
-    "universes.files.sources.base.Source.columns": "a count, or a value that is not set",
+    "universes.files.sources.base.ListSource.columns": "a count, or a value that is not set",
     "universes.files.table.PREAMBLE": "lines that are looked at for a header",
     "universes.files.table._LOOKED_AT": "lines that are looked at for a header",
     "universes.files.table._PROSE": "characters: longer is prose",
-    "universes.files.table._Table.short": "a count, or a value that is not set",
+    "universes.files.table._RowTable.short": "a count, or a value that is not set",
     "universes.files.xlsx._LOOKED_AT": "rows that are looked at for a table",
     "web.connections.SPARE_FILES": "file descriptors",
     "cli.output.ENDLESS": "characters: a width that nothing reaches",
@@ -154,7 +154,7 @@ NO_SIZES = {
     "worker.drain.THREADS": "threads",
     "worker.engine.CONNECTIONS": "connections",
     "worker.engine.FIRST": "a priority",
-    "worker.room.MARKET_BARS": "an estimate",
+    "worker.memory_budget.MARKET_BARS": "an estimate",
 }
 """What the others are."""
 
@@ -171,7 +171,7 @@ SAID_BY_ITS_NAME = {
     "an estimate": (r"\w+_BYTES_PER_SECOND|BAR_BYTES|MARKET_DAY_BYTES|KILOBYTE"),
     "attempts": (r"\w*(TRIES|ATTEMPTS|CLASHES)\w*|throttle_rounds"),
     "a count, or a value that is not set": (
-        r"(Changes|JobStatus|Met|Dates|Tally|CoverageView|ActionAnswer|Answer|Lease|Committer)\..*"
+        r"(Changes|JobStatus|Met|DateColumns|Tally|CoverageView|ActionAnswer|Answer|Lease|Committer)\..*"
     ),
 }
 """What a name says by itself: a number whose name, or class and name, is of this form

@@ -25,7 +25,7 @@ from tickstock.service.access import Access, Role
 from tickstock.store import sign_in
 from tickstock.store.calendar import fill_sessions
 from tickstock.store.database import Database
-from tickstock.web.connections import Limits, limits_here
+from tickstock.web.connections import ConnectionLimits, limits_here
 from tickstock.web.server import Serving, listen
 from tickstock.web.site import Site, make_site
 from tickstock.worker.run import Worker
@@ -138,7 +138,7 @@ def running(
     worker: bool = True,
     users: bool = True,
     public_url: str | None = None,
-    limits: Limits | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> Iterator[Running]:
     """Serve the database; with a user of every role."""
     tick, access = TickStock(settings, database), Access(database)

@@ -20,7 +20,7 @@ STALE_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PriceFactor:
     """From the open of `day` (days since 1970) on, prices of `owner` are in new units.
 
     Prices before are multiplied by `price`, volume by `volume`.
@@ -90,7 +90,7 @@ def dividend_factor(cash: float, close: float) -> float:
     return 1.0 - cash / close
 
 
-def adjusted(bars: BarTable, days: Ints, steps: Iterable[Step]) -> BarTable:
+def adjusted(bars: BarTable, days: Ints, steps: Iterable[PriceFactor]) -> BarTable:
     """`bars` in the units of the last day.
 
     `days[i]` is the New York date of bar `i` as days since 1970: the bar itself for day bars. A
@@ -104,7 +104,7 @@ def adjusted(bars: BarTable, days: Ints, steps: Iterable[Step]) -> BarTable:
     return replace(bars, **columns, volume=bars.volume * volume)
 
 
-def factors(owner: Ints, days: Ints, steps: Iterable[Step]) -> tuple[Floats, Floats]:
+def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Floats, Floats]:
     """Price and volume factors for bars of `owner` on `days`."""
     ordered = sorted(steps, key=lambda s: (s.owner, s.day))
     if not ordered:

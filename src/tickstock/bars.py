@@ -62,7 +62,7 @@ def _denied(bars: BarTable) -> dict[str, Flags]:
     return {HIGH: bars.high < top, LOW: bars.low > bottom}
 
 
-def doubts(bars: BarTable, timeframe: Timeframe, explained: Flags | None = None) -> list[Doubt]:
+def doubts(bars: BarTable, timeframe: Timeframe, explained: Flags | None = None) -> list[BarDoubt]:
     """The bars that somebody should look at; sorted by ticker and time they must be.
 
     `explained` flags day bars whose jump has a known cause, as a split has that was executed that
@@ -81,7 +81,9 @@ def doubts(bars: BarTable, timeframe: Timeframe, explained: Flags | None = None)
         found[JUMP] = jumps & near if explained is None else jumps & near & ~explained
         found[ANOTHER_FIRM] = jumps & ~near & np.append(False, np.diff(bars.owner) == 0)
     return [
-        Doubt(row, reason, f"{np.expm1(moves[row]):+.0%}" if reason in (JUMP, ANOTHER_FIRM) else "")
+        BarDoubt(
+            row, reason, f"{np.expm1(moves[row]):+.0%}" if reason in (JUMP, ANOTHER_FIRM) else ""
+        )
         for reason, flags in found.items()
         for row in np.flatnonzero(flags).tolist()
     ]
@@ -99,7 +101,7 @@ def _wicks(bars: BarTable) -> dict[str, Flags]:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class BarDoubt:
     """What may be wrong with the bar in `row`."""
 
     row: int

@@ -126,7 +126,7 @@ class Settings(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownSetting:
     """A setting that exists: its `name` in a file, its `variable` in the environment."""
 
     name: str
@@ -144,7 +144,7 @@ class Known:
         return getattr(settings, self.field)
 
 
-def known_settings(vendor: str = "") -> tuple[Known, ...]:
+def known_settings(vendor: str = "") -> tuple[KnownSetting, ...]:
     """Every setting there is: the program's, those of its own vendors, and those of `vendor`."""
     own = (
         _known(Settings, name, name, variable)
@@ -165,11 +165,11 @@ def variables(vendor: str = "") -> dict[str, str]:
     return VARIABLES | {known.variable: known.name for known in known_settings(vendor)}
 
 
-def _known(kind: type[BaseModel], field: str, name: str, variable: str) -> Known:
+def _known(kind: type[BaseModel], field: str, name: str, variable: str) -> KnownSetting:
     info = kind.model_fields[field]
     default = None if info.is_required() else info.get_default(call_default_factory=True)
     secret = "SecretStr" in str(info.annotation)
-    return Known(name, variable, default, info.description or "", secret, kind, field)
+    return KnownSetting(name, variable, default, info.description or "", secret, kind, field)
 
 
 def _vendor_kinds(vendor: str = "") -> Iterator[type[VendorSettings]]:

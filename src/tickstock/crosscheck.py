@@ -17,8 +17,8 @@ from fractions import Fraction
 import numpy as np
 
 from tickstock.actions import Adjust, Dividend, Split
-from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted, dividend_factor
-from tickstock.evidence import DECIDES, Claim, Night, Sort, Verdict, Weighed, verdict, weigh
+from tickstock.adjust import STALE_DAYS, Closes, PriceFactor, adjusted, dividend_factor
+from tickstock.evidence import DECIDES, Claim, ClaimVerdict, Night, Sort, Weighed, verdict, weigh
 from tickstock.model import BarTable, Flags, epoch_day
 from tickstock.spans import Span, day_of
 from tickstock.words import number
@@ -37,7 +37,7 @@ PLAIN_DENOMINATOR = 50
 SPIN_OFF_TOLERANCE = 5e-5
 
 
-class Doubt(enum.StrEnum):
+class ActionDoubt(enum.StrEnum):
     """What may be wrong."""
 
     IMPOSSIBLE = "impossible"
@@ -55,12 +55,12 @@ class Doubt(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class ActionFinding:
     """One doubt: about which symbol and day, what it is, why it is held, and what to do."""
 
     symbol: str
     day: date
-    doubt: Doubt
+    doubt: ActionDoubt
     what: str
     why: str
     do: str
@@ -85,12 +85,12 @@ class Judgement:
     `splits` are true splits, `distributions` cash dividends and spin-offs.
     """
 
-    splits: tuple[Step, ...] = ()
-    distributions: tuple[Step, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    splits: tuple[PriceFactor, ...] = ()
+    distributions: tuple[PriceFactor, ...] = ()
+    findings: tuple[ActionFinding, ...] = ()
     rulings: tuple[Ruling, ...] = ()
 
-    def steps(self, adjust: Adjust) -> tuple[Step, ...]:
+    def steps(self, adjust: Adjust) -> tuple[PriceFactor, ...]:
         if adjust is Adjust.RAW:
             return ()
         return self.splits if adjust is Adjust.SPLITS else self.splits + self.distributions
@@ -108,9 +108,9 @@ def judge(
     `closes` hold the raw day bars around the records, as far as there are any. What is
     executed after `today` (a New York date) is left for later.
     """
-    true: list[Step] = []
-    given: list[Step] = []
-    doubts: list[Finding] = []
+    true: list[PriceFactor] = []
+    given: list[PriceFactor] = []
+    doubts: list[ActionFinding] = []
     rulings: list[Ruling] = []
     for owner, symbol in enumerate(symbols):
         case = _Case(owner, symbol, closes, epoch_day(today), doubts)
@@ -135,14 +135,14 @@ class _Case:
     symbol: str
     closes: Closes
     today: int
-    doubts: list[Finding]
+    doubts: list[ActionFinding]
 
-    def doubt(self, day: date, doubt: Doubt, what: str, why: str, do: str) -> None:
-        self.doubts.append(Finding(self.symbol, day, doubt, what, why, do))
+    def doubt(self, day: date, doubt: ActionDoubt, what: str, why: str, do: str) -> None:
+        self.doubts.append(ActionFinding(self.symbol, day, doubt, what, why, do))
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _SplitFactor:
     """A split that a record tells of; in the order of being said, later ones last."""
 
     split: Split
@@ -161,12 +161,12 @@ class _Said:
 class _Day:
     """The records of one day that prices can tell of, and what the bars say to them."""
 
-    splits: tuple[_Said, ...]
+    splits: tuple[_SplitFactor, ...]
     dividends: tuple[Dividend, ...]
     night: Night | None
     weighed: Weighed
 
-    def stands(self, one: _Said) -> bool:
+    def stands(self, one: _SplitFactor) -> bool:
         places = [i for i, s in enumerate(self.splits) if s.factor == one.factor]
         return any(i in self.weighed.stands for i in places)
 
@@ -178,7 +178,7 @@ class _Day:
 
     @property
     def is_denied(self) -> bool:
-        return self.weighed.verdict is Verdict.DENIED
+        return self.weighed.verdict is ClaimVerdict.DENIED
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -195,9 +195,9 @@ class _Hearing:
 
 
 # --- what the bars say ----------------------------------------------------------------------
-def _hear(case: _Case, said: Sequence[_Said], paid: Sequence[Dividend]) -> _Hearing:
+def _hear(case: _Case, said: Sequence[_SplitFactor], paid: Sequence[Dividend]) -> _Hearing:
     """Weigh the records of each day of which the raw prices can tell."""
-    splits: dict[int, dict[float, _Said]] = {}
+    splits: dict[int, dict[float, _SplitFactor]] = {}
     for one in said:
         of_day = splits.setdefault(one.day, {})
         of_day.pop(one.factor, None)
@@ -217,7 +217,7 @@ def _hear(case: _Case, said: Sequence[_Said], paid: Sequence[Dividend]) -> _Hear
     claimed = {
         d.night.day
         for d in days.values()
-        if d.night is not None and d.weighed.verdict is Verdict.CONFIRMED
+        if d.night is not None and d.weighed.verdict is ClaimVerdict.CONFIRMED
     }
     return _Hearing(days, claimed)
 
@@ -232,7 +232,7 @@ def _night(case: _Case, day: int) -> Night | None:
 
 
 def _large(
-    paid: Sequence[Dividend], splits: Sequence[_Said], night: Night | None
+    paid: Sequence[Dividend], splits: Sequence[_SplitFactor], night: Night | None
 ) -> tuple[Dividend, ...]:
     """The dividends that show in a night's move, if it does."""
     if night is None:
@@ -251,22 +251,22 @@ def _rulings(case: _Case, hearing: _Hearing) -> Iterator[Ruling]:
 
 
 # --- splits --------------------------------------------------------------------------------
-def _possible(case: _Case, records: Sequence[Split]) -> list[_Said]:
+def _possible(case: _Case, records: Sequence[Split]) -> list[_SplitFactor]:
     """The splits that can be, and are due."""
-    said: list[_Said] = []
+    said: list[_SplitFactor] = []
     for split in sorted(records, key=lambda s: s.day):
         factor = _factor(split)
         if factor is None:
             case.doubt(
                 split.day,
-                Doubt.IMPOSSIBLE,
+                ActionDoubt.IMPOSSIBLE,
                 f"a split of {number(split.split_from)} into {number(split.split_to)} shares",
                 "Both numbers must be above zero.",
                 "It is not applied. Report it to the vendor.",
             )
         elif factor != 1.0 and epoch_day(split.day) <= case.today:
             sort = Sort.SPIN_OFF if _is_spin_off(split) else Sort.SPLIT
-            said.append(_Said(split, factor, sort))
+            said.append(_SplitFactor(split, factor, sort))
     return said
 
 
@@ -289,20 +289,20 @@ def _is_spin_off(split: Split) -> bool:
 
 
 def _split_steps(
-    case: _Case, hearing: _Hearing, said: Sequence[_Said]
-) -> Iterator[tuple[Step, Sort]]:
+    case: _Case, hearing: _Hearing, said: Sequence[_SplitFactor]
+) -> Iterator[tuple[PriceFactor, Sort]]:
     for group in _groups(said):
         for one, day in _settled(case, hearing, group):
             if one.sort is Sort.SPLIT:
-                yield Step(case.owner, day, one.factor, 1.0 / one.factor), one.sort
+                yield PriceFactor(case.owner, day, one.factor, 1.0 / one.factor), one.sort
             else:
                 _tell_spin_off(case, one)
-                yield Step(case.owner, day, one.factor), one.sort
+                yield PriceFactor(case.owner, day, one.factor), one.sort
 
 
-def _groups(said: Iterable[_Said]) -> list[list[_Said]]:
+def _groups(said: Iterable[_SplitFactor]) -> list[list[_SplitFactor]]:
     """Records that may mean one split: of one day, or within a few days in one direction."""
-    groups: list[list[_Said]] = []
+    groups: list[list[_SplitFactor]] = []
     for one in said:
         for group in groups:
             if _rivals(group[-1], one):
@@ -313,7 +313,7 @@ def _groups(said: Iterable[_Said]) -> list[list[_Said]]:
     return groups
 
 
-def _rivals(last: _Said, one: _Said) -> bool:
+def _rivals(last: _SplitFactor, one: _SplitFactor) -> bool:
     if one.sort is not last.sort or one.day - last.day > NEAR_DAYS:
         return False
     same_way = one.sort is Sort.SPLIT and (one.factor < 1) == (last.factor < 1)
@@ -321,14 +321,16 @@ def _rivals(last: _Said, one: _Said) -> bool:
     return one.day == last.day or same or same_way
 
 
-def _settled(case: _Case, hearing: _Hearing, group: Sequence[_Said]) -> list[tuple[_Said, int]]:
+def _settled(
+    case: _Case, hearing: _Hearing, group: Sequence[_SplitFactor]
+) -> list[tuple[_SplitFactor, int]]:
     """What stands of records that may mean one split, and on which days: what the bars confirm,
     else what they do not deny and was said last."""
     days = [hearing.days[one.day] for one in group]
     if all(day.is_denied for day in days):
         return _misdated(case, hearing, group)
     standing = [
-        (one, day.weighed.verdict is Verdict.CONFIRMED)
+        (one, day.weighed.verdict is ClaimVerdict.CONFIRMED)
         for one, day in zip(group, days, strict=True)
         if day.stands(one) and not day.is_denied
     ]
@@ -343,8 +345,8 @@ def _settled(case: _Case, hearing: _Hearing, group: Sequence[_Said]) -> list[tup
 def _tell_rivals(
     case: _Case,
     hearing: _Hearing,
-    group: Sequence[_Said],
-    chosen: Sequence[_Said],
+    group: Sequence[_SplitFactor],
+    chosen: Sequence[_SplitFactor],
     *,
     is_confirmed: bool,
 ) -> None:
@@ -355,7 +357,9 @@ def _tell_rivals(
     times = f"{len(group)} times" if len(group) > 1 else "once"
     case.doubt(
         on.split.day,
-        (Doubt.CONFLICTING if len(ratios) > 1 else Doubt.DOUBLED) if chosen else Doubt.UNCONFIRMED,
+        (ActionDoubt.CONFLICTING if len(ratios) > 1 else ActionDoubt.DOUBLED)
+        if chosen
+        else ActionDoubt.UNCONFIRMED,
         f"one split recorded {times}: {', '.join(map(str, group))}",
         f"Applied is {', '.join(map(str, chosen)) or 'none'}: {why}"
         f"{_by_how_much(hearing.days[on.day]) if told else ''}.",
@@ -374,17 +378,19 @@ def _by_how_much(day: _Day) -> str:
     )
 
 
-def _tell_spin_off(case: _Case, one: _Said) -> None:
+def _tell_spin_off(case: _Case, one: _SplitFactor) -> None:
     case.doubt(
         one.split.day,
-        Doubt.SPIN_OFF,
+        ActionDoubt.SPIN_OFF,
         f"a split of {number(one.split.split_from)} into {number(one.split.split_to)} shares",
         "No company splits by such a ratio: it is the value of shares in another one.",
         "It counts in total return, not as a split; the number of shares stays.",
     )
 
 
-def _misdated(case: _Case, hearing: _Hearing, group: Sequence[_Said]) -> list[tuple[_Said, int]]:
+def _misdated(
+    case: _Case, hearing: _Hearing, group: Sequence[_SplitFactor]
+) -> list[tuple[_SplitFactor, int]]:
     """Denied records are applied on the one near day on which the price jumped by one, if any."""
     nights = list(_free_nights(case, hearing, group[0].day, group[-1].day))
     fitting = {n.day: n for n in nights for one in group if _fits(math.log(one.factor), n)}
@@ -397,7 +403,7 @@ def _misdated(case: _Case, hearing: _Hearing, group: Sequence[_Said]) -> list[tu
     if len(fitting) == 1:
         case.doubt(
             one.split.day,
-            Doubt.WRONG_DATE,
+            ActionDoubt.WRONG_DATE,
             f"a {one.split.ratio} split recorded on {one.split.day}",
             f"The raw price made that jump on {day_of(night.day)}, and none on that day "
             f"(recorded: {said}).",
@@ -408,7 +414,7 @@ def _misdated(case: _Case, hearing: _Hearing, group: Sequence[_Said]) -> list[tu
     moved = math.expm1(own.moved) if own else 0.0
     case.doubt(
         one.split.day,
-        Doubt.UNCONFIRMED,
+        ActionDoubt.UNCONFIRMED,
         f"a {one.split.ratio} split recorded on {one.split.day}",
         f"The raw price moved by {moved:+.1%} only; the split asks for {one.factor - 1:+.1%} "
         f"(recorded: {said}).",
@@ -427,7 +433,7 @@ def _free_nights(case: _Case, hearing: _Hearing, first: int, last: int) -> Itera
 
 
 def _fits(expected: float, night: Night) -> bool:
-    return verdict(expected, night.moved) is Verdict.CONFIRMED
+    return verdict(expected, night.moved) is ClaimVerdict.CONFIRMED
 
 
 # --- dividends -----------------------------------------------------------------------------
@@ -514,7 +520,7 @@ def _tell_payments(case: _Case, group: Sequence[Dividend], chosen: Dividend, rea
     said = ", ".join(f"{_amount(d)} on {d.day}{_declared(d)}" for d in group)
     case.doubt(
         chosen.day,
-        Doubt.CONFLICTING if len(amounts) > 1 else Doubt.DOUBLED,
+        ActionDoubt.CONFLICTING if len(amounts) > 1 else ActionDoubt.DOUBLED,
         f"one dividend recorded {len(group)} times: {said}",
         f"Their dates say that they are one. Applied is {_amount(chosen)} on {chosen.day}: "
         f"{reason}.",
@@ -531,7 +537,7 @@ def _is_paid(case: _Case, one: Dividend) -> bool:
     if _money(one) != "USD":
         case.doubt(
             one.day,
-            Doubt.CURRENCY,
+            ActionDoubt.CURRENCY,
             f"a dividend of {number(one.cash)} {one.currency}",
             "Prices are in US dollars, and no exchange rate is held.",
             "It is not applied: total return is too low here.",
@@ -540,7 +546,7 @@ def _is_paid(case: _Case, one: Dividend) -> bool:
     if not (math.isfinite(one.cash) and one.cash >= 0):
         case.doubt(
             one.day,
-            Doubt.IMPOSSIBLE,
+            ActionDoubt.IMPOSSIBLE,
             f"a dividend of {number(one.cash)}",
             "An amount cannot be below zero.",
             "It is not applied. Report it to the vendor.",
@@ -551,7 +557,7 @@ def _is_paid(case: _Case, one: Dividend) -> bool:
 
 def _dividend_steps(
     case: _Case, hearing: _Hearing, paid: Sequence[Dividend], units: Mapping[int, float]
-) -> list[Step]:
+) -> list[PriceFactor]:
     """`units`: the price factors of this owner's splits, by day: a close before a split is worth
     that much in units of the ex-date."""
     steps = []
@@ -586,7 +592,7 @@ def _day_of_payment(case: _Case, hearing: _Hearing, one: Dividend) -> int | None
     where = f" It fell by that on {day_of(fitting[0].day)}." if is_misdated else ""
     case.doubt(
         one.day,
-        Doubt.WRONG_DATE if is_misdated else Doubt.UNCONFIRMED_DIVIDEND,
+        ActionDoubt.WRONG_DATE if is_misdated else ActionDoubt.UNCONFIRMED_DIVIDEND,
         f"a dividend of {_amount(one)} on {one.day}",
         f"The raw price of {number(heard.night.close)} moved by {moved:+.1%}{explained}.{where}",
         f"It is {f'applied on {day_of(fitting[0].day)}' if is_misdated else 'not applied'}. "
@@ -598,13 +604,13 @@ def _day_of_payment(case: _Case, hearing: _Hearing, one: Dividend) -> int | None
     return fitting[0].day
 
 
-def _dividend_step(case: _Case, one: Dividend, day: int, close: float) -> Step | None:
+def _dividend_step(case: _Case, one: Dividend, day: int, close: float) -> PriceFactor | None:
     factor = dividend_factor(one.cash, close) if close > 0 else 0.0
     if factor > 0:
-        return Step(case.owner, day, factor)
+        return PriceFactor(case.owner, day, factor)
     case.doubt(
         one.day,
-        Doubt.TOO_LARGE,
+        ActionDoubt.TOO_LARGE,
         f"a dividend of {number(one.cash)} on a price of {number(close)}",
         "It would leave nothing of the price.",
         "It is not applied. Look whether the amount is in other units or belongs to a liquidation.",
@@ -615,7 +621,7 @@ def _dividend_step(case: _Case, one: Dividend, day: int, close: float) -> Step |
 def _tell_stale(case: _Case, one: Dividend, last: date) -> None:
     case.doubt(
         one.day,
-        Doubt.NO_CLOSE,
+        ActionDoubt.NO_CLOSE,
         f"a dividend of {number(one.cash)} on {one.day}",
         f"The last day bar before it is of {last}, too old to compare with.",
         "It is not applied. Load the missing day bars.",
@@ -625,7 +631,7 @@ def _tell_stale(case: _Case, one: Dividend, last: date) -> None:
 # --- jumps -----------------------------------------------------------------------------------
 def unexplained(
     bars: BarTable, judgement: Judgement, gaps: Mapping[int, Sequence[Span]] | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[ActionFinding, ...]:
     """Nights in raw day bars (sorted by owner and day) whose jump no split or dividend explains.
 
     The jump must last through the day: a single bad print is another matter. `gaps`: by owner, the
@@ -667,12 +673,12 @@ def _jumps(level: BarTable) -> Flags:
     return flags
 
 
-def _firm_finding(bars: BarTable, level: BarTable, i: int) -> Finding:
+def _firm_finding(bars: BarTable, level: BarTable, i: int) -> ActionFinding:
     last, moved = day_of(int(bars.at[i - 1])), float(level.open[i] / level.close[i - 1])
-    return Finding(
+    return ActionFinding(
         bars.tickers[int(bars.owner[i])],
         day_of(int(bars.at[i])),
-        Doubt.ANOTHER_FIRM,
+        ActionDoubt.ANOTHER_FIRM,
         f"no bars since {last}, and then {number(float(bars.open[i]))} "
         f"after {number(float(bars.close[i - 1]))} "
         f"({moved - 1:+.1%})",
@@ -681,13 +687,13 @@ def _firm_finding(bars: BarTable, level: BarTable, i: int) -> Finding:
     )
 
 
-def _jump_finding(bars: BarTable, level: BarTable, i: int) -> Finding:
+def _jump_finding(bars: BarTable, level: BarTable, i: int) -> ActionFinding:
     moved = float(level.open[i] / level.close[i - 1])
     before, after = bars.close[i - 1], bars.open[i]
-    return Finding(
+    return ActionFinding(
         bars.tickers[int(bars.owner[i])],
         day_of(int(bars.at[i])),
-        Doubt.UNEXPLAINED,
+        ActionDoubt.UNEXPLAINED,
         f"the price went from {number(before)} to {number(after)} overnight ({moved - 1:+.1%})",
         f"No recorded split or dividend explains it{_likeness(moved)}.",
         "News can do that; if it was a split, the vendor lacks the record.",

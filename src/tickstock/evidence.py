@@ -53,7 +53,7 @@ class Night:
         return math.log(self.opened / self.close)
 
 
-class Verdict(enum.Enum):
+class ClaimVerdict(enum.Enum):
     """What the bars say to a set of claims."""
 
     CONFIRMED = enum.auto()
@@ -68,7 +68,7 @@ class Weighed:
     None without a night. `told`: the bars, not the order of the records, decided."""
 
     stands: tuple[int, ...]
-    verdict: Verdict
+    verdict: ClaimVerdict
     off: float | None = None
     margin: float | None = None
     told: bool = False
@@ -78,7 +78,7 @@ def weigh(claims: Sequence[Claim], night: Night | None) -> Weighed:
     """The set of claims on one day that stands."""
     said = _as_said(claims)
     if night is None:
-        return Weighed(said, Verdict.SILENT)
+        return Weighed(said, ClaimVerdict.SILENT)
     options = list(dict.fromkeys(chain([said], _sets(len(claims)))))
     off = {s: _off(expected(claims, s, night.close), night.moved) for s in options}
     best = min(options, key=lambda s: (off[s], len(s)))
@@ -125,10 +125,10 @@ def _same(claims: Sequence[Claim], a: Iterable[int], b: Iterable[int], night: Ni
     return math.isclose(one, other, abs_tol=1e-9)
 
 
-def verdict(expected_move: float | None, moved: float) -> Verdict:
+def verdict(expected_move: float | None, moved: float) -> ClaimVerdict:
     """Confirmed when the price moved to within half of the way; denied when it hardly moved."""
     if expected_move is None or abs(expected_move) < TELLING:
-        return Verdict.SILENT
+        return ClaimVerdict.SILENT
     if abs(moved - expected_move) <= 0.5 * abs(expected_move):
-        return Verdict.CONFIRMED
-    return Verdict.DENIED if abs(moved) <= 0.25 * abs(expected_move) else Verdict.SILENT
+        return ClaimVerdict.CONFIRMED
+    return ClaimVerdict.DENIED if abs(moved) <= 0.25 * abs(expected_move) else ClaimVerdict.SILENT

@@ -34,7 +34,7 @@ FILES = ("us_events.csv", "renames.csv", "by_hand.csv")
 MAX_SHOWN = 10
 
 
-class Kind(enum.StrEnum):
+class EventKind(enum.StrEnum):
     TICKER_CHANGE = "ticker_change"
     LISTING = "listing"
     REUSED = "reused"
@@ -42,7 +42,7 @@ class Kind(enum.StrEnum):
     GONE = "gone"
 
 
-ORDER = tuple(Kind)
+ORDER = tuple(EventKind)
 """Of one day: a ticker is given up before somebody else begins with it."""
 
 
@@ -51,7 +51,7 @@ class Event:
     """What happened to an instrument on a day. `new_symbol` is set for a change of ticker."""
 
     day: date
-    kind: Kind
+    kind: EventKind
     symbol: str
     new_symbol: str = ""
 
@@ -97,15 +97,15 @@ def read_events(name: str, text: str) -> tuple[Event, ...]:
 
 def _event(row: dict[str, str | None]) -> Event:
     kind = row.get("event") or ""
-    if kind not in Kind.__members__.values():
-        raise ValueError(f"{shown(kind)} is no event; there are {', '.join(Kind)}.")
+    if kind not in EventKind.__members__.values():
+        raise ValueError(f"{shown(kind)} is no event; there are {', '.join(EventKind)}.")
     day = date.fromisoformat(row.get("date") or "")
     symbol = read_symbol(row.get("symbol") or "")[0]
-    is_change = kind == Kind.TICKER_CHANGE
+    is_change = kind == EventKind.TICKER_CHANGE
     new = read_symbol(row.get("new_symbol") or "")[0] if is_change else ""
     if new == symbol:
         raise ValueError(f"{symbol} cannot change into itself.")
-    return Event(day, Kind(kind), symbol, new)
+    return Event(day, EventKind(kind), symbol, new)
 
 
 # --- identities ---------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def identities(events: Iterable[Event]) -> tuple[Identity, ...]:
 
     A ticker that somebody else takes over ends its earlier owner's days under it.
     """
-    book = _Book()
+    book = _TickerBook()
     for event in _in_order(events):
         book.note(event)
     found = [*book.done, *(draft.finished() for draft in book.at_hand.values())]
@@ -156,7 +156,7 @@ def _in_order(events: Iterable[Event]) -> Iterator[Event]:
     for found in by_day.values():
         rest = list(found)
         while rest:
-            taken = {event.symbol for event in rest if event.kind is Kind.TICKER_CHANGE}
+            taken = {event.symbol for event in rest if event.kind is EventKind.TICKER_CHANGE}
             free = (event for event in rest if event.new_symbol not in taken)
             event = next(free, rest[0])  # tickers that were swapped: no order is right
             rest.remove(event)
@@ -164,7 +164,7 @@ def _in_order(events: Iterable[Event]) -> Iterator[Event]:
 
 
 @dataclass(slots=True)
-class _Book:
+class _TickerBook:
     """Who trades under which ticker while time passes; `free` is since when it is nobody's."""
 
     at_hand: dict[str, _Draft] = field(default_factory=dict)
@@ -172,26 +172,26 @@ class _Book:
     done: list[Identity] = field(default_factory=list)
 
     def note(self, event: Event) -> None:
-        if event.kind in (Kind.LISTING, Kind.REUSED):
+        if event.kind in (EventKind.LISTING, EventKind.REUSED):
             self._begin(event)
             return
         since = self.free.get(event.symbol, date.min)
         draft = self.at_hand.setdefault(event.symbol, _Draft(event.symbol, since))
         match event.kind:
-            case Kind.TICKER_CHANGE:
+            case EventKind.TICKER_CHANGE:
                 self._end(event.new_symbol, event.day)
                 del self.at_hand[event.symbol]
                 self.free[event.symbol] = event.day
                 draft.renamed(event.new_symbol, event.day)
                 self.at_hand[event.new_symbol] = draft
-            case Kind.DELISTING:
+            case EventKind.DELISTING:
                 draft.delisted = event.day
                 self._end(event.symbol, event.day + ONE_DAY)
-            case Kind.GONE:
+            case EventKind.GONE:
                 draft.gone_by = event.day
 
     def _begin(self, event: Event) -> None:
-        if event.symbol in self.at_hand or event.kind is Kind.LISTING:
+        if event.symbol in self.at_hand or event.kind is EventKind.LISTING:
             self._end(event.symbol, event.day)
         since = self.free.setdefault(event.symbol, event.day)
         self.at_hand[event.symbol] = _Draft(event.symbol, since, listed=since)

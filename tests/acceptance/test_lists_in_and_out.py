@@ -28,7 +28,7 @@ from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.universes.files import Imported
 from tickstock.universes.files.written import OutForm
-from tickstock.universes.sources import Source
+from tickstock.universes.sources import CatalogSource
 from tickstock.vendors import OpenGate
 from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
 from tickstock.vendors.massive.source import MassiveSource
@@ -204,14 +204,14 @@ def test_packages_that_give_nothing_useful(
 ) -> None:
     ask = tick.imports.package
     with pytest.raises(BadInput, match=r"not installed.*install index-constitution"):
-        ask(Source("package", "index-constitution", "sp500"))
+        ask(CatalogSource("package", "index-constitution", "sp500"))
     with pytest.raises(BadInput, match=r"no index 'sp50'.*sp500"):
-        ask(Source("package", "pytickersymbols", "sp50"))
+        ask(CatalogSource("package", "pytickersymbols", "sp50"))
     install(tmp_path, monkeypatch, [None, "no symbol"])
     with pytest.raises(BadFile, match="2 problems in package:pytickersymbols:sp100"):
-        ask(Source("package", "pytickersymbols", "sp100"))
+        ask(CatalogSource("package", "pytickersymbols", "sp100"))
     with pytest.raises(BadFile, match="cannot be read: AssertionError"):
-        ask(Source("package", "pytickersymbols", "sp500"))
+        ask(CatalogSource("package", "pytickersymbols", "sp500"))
 
 
 # --- the vendor -------------------------------------------------------------------------

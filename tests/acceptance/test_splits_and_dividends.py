@@ -17,7 +17,7 @@ from tests.kit import day, sessions, span
 from tickstock.actions import Adjust, Dividend, Split
 from tickstock.bars import ANOTHER_FIRM
 from tickstock.config import read_settings
-from tickstock.crosscheck import Doubt
+from tickstock.crosscheck import ActionDoubt
 from tickstock.identity import identities, shipped_events
 from tickstock.model import LoadState, Timeframe
 from tickstock.service import TickStock
@@ -262,11 +262,11 @@ def test_doubts_are_told_and_bars_are_never_altered(house: House) -> None:
     assert found.damages == ()
     assert found.without_bars == ("NEVER",)
     assert [(f.day, f.doubt) for f in found.findings] == [
-        (day("2000-09-29"), Doubt.UNEXPLAINED),
-        (day("2005-02-28"), Doubt.DOUBLED),
+        (day("2000-09-29"), ActionDoubt.UNEXPLAINED),
+        (day("2005-02-28"), ActionDoubt.DOUBLED),
     ]
     reading = house.tick.holdings.read(["AAPL"], Timeframe.DAY, WINTER)
-    assert [f.doubt for f in reading.findings] == [Doubt.DOUBLED]
+    assert [f.doubt for f in reading.findings] == [ActionDoubt.DOUBLED]
     assert reading.bars.close[0] == 84.63 / 2
 
 
@@ -297,7 +297,7 @@ def test_records_that_the_vendor_adds_weeks_late_are_found(house: House, tmp_pat
     recorded(folder, "LATD", flat(LATE, 18.0))
     house.load(["LATD", "LATS"], LATE, folder=folder)
     (jump,) = house.tick.verify.stored(["LATD", "LATS"]).findings
-    assert (jump.doubt, jump.day) == (Doubt.UNEXPLAINED, CUT)
+    assert (jump.doubt, jump.day) == (ActionDoubt.UNEXPLAINED, CUT)
     house.now += timedelta(days=2)
     split = Split("s", "LATS", CUT, 1, 4, "forward_split")
     paid = Dividend("d", "LATD", day("2026-09-01"), 0.9, "USD", "recurring")
@@ -373,6 +373,6 @@ def test_another_firm_under_the_same_letters_is_a_doubt(house: House, tmp_path: 
     assert [b.reason for s in view.suspects for b in s.doubtful] == []
     house.load(["QQZ"], Span(first.start, then.end), folder=folder)
     (finding,) = house.tick.verify.stored(["QQZ"]).findings
-    assert (finding.doubt, finding.day) == (Doubt.ANOTHER_FIRM, then.start)
+    assert (finding.doubt, finding.day) == (ActionDoubt.ANOTHER_FIRM, then.start)
     view = house.tick.missing.find(["QQZ"], [Timeframe.DAY], Span(first.start, then.end))
     assert [b.reason for s in view.suspects for b in s.doubtful] == [ANOTHER_FIRM]

@@ -57,7 +57,7 @@ TRUTH = {
 }
 QUICK = Policy(
     lease=5.0, concurrency=4, batch=3, attempts=3, backoff=0.01, longest_backoff=0.02,
-    database_patience=20.0,
+    outage_seconds=20.0,
 )  # fmt: skip
 CALM = Bounds(throttle_rounds=0)
 KEY = "canary-5e5a3e"
@@ -714,7 +714,7 @@ def test_a_database_that_stays_away_is_told_in_time(own: Database, house: Path) 
     async def run() -> None:
         with Database.open(address, house, migrate=False) as plain:
             async with facing(delay=0.02) as (source, _):
-                one = drain(plain, load, source, database_patience=0.5)
+                one = drain(plain, load, source, outage_seconds=0.5)
                 task = asyncio.create_task(one.run())
                 await until(lambda: states(own, load).get("done", 0) >= 4)
                 await asyncio.to_thread(kill, own)

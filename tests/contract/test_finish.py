@@ -33,7 +33,7 @@ from tickstock.worker.run import Worker
 SYMBOLS = ["AAPL", "GOOG", "IBM"]
 FIRST, LAST = date(2012, 7, 2), date(2012, 7, 13)
 BARS = 3 * 9
-QUICK = Policy(lease=5, attempts=2, backoff=0.01, longest_backoff=0.02, database_patience=20)
+QUICK = Policy(lease=5, attempts=2, backoff=0.01, longest_backoff=0.02, outage_seconds=20)
 ENDED = "load ended by a fault"
 
 

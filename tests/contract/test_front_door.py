@@ -28,7 +28,7 @@ from tickstock.errors import (
 from tickstock.service.access import TRIES, TRIES_PER_NAME, Role
 from tickstock.service.passwords import Passwords
 from tickstock.store.database import Database
-from tickstock.web.connections import Limits
+from tickstock.web.connections import ConnectionLimits
 from tickstock.web.live import MOST_OF_ONE
 from tickstock.web.routes import RULES
 
@@ -53,8 +53,8 @@ def page(database: Database, home: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def strict(database: Database, home: Path) -> Iterator[Running]:
-    """A page of little patience, for few connections."""
-    limits = Limits(head=0.5, body=0.5, most=12)
+    """A page that waits for nobody long, for few connections."""
+    limits = ConnectionLimits(head=0.5, body=0.5, most=12)
     with running(database, settings_for(home), worker=False, users=False, limits=limits) as found:
         yield found
 

@@ -20,9 +20,9 @@ from tickstock.clock import NEW_YORK, machine_now
 from tickstock.model import UniverseRef
 from tickstock.service.access import Role
 from tickstock.store import universe_plans, universe_writes
+from tickstock.web.context import AnswerKind
 from tickstock.web.historical import PICKER_LINES
 from tickstock.web.routes import RULES
-from tickstock.web.visit import Kind
 
 H = "/admin/historical-data"
 CORE = "etf_universe:core_etfs"
@@ -350,7 +350,7 @@ def test_the_openapi_document_tells_every_route_for_programs(client: Client) -> 
     meant = {
         (r.method, r.path)
         for r in RULES
-        if r.kind is Kind.JSON and r.path not in ("/live", "/healthz")
+        if r.kind is AnswerKind.JSON and r.path not in ("/live", "/healthz")
     }
     assert told == meant
     ids = [o["operationId"] for methods in document["paths"].values() for o in methods.values()]

@@ -13,7 +13,7 @@ import psycopg
 from tests.servers import new_folder
 from tickstock.store import embedded
 from tickstock.store.embedded import EmbeddedServer
-from tickstock.store.migrate import QUERIES, Step, steps
+from tickstock.store.migrate import QUERIES, MigrationStep, steps
 
 FOLDER = Path(__file__).parent / "schemas"
 FROZEN = Path(__file__).parent / "frozen.txt"
@@ -30,7 +30,7 @@ def frozen() -> dict[str, str]:
     return dict(line.split() for line in lines if not line.startswith("#"))
 
 
-def written(server: EmbeddedServer, done: Sequence[Step]) -> str:
+def written(server: EmbeddedServer, done: Sequence[MigrationStep]) -> str:
     """The schema after these steps as SQL, with the record of them."""
     with psycopg.connect(server.uri("postgres"), autocommit=True) as conn:
         conn.execute("DROP DATABASE IF EXISTS earlier")

@@ -35,7 +35,7 @@ FIRST, LAST = date(2012, 7, 2), date(2012, 7, 31)
 KEY = "canary-5e5a3e"
 QUICK = Policy(
     lease=0.4, concurrency=2, batch=2, attempts=9, backoff=0.01, longest_backoff=0.02,
-    database_patience=20.0,
+    outage_seconds=20.0,
 )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ from tickstock.service import TickStock
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource, Gate
-from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.files import FoundFile
 from tickstock.vendors.flatfiles.source import FlatFiles, WithFiles
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.massive.wire import TIMESPANS
@@ -143,7 +143,7 @@ class MarketFiles(FilesOf):
     lived: BarTable
     read_keys: list[str] = field(default_factory=list)
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         self.read_keys.append(key)
         timeframe, day = file_of(key)
         span = Span.inclusive(day, day)
@@ -152,7 +152,7 @@ class MarketFiles(FilesOf):
         if timeframe is DAY:
             made.append(self.lived.rows(self.lived.at == epoch_day(day)))
         lines = [session_files(b, timeframe).get(key_on(day, timeframe)) for b in made if len(b)]
-        return Found(merged(lines), key)
+        return FoundFile(merged(lines), key)
 
 
 def merged(files: list[bytes | None]) -> bytes:

@@ -39,7 +39,7 @@ from tickstock.service.progress import Progress
 from tickstock.spans import Span, day_of
 from tickstock.store.database import Database
 from tickstock.vendors import BarSource
-from tickstock.vendors.flatfiles.files import Found
+from tickstock.vendors.flatfiles.files import FoundFile
 from tickstock.vendors.flatfiles.source import WithFiles
 from tickstock.vendors.massive.source import Bounds, MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
@@ -82,7 +82,7 @@ class FaultyFiles(FilesOf):
         self._seed, self._chance = seed, chance
         self.played: set[str] = set()
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         dice = random.Random(f"{self._seed}:{key}:{self.read_keys.count(key)}")
         found = await super().read(key)
         assert found is not None

@@ -11,7 +11,7 @@ import pytest
 from tests.kit import day
 from tickstock.actions import Action, ActionKind, Dividend, Split
 from tickstock.errors import FenceLost, VendorUnreadable
-from tickstock.loading.actions import Known
+from tickstock.loading.actions import KnownActions
 from tickstock.store import actions
 from tickstock.store.actions import Changes, Outcome
 from tickstock.store.database import Database
@@ -127,9 +127,9 @@ def test_until_when_each_kind_is_known(database: Database) -> None:
     ids = targets(database, "AAPL", "MSFT", "IBM")
     with database.transaction() as conn:
         assert actions.read_known(conn, [*ids.values()]) == {
-            (ids["AAPL"], SPLITS): Known(THROUGH, THROUGH, frozenset(["AAPL"])),
-            (ids["MSFT"], SPLITS): Known(THROUGH, THROUGH, frozenset(["MSFT"])),
-            (ids["AAPL"], DIVIDENDS): Known(THROUGH, None, frozenset()),
+            (ids["AAPL"], SPLITS): KnownActions(THROUGH, THROUGH, frozenset(["AAPL"])),
+            (ids["MSFT"], SPLITS): KnownActions(THROUGH, THROUGH, frozenset(["MSFT"])),
+            (ids["AAPL"], DIVIDENDS): KnownActions(THROUGH, None, frozenset()),
         }
 
 

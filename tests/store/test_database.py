@@ -36,7 +36,7 @@ def one(database: Database, query: str, before: str = "") -> object:
     return row[0]
 
 
-def patiently(database: Database, query: str) -> object:
+def waiting_for(database: Database, query: str) -> object:
     """The answer, also while processes of a killed server still answer a little."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -127,7 +127,7 @@ def test_an_embedded_server_that_was_killed_is_started_again(own: Path) -> None:
     with Database.open(None, own) as database:
         pid = str(one(database, "SELECT pg_read_file('postmaster.pid')")).split()[0]
         os.kill(int(pid), signal.SIGKILL)
-        assert patiently(database, "SELECT count(*) FROM public.cache_entries") == 0
+        assert waiting_for(database, "SELECT count(*) FROM public.cache_entries") == 0
 
 
 def test_a_connection_lost_in_a_transaction_is_an_outage_and_the_next_one_works(

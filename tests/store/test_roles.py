@@ -19,7 +19,7 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access, Role, Visitor
 from tickstock.store import migrate
 from tickstock.store.database import Database
-from tickstock.store.migrate import Step
+from tickstock.store.migrate import MigrationStep
 from tickstock.store.reference import fill_reference
 from tickstock.store.roles import KINDS, make, statements
 from tickstock.worker.run import Worker
@@ -207,7 +207,9 @@ def test_neither_migrates_and_the_role_for_it_does(place: tuple[Cluster, str]) -
 def test_a_step_that_the_role_takes_belongs_to_the_role_and_serves_the_app(
     place: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tomorrow = Step("tickstock", "9999", "tomorrow", "CREATE TABLE tickstock.of_tomorrow ()")
+    tomorrow = MigrationStep(
+        "tickstock", "9999", "tomorrow", "CREATE TABLE tickstock.of_tomorrow ()"
+    )
     steps = (*migrate.steps(), tomorrow)
     monkeypatch.setattr(migrate, "steps", lambda: steps)
     with as_(place, "app") as database, pytest.raises(DatabaseForbidden):

@@ -312,7 +312,7 @@ class Universes(RuleBasedStateMachine):
             assert isinstance(at, datetime)
             self.times.append((self.number, at))
 
-    def log(self, key: str) -> list[history.Entry]:
+    def log(self, key: str) -> list[history.LogEntry]:
         with self.database.transaction() as conn:
             return history.log(conn, self.ref(key), limit=10_000)
 

@@ -18,7 +18,7 @@ from tickstock.universes.files.imported import MAX_ROWS, MAX_SYMBOLS
 ROOM = 400 << 20
 """Address space in bytes, the interpreter, its libraries and the files themselves included."""
 
-PATIENCE = 10
+MOST_SECONDS = 10
 """Seconds of the processor for each, which takes two at most where nothing else runs: one that is
 read in squares would take hours."""
 
@@ -79,7 +79,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
     for name, data in files():
         begun = time.process_time()
-        until = int(begun) + 1 + PATIENCE
+        until = int(begun) + 1 + MOST_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
         try:
             outcome = f"{len(read_file(name, data).symbols)} symbols"

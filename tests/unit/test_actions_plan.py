@@ -17,7 +17,7 @@ from tickstock.loading.actions import (
     GROUP,
     WHOLE_DAYS,
     WHOLE_PAGES,
-    Known,
+    KnownActions,
     Subject,
     attributed,
     compare,
@@ -41,7 +41,7 @@ def never(*tickers: str) -> list[Subject]:
 def known(
     *tickers: str, through: date = YESTERDAY, whole: date | None = YESTERDAY
 ) -> list[Subject]:
-    return [Subject((t,), Known(through, whole, frozenset([t]))) for t in tickers]
+    return [Subject((t,), KnownActions(through, whole, frozenset([t]))) for t in tickers]
 
 
 def test_a_new_ticker_is_asked_for_all_of_its_history() -> None:
@@ -119,7 +119,7 @@ def test_an_instrument_is_asked_for_under_every_ticker_that_it_had_in_one_call()
 
 
 def test_a_renamed_instrument_is_asked_for_as_a_new_one() -> None:
-    known_as = Known(TODAY, TODAY, frozenset(["BK"]))
+    known_as = KnownActions(TODAY, TODAY, frozenset(["BK"]))
     assert plan_actions(SPLITS, [Subject(("BK", "BNY"), known_as)], TODAY) == (
         ActionCall(SPLITS, ("BK", "BNY")),
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.kit import bar, day, table
 from tickstock.actions import Adjust
-from tickstock.adjust import Closes, Step, adjusted, dividend_factor, factors
+from tickstock.adjust import Closes, PriceFactor, adjusted, dividend_factor, factors
 from tickstock.bars import resampled
 from tickstock.crosscheck import judge
 from tickstock.model import BarTable, Timeframe, epoch_day
@@ -31,7 +31,7 @@ def number(text: str) -> int:
 
 def test_a_split_scales_prices_before_it_and_volume_the_other_way() -> None:
     bars = table([bar("AAPL", day("2005-02-25"), 88.99), bar("AAPL", day("2005-02-28"), 44.86)])
-    made = adjusted(bars, bars.at, [Step(0, number("2005-02-28"), 0.5, 2.0)])
+    made = adjusted(bars, bars.at, [PriceFactor(0, number("2005-02-28"), 0.5, 2.0)])
     assert made.close.tolist() == [44.495, 44.86]
     assert made.high.tolist() == [89.99 * 0.5, 45.86]
     assert made.volume.tolist() == [2000.0, 1000.0]
@@ -41,7 +41,7 @@ def test_a_split_scales_prices_before_it_and_volume_the_other_way() -> None:
 def test_a_distribution_leaves_volume_alone() -> None:
     bars = table([bar("KO", day("2024-03-13"), 60.0), bar("KO", day("2024-03-14"), 59.5)])
     factor = dividend_factor(0.5, 60.0)
-    made = adjusted(bars, bars.at, [Step(0, number("2024-03-14"), factor)])
+    made = adjusted(bars, bars.at, [PriceFactor(0, number("2024-03-14"), factor)])
     assert made.close.tolist() == [pytest.approx(59.5), 59.5]
     assert made.volume.tolist() == [1000.0, 1000.0]
 
@@ -49,14 +49,14 @@ def test_a_distribution_leaves_volume_alone() -> None:
 def test_steps_belong_to_their_owner_alone() -> None:
     rows = [("A", "2020-01-02"), ("A", "2020-01-03"), ("B", "2020-01-02"), ("B", "2020-01-03")]
     bars = table([bar(ticker, day(text), 8.0) for ticker, text in rows])
-    split = Step(1, number("2020-01-03"), 0.25, 4.0)
+    split = PriceFactor(1, number("2020-01-03"), 0.25, 4.0)
     assert adjusted(bars, bars.at, [split]).close.tolist() == [8.0, 8.0, 2.0, 8.0]
     assert adjusted(bars, bars.at, []).close.tolist() == [8.0] * 4
 
 
 steps = st.lists(
     st.builds(
-        Step,
+        PriceFactor,
         st.integers(0, 2),
         st.integers(0, 30),
         st.sampled_from([0.5, 0.25, 3.0]),
@@ -68,7 +68,7 @@ steps = st.lists(
 
 @given(steps, st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30)), max_size=20))
 def test_a_factor_is_the_product_of_all_later_steps(
-    given_steps: list[Step], rows: list[tuple[int, int]]
+    given_steps: list[PriceFactor], rows: list[tuple[int, int]]
 ) -> None:
     owner, days = np.array(rows, np.int64).reshape(-1, 2).T
     price, volume = factors(owner, days, given_steps)
@@ -81,7 +81,7 @@ def test_a_factor_is_the_product_of_all_later_steps(
 def test_weeks_are_made_of_adjusted_days() -> None:
     days = ["2005-02-22", "2005-02-23", "2005-02-24", "2005-02-25"]  # 21 February was a holiday
     bars = table([bar("AAPL", day(d), 80.0 + i) for i, d in enumerate(days)])
-    split = Step(0, number("2005-02-24"), 0.5, 2.0)
+    split = PriceFactor(0, number("2005-02-24"), 0.5, 2.0)
     week = resampled(adjusted(bars, bars.at, [split]), Timeframe.WEEK)
     assert (week.open[0], week.close[0], week.high[0]) == (40.0, 83.0, 84.0)
     assert week.volume[0] == 6000.0

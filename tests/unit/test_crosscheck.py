@@ -10,8 +10,8 @@ import pytest
 
 from tests.kit import bar, day, sessions, span, table
 from tickstock.actions import Adjust, Dividend, Split
-from tickstock.adjust import Closes, Step
-from tickstock.crosscheck import Doubt, Finding, Judgement, judge, unexplained
+from tickstock.adjust import Closes, PriceFactor
+from tickstock.crosscheck import ActionDoubt, ActionFinding, Judgement, judge, unexplained
 from tickstock.model import BarTable, epoch_day
 from tickstock.spans import Span
 from tickstock.vendors.replay.recorded import shipped_bars
@@ -49,7 +49,7 @@ def steps(judgement: Judgement) -> list[tuple[str, float, float]]:
     return [(d, s.price, s.volume) for d, s in zip(days, found, strict=True)]
 
 
-def only(judgement: Judgement) -> Finding:
+def only(judgement: Judgement) -> ActionFinding:
     (finding,) = judgement.findings
     return finding
 
@@ -80,7 +80,7 @@ def test_one_split_on_two_dates_counts_where_the_price_jumped() -> None:
     for true in ("2022-06-22", "2022-06-29"):
         found = of_splits(records, prices("2022-06-01", "2022-07-15", {true: 0.1}))
         assert steps(found) == [(true, 0.1, 10.0)]
-        assert only(found).doubt is Doubt.DOUBLED
+        assert only(found).doubt is ActionDoubt.DOUBLED
         assert "confirm" in only(found).why
 
 
@@ -100,7 +100,7 @@ def test_two_equal_splits_that_both_happened_both_count() -> None:
 def test_a_split_said_twice_on_one_day_counts_once() -> None:
     found = of_splits([split("2022-06-29", 10, name="a"), split("2022-06-29", 10, name="b")])
     assert steps(found) == [("2022-06-29", 0.1, 10.0)]
-    assert only(found).doubt is Doubt.DOUBLED
+    assert only(found).doubt is ActionDoubt.DOUBLED
 
 
 def test_of_two_ratios_on_one_day_the_confirmed_one_counts() -> None:
@@ -108,13 +108,13 @@ def test_of_two_ratios_on_one_day_the_confirmed_one_counts() -> None:
     for order in ([10, 2], [2, 10]):
         found = of_splits([split("2022-06-29", to) for to in order], bars)
         assert steps(found) == [("2022-06-29", 0.1, 10.0)]
-        assert only(found).doubt is Doubt.CONFLICTING
+        assert only(found).doubt is ActionDoubt.CONFLICTING
 
 
 def test_a_split_that_the_prices_deny_is_not_applied() -> None:
     found = of_splits([split("2022-06-29", 10)], prices("2022-06-13", "2022-07-15", {}))
     assert steps(found) == []
-    assert only(found).doubt is Doubt.UNCONFIRMED
+    assert only(found).doubt is ActionDoubt.UNCONFIRMED
     assert "asks for -90.0%" in only(found).why
 
 
@@ -123,7 +123,7 @@ def test_a_split_on_a_wrong_date_is_applied_where_the_price_jumped() -> None:
         [split("2022-06-29", 10)], prices("2022-06-13", "2022-07-15", {"2022-07-06": 0.1})
     )
     assert steps(found) == [("2022-07-06", 0.1, 10.0)]
-    assert only(found).doubt is Doubt.WRONG_DATE
+    assert only(found).doubt is ActionDoubt.WRONG_DATE
 
 
 def test_a_date_that_is_no_session_stands_for_the_next_one() -> None:
@@ -143,7 +143,7 @@ def test_a_small_stock_dividend_cannot_be_told_from_a_move() -> None:
 @pytest.mark.parametrize(("of", "to"), [(0, 2), (1, 0), (-1, 2), (1, float("inf"))])
 def test_an_impossible_ratio_is_not_applied(of: float, to: float) -> None:
     found = of_splits([split("2022-06-29", to, of)])
-    assert (steps(found), only(found).doubt) == ([], Doubt.IMPOSSIBLE)
+    assert (steps(found), only(found).doubt) == ([], ActionDoubt.IMPOSSIBLE)
 
 
 @pytest.mark.parametrize(("of", "to"), [(1000, 1281), (1, 1.253), (1000, 1998)])
@@ -153,7 +153,7 @@ def test_a_spin_off_written_as_a_split_counts_in_total_return_alone(of: float, t
     found = of_splits([split("2022-06-29", to, of, kind="forward_split")], bars)
     assert found.steps(Adjust.SPLITS) == ()
     assert [s[1:] for s in steps(found)] == [(of / to, 1.0)]
-    assert only(found).doubt is Doubt.SPIN_OFF
+    assert only(found).doubt is ActionDoubt.SPIN_OFF
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_two_dividends_of_a_day_both_count() -> None:
 def test_records_that_agree_in_all_but_the_id_are_one() -> None:
     found = of_dividends([dividend("2022-06-29", 2.0, name=n) for n in "ab"], BARS)
     assert len(steps(found)) == 1
-    assert only(found).doubt is Doubt.DOUBLED
+    assert only(found).doubt is ActionDoubt.DOUBLED
 
 
 def test_a_dividend_on_the_day_of_a_split_is_per_new_share() -> None:
@@ -211,12 +211,12 @@ def test_a_dividend_on_the_day_of_a_split_is_per_new_share() -> None:
 @pytest.mark.parametrize(
     ("record", "doubt"),
     [
-        (dividend("2022-06-29", 2.0, "CAD"), Doubt.CURRENCY),
-        (dividend("2022-06-29", -1.0), Doubt.IMPOSSIBLE),
-        (dividend("2022-06-29", 100.0), Doubt.TOO_LARGE),
+        (dividend("2022-06-29", 2.0, "CAD"), ActionDoubt.CURRENCY),
+        (dividend("2022-06-29", -1.0), ActionDoubt.IMPOSSIBLE),
+        (dividend("2022-06-29", 100.0), ActionDoubt.TOO_LARGE),
     ],
 )
-def test_dividends_that_cannot_be_applied(record: Dividend, doubt: Doubt) -> None:
+def test_dividends_that_cannot_be_applied(record: Dividend, doubt: ActionDoubt) -> None:
     found = of_dividends([record], BARS)
     assert (steps(found), only(found).doubt) == ([], doubt)
 
@@ -226,7 +226,7 @@ def test_a_dividend_after_a_long_hole_has_no_close_to_compare_with() -> None:
     columns = [np.concatenate([getattr(b, c) for b in (early, late)]) for c in
                ("owner", "at", "open", "close")]  # fmt: skip
     found = judge(["SHOP"], {}, {0: [dividend("2022-06-29", 2.0)]}, Closes.of(*columns), TODAY)
-    assert (steps(found), only(found).doubt) == ([], Doubt.NO_CLOSE)
+    assert (steps(found), only(found).doubt) == ([], ActionDoubt.NO_CLOSE)
 
 
 @pytest.mark.parametrize("on", ["2022-06-13", "2022-07-11", "2022-08-01"])
@@ -256,7 +256,7 @@ ONE_PAYMENT = [
 def test_two_records_of_one_payment_are_one_dividend(records: list[Dividend]) -> None:
     found = of_dividends(records, BARS)
     assert steps(found) == [(str(records[1].day), 0.98, 1.0)]
-    assert only(found).doubt in (Doubt.CONFLICTING, Doubt.DOUBLED)
+    assert only(found).doubt in (ActionDoubt.CONFLICTING, ActionDoubt.DOUBLED)
     assert only(found).what.count("on 2022") == 2
 
 
@@ -308,7 +308,7 @@ def test_amounts_in_dollars_however_they_are_written() -> None:
 
 def test_a_large_dividend_that_the_night_denies_is_not_applied() -> None:
     found = of_dividends([dividend("2022-06-29", 30.0)], BARS)
-    assert (steps(found), only(found).doubt) == ([], Doubt.UNCONFIRMED_DIVIDEND)
+    assert (steps(found), only(found).doubt) == ([], ActionDoubt.UNCONFIRMED_DIVIDEND)
 
 
 def test_a_large_dividend_is_applied_on_the_near_day_on_which_the_price_fell_by_it() -> None:
@@ -316,7 +316,7 @@ def test_a_large_dividend_is_applied_on_the_near_day_on_which_the_price_fell_by_
     fell = prices("2022-06-13", "2022-07-08", {"2022-07-05": 0.7})
     found = of_dividends([dividend("2022-06-29", 30.0)], fell)
     assert [s[:2] for s in steps(found)] == [("2022-07-05", pytest.approx(0.7))]
-    assert only(found).doubt is Doubt.WRONG_DATE
+    assert only(found).doubt is ActionDoubt.WRONG_DATE
 
 
 # --- sets of records ----------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_two_ratios_on_neighbouring_days_are_one_split() -> None:
     for on in ("2022-06-28", "2022-06-30"):
         found = of_splits([split("2022-06-29", 1, 15), split(on, 1, 10)], bars)
         assert steps(found) == [("2022-06-29", 15.0, 1 / 15)]
-        assert only(found).doubt is Doubt.CONFLICTING
+        assert only(found).doubt is ActionDoubt.CONFLICTING
 
 
 @pytest.mark.parametrize("of", [6.3737, 1 / 12])
@@ -334,7 +334,7 @@ def test_one_jump_is_never_used_for_two_records(of: float) -> None:
     bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.1})
     found = of_splits([split("2022-06-29", 10), split("2022-07-01", of)], bars)
     assert steps(found) == [("2022-06-29", 0.1, 10.0)]
-    assert only(found).doubt is Doubt.UNCONFIRMED
+    assert only(found).doubt is ActionDoubt.UNCONFIRMED
 
 
 def test_two_ratios_that_are_both_misdated_stand_as_the_nearest_where_the_price_jumped() -> None:
@@ -342,14 +342,18 @@ def test_two_ratios_that_are_both_misdated_stand_as_the_nearest_where_the_price_
     for order in ([15, 10], [10, 15]):
         found = of_splits([split("2022-06-29", 1, of) for of in order], bars)
         assert steps(found) == [("2022-07-05", 15.0, 1 / 15)]
-        assert only(found).doubt is Doubt.WRONG_DATE
+        assert only(found).doubt is ActionDoubt.WRONG_DATE
 
 
 # --- jumps ------------------------------------------------------------------------------------
 def test_a_jump_without_a_split_is_told_with_what_it_looks_like() -> None:
     bars = prices("2022-06-13", "2022-07-08", {"2022-06-29": 0.5})
     (found,) = unexplained(bars, Judgement())
-    assert (found.symbol, found.day, found.doubt) == ("SHOP", day("2022-06-29"), Doubt.UNEXPLAINED)
+    assert (found.symbol, found.day, found.doubt) == (
+        "SHOP",
+        day("2022-06-29"),
+        ActionDoubt.UNEXPLAINED,
+    )
     assert "looks like 2-for-1" in found.why
     assert unexplained(bars, of_splits([split("2022-06-29", 2)], bars)) == ()
     up = prices("2022-06-13", "2022-07-08", {"2022-06-29": 10.0})
@@ -357,7 +361,7 @@ def test_a_jump_without_a_split_is_told_with_what_it_looks_like() -> None:
 
 
 def test_a_split_applied_where_there_was_none_shows_as_a_jump() -> None:
-    wrong = Judgement((Step(0, epoch_day(day("2022-06-29")), 0.5, 2.0),))
+    wrong = Judgement((PriceFactor(0, epoch_day(day("2022-06-29")), 0.5, 2.0),))
     (found,) = unexplained(prices("2022-06-13", "2022-07-08", {}), wrong)
     assert found.day == day("2022-06-29")
 
@@ -391,7 +395,7 @@ EMPTY = span("2022-05-16", "2022-06-24")
 
 def test_a_jump_across_a_long_gap_may_be_another_firm() -> None:
     (found,) = unexplained(gapped(100.0, 20.0), Judgement(), {0: [EMPTY]})
-    assert (found.day, found.doubt) == (day("2022-06-27"), Doubt.ANOTHER_FIRM)
+    assert (found.day, found.doubt) == (day("2022-06-27"), ActionDoubt.ANOTHER_FIRM)
     assert "2022-05-13" in found.what
     short = span("2022-06-24")
     assert len(unexplained(gapped(100.0, 20.0), Judgement(), {0: [short]})) == 1
@@ -410,5 +414,5 @@ def test_other_gaps_are_no_other_firm(bars: BarTable, gaps: dict[int, list[Span]
 
 
 def test_a_split_in_a_long_gap_explains_the_jump() -> None:
-    step = Judgement((Step(0, epoch_day(day("2022-06-01")), 0.2, 5.0),))
+    step = Judgement((PriceFactor(0, epoch_day(day("2022-06-01")), 0.2, 5.0),))
     assert unexplained(gapped(100.0, 20.0), step, {0: [EMPTY]}) == ()

@@ -16,7 +16,7 @@ import pytest
 from tests.kit import bar, day, sessions, table
 from tickstock.actions import Dividend, Split
 from tickstock.adjust import Closes
-from tickstock.crosscheck import Doubt, Judgement, judge, unexplained
+from tickstock.crosscheck import ActionDoubt, Judgement, judge, unexplained
 from tickstock.model import BarTable
 from tickstock.spans import Span, day_of
 
@@ -34,7 +34,7 @@ class Dispute:
     dividends: Sequence[tuple[str, float, str, str, str]]
     true: Sequence[tuple[str, float]]
     given: Sequence[tuple[str, float]]
-    doubts: frozenset[Doubt]
+    doubts: frozenset[ActionDoubt]
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.night}"
@@ -71,55 +71,55 @@ DISPUTES = (
     # 1-for-15, recorded as 1-for-10 as well.
     Dispute("SOPA", "2024-05-01", 0.145, 2.13,
             [("2024-05-01", 15, 1, REVERSE), ("2024-05-01", 10, 1, REVERSE)], [],
-            [("2024-05-01", 15.0)], [], frozenset({Doubt.CONFLICTING})),
+            [("2024-05-01", 15.0)], [], frozenset({ActionDoubt.CONFLICTING})),
     # The spin-offs of GE HealthCare and GE Vernova, written as splits.
     Dispute("GE", "2023-01-04", 83.49, 66.2,
             [("2023-01-04", 1000, 1281, FORWARD)], [],
-            [], [("2023-01-04", 1000 / 1281)], frozenset({Doubt.SPIN_OFF})),
+            [], [("2023-01-04", 1000 / 1281)], frozenset({ActionDoubt.SPIN_OFF})),
     Dispute("GE", "2024-04-02", 170.8, 136.5,
             [("2024-04-02", 1000, 1253, FORWARD)], [],
-            [], [("2024-04-02", 1000 / 1253)], frozenset({Doubt.SPIN_OFF})),
+            [], [("2024-04-02", 1000 / 1253)], frozenset({ActionDoubt.SPIN_OFF})),
     # Class C shares given to owners of class A, written as a split.
     Dispute("GOOGL", "2014-04-03", 1135.1, 573.4,
             [("2014-04-03", 1000, 1998, FORWARD)], [],
-            [], [("2014-04-03", 1000 / 1998)], frozenset({Doubt.SPIN_OFF})),
+            [], [("2014-04-03", 1000 / 1998)], frozenset({ActionDoubt.SPIN_OFF})),
     # 7-for-1, on the record date as well.
     Dispute("AAPL", "2014-06-09", 645.57, 92.7,
             [("2014-06-02", 1, 7, FORWARD), ("2014-06-09", 1, 7, FORWARD)], [],
-            [("2014-06-09", 1 / 7)], [], frozenset({Doubt.DOUBLED})),
+            [("2014-06-09", 1 / 7)], [], frozenset({ActionDoubt.DOUBLED})),
     # 3-for-1 by a stock dividend; as a split on the record date as well.
     Dispute("TSLA", "2022-08-25", 891.29, 302.36,
             [("2022-08-17", 1, 3, FORWARD), ("2022-08-25", 1, 3, STOCK)], [],
-            [("2022-08-25", 1 / 3)], [], frozenset({Doubt.DOUBLED})),
+            [("2022-08-25", 1 / 3)], [], frozenset({ActionDoubt.DOUBLED})),
     # 10-for-1, recorded on the day on whose evening the shares came.
     Dispute("NVDA", "2024-06-10", 1208.88, 120.37,
             [("2024-06-07", 1, 10, FORWARD)], [],
-            [("2024-06-10", 0.1)], [], frozenset({Doubt.WRONG_DATE})),
+            [("2024-06-10", 0.1)], [], frozenset({ActionDoubt.WRONG_DATE})),
     # The spin-off of Warner Bros. Discovery, as a split and as a special dividend.
     Dispute("T", "2022-04-11", 24.0, 18.6,
             [("2022-04-11", 1000, 1324, FORWARD)],
             [("2022-04-11", 5.9, "USD", "special", "2022-03-25")],
             [], [("2022-04-11", 1000 / 1324)],
-            frozenset({Doubt.SPIN_OFF, Doubt.UNCONFIRMED_DIVIDEND})),
+            frozenset({ActionDoubt.SPIN_OFF, ActionDoubt.UNCONFIRMED_DIVIDEND})),
     # 1-for-3 and two spin-offs on one day.
     Dispute("HLT", "2017-01-04", 27.2, 57.4,
             [("2017-01-04", 3, 1, REVERSE), ("2017-01-04", 10_000, 14_216, FORWARD)], [],
             [("2017-01-04", 3.0)], [("2017-01-04", 10_000 / 14_216)],
-            frozenset({Doubt.SPIN_OFF})),
+            frozenset({ActionDoubt.SPIN_OFF})),
     # Priceline's 1-for-6, the wrong way round as well.
     Dispute("BKNG", "2003-06-16", 4.0, 24.2,
             [("2003-06-16", 6, 1, REVERSE), ("2003-06-16", 1, 6, FORWARD)], [],
-            [("2003-06-16", 6.0)], [], frozenset({Doubt.CONFLICTING})),
+            [("2003-06-16", 6.0)], [], frozenset({ActionDoubt.CONFLICTING})),
     # Cut from 0.625 to 0.40; the amount that was expected before stayed on record.
     Dispute("KHC", "2019-03-07", 32.6, 32.2, [],
             [("2019-03-07", 0.625, "USD", "", "2018-11-01"),
              ("2019-03-07", 0.4, "USD", "", "2019-02-21")],
-            [], [("2019-03-07", 1 - 0.4 / 32.6)], frozenset({Doubt.CONFLICTING})),
+            [], [("2019-03-07", 1 - 0.4 / 32.6)], frozenset({ActionDoubt.CONFLICTING})),
     # Raised from 0.2725 to 0.2925; both forms on record.
     Dispute("NJR", "2018-09-20", 46.0, 45.8, [],
             [("2018-09-20", 0.2725, "USD", "", "2018-07-10"),
              ("2018-09-20", 0.2925, "USD", "", "2018-08-08")],
-            [], [("2018-09-20", 1 - 0.2925 / 46.0)], frozenset({Doubt.CONFLICTING})),
+            [], [("2018-09-20", 1 - 0.2925 / 46.0)], frozenset({ActionDoubt.CONFLICTING})),
     # The special dividend of 3.00 and the quarterly one of 0.08, of one record and pay date.
     Dispute("MSFT", "2004-11-15", 29.97, 27.34, [],
             [("2004-11-15", 3.0, "USD", "special", "2004-07-20"),
@@ -129,7 +129,7 @@ DISPUTES = (
     Dispute("ENB", "2024-05-14", 36.8, 36.3, [],
             [("2024-05-14", 0.669, "usd", "", "2024-05-08"),
              ("2024-05-14", 0.915, "CAD", "", "2024-05-08")],
-            [], [("2024-05-14", 1 - 0.669 / 36.8)], frozenset({Doubt.CONFLICTING})),
+            [], [("2024-05-14", 1 - 0.669 / 36.8)], frozenset({ActionDoubt.CONFLICTING})),
 )  # fmt: skip
 
 

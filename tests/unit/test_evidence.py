@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.evidence import DECIDES, MANY, Claim, Night, Sort, Verdict, weigh
+from tickstock.evidence import DECIDES, MANY, Claim, ClaimVerdict, Night, Sort, weigh
 
 
 def split(factor: float) -> Claim:
@@ -46,7 +46,7 @@ def test_the_true_ratio_stands_wherever_it_was_said(
     found = weigh(claims, night(math.exp(noise) / true))
     asked = math.prod(claims[i].factor for i in found.stands)
     assert abs(math.log(asked * true)) <= DECIDES + 2 * abs(noise)
-    assert found.verdict is Verdict.CONFIRMED
+    assert found.verdict is ClaimVerdict.CONFIRMED
 
 
 def test_more_claims_than_can_be_weighed_in_all_sets() -> None:
@@ -86,4 +86,4 @@ def test_the_margin_is_how_much_farther_the_next_best_is() -> None:
 def test_claims_that_leave_nothing_of_the_price_are_no_set() -> None:
     found = weigh([split(0.5), dividend(80.0)], night(0.5))
     assert found.stands == (0,)
-    assert weigh([dividend(100.0)], night(0.9)).verdict is Verdict.SILENT
+    assert weigh([dividend(100.0)], night(0.9)).verdict is ClaimVerdict.SILENT

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickstock.errors import BadFile
-from tickstock.identity import Event, Identity, Kind, identities, read_events, shipped_events
+from tickstock.identity import Event, EventKind, Identity, identities, read_events, shipped_events
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import ONE_DAY, Span, union
 
@@ -88,12 +88,18 @@ def test_no_ticker_of_the_shipped_events_names_two_instruments_on_a_day() -> Non
 dates = st.dates(date(2000, 1, 1), date(2026, 1, 1))
 events = st.lists(
     st.one_of(
-        st.builds(Event, dates, st.just(Kind.TICKER_CHANGE), st.sampled_from("ABC"), st.just("D")),
-        st.builds(Event, dates, st.just(Kind.TICKER_CHANGE), st.just("D"), st.sampled_from("ABC")),
+        st.builds(
+            Event, dates, st.just(EventKind.TICKER_CHANGE), st.sampled_from("ABC"), st.just("D")
+        ),
+        st.builds(
+            Event, dates, st.just(EventKind.TICKER_CHANGE), st.just("D"), st.sampled_from("ABC")
+        ),
         st.builds(
             Event,
             dates,
-            st.sampled_from([Kind.LISTING, Kind.REUSED, Kind.DELISTING, Kind.GONE]),
+            st.sampled_from(
+                [EventKind.LISTING, EventKind.REUSED, EventKind.DELISTING, EventKind.GONE]
+            ),
             st.sampled_from("ABCD"),
         ),
     ),

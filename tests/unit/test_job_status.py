@@ -19,7 +19,7 @@ from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import NO_BARS, local, refusal_status, status_of
 from tickstock.service.progress import Progress
 from tickstock.spans import Span
-from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar
+from tickstock.store.client_jobs import JobHead, RefusedJob, SymbolsSoFar
 from tickstock.store.jobs import Load
 from tickstock.store.tallies import CallError
 
@@ -128,25 +128,25 @@ def test_times_are_local_and_naive(zone: Any, said: str) -> None:
 
 
 def test_a_refusal() -> None:
-    told = refusal_status(Refused("j1", "", "No symbols.", NOON, 2.0), UTC)
+    told = refusal_status(RefusedJob("j1", "", "No symbols.", NOON, 2.0), UTC)
     assert (told.status, told.progress, told.error_message) == ("failed", 0, "No symbols.")
     assert told.completed_at == "2024-07-01T12:00:00.000"
 
 
 def test_what_is_published_has_no_long_lists() -> None:
-    told = published("j1", refusal_status(Refused("j1", "", "No.", NOON, 2.0), UTC))
+    told = published("j1", refusal_status(RefusedJob("j1", "", "No.", NOON, 2.0), UTC))
     assert told.startswith(b'{"job_id":"j1","status":"failed"')
     assert b"failed_symbols" not in told
 
 
 # --- when it is written -------------------------------------------------------------------------
-def head(state: LoadState = LoadState.SUBMITTED, age: float = 5.0) -> Head:
-    return Head("j1", uuid.uuid4(), state, NOON if state.finished else None, age)
+def head(state: LoadState = LoadState.SUBMITTED, age: float = 5.0) -> JobHead:
+    return JobHead("j1", uuid.uuid4(), state, NOON if state.finished else None, age)
 
 
 def shown(state: LoadState, at: float = 0.0) -> Shown:
     ended = NOON if state.finished else None
-    return Shown("j1", state, ended, refusal_status(Refused("j1", "", "", NOON, 1.0)), NOON, at)
+    return Shown("j1", state, ended, refusal_status(RefusedJob("j1", "", "", NOON, 1.0)), NOON, at)
 
 
 def test_a_young_job_is_left_to_its_client() -> None:

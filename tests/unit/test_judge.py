@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
 from tickstock.loading.gains import Brought, gains_of
-from tickstock.loading.judge import Target, Wanted, failure_holes, judge, narrowed
+from tickstock.loading.judge import Target, WantedTargets, failure_holes, judge, narrowed
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import Span
 
@@ -200,7 +200,7 @@ def test_an_answer_narrowed_to_what_is_wanted_means_the_same():
 def test_a_call_speaks_of_the_targets_of_its_days():
     old, new = span("2024-07-01", "2024-07-02"), span("2024-07-03", "2024-07-05")
     targets = (A, Target(2, "OLD", old), Target(2, "NEW", new), Target(3, "OLD", new))
-    wanted = Wanted(targets)
+    wanted = WantedTargets(targets)
     for call in (*map(market_call, (*DAYS, *reversed(DAYS))), ticker_call("OLD", new),
                  ticker_call("NEW", WEEK), ticker_call("NONE", WEEK)):  # fmt: skip
         named = [t for t in targets if not call.symbol or t.symbol == call.symbol]

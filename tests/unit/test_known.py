@@ -2,7 +2,7 @@
 
 import pytest
 
-from tickstock.universes.known import Verdict, is_known, judge, with_dot
+from tickstock.universes.known import SymbolVerdict, is_known, judge, with_dot
 
 
 @pytest.mark.parametrize("symbol", ["PEP", "BRK.B", "KIMpL", "ACHR.WS", "SPY", "NAN", "META", "FB"])
@@ -29,7 +29,7 @@ def test_only_what_no_list_knows_is_asked_for() -> None:
 def test_a_verdict_is_doubtful_above_a_number_and_a_share(
     size: int, unknown: int, is_doubtful: bool
 ) -> None:
-    assert Verdict(size, tuple(f"X{n}" for n in range(unknown))).is_doubtful == is_doubtful
+    assert SymbolVerdict(size, tuple(f"X{n}" for n in range(unknown))).is_doubtful == is_doubtful
 
 
 def test_a_share_class_without_its_dot() -> None:

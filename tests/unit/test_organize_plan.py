@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tickstock.errors import BadExpression
 from tickstock.model import UniverseRef
 from tickstock.universes.catalog import Definition, shipped
-from tickstock.universes.edit import Wanted, edit_plan
+from tickstock.universes.edit import WantedUniverse, edit_plan
 from tickstock.universes.organize import organize_plan
 from tickstock.universes.plan import (
     Action,
@@ -401,7 +401,7 @@ def test_each_symbol_merges_by_itself(base: list[str], theirs: list[str], ours: 
 def test_an_edit_is_a_plan_of_that_universe_alone(table: Table) -> None:
     table.organize(define(X, "A B"), define(Y, "C"))
     rows = [table.rows[X]]
-    plan = edit_plan({X: Wanted("X", ("A", "C"))}, rows, table.facts, "DEFAULT")
+    plan = edit_plan({X: WantedUniverse("X", ("A", "C"))}, rows, table.facts, "DEFAULT")
     assert plan.scope == (X,)
     assert only(plan, X).joins == ("C",)
     table.apply(plan)

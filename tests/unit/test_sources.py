@@ -11,7 +11,7 @@ from tickstock.universes.files import Imported
 from tickstock.universes.guard import check_plan
 from tickstock.universes.plan import NO_FACTS, Action, Change
 from tickstock.universes.sources import (
-    Source,
+    CatalogSource,
     least,
     parse_source,
     provenance,
@@ -26,16 +26,20 @@ TODAY = date(2026, 11, 22)
 @pytest.mark.parametrize(
     ("text", "ref", "source"),
     [
-        ("file:a b.csv", SP500, Source("file", "a b.csv")),
-        ("package:pytickersymbols", SP500, Source("package", "pytickersymbols", "sp500")),
-        ("package:pytickersymbols:sp100", SP500, Source("package", "pytickersymbols", "sp100")),
-        ("vendor:tickers", SP500, Source("tickers", "CS")),
-        ("vendor:tickers", ETFS, Source("tickers", "ETF")),
-        ("vendor:tickers:ADRC", SP500, Source("tickers", "ADRC")),
-        ("vendor:etf:brk-b", SP500, Source("etf", "BRK.B")),
+        ("file:a b.csv", SP500, CatalogSource("file", "a b.csv")),
+        ("package:pytickersymbols", SP500, CatalogSource("package", "pytickersymbols", "sp500")),
+        (
+            "package:pytickersymbols:sp100",
+            SP500,
+            CatalogSource("package", "pytickersymbols", "sp100"),
+        ),
+        ("vendor:tickers", SP500, CatalogSource("tickers", "CS")),
+        ("vendor:tickers", ETFS, CatalogSource("tickers", "ETF")),
+        ("vendor:tickers:ADRC", SP500, CatalogSource("tickers", "ADRC")),
+        ("vendor:etf:brk-b", SP500, CatalogSource("etf", "BRK.B")),
     ],
 )
-def test_sources(text: str, ref: UniverseRef, source: Source) -> None:
+def test_sources(text: str, ref: UniverseRef, source: CatalogSource) -> None:
     assert parse_source(text, ref) == source
     assert parse_source(str(source), ref) == source
 
@@ -60,7 +64,7 @@ def imported(as_of: date | None) -> Imported:
 
 
 def test_what_is_kept_can_be_asked_again() -> None:
-    source = Source("etf", "SPY")
+    source = CatalogSource("etf", "SPY")
     kept = provenance(str(source), imported(date(2026, 11, 20)), TODAY)
     assert kept == "vendor:etf:SPY sha256:abababababab, as of 2026-11-20"
     assert source_of(kept, SP500) == source
@@ -77,10 +81,10 @@ def test_what_cannot_be_asked_again_says_so(kept: str) -> None:
 
 def test_a_list_that_is_too_small_to_be_whole_is_held() -> None:
     assert least(SP500) == 396
-    assert least(SP500, Source("file", "x")) == 396
+    assert least(SP500, CatalogSource("file", "x")) == 396
     assert least(ETFS) == 1
-    assert least(ETFS, Source("tickers", "ETF")) == 50
-    assert least(ETFS, Source("etf", "SPY")) == 5
+    assert least(ETFS, CatalogSource("tickers", "ETF")) == 50
+    assert least(ETFS, CatalogSource("etf", "SPY")) == 5
     check_plan(edit(_new(396), least=396))
     check_plan(edit(_new(3), least=396), ["index_sp500"])
     with pytest.raises(GuardRefused, match=r"would hold 395 symbols.*at least 396.*--allow index"):

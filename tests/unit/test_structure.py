@@ -45,3 +45,13 @@ def test_lint_is_set_in_one_place() -> None:
         if mark in file.read_text("utf-8")
     ]
     assert not marked
+
+
+def test_a_class_name_stands_once() -> None:
+    """A name that stands for two things is looked up twice."""
+    homes: dict[str, list[str]] = {}
+    for file, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(file)
+    assert not {name: files for name, files in homes.items() if len(files) > 1}

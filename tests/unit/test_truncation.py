@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, ticker_call
 from tickstock.loading.entitlement import Met, is_refused, met_of, parts_of_refused
-from tickstock.loading.truncation import Held, is_thin, suspicious_runs
+from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
 from tickstock.model import Call, CallKind, Flags, Timeframe
 from tickstock.spans import Span
 
@@ -32,7 +32,7 @@ def runs(
     expected = np.array([c != "-" for c in held])
     call = ticker_call("A", Span(date(2023, 1, 1), date(2024, 1, 1)))
     found = answer(call, [bar("A", 19_000 + i) for i in range(bars)])
-    return suspicious_runs(found, Held(expected, have, known, first), NOW)
+    return suspicious_runs(found, HeldRange(expected, have, known, first), NOW)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_first_bar_whole_years_ago_is_how_plans_cut() -> None:
     assert runs("......####", first=date(2022, 6, 20)) == []
     leap = datetime(2024, 2, 29, 12, tzinfo=UTC)
     call = ticker_call("A", Span(date(2023, 1, 1), date(2024, 1, 1)))
-    held = Held(flags("##########") | True, flags("......####"), False, date(2023, 2, 28))
+    held = HeldRange(flags("##########") | True, flags("......####"), False, date(2023, 2, 28))
     assert suspicious_runs(answer(call), held, leap) == [(0, 6)]
 
 

@@ -16,7 +16,7 @@ from tests.work import calls
 from tickstock.errors import UnknownUniverse
 from tickstock.model import Instrument, Ticker, UniverseRef
 from tickstock.spans import Span
-from tickstock.universes.findings import Check, Finding, Severity, exit_code, render
+from tickstock.universes.findings import Finding, Severity, UniverseCheck, exit_code, render
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import is_known
 from tickstock.universes.similar import near_duplicates
@@ -60,70 +60,154 @@ def test_a_clean_table_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("bad", "check", "severity", "symbol", "says"),
     [
-        (row("etf_universe:theme_x", {"overview": {}}), Check.SHAPE, "error", "", "overview"),
-        (row("etf_universe:theme_x", ["A", 3]), Check.SHAPE, "error", "", "element 1 is a number"),
-        (row("etf_universe:theme_x", ["A", " "]), Check.SHAPE, "error", "", "element 1 is blank"),
-        (row("etf_universe:theme_x", []), Check.EMPTY, "error", "", "no symbol"),
+        (
+            row("etf_universe:theme_x", {"overview": {}}),
+            UniverseCheck.SHAPE,
+            "error",
+            "",
+            "overview",
+        ),
+        (
+            row("etf_universe:theme_x", ["A", 3]),
+            UniverseCheck.SHAPE,
+            "error",
+            "",
+            "element 1 is a number",
+        ),
+        (
+            row("etf_universe:theme_x", ["A", " "]),
+            UniverseCheck.SHAPE,
+            "error",
+            "",
+            "element 1 is blank",
+        ),
+        (row("etf_universe:theme_x", []), UniverseCheck.EMPTY, "error", "", "no symbol"),
         (
             row("etf_universe:theme_x", ["A", "US Dollar"]),
-            Check.SYMBOL,
+            UniverseCheck.SYMBOL,
             "error",
             "US Dollar",
             "space",
         ),
-        (row("etf_universe:Theme-X", ["A"]), Check.KEY, "error", "", "'Theme-X'"),
+        (row("etf_universe:Theme-X", ["A"]), UniverseCheck.KEY, "error", "", "'Theme-X'"),
         (
             row("etf_universe:theme_x", ["A", "B", "A"]),
-            Check.DUPLICATE,
+            UniverseCheck.DUPLICATE,
             "warning",
             "A",
             "more than",
         ),
-        (row("etf_universe:theme_x", ["BRK-B"]), Check.SPELLING, "warning", "BRK-B", "BRK.B"),
-        (row("etf_universe:theme_x", ["aapl"]), Check.SPELLING, "warning", "aapl", "AAPL"),
-        (row("etf_universe:theme_x", ["AAPL "]), Check.SPELLING, "warning", "AAPL ", "'AAPL '"),
-        (row("etf_universe:theme_x", '["A"]'), Check.ENCODING, "warning", "", "text inside JSON"),
-        (row("etf_universe:core_etfs", ["A"]), Check.PREFIX, "warning", "", "none of the prefixes"),
-        (row("etf_universe:theme_x", ["A"], name=" "), Check.NAME, "warning", "", "blank"),
-        (row("etf_universe:theme_x", ["A"], name="x "), Check.NAME, "warning", "", "blanks around"),
+        (
+            row("etf_universe:theme_x", ["BRK-B"]),
+            UniverseCheck.SPELLING,
+            "warning",
+            "BRK-B",
+            "BRK.B",
+        ),
+        (row("etf_universe:theme_x", ["aapl"]), UniverseCheck.SPELLING, "warning", "aapl", "AAPL"),
+        (
+            row("etf_universe:theme_x", ["AAPL "]),
+            UniverseCheck.SPELLING,
+            "warning",
+            "AAPL ",
+            "'AAPL '",
+        ),
+        (
+            row("etf_universe:theme_x", '["A"]'),
+            UniverseCheck.ENCODING,
+            "warning",
+            "",
+            "text inside JSON",
+        ),
+        (
+            row("etf_universe:core_etfs", ["A"]),
+            UniverseCheck.PREFIX,
+            "warning",
+            "",
+            "none of the prefixes",
+        ),
+        (row("etf_universe:theme_x", ["A"], name=" "), UniverseCheck.NAME, "warning", "", "blank"),
+        (
+            row("etf_universe:theme_x", ["A"], name="x "),
+            UniverseCheck.NAME,
+            "warning",
+            "",
+            "blanks around",
+        ),
         (
             row("etf_universe:theme_x", ["A"], name="x\n"),
-            Check.NAME,
+            UniverseCheck.NAME,
             "warning",
             "",
             "blanks around",
         ),
         (
             row("etf_universe:theme_x", ["A"], updated_at=None),
-            Check.UPDATED,
+            UniverseCheck.UPDATED,
             "warning",
             "",
             "not set",
         ),
         (
             row("etf_universe:theme_x", ["A"], updated_at=NOW + timedelta(hours=1)),
-            Check.UPDATED,
+            UniverseCheck.UPDATED,
             "warning",
             "",
             "future (2026-11-20 13:00 UTC)",
         ),
         (
             row("etf_universe:theme_x", ["A"], source_date=date(2024, 1, 2), source="iShares"),
-            Check.SOURCE_AGE,
+            UniverseCheck.SOURCE_AGE,
             "warning",
             "",
             "2024-01-02",
         ),
-        (row("stock_etf_combo:theme_x", ["A"]), Check.COMBO, "warning", "", "no longer written"),
-        (row("etf_universe:theme_x", {"symbols": ["A"], "count": 7}), Check.COUNT, "info", "", "7"),
-        (row("stock_universe:index_dow30", names(29)), Check.SIZE, "error", "", "expected are 30"),
-        (row("stock_universe:index_sp500", names(57)), Check.SIZE, "error", "", "495 to 510"),
-        (row("stock_universe:index_nasdaq100", names(111)), Check.SIZE, "error", "", "95 to 110"),
-        (row("stock_universe:index_russell3000", names(503)), Check.SIZE, "error", "", "2500"),
+        (
+            row("stock_etf_combo:theme_x", ["A"]),
+            UniverseCheck.COMBO,
+            "warning",
+            "",
+            "no longer written",
+        ),
+        (
+            row("etf_universe:theme_x", {"symbols": ["A"], "count": 7}),
+            UniverseCheck.COUNT,
+            "info",
+            "",
+            "7",
+        ),
+        (
+            row("stock_universe:index_dow30", names(29)),
+            UniverseCheck.SIZE,
+            "error",
+            "",
+            "expected are 30",
+        ),
+        (
+            row("stock_universe:index_sp500", names(57)),
+            UniverseCheck.SIZE,
+            "error",
+            "",
+            "495 to 510",
+        ),
+        (
+            row("stock_universe:index_nasdaq100", names(111)),
+            UniverseCheck.SIZE,
+            "error",
+            "",
+            "95 to 110",
+        ),
+        (
+            row("stock_universe:index_russell3000", names(503)),
+            UniverseCheck.SIZE,
+            "error",
+            "",
+            "2500",
+        ),
     ],
 )
 def test_each_fault_of_a_row_is_found(
-    bad: StoredUniverse, check: Check, severity: str, symbol: str, says: str
+    bad: StoredUniverse, check: UniverseCheck, severity: str, symbol: str, says: str
 ) -> None:
     finding = only(bad)
     assert (finding.check, finding.severity, finding.symbol) == (check, severity, symbol)
@@ -143,11 +227,11 @@ def test_an_index_of_etfs_is_no_index_of_stocks() -> None:
 def test_all_faults_of_one_row_come_together() -> None:
     findings = found(row("etf_universe:Core", ["A", "A", "brk-b", "x y z"], name=""))
     assert {f.check for f in findings} == {
-        Check.KEY,
-        Check.NAME,
-        Check.DUPLICATE,
-        Check.SPELLING,
-        Check.SYMBOL,
+        UniverseCheck.KEY,
+        UniverseCheck.NAME,
+        UniverseCheck.DUPLICATE,
+        UniverseCheck.SPELLING,
+        UniverseCheck.SYMBOL,
     }
     assert [f.severity for f in findings] == ["error", "error", "warning", "warning", "warning"]
 
@@ -160,7 +244,7 @@ def test_an_expression_that_no_longer_resolves() -> None:
     one = row("etf_universe:theme_x", ["A"], expression="gone & a")
     error = UnknownUniverse("There is no universe 'gone'.", "Did you mean 'gold'?")
     finding = only(one, evaluated={("DEFAULT", one.ref): error})
-    assert finding.check == Check.EXPRESSION
+    assert finding.check == UniverseCheck.EXPRESSION
     assert finding.severity == Severity.ERROR
     assert "'gone & a' no longer resolves: There is no universe" in finding.what
     assert finding.mend == "Did you mean 'gold'?"
@@ -170,7 +254,7 @@ def test_an_expression_that_no_longer_resolves() -> None:
 def test_a_stored_list_that_its_expression_has_left_behind() -> None:
     one = row("etf_universe:theme_x", ["A", "B"], expression="a")
     finding = only(one, evaluated={("DEFAULT", one.ref): ("A", "C", "D")})
-    assert finding.check == Check.OUT_OF_DATE
+    assert finding.check == UniverseCheck.OUT_OF_DATE
     assert "lacks 2" in finding.what
     assert "holds 1" in finding.what
     assert not found(one, evaluated={("DEFAULT", one.ref): ("B", "A")})
@@ -187,9 +271,9 @@ def test_a_master_holds_all_of_its_type_and_environment() -> None:
     )
     findings = found(*rows)
     assert [(f.check, f.symbol) for f in findings] == [
-        (Check.MASTER, "A"),
-        (Check.MASTER, "BITO"),
-        (Check.MASTER, "QQQ"),
+        (UniverseCheck.MASTER, "A"),
+        (UniverseCheck.MASTER, "BITO"),
+        (UniverseCheck.MASTER, "QQQ"),
     ]
     assert "etf_universe:theme_x and 1 more" in findings[1].what
     assert not found(*rows, masters=())
@@ -199,7 +283,7 @@ def test_a_master_is_judged_by_what_its_expression_gives() -> None:
     master = row(MASTER, ["SPY"], expression="etf_universe:*")
     other = row("etf_universe:theme_x", ["SPY", "BITO"])
     live = {("DEFAULT", master.ref): ("BITO", "SPY")}
-    assert [f.check for f in found(master, other, evaluated=live)] == [Check.OUT_OF_DATE]
+    assert [f.check for f in found(master, other, evaluated=live)] == [UniverseCheck.OUT_OF_DATE]
 
 
 def test_sectors_of_one_scheme_share_nothing() -> None:
@@ -209,7 +293,7 @@ def test_sectors_of_one_scheme_share_nothing() -> None:
         row("stock_universe:sector_gics_energy", ["XOM", "SLB"]),
         row("etf_universe:sector_energy", ["XLE", "XOM"]),
     )
-    assert finding.check == Check.SECTORS
+    assert finding.check == UniverseCheck.SECTORS
     assert finding.symbol == "XOM"
     assert "sector_energy and sector_utilities" in finding.what
 
@@ -220,7 +304,7 @@ def test_two_universes_of_one_name() -> None:
         row("etf_universe:theme_b", ["B"], name="Theme"),
         row("stock_universe:theme_a", ["C"], name="Theme"),
     )
-    assert finding.check == Check.NAME
+    assert finding.check == UniverseCheck.NAME
     assert "etf_universe:theme_a has the same name" in finding.what
 
 
@@ -229,7 +313,7 @@ def test_symbols_that_look_alike() -> None:
         row("etf_universe:theme_a", ["KIMpL", "ZZZ.B", "SPY"]),
         row("etf_universe:theme_b", ["KIMPL", "ZZZB", "QQQ"]),
     )
-    assert {f.check for f in findings} == {Check.LOOKALIKE}
+    assert {f.check for f in findings} == {UniverseCheck.LOOKALIKE}
     assert [f.symbol for f in findings] == ["KIMpL", "ZZZ.B", "KIMPL", "ZZZB"]
 
 
@@ -251,9 +335,9 @@ def test_symbols_that_are_no_longer_what_they_were() -> None:
         },
     )
     assert [(f.check, f.symbol) for f in findings] == [
-        (Check.DELISTED, "OLD"),
-        (Check.DELISTED, "WBD"),
-        (Check.RENAMED, "FB"),
+        (UniverseCheck.DELISTED, "OLD"),
+        (UniverseCheck.DELISTED, "WBD"),
+        (UniverseCheck.RENAMED, "FB"),
     ]
     assert "no longer listed by 2026-10-09" in findings[0].what
     assert "no longer listed since 2026-10-06" in findings[1].what
@@ -264,7 +348,7 @@ def test_symbols_that_nobody_knows_are_told() -> None:
     given = row("stock_universe:theme_a", ["PEP", "KO", "PEPSICO", "NEWCO"])
     instruments = {"NEWCO": known("NEWCO")}
     finding = only(given, instruments=instruments, is_known=is_known)
-    assert finding.check == Check.UNKNOWN
+    assert finding.check == UniverseCheck.UNKNOWN
     assert "1 of 4 symbols are known to nobody: PEPSICO" in finding.what
     assert not found(row("stock_universe:theme_a", ["PEP", "KO"]), is_known=is_known)
 
@@ -281,8 +365,8 @@ def test_near_duplicates_are_found_and_expressions_are_not_blamed() -> None:
     )
     findings = found(*rows)
     assert [(f.check, f.ref.key) for f in findings] == [
-        (Check.NEAR_DUPLICATE, "theme_a"),
-        (Check.NEAR_DUPLICATE, "theme_d"),
+        (UniverseCheck.NEAR_DUPLICATE, "theme_a"),
+        (UniverseCheck.NEAR_DUPLICATE, "theme_d"),
     ]
     assert "96.0% the same as etf_universe:theme_b" in findings[0].what
     assert "the same list as etf_universe:theme_a" in findings[1].what
@@ -411,6 +495,6 @@ def test_the_cost_of_a_check_grows_with_the_universes_and_not_with_their_pairs()
     market = names(10_000)
     rows = [row(f"stock_universe:theme_{n}", draw.sample(market, 100)) for n in range(400)]
     rows.append(row("stock_universe:theme_copy", list(rows[50].value)))  # type: ignore[call-overload]
-    assert only(*rows).check == Check.NEAR_DUPLICATE
+    assert only(*rows).check == UniverseCheck.NEAR_DUPLICATE
     few, many = (calls(lambda n=n: validate(rows[:n], Context(NOW))) for n in (100, 400))
     assert many < 6 * few

@@ -8,7 +8,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from tickstock.web.door import POLICY
+from tickstock.web.same_origin import POLICY
 from tickstock.web.static import address, files
 
 PINNED = {

@@ -9,7 +9,8 @@ import pytest
 
 from tickstock.model import UniverseRef
 from tickstock.store.universes import Listed
-from tickstock.web.live import Live, Page
+from tickstock.web.context import local
+from tickstock.web.live import Live, OpenPage
 from tickstock.web.render import (
     ago,
     duration_text,
@@ -22,7 +23,6 @@ from tickstock.web.render import (
     time_text,
 )
 from tickstock.web.universe_rows import search
-from tickstock.web.visit import local
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -111,7 +111,7 @@ def test_only_addresses_of_the_page_are_followed(address: str, led: str) -> None
 
 def test_a_page_is_told_of_each_kind_once_and_never_misses_one() -> None:
     async def told() -> list[list[str]]:
-        page = Page()
+        page = OpenPage()
         for _ in range(100):
             page.nudge(["universes"])
         page.nudge(["loads"])

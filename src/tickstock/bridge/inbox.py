@@ -19,7 +19,7 @@ FULL = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class InboxEntry:
     """One message. `settled` is there where somebody waits for it to be durable."""
 
     data: bytes
@@ -34,7 +34,7 @@ class Inbox:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[InboxEntry] = deque()
         self._bytes = 0
         self._turned_away: deque[Refusal] = deque(maxlen=MOST_TURNED_AWAY)
         self._filled = asyncio.Event()
@@ -49,23 +49,23 @@ class Inbox:
         if len(self._waiting) >= MOST_MESSAGES or self._bytes + len(data) > MOST_BYTES:
             self._turned_away.append(refusal(data, FULL))
             return False
-        self._put(Entry(data))
+        self._put(InboxEntry(data))
         return True
 
     def put(self, data: bytes) -> asyncio.Future[None]:
         """Take a message for whose end somebody waits."""
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._put(Entry(data, settled))
+        self._put(InboxEntry(data, settled))
         return settled
 
-    async def first(self) -> Entry:
+    async def first(self) -> InboxEntry:
         """The oldest entry, which stays in."""
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()
         return self._waiting[0]
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: InboxEntry) -> None:
         """The entry, which is the oldest, is durable."""
         self._waiting.remove(entry)
         self._bytes -= len(entry.data)
@@ -86,7 +86,7 @@ class Inbox:
         """Wait until every entry is done with."""
         await self._empty.wait()
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: InboxEntry) -> None:
         reach("bridge.heard")
         self._waiting.append(entry)
         self._bytes += len(entry.data)

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from tickstock.bridge.accept import accept
-from tickstock.bridge.inbox import Entry, Inbox
+from tickstock.bridge.inbox import Inbox, InboxEntry
 from tickstock.bridge.messages import Job, Refusal, read_job
 from tickstock.bridge.steady import EXPECTED, Complaints, Pauses
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
@@ -36,7 +36,7 @@ class Intake:
             while turned_away := self._inbox.turned_away():
                 await self._persist(turned_away)
 
-    async def _settle(self, entry: Entry) -> None:
+    async def _settle(self, entry: InboxEntry) -> None:
         reach("bridge.store")
         await self._persist(read_job(entry.data))
         reach("bridge.stored")

@@ -17,7 +17,7 @@ from tickstock.failpoints import reach
 from tickstock.model import LoadState
 from tickstock.service import TickStock
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
-from tickstock.store.client_jobs import Head, Refused
+from tickstock.store.client_jobs import JobHead, RefusedJob
 from tickstock.waiting import within
 
 EXPIRES = 86_400
@@ -62,7 +62,7 @@ class Shown:
     at: float
 
 
-def is_due(job: Head | Refused, shown: Shown | None, now: float, pace: Pace) -> bool:
+def is_due(job: JobHead | RefusedJob, shown: Shown | None, now: float, pace: Pace) -> bool:
     """Whether the job's status may have to be written."""
     if job.age < pace.hold_back:
         return False
@@ -71,7 +71,7 @@ def is_due(job: Head | Refused, shown: Shown | None, now: float, pace: Pace) -> 
     return job.state is LoadState.RUNNING or now - shown.at >= pace.heartbeat
 
 
-def next_look(jobs: Sequence[Head | Refused], pace: Pace) -> float:
+def next_look(jobs: Sequence[JobHead | RefusedJob], pace: Pace) -> float:
     """Seconds until something may be due by itself."""
     young = [pace.hold_back - job.age for job in jobs if job.age < pace.hold_back]
     usual = pace.poll if any(not job.state.finished for job in jobs) else pace.idle
@@ -117,7 +117,7 @@ class Mirror:
         shown = self._shown  # `forget` puts another in its place, which then learns nothing here
         window = ALL if self._all else LATELY
         heads, refused = await asyncio.to_thread(self._tick.client_jobs.heads, window)
-        jobs: list[Head | Refused] = [*heads, *refused]
+        jobs: list[JobHead | RefusedJob] = [*heads, *refused]
         now = time.monotonic()
         due = [job for job in jobs if is_due(job, shown.get(job.client_id), now, self._pace)]
         for start in range(0, len(due), self._part):
@@ -131,15 +131,15 @@ class Mirror:
             self._all = False
         return next_look(jobs, self._pace)
 
-    def _read(self, due: Sequence[Head | Refused], now: float) -> list[Shown]:
+    def _read(self, due: Sequence[JobHead | RefusedJob], now: float) -> list[Shown]:
         """What is to be shown of those that are due, as it is at this moment."""
         at = self._tick.clock()
         found = [
             Shown(job.client_id, job.state, job.at, refusal_status(job), job.at, now)
             for job in due
-            if isinstance(job, Refused)
+            if isinstance(job, RefusedJob)
         ]
-        loads = [job.load_id for job in due if isinstance(job, Head)]
+        loads = [job.load_id for job in due if isinstance(job, JobHead)]
         for detail in self._tick.client_jobs.details(loads) if loads else ():
             load = detail.progress.load
             changed = load.finished_at or at

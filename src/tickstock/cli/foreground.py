@@ -13,7 +13,7 @@ from tickstock.service.progress import Progress
 from tickstock.worker.policy import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
 
-PATIENCE = 20.0
+OUTAGE_SECONDS = 20.0
 """Seconds that a person at a terminal waits for a database that is away."""
 
 
@@ -26,7 +26,7 @@ def work_and_watch(
 
 
 async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show: Show) -> Progress:
-    policy = Policy(lease=tick.settings.lease_seconds, database_patience=PATIENCE)
+    policy = Policy(lease=tick.settings.lease_seconds, outage_seconds=OUTAGE_SECONDS)
     worker = Worker(tick, source=source, policy=policy)
     stop_on_signals(worker.stop)
     work = asyncio.create_task(worker.drain(load_id), name=f"drain of {load_id}")

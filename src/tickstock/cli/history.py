@@ -12,7 +12,7 @@ from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 
 if TYPE_CHECKING:
-    from tickstock.store.history import Blame, Entry
+    from tickstock.store.history import Blame, LogEntry
     from tickstock.universes.survivorship import Survivorship, Unlabelled
 
 AsOf = Annotated[
@@ -153,14 +153,14 @@ def log(
     return 0
 
 
-def _by(change: Entry | Blame) -> tuple[str, str]:
+def _by(change: LogEntry | Blame) -> tuple[str, str]:
     """Who did it, and why."""
     who = " ".join(filter(None, (change.by_role, change.application)))
     why = "; ".join(filter(None, (change.reason, change.source)))
     return unmarked(who), unmarked(why)
 
 
-def _changes(e: Entry) -> list[str]:
+def _changes(e: LogEntry) -> list[str]:
     lines = [f"about {e.days}"] if e.days else []
     if e.old_name and e.new_name and e.old_name != e.new_name:
         lines.append(f'name: "{e.old_name}" -> "{e.new_name}"')
@@ -173,7 +173,7 @@ def _changes(e: Entry) -> list[str]:
     return lines
 
 
-def _as_dict(e: Entry) -> dict[str, object]:
+def _as_dict(e: LogEntry) -> dict[str, object]:
     days = {"from": e.days.start.isoformat(), "to": e.days.last.isoformat()} if e.days else None
     fields = {name: getattr(e, name) for name in LOGGED}
     number = None if e.action == "history" else e.id

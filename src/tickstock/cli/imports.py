@@ -17,7 +17,7 @@ from tickstock.cli.session import open_tick
 from tickstock.errors import BadFile, BadInput, BadSetting
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm
-from tickstock.universes.sources import Source
+from tickstock.universes.sources import CatalogSource
 
 SHOWN = 20
 """Remarks that are printed without --verbose."""
@@ -115,7 +115,7 @@ def _content(file: Path) -> bytes:
         raise BadFile(f"The file {file} cannot be read: {e.strerror}.", "Check it.") from e
 
 
-def _members(tick: Any, universe: str, source: Source, day: date | None) -> Imported:
+def _members(tick: Any, universe: str, source: CatalogSource, day: date | None) -> Imported:
     """What the source gives now, or, asked of a vendor, on a day."""
     if day is not None and source.kind not in ("tickers", "etf"):
         raise BadInput(f"The source {source} knows no other day.", "Leave --date out.")
@@ -129,7 +129,7 @@ def _members(tick: Any, universe: str, source: Source, day: date | None) -> Impo
     return asyncio.run(_ask_vendor(tick, source, day))
 
 
-async def _ask_vendor(tick: Any, source: Source, day: date | None) -> Imported:
+async def _ask_vendor(tick: Any, source: CatalogSource, day: date | None) -> Imported:
     from tickstock.vendors.massive.reference import ListingSource
     from tickstock.vendors.registry import with_capability
     from tickstock.vendors.spec import Capability

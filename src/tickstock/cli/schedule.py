@@ -59,9 +59,9 @@ def _warn_of_lag(tick: TickStock, made: Planned) -> None:
     lag = tick.dates.limits().publication_lag
     schedule = made.schedule
     if schedule.after_close:
-        from tickstock.loading.due import Rule
+        from tickstock.loading.due import DueRule
 
-        if Rule(schedule.at, after_close=True).delay < lag:
+        if DueRule(schedule.at, after_close=True).delay < lag:
             hours = lag.total_seconds() / 3600
             talk(
                 f"Bars of a session are final {hours:g} hours after its close: at that time, it "

@@ -39,7 +39,7 @@ Held = Mapping[tuple[int, str], Action]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownActions:
     """What is known of the records of one kind of an instrument: all that the vendor had said of
     it under `tickers` by `whole`, and what came until `through` (New York dates)."""
 
@@ -54,7 +54,7 @@ class Subject:
     show a jump that looks like a split and has none, since all of it was asked for last."""
 
     tickers: tuple[str, ...]
-    known: Known | None = None
+    known: KnownActions | None = None
     jumped: bool = False
 
 
@@ -66,7 +66,7 @@ def plan_actions(
     One that was asked for today is not asked for again, unless its bars jumped since.
     """
     fresh: list[Subject] = []
-    rest: list[tuple[Known, Subject]] = []
+    rest: list[tuple[KnownActions, Subject]] = []
     for subject in sorted(subjects, key=lambda s: s.tickers):
         known = subject.known
         if known is None or subject.jumped or not known.tickers.issuperset(subject.tickers):
@@ -83,7 +83,7 @@ def plan_actions(
 def _with_rest(
     kind: ActionKind,
     fresh: Sequence[Subject],
-    rest: Sequence[tuple[Known, Subject]],
+    rest: Sequence[tuple[KnownActions, Subject]],
     today: date,
     group: int,
 ) -> list[ActionCall]:
@@ -100,7 +100,7 @@ def _with_rest(
 
 
 def _turns(
-    kind: ActionKind, rest: Sequence[tuple[Known, Subject]], today: date, group: int
+    kind: ActionKind, rest: Sequence[tuple[KnownActions, Subject]], today: date, group: int
 ) -> list[Subject]:
     """Those that were asked for as a whole longest ago, as many as the pages for it hold."""
     by_age = sorted(rest, key=lambda one: (one[0].whole or date.min, one[1].tickers))
@@ -180,7 +180,7 @@ def attributed(
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ActionsDifference:
     """What an answer changes: records to add (new ones and new forms) and held ones to end."""
 
     added: tuple[tuple[int, Action], ...]
@@ -192,7 +192,9 @@ class Difference:
         return tuple((owner, action.id) for owner, action in self.corrected) + self.withdrawn
 
 
-def compare(held: Held, answered: Held, since: date | None, tickers: Collection[str]) -> Difference:
+def compare(
+    held: Held, answered: Held, since: date | None, tickers: Collection[str]
+) -> ActionsDifference:
     """An answer that holds all records of `tickers` from `since` on, against those in force.
 
     A record that the vendor no longer has was withdrawn. An answer that lacks most of what is
@@ -215,4 +217,4 @@ def compare(held: Held, answered: Held, since: date | None, tickers: Collection[
         )
     added = [(owner, a) for (owner, id_), a in answered.items() if (owner, id_) not in held]
     corrected = [(o, a) for (o, id_), a in answered.items() if held.get((o, id_), a) != a]
-    return Difference(tuple(added), tuple(corrected), withdrawn)
+    return ActionsDifference(tuple(added), tuple(corrected), withdrawn)

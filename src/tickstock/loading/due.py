@@ -17,7 +17,7 @@ LOOK_AHEAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DueRule:
     """Every day at a New York time; or, with `after_close`, every session some time after its
     close.
 
@@ -50,7 +50,9 @@ def parse_time(text: str) -> time:
         raise BadInput(f"{text[:40]!r} is not a time of day.", "Write it like 18:30.") from None
 
 
-def due_times(rule: Rule, after: datetime, until: datetime, calendar: Calendar) -> list[datetime]:
+def due_times(
+    rule: DueRule, after: datetime, until: datetime, calendar: Calendar
+) -> list[datetime]:
     """All due times later than `after` and not later than `until`, in order, in UTC.
 
     A time that the clock leaves out in spring is due as much later; one that comes twice in autumn
@@ -60,14 +62,14 @@ def due_times(rule: Rule, after: datetime, until: datetime, calendar: Calendar) 
     return [at for at in found(rule, after, until, calendar) if after < at <= until]
 
 
-def next_due(rule: Rule, after: datetime, calendar: Calendar) -> datetime | None:
+def next_due(rule: DueRule, after: datetime, calendar: Calendar) -> datetime | None:
     """The first due time after `after`; None where the calendar ends before."""
     found = due_times(rule, after, after + LOOK_AHEAD, calendar)
     return found[0] if found else None
 
 
 def _after_closes(
-    rule: Rule, after: datetime, until: datetime, calendar: Calendar
+    rule: DueRule, after: datetime, until: datetime, calendar: Calendar
 ) -> list[datetime]:
     due = calendar.closes + int(rule.delay.total_seconds())
     edges = [int(after.timestamp()), int(until.timestamp())]
@@ -76,7 +78,7 @@ def _after_closes(
     return [datetime.fromtimestamp(at, UTC) for at in due[max(0, start - 1) : end].tolist()]
 
 
-def _by_the_clock(rule: Rule, after: datetime, until: datetime, _: Calendar) -> list[datetime]:
+def _by_the_clock(rule: DueRule, after: datetime, until: datetime, _: Calendar) -> list[datetime]:
     first, last = (moment.astimezone(NEW_YORK).date() for moment in (after, until))
     days = (first + n * ONE_DAY for n in range(-1, (last - first).days + 2))
     return [datetime.combine(day, rule.at, NEW_YORK).astimezone(UTC) for day in days]

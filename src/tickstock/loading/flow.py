@@ -51,7 +51,7 @@ class Edges:
 
 
 @dataclass(eq=False)
-class State:
+class FlowState:
     """What lies where: `waiting` at left nodes, `stuck` at right ones, `room` left in these, and
     the `flow` along each edge."""
 
@@ -88,7 +88,7 @@ def cheapest_cover(
     came = np.zeros(len(right_cost), np.int64)
     np.add.at(came, right, sent)
     passed = np.minimum(came, right_cost)
-    state = State(waiting, came - passed, right_cost - passed, sent[first])
+    state = FlowState(waiting, came - passed, right_cost - passed, sent[first])
     _begin(edges, state)
     while True:
         near_left, near_right = _distances(edges, state)
@@ -98,7 +98,7 @@ def cheapest_cover(
     return Solved(used & (near_left < FAR), int(right_cost.sum() - state.room.sum()), sent)
 
 
-def _begin(edges: Edges, state: State) -> None:
+def _begin(edges: Edges, state: FlowState) -> None:
     """Send a first time, from those with the fewest ways first: others can go elsewhere."""
     ways = np.diff(edges.of_left)
     sources = np.argsort(ways, kind="stable")
@@ -107,7 +107,7 @@ def _begin(edges: Edges, state: State) -> None:
         _send(edges, state, np.sort(part), state.room > 0)
 
 
-def _distances(edges: Edges, state: State) -> tuple[Ints, Ints]:
+def _distances(edges: Edges, state: FlowState) -> tuple[Ints, Ints]:
     """Steps to the nearest room, of left and right nodes: from left to right any edge may be
     taken, back only one along which something was sent."""
     near_left, near_right = (np.full(len(n), FAR) for n in (state.waiting, state.stuck))
@@ -125,7 +125,7 @@ def _distances(edges: Edges, state: State) -> tuple[Ints, Ints]:
         near_right[found] = step = step + 2
 
 
-def _push_all(edges: Edges, state: State, near_left: Ints, near_right: Ints) -> bool:
+def _push_all(edges: Edges, state: FlowState, near_left: Ints, near_right: Ints) -> bool:
     """Move everything that can move one wave nearer to where there is room; whether any could."""
     left = near_left[(state.waiting > 0) & (near_left < FAR)]
     right = near_right[(state.stuck > 0) & (near_right < FAR)]
@@ -140,7 +140,7 @@ def _push_all(edges: Edges, state: State, near_left: Ints, near_right: Ints) -> 
     return farthest > 0
 
 
-def _send(edges: Edges, state: State, sources: Ints, targets: Flags) -> None:
+def _send(edges: Edges, state: FlowState, sources: Ints, targets: Flags) -> None:
     """From left nodes to right ones, more to where there is much room and few others come."""
     picked = edges.from_left(sources)
     picked = picked[targets[edges.right[picked]]]
@@ -173,7 +173,7 @@ def _shares(owner: Ints, weights: Floats, amount: Ints) -> Ints:
     return parts
 
 
-def _send_back(edges: Edges, state: State, sources: Ints, targets: Flags) -> None:
+def _send_back(edges: Edges, state: FlowState, sources: Ints, targets: Flags) -> None:
     """From right nodes to left ones, no more than came along each edge."""
     picked = edges.from_right(sources)
     picked = picked[(state.flow[picked] > 0) & targets[edges.left[picked]]]

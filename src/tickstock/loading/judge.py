@@ -16,7 +16,7 @@ import numpy as np
 from tickstock.bars import impossible
 from tickstock.loading.bits import runs
 from tickstock.loading.plausible import LEAST_BARS, half_sessions, is_newest, is_whole_empty
-from tickstock.loading.truncation import Held, is_thin, suspicious_runs
+from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
 from tickstock.model import (
     Answer,
     Aside,
@@ -70,7 +70,7 @@ Targets = Mapping[str, Target]
 """By symbol, within one timeframe."""
 
 
-class Wanted:
+class WantedTargets:
     """What a load wants in one timeframe, to be looked up by call."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
@@ -99,7 +99,7 @@ def _during(span: Span, targets: Sequence[Target]) -> Targets:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AnswerVerdict:
     """One answer, judged.
 
     `instrument[i]` is whose bar row `i` of the answer is, and -1 where the row is not wanted;
@@ -142,7 +142,7 @@ def judge(
     calendar: Calendar,
     now: datetime,
     beside: Floats = NO_SESSIONS,
-) -> Verdict:
+) -> AnswerVerdict:
     """Decide on one answer. `now` is timezone-aware; it only sets when empty answers expire.
     `beside` are the bars in sessions around a ticker's intraday answer, as far as they are held."""
     bars, call = answer.bars, answer.call
@@ -158,7 +158,7 @@ def judge(
     quarantined = np.flatnonzero(bad & wanted)
     held_by, held = _cells(instrument[order], session[order])
     spoiled = dict(_groups(*_by_instrument(instrument, quarantined)))
-    told = _Told(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
+    told = _Unheld(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
     holes: list[Hole] = []
     asked: list[tuple[int, Span]] = []
     again: list[Call] = []
@@ -182,7 +182,7 @@ def judge(
     if not call.symbol and is_thin(alive, alive_held) and answer.spoke_of:
         again.append(call)
     again += (replace(call, span=_from_to(calendar, s, s + 1)) for s in sorted(halves))
-    return Verdict(
+    return AnswerVerdict(
         instrument,
         order,
         quarantined,
@@ -239,7 +239,7 @@ def _cut_off(
         expected &= days <= epoch_day(target.delisted)
     known = target.listed is not None or target.delisted is not None
     first = calendar.day(int(have[0])) if len(have) else None
-    found = Held(expected, held, known, first)
+    found = HeldRange(expected, held, known, first)
     for a, b in suspicious_runs(answer, found, now):
         span = _from_to(calendar, part.start + a, part.start + b)
         yield replace(answer.call, span=span)
@@ -355,7 +355,7 @@ def _rows_aside(
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Unheld:
     """What one answer says of the sessions that it does not hold. `halves` are sessions that are
     not whole, `aside` the rows that were put aside, by instrument."""
 

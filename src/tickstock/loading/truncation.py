@@ -32,7 +32,7 @@ MANY, FEW = 20, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRange:
     """What one answer holds of one ticker, session by session of what was asked.
 
     `expected`: wanted, and within what is known of the instrument's life; `life_known` tells
@@ -45,7 +45,7 @@ class Held:
     first: date | None
 
 
-def suspicious_runs(answer: Answer, of: Held, now: datetime) -> list[tuple[int, int]]:
+def suspicious_runs(answer: Answer, of: HeldRange, now: datetime) -> list[tuple[int, int]]:
     """Half-open runs of sessions that the answer should have held, and that are to be asked again.
 
     A run that is all of the answer is given in halves, where it is long enough.
@@ -61,7 +61,7 @@ def suspicious_runs(answer: Answer, of: Held, now: datetime) -> list[tuple[int, 
     return found
 
 
-def _is_dense(of: Held, long_: list[tuple[int, int]]) -> bool:
+def _is_dense(of: HeldRange, long_: list[tuple[int, int]]) -> bool:
     outside = of.expected.copy()
     for a, b in long_:
         outside[a:b] = False
@@ -69,7 +69,7 @@ def _is_dense(of: Held, long_: list[tuple[int, int]]) -> bool:
     return not count or int((outside & of.held).sum()) >= DENSE * count
 
 
-def _is_cut(answer: Answer, of: Held, start: int, end: int, now: datetime) -> bool:
+def _is_cut(answer: Answer, of: HeldRange, start: int, end: int, now: datetime) -> bool:
     """Whether a run of a ticker of unknown life has the look of a cut."""
     have = np.flatnonzero(of.held)
     if not len(have):

@@ -127,8 +127,8 @@ class Access:
 
     def _count(self, connection: Connection, name: str, address: str) -> datetime:
         """Keep that a password is given for a name; when that was."""
-        of_name, of_address = store.attempts(connection, name[:80], address, WINDOW)
-        if of_name >= TRIES_PER_NAME or of_address >= TRIES:
+        found = store.attempts(connection, name[:80], address, WINDOW)
+        if found.of_name >= TRIES_PER_NAME or found.of_all >= TRIES:
             minutes = int(WINDOW.total_seconds() // 60)
             raise TooManyAttempts(
                 "There were too many wrong passwords from here.",

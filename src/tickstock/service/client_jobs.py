@@ -11,7 +11,7 @@ from tickstock.errors import UnknownLoad
 from tickstock.service.jobs import Jobs
 from tickstock.service.progress import Progress
 from tickstock.store import client_jobs, jobs
-from tickstock.store.client_jobs import Head, Refused, SymbolsSoFar
+from tickstock.store.client_jobs import JobHead, RefusedJob, SymbolsSoFar
 from tickstock.store.database import Database
 
 
@@ -35,7 +35,7 @@ class ClientJobs:
         with self._database.transaction() as connection:
             return jobs.find_client(connection, client_id)
 
-    def heads(self, window: timedelta) -> tuple[list[Head], list[Refused]]:
+    def heads(self, window: timedelta) -> tuple[list[JobHead], list[RefusedJob]]:
         """Jobs that are open or ended within `window`, and those refused within it."""
         with self._database.transaction() as connection:
             return client_jobs.heads(connection, window), client_jobs.refusals(connection, window)
@@ -60,7 +60,7 @@ class ClientJobs:
             ids = [load.id for load in jobs.newest(connection, most)]
         return self.details(ids)[::-1]
 
-    def refusal(self, client_id: str) -> Refused | None:
+    def refusal(self, client_id: str) -> RefusedJob | None:
         """Why the job of this id became no load; None where that is not known, or it did."""
         with self._database.transaction() as connection:
             kept = client_jobs.refusals(connection, client_jobs.REFUSALS_KEPT)

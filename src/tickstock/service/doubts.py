@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from tickstock.actions import Adjust
 from tickstock.bars import ANOTHER_FIRM, JUMP
 from tickstock.clock import NEW_YORK
-from tickstock.crosscheck import Finding, unexplained
+from tickstock.crosscheck import ActionFinding, unexplained
 from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service.reading import Case, read
 from tickstock.spans import Span
@@ -50,7 +50,7 @@ def count_doubts(
 
 def findings(
     connection: Connection, some: Sequence[Instrument], span: Span | None, now: datetime
-) -> Iterator[Finding]:
+) -> Iterator[ActionFinding]:
     """Doubts about the splits and dividends of a span (None: of all days), by the day bars."""
     bars = read(connection, some, Timeframe.DAY, span, adjust=Adjust.RAW, as_of=None, now=now).bars
     return findings_in(connection, some, bars, span, now)
@@ -62,7 +62,7 @@ def findings_in(
     bars: BarTable,
     span: Span | None,
     now: datetime,
-) -> Iterator[Finding]:
+) -> Iterator[ActionFinding]:
     """As `findings`, by the raw day bars of the span."""
     case = Case(connection, some, None, now.astimezone(NEW_YORK).date(), span)
     judgement = case.judge(bars, Timeframe.DAY, span, total=True)

@@ -38,7 +38,7 @@ BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExportRequest:
     """What is exported. `as_of` is when the database knew it: the same again gives the same."""
 
     environment: str
@@ -84,16 +84,16 @@ class Manifest:
     files: tuple[Piece, ...]
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> ExportRequest:
         span = Span.inclusive(self.first, self.last)
-        return Asked(
+        return ExportRequest(
             self.environment, self.revision, self.universe, self.symbols,
             Timeframe(self.timeframe), span, Adjust(self.adjust), self.as_of,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FolderDifference:
     """What an exported folder is not as it should be: which file, and how it differs."""
 
     path: str
@@ -139,12 +139,12 @@ class Exports:
                 as_of or database_now(connection),
                 universe_revision(connection, self._environment),
             )
-        asked = Asked(
+        asked = ExportRequest(
             self._environment, revision, universe, symbols, timeframe, span, adjust, known
         )
         return _export(self._holdings, asked, folder)
 
-    def differences(self, folder: Path) -> list[Difference]:
+    def differences(self, folder: Path) -> list[FolderDifference]:
         """Files whose bars differ from those that this database holds now, read in the same way.
 
         Raises:
@@ -153,7 +153,7 @@ class Exports:
         return list(_against_stored(self._holdings, read_manifest(folder)))
 
 
-def _export(holdings: Holdings, asked: Asked, folder: Path) -> Manifest:
+def _export(holdings: Holdings, asked: ExportRequest, folder: Path) -> Manifest:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -170,7 +170,9 @@ def _export(holdings: Holdings, asked: Asked, folder: Path) -> Manifest:
     return made
 
 
-def _manifest(asked: Asked, files: tuple[Piece, ...], unadjusted: tuple[str, ...]) -> Manifest:
+def _manifest(
+    asked: ExportRequest, files: tuple[Piece, ...], unadjusted: tuple[str, ...]
+) -> Manifest:
     return Manifest(
         SCHEMA,
         f"tickstock {tickstock.__version__}",
@@ -206,13 +208,15 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 # --- checking ------------------------------------------------------------------------------
-def check_files(folder: Path, manifest: Manifest) -> list[Difference]:
+def check_files(folder: Path, manifest: Manifest) -> list[FolderDifference]:
     """Files that are missing, changed, or not in the manifest. Needs no other library than ours:
     the hash of a file that is as it was says all."""
     named = {piece.path for piece in manifest.files}
-    found = [Difference(p, what) for p in sorted(named) if (what := _wrong(folder, manifest, p))]
+    found = [
+        FolderDifference(p, what) for p in sorted(named) if (what := _wrong(folder, manifest, p))
+    ]
     there = {str(f.relative_to(folder).as_posix()) for f in folder.rglob("*.parquet")}
-    return found + [Difference(p, "is not in the manifest") for p in sorted(there - named)]
+    return found + [FolderDifference(p, "is not in the manifest") for p in sorted(there - named)]
 
 
 def _wrong(folder: Path, manifest: Manifest, path: str) -> str:
@@ -247,7 +251,7 @@ def _what_changed(file: Path, piece: Piece) -> str:
     return f"holds other bars: {len(bars)} now, {piece.bars} in the manifest"
 
 
-def _against_stored(holdings: Holdings, manifest: Manifest) -> Iterator[Difference]:
+def _against_stored(holdings: Holdings, manifest: Manifest) -> Iterator[FolderDifference]:
     asked = manifest.asked
     named = {piece.path: piece for piece in manifest.files}
     for period in _periods(asked.timeframe, asked.span):
@@ -257,15 +261,15 @@ def _against_stored(holdings: Holdings, manifest: Manifest) -> Iterator[Differen
             count += len(bars)
         piece = named.get(path)
         if piece is None and count:
-            yield Difference(path, f"is missing; this database holds {count} bars")
+            yield FolderDifference(path, f"is missing; this database holds {count} bars")
         elif piece and content.hexdigest() != piece.content:
-            yield Difference(
+            yield FolderDifference(
                 path, f"holds {piece.bars} bars, this database {count}, and they differ"
             )
 
 
 # --- writing -------------------------------------------------------------------------------
-def _pieces(holdings: Holdings, asked: Asked, folder: Path) -> Iterator[Piece]:
+def _pieces(holdings: Holdings, asked: ExportRequest, folder: Path) -> Iterator[Piece]:
     for period in _periods(asked.timeframe, asked.span):
         path = _path(asked.timeframe, period)
         tables = _of_period(holdings, asked, period, asked.as_of)
@@ -298,7 +302,7 @@ def _write(
 
 
 def _of_period(
-    holdings: Holdings, asked: Asked, period: Span, as_of: datetime | None
+    holdings: Holdings, asked: ExportRequest, period: Span, as_of: datetime | None
 ) -> Iterator[BarTable]:
     """The bars of a period, symbols in order of their names, some at a time."""
     timeframe = asked.timeframe

@@ -14,7 +14,7 @@ from tickstock.store import history as store
 from tickstock.store import instruments
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.history import Blame, Entry
+from tickstock.store.history import Blame, LogEntry
 from tickstock.store.universe_lookup import PastLookup, StoreLookup
 from tickstock.store.universes import exists, named
 from tickstock.store.universes import get as get_universe
@@ -49,7 +49,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class UniverseDifference:
     """Symbols in the first of two lists alone, in the second alone, and in both."""
 
     only_first: tuple[str, ...]
@@ -165,14 +165,14 @@ class Histories:
                 found.setdefault(ref, name)
         return found
 
-    def diff(self, first: str, second: str) -> Difference:
+    def diff(self, first: str, second: str) -> UniverseDifference:
         """Two expressions compared, also one on two days (`index_sp500 @ 2020-01-02`).
 
         Compared by instrument, each by its ticker of the day: a rename is no difference.
         """
         with self._database.transaction() as conn:
             one, other = (self._identified(conn, parse(text)) for text in (first, second))
-        return Difference(
+        return UniverseDifference(
             tuple(sorted(one[key] for key in one.keys() - other.keys())),
             tuple(sorted(other[key] for key in other.keys() - one.keys())),
             tuple(sorted(other[key] for key in one.keys() & other.keys())),
@@ -184,7 +184,7 @@ class Histories:
         named = instruments.find_instruments(conn, symbols, _on(asked_day(tree)))
         return {named[s].id if s in named else s: s for s in symbols}
 
-    def log(self, name: str, most: int = 100) -> list[Entry]:
+    def log(self, name: str, most: int = 100) -> list[LogEntry]:
         """The last changes of a universe and histories told of it, the latest first.
 
         None of a universe that is as another program left it before this database was ours.

@@ -28,7 +28,7 @@ from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.written import Listing, OutForm, write_file
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.plan import OrganizePlan, judged
-from tickstock.universes.sources import Source, least, parse_source, provenance, source_of
+from tickstock.universes.sources import CatalogSource, least, parse_source, provenance, source_of
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.reference import (
     ConstituentRecord,
@@ -87,7 +87,7 @@ class Imports:
             column=column,
         )
 
-    def source(self, universe: str, text: str | None = None) -> Source:
+    def source(self, universe: str, text: str | None = None) -> CatalogSource:
         """Where to refresh a universe from: what `text` names, else where it came from.
 
         Raises BadInput where nothing is known that could be asked, UnknownUniverse.
@@ -97,12 +97,12 @@ class Imports:
             return parse_source(text, ref)
         return source_of(self._universes.get(universe).source, ref)
 
-    def package(self, source: Source) -> Imported:
+    def package(self, source: CatalogSource) -> Imported:
         """The members that an installed package gives. Raises BadInput, BadFile."""
         return read_package(source)
 
     async def fetch(
-        self, source: Source, vendor: ListingSource, gate: Gate, day: date | None = None
+        self, source: CatalogSource, vendor: ListingSource, gate: Gate, day: date | None = None
     ) -> Imported:
         """The members that the vendor gives, today or on `day`.
 
@@ -122,7 +122,7 @@ class Imports:
         universe: str,
         *,
         title: str | None = None,
-        source: Source | None = None,
+        source: CatalogSource | None = None,
     ) -> ImportPlan:
         """What making the list the members of a universe would do. Nothing is written.
 

@@ -12,7 +12,7 @@ from typing import overload
 from tickstock.model import LoadState
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.progress import Progress
-from tickstock.store.client_jobs import Refused
+from tickstock.store.client_jobs import RefusedJob
 from tickstock.store.tallies import CallError
 from tickstock.words import plural
 
@@ -74,7 +74,7 @@ def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
     )
 
 
-def refusal_status(refused: Refused, zone: tzinfo | None = None) -> JobStatus:
+def refusal_status(refused: RefusedJob, zone: tzinfo | None = None) -> JobStatus:
     """The status of a job that became no load."""
     at = local(refused.at, zone)
     return JobStatus(

@@ -10,14 +10,14 @@ from typing import Any
 from tickstock.errors import BadFile, BadInput, MissingExtra
 from tickstock.extras import install_command, need
 from tickstock.universes.files import Gather, Imported
-from tickstock.universes.sources import Source
+from tickstock.universes.sources import CatalogSource
 from tickstock.universes.suggest import did_you_mean, shown
 
 Found = tuple[Iterable[str], date | None]
 """Symbols, and the last day of which the package knows something."""
 
 
-def read_package(source: Source) -> Imported:
+def read_package(source: CatalogSource) -> Imported:
     """The members that an installed package gives for an index.
 
     Raises:

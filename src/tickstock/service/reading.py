@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from tickstock.actions import Adjust, Dividend, Split
-from tickstock.adjust import STALE_DAYS, Closes, Step, adjusted
+from tickstock.adjust import STALE_DAYS, Closes, PriceFactor, adjusted
 from tickstock.bars import resampled
 from tickstock.clock import NEW_YORK
-from tickstock.crosscheck import Finding, Judgement, judge
+from tickstock.crosscheck import ActionFinding, Judgement, judge
 from tickstock.model import BarTable, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history
@@ -37,7 +37,7 @@ class Reading:
     timeframe: Timeframe
     adjust: Adjust
     as_of: datetime | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ActionFinding, ...]
 
 
 def read(
@@ -142,7 +142,7 @@ def _for_owners(judgement: Judgement, of_owner: Ints) -> Judgement:
     for owner, place in enumerate(of_owner.tolist()):
         owners.setdefault(place, []).append(owner)
 
-    def spread(steps: Sequence[Step]) -> tuple[Step, ...]:
+    def spread(steps: Sequence[PriceFactor]) -> tuple[PriceFactor, ...]:
         return tuple(replace(s, owner=owner) for s in steps for owner in owners[s.owner])
 
     return replace(

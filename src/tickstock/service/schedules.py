@@ -13,7 +13,7 @@ import structlog
 
 from tickstock.config import Settings
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
-from tickstock.loading.due import Rule, due_times, next_due
+from tickstock.loading.due import DueRule, due_times, next_due
 from tickstock.loading.request import LoadRequest, duration_span, parse_duration, parse_timeframes
 from tickstock.service.dates import Dates
 from tickstock.service.jobs import Jobs
@@ -76,7 +76,7 @@ class Schedules:
         timeframes: str = "day",
         created_by: str = "",
     ) -> Planned:
-        """Load `universe` every day at `at` (New York), or after every close; see `Rule`.
+        """Load `universe` every day at `at` (New York), or after every close; see `DueRule`.
 
         Raises:
             BadInput: a name, time, duration or timeframe that will not do.
@@ -88,7 +88,7 @@ class Schedules:
                 f"{name[:80]!r} cannot be the name of a schedule.",
                 "Use up to 64 letters, digits and . _ - , first a letter or digit.",
             )
-        rule = Rule(at, after_close)
+        rule = DueRule(at, after_close)
         parse_duration(duration)
         parse_timeframes(timeframes)
         self._requests.resolve(universe, duration="1d")
@@ -226,8 +226,8 @@ def schedule_as_dict(planned: Planned) -> dict[str, Any]:
     }
 
 
-def _rule(kept: Kept) -> Rule:
-    return Rule(kept.schedule.at, kept.schedule.after_close)
+def _rule(kept: Kept) -> DueRule:
+    return DueRule(kept.schedule.at, kept.schedule.after_close)
 
 
 def _nothing(name: str) -> BadInput:

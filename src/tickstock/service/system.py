@@ -16,7 +16,7 @@ from tickstock.store.database import Database
 from tickstock.store.system import BudgetRow, LeaseRow, Sizes
 from tickstock.store.workers import WorkerRow
 
-PATIENCE = 0.5
+REDIS_SECONDS = 0.5
 ALIVE_SECONDS = 30.0
 """A worker process that was heard of within this time is alive (it beats every ten seconds)."""
 
@@ -110,13 +110,13 @@ def figures(database: Database, settings: Settings, clock: Clock) -> Figures:
         )
 
 
-def ask_redis(url: str, patience: float = 3.0) -> str:
-    """`answers`, when the Redis of existing clients does within `patience` seconds.
+def ask_redis(url: str, seconds: float = 3.0) -> str:
+    """`answers`, when the Redis of existing clients does within `seconds`.
 
     Raises DatabaseUnavailable when it does not, MissingExtra without the library for it.
     """
     redis = need("redis")
-    limits = {"socket_connect_timeout": patience, "socket_timeout": patience}
+    limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
     try:
         with redis.Redis.from_url(url, **limits) as client:
             client.ping()
@@ -145,7 +145,7 @@ def look_at_redis(settings: Settings) -> RedisState:
     place = urlsplit(url)
     address = f"{place.hostname or place.path}:{place.port or 6379}"
     try:
-        ask_redis(url, PATIENCE)
+        ask_redis(url, REDIS_SECONDS)
     except TickStockError as e:
         return RedisState(address, str(e))
     return RedisState(address)

@@ -33,7 +33,7 @@ from tickstock.universes.expression import (
 )
 from tickstock.universes.files import MAX_BYTES, Imported, read_file
 from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
-from tickstock.universes.known import Verdict, judge
+from tickstock.universes.known import SymbolVerdict, judge
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan, judged
 from tickstock.universes.validate import Context, Finding, validate
@@ -182,7 +182,7 @@ class Universes:
                 today=self._clock().astimezone(NEW_YORK).date(),
             )
 
-    def judge(self, symbols: Sequence[str]) -> Verdict:
+    def judge(self, symbols: Sequence[str]) -> SymbolVerdict:
         """How many of some symbols the shipped list knows, or bars are held of."""
         with self._database.transaction() as conn:
             return judge(symbols, partial(instruments.traded, conn))

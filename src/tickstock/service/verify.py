@@ -11,7 +11,7 @@ import numpy as np
 from tickstock.actions import Adjust
 from tickstock.bars import impossible
 from tickstock.content import ContentHash, symbol_hashes
-from tickstock.crosscheck import Finding
+from tickstock.crosscheck import ActionFinding
 from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe
 from tickstock.service.doubts import findings_in
 from tickstock.service.reading import read
@@ -47,7 +47,7 @@ class Verified:
     timeframe: Timeframe
     bars: int
     damages: tuple[Damage, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[ActionFinding, ...]
     hashes: tuple[tuple[str, str], ...]
     content: str
     without_bars: tuple[str, ...]
@@ -66,7 +66,7 @@ class Verify:
         symbols = tuple(dict.fromkeys(symbols))
         stored, content = timeframe.stored, ContentHash()
         damages: list[Damage] = []
-        findings: list[Finding] = []
+        findings: list[ActionFinding] = []
         hashes: list[tuple[str, str]] = []
         count = 0
         with self._database.transaction() as connection:
@@ -105,7 +105,7 @@ class Verify:
         some: Sequence[Instrument],
         bars: BarTable,
         stored: Timeframe,
-    ) -> list[Finding]:
+    ) -> list[ActionFinding]:
         if stored is not Timeframe.DAY:
             return []
         return [*findings_in(connection, some, bars, None, self._clock())]

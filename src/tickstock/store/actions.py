@@ -13,7 +13,8 @@ from tickstock.bars import JUMP
 from tickstock.crosscheck import NEAR_DAYS
 from tickstock.errors import FenceLost
 from tickstock.failpoints import reach
-from tickstock.loading.actions import Difference, Known, attributed, compare
+from tickstock.loading.actions import ActionsDifference, KnownActions, attributed, compare
+from tickstock.store import rows
 from tickstock.store.bars import lock_instruments
 from tickstock.store.connection import Connection
 from tickstock.store.instruments import ticker_owners
@@ -55,15 +56,17 @@ class Outcome:
 
 def read_known(
     connection: Connection, instruments: Sequence[int], since: datetime | None = None
-) -> dict[tuple[int, ActionKind], Known]:
+) -> dict[tuple[int, ActionKind], KnownActions]:
     """What is known of each instrument's records; absent: never asked, or not `since` that
     moment."""
     params = {"ids": list(instruments), "since": since}
-    rows = connection.execute(QUERIES["known"], params).fetchall()
-    return {
-        (id_, ActionKind(kind)): Known(through, whole, frozenset(tickers))
-        for id_, kind, through, whole, tickers in rows
-    }
+    return dict(rows.every(connection, _known, QUERIES["known"], params))
+
+
+def _known(
+    instrument_id: int, kind: str, through: date, whole: date | None, tickers: Sequence[str]
+) -> tuple[tuple[int, ActionKind], KnownActions]:
+    return (instrument_id, ActionKind(kind)), KnownActions(through, whole, frozenset(tickers))
 
 
 def read_jumped(
@@ -72,8 +75,8 @@ def read_jumped(
     """Instruments with a jump in their day bars that no split explains, which came after all of
     their records were asked for last, or is recent and was not asked about today."""
     params = {"ids": list(instruments), "jump": JUMP, "near": NEAR_DAYS, "today": today}
-    rows = connection.execute(QUERIES["jumped"], params | {"recent": JUMP_DAYS}).fetchall()
-    return {(id_, ActionKind(kind)) for id_, kind in rows}
+    found = connection.execute(QUERIES["jumped"], params | {"recent": JUMP_DAYS})
+    return {(id_, ActionKind(kind)) for id_, kind in found}
 
 
 def read_splits(
@@ -81,8 +84,11 @@ def read_splits(
 ) -> dict[int, list[Split]]:
     """Splits by instrument, as known now or `as_of` a moment."""
     params = {"ids": list(instruments), "as_of": as_of}
-    rows = connection.execute(QUERIES["splits"], params).fetchall()
-    return _grouped((row[0], Split(*row[1:])) for row in rows)
+    return _grouped(rows.every(connection, _split, QUERIES["splits"], params))
+
+
+def _split(instrument_id: int, **split: Any) -> tuple[int, Split]:
+    return instrument_id, Split(**split)
 
 
 def read_dividends(
@@ -90,8 +96,11 @@ def read_dividends(
 ) -> dict[int, list[Dividend]]:
     """Dividends by instrument, as known now or `as_of` a moment."""
     params = {"ids": list(instruments), "as_of": as_of}
-    rows = connection.execute(QUERIES["dividends"], params).fetchall()
-    return _grouped((row[0], Dividend(*row[1:])) for row in rows)
+    return _grouped(rows.every(connection, _dividend, QUERIES["dividends"], params))
+
+
+def _dividend(instrument_id: int, **dividend: Any) -> tuple[int, Dividend]:
+    return instrument_id, Dividend(**dividend)
 
 
 def write_answer(
@@ -159,13 +168,16 @@ def end(
 
 def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
     """What came of the actions of a load; None where none were asked for."""
-    row = connection.execute(QUERIES["outcome"], {"load_id": load_id}).fetchone()
-    return None if row is None else Outcome(row[0], Changes(*row[1:5]), row[5])
+    return rows.first(connection, _outcome, QUERIES["outcome"], {"load_id": load_id})
 
 
-def _grouped(rows: Iterable[tuple[int, A]]) -> dict[int, list[A]]:
+def _outcome(state: str, message: str, **changes: int) -> Outcome:
+    return Outcome(state, Changes(**changes), message)
+
+
+def _grouped(records: Iterable[tuple[int, A]]) -> dict[int, list[A]]:
     found: dict[int, list[A]] = {}
-    for id_, record in rows:
+    for id_, record in records:
         found.setdefault(id_, []).append(record)
     return found
 
@@ -181,7 +193,9 @@ def _held(
     return {(i, a.id): a for i, actions in found.items() for a in actions}
 
 
-def _write(connection: Connection, kind: ActionKind, difference: Difference, origin: str) -> None:
+def _write(
+    connection: Connection, kind: ActionKind, difference: ActionsDifference, origin: str
+) -> None:
     at = database_now(connection)
     if ended := difference.ended:
         gone = {"at": at, "ids": [i for i, _ in ended], "vendor_ids": [v for _, v in ended]}

@@ -23,22 +23,22 @@ WHERE k.instrument_id = ANY (%(ids)s) AND d.timeframe = 'day' AND d.reason = %(j
 
 -- name: splits
 -- Splits of instruments as known now, or at an earlier moment; in order of execution.
-SELECT instrument_id, vendor_id, ticker, execution_date, split_from, split_to, kind
+SELECT instrument_id, vendor_id AS id, ticker, execution_date AS day, split_from, split_to, kind
 FROM tickstock.splits
 WHERE instrument_id = ANY (%(ids)s)
   AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
            ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
-ORDER BY instrument_id, execution_date, id
+ORDER BY instrument_id, execution_date, splits.id
 
 -- name: dividends
 -- Dividends of instruments as known now, or at an earlier moment; in order of their ex-dates.
-SELECT instrument_id, vendor_id, ticker, ex_dividend_date, cash_amount, currency, kind, declared,
-       recorded, paid
+SELECT instrument_id, vendor_id AS id, ticker, ex_dividend_date AS day, cash_amount AS cash, currency,
+       kind, declared, recorded, paid
 FROM tickstock.dividends
 WHERE instrument_id = ANY (%(ids)s)
   AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
            ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
-ORDER BY instrument_id, ex_dividend_date, id
+ORDER BY instrument_id, ex_dividend_date, dividends.id
 
 -- name: end_splits
 -- Corrected or withdrawn splits: they were true until now.

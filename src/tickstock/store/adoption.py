@@ -17,6 +17,7 @@ from psycopg.errors import FeatureNotSupported
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from tickstock.errors import BadSetting, DatabaseRefused
+from tickstock.store import rows
 from tickstock.store.queries import load
 
 QUERIES = load("adoption.sql")
@@ -94,7 +95,7 @@ def _conform(conn: Connection, zone: str) -> None:
 
 
 def _columns(conn: Connection) -> dict[str, _Column]:
-    return {row[0]: _Column(*row) for row in conn.execute(QUERIES["columns"])}
+    return {c.name: c for c in rows.every(conn, _Column, QUERIES["columns"])}
 
 
 def _about(query: str, column: str) -> Composed:
@@ -102,8 +103,7 @@ def _about(query: str, column: str) -> Composed:
 
 
 def _has_null(conn: Connection, column: str) -> bool:
-    row = conn.execute(_about("has_null", column)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(rows.scalar(conn, _about("has_null", column)))
 
 
 # --- what must be so --------------------------------------------------------------------------
@@ -128,13 +128,13 @@ def _missing(columns: Iterable[_Column]) -> list[str]:
 
 
 def _check_collisions(conn: Connection) -> None:
-    rows = conn.execute(QUERIES["colliding"]).fetchall()
-    if not rows:
+    found = conn.execute(QUERIES["colliding"]).fetchall()
+    if not found:
         return
     told = [
-        f"{kind}:{key} in {env} (ids {', '.join(ids)})" for kind, key, env, ids in rows[:_SHOWN]
+        f"{kind}:{key} in {env} (ids {', '.join(ids)})" for kind, key, env, ids in found[:_SHOWN]
     ]
-    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise DatabaseRefused(
         "Rows of public.cache_entries have the same type, key and environment and differ in their "
         f"names only: {'; '.join(told)}{more}.",
@@ -144,9 +144,9 @@ def _check_collisions(conn: Connection) -> None:
 
 
 def _check_json(conn: Connection) -> None:
-    rows = conn.execute(QUERIES["json_texts"])
+    texts = conn.execute(QUERIES["json_texts"])
     lost = [
-        f"{ref} (id {id_}: {why})" for id_, ref, text in rows if (why := what_jsonb_loses(text))
+        f"{ref} (id {id_}: {why})" for id_, ref, text in texts if (why := what_jsonb_loses(text))
     ]
     if lost:
         raise DatabaseRefused(
@@ -209,5 +209,5 @@ def _convert_time(conn: Connection, column: _Column, zone: str) -> None:
 def _add_key(conn: Connection) -> None:
     """Add the key that we rely on. An older one on (type, name, key, environment) stays: other
     programs' `ON CONFLICT` may name it."""
-    if KEY not in [row[0] for row in conn.execute(QUERIES["uniques"])]:
+    if KEY not in rows.scalars(conn, QUERIES["uniques"]):
         conn.execute(QUERIES["add_key"])

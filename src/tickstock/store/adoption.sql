@@ -8,7 +8,8 @@ LOCK TABLE public.cache_entries IN ACCESS EXCLUSIVE MODE
 
 -- name: columns
 -- Its columns: name, type, whether NULL is refused, whether the database can fill it by itself.
-SELECT attname, t.typname, attnotnull, atthasdef OR attidentity <> ''
+SELECT attname AS name, t.typname AS type, attnotnull AS not_null,
+       atthasdef OR attidentity <> '' AS filled
 FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 WHERE attrelid = 'public.cache_entries'::regclass AND attnum > 0 AND NOT attisdropped
 ORDER BY attnum

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tickstock.model import Flags, Ints, Timeframe
+from tickstock.store import rows
 from tickstock.store.bars import DAY_SECONDS, Rows, read_rows, table_query
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
@@ -93,15 +94,18 @@ def revisions(
     """What was replaced of these instruments' bars from `since` to `until`."""
     query = table_query(QUERIES, "revisions", timeframe)
     params = {"timeframe": timeframe, "ids": list(instruments), "since": since, "until": until}
-    rows = connection.execute(query, params).fetchall()
-    return [Revision(r[0], r[1], r[2], _five(r[3:8]), _five(r[8:13])) for r in rows]
+    return rows.every(connection, _revision, query, params)
 
 
-def _five(values: Sequence[Any]) -> Five | None:
-    if values[0] is None:
-        return None
+def _revision(
+    instrument_id: int, at: datetime, replaced_at: datetime, old: Five, new: Five
+) -> Revision:
+    return Revision(instrument_id, at, replaced_at, _five(old), _five(new))
+
+
+def _five(values: Sequence[float]) -> Five | None:
     opened, high, low, close, volume = values
-    return opened, high, low, close, volume
+    return None if opened is None else (opened, high, low, close, volume)
 
 
 def _day_keys(instrument: Ints, days: Ints) -> Ints:

@@ -39,7 +39,8 @@ FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[]) AS n(id, at, 
 -- name: revisions_day
 -- Replaced day bars with what replaced them: the next form, or the bar as it is now.
 SELECT r.instrument_id, r.at, r.replaced_at,
-       r.open, r.high, r.low, r.close, r.volume, n.open, n.high, n.low, n.close, n.volume
+       ARRAY[r.open, r.high, r.low, r.close, r.volume::float8] AS old,
+       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new
 FROM tickstock.bar_revisions AS r
 LEFT JOIN LATERAL (
     (SELECT 1 AS place, b.open, b.high, b.low, b.close, b.volume
@@ -60,7 +61,8 @@ ORDER BY r.instrument_id, r.at, r.replaced_at
 -- name: revisions_intraday
 -- The same of hour and minute bars.
 SELECT r.instrument_id, r.at, r.replaced_at,
-       r.open, r.high, r.low, r.close, r.volume, n.open, n.high, n.low, n.close, n.volume
+       ARRAY[r.open, r.high, r.low, r.close, r.volume::float8] AS old,
+       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new
 FROM tickstock.bar_revisions AS r
 LEFT JOIN LATERAL (
     (SELECT 1 AS place, b.open, b.high, b.low, b.close, b.volume

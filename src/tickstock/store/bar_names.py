@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -25,8 +26,8 @@ class TakenName:
 
 def taken_names(connection: Connection) -> tuple[TakenName, ...]:
     """Those of our names that another program had before us."""
-    rows = connection.execute(QUERIES["taken_names"], {"names": list(NAMES)})
-    return tuple(TakenName(*row) for row in rows)
+    params = {"names": list(NAMES)}
+    return tuple(rows.every(connection, TakenName, QUERIES["taken_names"], params))
 
 
 def told(taken: Sequence[TakenName]) -> tuple[str, str]:

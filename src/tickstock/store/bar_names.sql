@@ -2,7 +2,7 @@
 -- What bears the names under which readers of SQL look for bars and does not show ours: tables, and
 -- views that do not read the view of the same name in our schema.
 SELECT name, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-                            WHEN 'f' THEN 'foreign table' ELSE 'table' END
+                            WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
 FROM unnest(%(names)s::text[]) WITH ORDINALITY AS n(name, place)
 JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('public.' || name)
 WHERE NOT EXISTS (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tickstock.sessions import Calendar, shipped_calendar
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -22,7 +23,7 @@ class Closure:
 
 def closures(connection: Connection) -> list[Closure]:
     """The days closed by hand, in order."""
-    return [Closure(*row) for row in connection.execute(QUERIES["closures"])]
+    return rows.every(connection, Closure, QUERIES["closures"])
 
 
 def read_calendar(connection: Connection) -> Calendar:

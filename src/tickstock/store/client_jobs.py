@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tickstock.model import LoadState
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -19,7 +21,7 @@ REFUSALS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class JobHead:
     """What shows at once whether a job's status has moved. `age` in seconds since submission."""
 
     client_id: str
@@ -30,7 +32,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedJob:
     """A job that became no load, and why. `age` in seconds."""
 
     client_id: str
@@ -56,16 +58,14 @@ class SymbolsSoFar:
     failed: tuple[str, ...] = ()
 
 
-def heads(connection: Connection, window: timedelta) -> list[Head]:
+def heads(connection: Connection, window: timedelta) -> list[JobHead]:
     """Jobs that are open or ended within `window`, oldest first."""
-    rows = connection.execute(QUERIES["heads"], {"window": window}).fetchall()
-    return [Head(c, i, LoadState(s), f, a) for c, i, s, f, a in rows]
+    return rows.every(connection, _head, QUERIES["heads"], {"window": window})
 
 
-def refusals(connection: Connection, window: timedelta) -> list[Refused]:
+def refusals(connection: Connection, window: timedelta) -> list[RefusedJob]:
     """Jobs refused within `window`, oldest first, without those that became a load later."""
-    rows = connection.execute(QUERIES["refusals"], {"window": window}).fetchall()
-    return [Refused(*row) for row in rows]
+    return rows.every(connection, RefusedJob, QUERIES["refusals"], {"window": window})
 
 
 def refuse(connection: Connection, client_id: str, job_type: str, reason: str) -> None:
@@ -77,12 +77,21 @@ def refuse(connection: Connection, client_id: str, job_type: str, reason: str) -
 
 def open_loads(connection: Connection) -> list[uuid.UUID]:
     """Every open load that came from a client."""
-    return [row[0] for row in connection.execute(QUERIES["open_of_clients"]).fetchall()]
+    return rows.scalars(connection, QUERIES["open_of_clients"])
 
 
 def symbols_so_far(
     connection: Connection, ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, SymbolsSoFar]:
     """Symbols done with, by load; a load without items is missing."""
-    rows = connection.execute(QUERIES["symbols"], {"ids": list(ids)}).fetchall()
-    return {i: SymbolsSoFar(tuple(good or ()), tuple(bad or ())) for i, good, bad in rows}
+    return dict(rows.every(connection, _symbols, QUERIES["symbols"], {"ids": list(ids)}))
+
+
+def _head(state: str, **rest: Any) -> JobHead:
+    return JobHead(state=LoadState(state), **rest)
+
+
+def _symbols(
+    load_id: uuid.UUID, good: list[str] | None, failed: list[str] | None
+) -> tuple[uuid.UUID, SymbolsSoFar]:
+    return load_id, SymbolsSoFar(tuple(good or ()), tuple(failed or ()))

@@ -1,8 +1,8 @@
 -- name: heads
 -- Loads that a client has named, which are open or ended within the window; how old each is, by
 -- the clock of the database.
-SELECT client_id, id, state, finished_at,
-       extract(epoch FROM clock_timestamp() - created_at)::float8
+SELECT client_id, id AS load_id, state, finished_at,
+       extract(epoch FROM clock_timestamp() - created_at)::float8 AS age
 FROM tickstock.loads
 WHERE client_id IS NOT NULL
   AND (finished_at IS NULL OR finished_at > clock_timestamp() - %(window)s)
@@ -10,8 +10,8 @@ ORDER BY created_at
 
 -- name: refusals
 -- Refused jobs of the window that have not become a load since.
-SELECT r.client_id, r.job_type, r.reason, r.created_at,
-       extract(epoch FROM clock_timestamp() - r.created_at)::float8
+SELECT r.client_id, r.job_type, r.reason, r.created_at AS at,
+       extract(epoch FROM clock_timestamp() - r.created_at)::float8 AS age
 FROM tickstock.job_refusals AS r
 WHERE r.created_at > clock_timestamp() - %(window)s
   AND NOT EXISTS (SELECT FROM tickstock.loads AS l WHERE l.client_id = r.client_id)
@@ -43,8 +43,9 @@ WITH left_over AS (
     GROUP BY load_id, symbol
 )
 SELECT i.load_id,
-       array_agg(DISTINCT i.symbol) FILTER (WHERE own.symbol IS NULL AND market.symbol IS NULL),
-       array_agg(DISTINCT i.symbol) FILTER (WHERE own.failed)
+       array_agg(DISTINCT i.symbol) FILTER (WHERE own.symbol IS NULL AND market.symbol IS NULL)
+           AS good,
+       array_agg(DISTINCT i.symbol) FILTER (WHERE own.failed) AS failed
 FROM tickstock.load_items AS i
 LEFT JOIN left_over AS own ON own.load_id = i.load_id AND own.symbol = i.symbol
 LEFT JOIN left_over AS market ON market.load_id = i.load_id AND market.symbol = ''

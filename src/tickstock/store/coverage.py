@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tickstock.failpoints import reach
 from tickstock.loading.grid import HeldSpans
 from tickstock.model import Gain, Hole, HoleCause, Timeframe
 from tickstock.spans import Span
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -37,14 +39,13 @@ def held_spans(
 ) -> HeldSpans:
     cursor = columns_cursor(connection)
     params = {"timeframe": timeframe, "ids": list(instruments)}
-    rows = cursor.execute(QUERIES["held"], params).fetchall()
-    if not rows:
+    found = cursor.execute(QUERIES["held"], params).fetchall()
+    if not found:
         none = np.empty(0, np.int64)
         return HeldSpans(none, none, none)
-    ids = np.repeat(np.array([r[0] for r in rows], np.int64), [len(r[1]) for r in rows])
-    return HeldSpans(
-        ids, np.concatenate([r[1] for r in rows]), np.concatenate([r[2] for r in rows])
-    )
+    ids, starts, ends = zip(*found, strict=True)
+    each = np.repeat(np.array(ids, np.int64), [len(of) for of in starts])
+    return HeldSpans(each, np.concatenate(starts), np.concatenate(ends))
 
 
 def standing_holes(
@@ -55,35 +56,44 @@ def standing_holes(
 ) -> list[Hole]:
     """Why spans are not held, as far as that answer has not expired at `now`."""
     params = {"timeframe": timeframe, "ids": list(instruments), "now": now}
-    rows = connection.execute(QUERIES["standing_holes"], params).fetchall()
-    return [Hole(i, Span(a, b), HoleCause(c), d, seen, exp) for i, a, b, c, d, seen, exp in rows]
+    return rows.every(connection, _hole, QUERIES["standing_holes"], params)
+
+
+def _hole(start: date, end: date, cause: str, **rest: Any) -> Hole:
+    return Hole(span=Span(start, end), cause=HoleCause(cause), **rest)
 
 
 def summaries(
     connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> dict[int, Summary]:
     params = {"timeframe": timeframe, "ids": list(instruments)}
-    rows = connection.execute(QUERIES["summaries"], params).fetchall()
-    return {row[0]: Summary(*row) for row in rows}
+    found = rows.every(connection, Summary, QUERIES["summaries"], params)
+    return {one.instrument_id: one for one in found}
 
 
 def first_and_last(
     connection: Connection, instruments: Sequence[int]
 ) -> dict[tuple[int, Timeframe], Span]:
     """From the first to the last day of which a bar is held, by instrument and timeframe."""
-    rows = connection.execute(QUERIES["first_and_last"], {"ids": list(instruments)}).fetchall()
-    return {(row[0], Timeframe(row[1])): Span(row[2], row[3]) for row in rows}
+    params = {"ids": list(instruments)}
+    return dict(rows.every(connection, _days_held, QUERIES["first_and_last"], params))
+
+
+def _days_held(
+    instrument_id: int, timeframe: str, start: date, end: date
+) -> tuple[tuple[int, Timeframe], Span]:
+    return (instrument_id, Timeframe(timeframe)), Span(start, end)
 
 
 def refuse_mixed_origins(connection: Connection, origins: Iterable[tuple[int, str]]) -> None:
     """Raise MixedOrigin when real bars would join synthetic ones, or the other way round."""
     pairs = list(origins)
     params = {"ids": [i for i, _ in pairs], "origins": [o for _, o in pairs]}
-    rows = connection.execute(QUERIES["foreign_origins"], params).fetchall()
-    if rows:
-        names = ", ".join(symbol for symbol, _ in rows[:5])
+    found = connection.execute(QUERIES["foreign_origins"], params).fetchall()
+    if found:
+        (_, origin), names = found[0], ", ".join(symbol for symbol, _ in found[:5])
         raise MixedOrigin(
-            f"{len(rows)} symbols ({names}) hold {rows[0][1]} bars, and this vendor's are of "
+            f"{len(found)} symbols ({names}) hold {origin} bars, and this vendor's are of "
             "another kind; real and synthetic bars are never mixed.",
             "Load into another database (TICKSTOCK_HOME or DATABASE_URI).",
         )
@@ -120,9 +130,8 @@ def replace_holes(
         "starts": [s.start for _, s in asked],
         "ends": [s.end for _, s in asked],
     }
-    rest = connection.execute(QUERIES["clear_holes"], params).fetchall()
+    kept = rows.every(connection, _hole, QUERIES["clear_holes"], params)
     reach("holes.cleared")
-    kept = [Hole(i, Span(a, b), HoleCause(c), d, seen, exp) for i, c, d, seen, exp, a, b in rest]
     _add_holes(connection, timeframe, [*kept, *holes])
     reach("holes.written")
 

@@ -14,7 +14,8 @@ WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
 
 -- name: first_and_last
 -- From the first to the last day of which a bar of an instrument is held, half-open.
-SELECT instrument_id, timeframe, lower(range_merge(held)), upper(range_merge(held))
+SELECT instrument_id, timeframe, lower(range_merge(held)) AS start,
+       upper(range_merge(held)) AS "end"
 FROM tickstock.coverage
 WHERE instrument_id = ANY (%(ids)s) AND NOT isempty(held)
 

@@ -15,6 +15,7 @@ from tickstock.bars import doubts as doubts_of
 from tickstock.loading.causes import ANSWERED
 from tickstock.model import BarTable, Flags, Timeframe
 from tickstock.spans import Span
+from tickstock.store import rows
 from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
@@ -131,5 +132,4 @@ def _listed(
         "ids": list(instruments), "timeframe": timeframe, "start": start, "end": end,
     }  # fmt: skip
     params |= {"jump": JUMP, "another_firm": ANOTHER_FIRM, "next_days": NEXT_DAYS}
-    rows = connection.execute(QUERIES[query], params | {"answered": list(ANSWERED)}).fetchall()
-    return [Doubted(*row) for row in rows]
+    return rows.every(connection, Doubted, QUERIES[query], params | {"answered": list(ANSWERED)})

@@ -46,7 +46,7 @@ WHERE h.cause = ANY (%(answered)s)
 
 -- name: quarantined
 -- Bars that cannot be true, with what was received.
-SELECT i.symbol, q.at, q.reason, q.bar::text, q.seen_at
+SELECT i.symbol, q.at, q.reason, q.bar::text AS detail, q.seen_at
 FROM tickstock.quarantine AS q JOIN tickstock.instruments AS i ON i.id = q.instrument_id
 WHERE q.instrument_id = ANY (%(ids)s) AND q.timeframe = %(timeframe)s
   AND q.at >= %(start)s AND q.at < %(end)s

@@ -253,8 +253,8 @@ def _ensure_running(place: Place) -> None:
             if lock is not None:
                 _start(place, lock)
                 return
-        patience = REMNANT_SECONDS if answer is _Answer.NONE else START_SECONDS
-        if time.monotonic() - begun > patience:
+        longest = REMNANT_SECONDS if answer is _Answer.NONE else START_SECONDS
+        if time.monotonic() - begun > longest:
             raise DatabaseUnavailable(
                 f"The PostgreSQL server of {place.data} does not answer, yet processes of it live.",
                 f"Wait until they have ended, or end those that hold {place.folder / 'server.lock'}"

@@ -21,6 +21,7 @@ from psycopg.types.range import Range
 from tickstock.errors import BadInput, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span, union
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
@@ -55,7 +56,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One line of the log of a universe: a change of its row, or a history told of it.
 
     `action` is `insert`, `update`, `delete` or `history`; `days` is what a history speaks about.
@@ -111,16 +112,28 @@ def said_on(
     """
     known = known or ALWAYS
     params = _named(ref, environment) | {"day": day, "until": _end_of(day), "known": known}
-    row = conn.execute(QUERIES["said_on"], params).fetchone()
-    if row is None or (row[0] == "row" and row[1] is None):
-        if row and row[3]:
+    said = rows.first(conn, _Statement, QUERIES["said_on"], params)
+    if said is None or (said.kind == "row" and said.value is None):
+        if said and said.known_at:
             raise _deleted(ref, day)
         raise _unknown(conn, ref, day, environment, known)
-    kind, value, source, known_at, through, symbols = row
-    if kind == "row":
-        return Membership(read_value(ref, environment, decoded(value)), known_at, source)
-    last = through if kind == "carried" else None
-    return Membership(tuple(sorted((symbols or "").split())), known_at, source, last)
+    if said.kind == "row" and said.value is not None:
+        found = read_value(ref, environment, decoded(said.value))
+        return Membership(found, said.known_at, said.source)
+    last = said.through if said.kind == "carried" else None
+    return Membership(tuple(sorted((said.symbols or "").split())), said.known_at, said.source, last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """Which statement holds: of the row, of a source, or of one whose last list is carried on."""
+
+    kind: str
+    value: str | None
+    source: str
+    known_at: datetime | None
+    through: date | None
+    symbols: str | None
 
 
 def change_days(
@@ -128,15 +141,25 @@ def change_days(
 ) -> list[date]:
     """The days in `span` on which the members may differ from those of the day before."""
     params = _named(ref, environment) | {"start": span.start, "end": span.end}
-    return [day for (day,) in conn.execute(QUERIES["change_days"], params)]
+    return rows.scalars(conn, QUERIES["change_days"], params)
 
 
 def known_spans(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT"
 ) -> list[tuple[Span, str]]:
     """The days that histories speak about, with their sources, in the order they were told."""
-    rows = conn.execute(QUERIES["known_days"], _named(ref, environment)).fetchall()
-    return [(Span(days.lower, days.upper), source) for days, _, source, _ in rows]
+    told = rows.every(conn, _HistoryDays, QUERIES["known_days"], _named(ref, environment))
+    return [(Span(one.first, one.end), one.source) for one in told]
+
+
+@dataclass(frozen=True, slots=True)
+class _HistoryDays:
+    """A history that was told, by its days."""
+
+    first: date
+    end: date
+    known_at: datetime
+    source: str
 
 
 def expression_at(
@@ -144,8 +167,9 @@ def expression_at(
 ) -> tuple[bool, str | None] | None:
     """Whether the universe was there at an instant, and its expression then; None: not recorded."""
     params = _named(ref, environment) | {"known": known}
-    row = conn.execute(QUERIES["expression_at"], params).fetchone()
-    return None if row is None else (row[0], row[1])
+    found: tuple[bool, str | None] | None
+    found = conn.execute(QUERIES["expression_at"], params).fetchone()
+    return found
 
 
 def keys_at(
@@ -153,14 +177,14 @@ def keys_at(
 ) -> dict[UniverseRef, str | None]:
     """The universes that there were at an instant, with their expressions then."""
     params = {"environment": environment, "known": known}
-    rows = conn.execute(QUERIES["keys_at"], params)
-    return {UniverseRef(kind, key): expression for kind, key, expression in rows}
+    found = conn.execute(QUERIES["keys_at"], params)
+    return {UniverseRef(kind, key): expression for kind, key, expression in found}
 
 
 def today(conn: Connection) -> date:
     """The New York date by the clock of the database, which dates the changes of rows."""
-    found: list[date] = [row[0] for row in conn.execute(QUERIES["today"])]
-    return found[0]
+    found: date = rows.scalar(conn, QUERIES["today"])
+    return found
 
 
 def _deleted(ref: UniverseRef, day: date) -> UnknownUniverse:
@@ -173,8 +197,8 @@ def _deleted(ref: UniverseRef, day: date) -> UnknownUniverse:
 def _unknown(
     conn: Connection, ref: UniverseRef, day: date, environment: str, known: datetime
 ) -> UnknownUniverse:
-    rows = conn.execute(QUERIES["known_days"], _named(ref, environment))
-    begins = [days.lower for days, told_at, *_ in rows if told_at <= known]
+    told = rows.every(conn, _HistoryDays, QUERIES["known_days"], _named(ref, environment))
+    begins = [one.first for one in told if one.known_at <= known]
     if begins:
         first = min(begins)
         return UnknownUniverse(
@@ -206,8 +230,7 @@ def untold(
     if not histories:
         return ()
     params = {"environment": environment, "refs": [ref.joined for ref in histories]}
-    rows = conn.execute(QUERIES["latest_digests"], params)
-    known = {(kind, key, source, digest) for kind, key, source, digest in rows}
+    known = set(conn.execute(QUERIES["latest_digests"], params))
     return tuple(
         Telling(ref, history)
         for ref, history in sorted(histories.items())
@@ -228,7 +251,7 @@ def tell(
             "reason": reason,
             "digest": history.digest,
         }
-        (number,) = conn.execute(QUERIES["tell"], params).fetchone() or (None,)
+        number = rows.scalar(conn, QUERIES["tell"], params)
         conn.execute(QUERIES["tell_spells"], {"id": number} | _columns(history.spells))
 
 
@@ -262,17 +285,17 @@ def all_known(
 # --- what happened ------------------------------------------------------------------------
 def log(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
-) -> list[Entry]:
+) -> list[LogEntry]:
     """The last `limit` changes of a universe and histories told of it, the latest first; also of
     a deleted one. Empty for one that was never there."""
     params = _named(ref, environment) | {"limit": limit}
-    return [_entry(row) for row in conn.execute(QUERIES["log"], params)]
+    return rows.every(conn, _entry, QUERIES["log"], params)
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    *what, joined, left, days = row
-    fields: list[Any] = [*what, _tuple(joined), _tuple(left), _span(days)]
-    return Entry(*fields)
+def _entry(
+    joined: list[str] | None, left: list[str] | None, days: Range[date] | None, **rest: Any
+) -> LogEntry:
+    return LogEntry(joined=_tuple(joined), left=_tuple(left), days=_span(days), **rest)
 
 
 def _tuple(symbols: list[str] | None) -> tuple[str, ...] | None:
@@ -309,24 +332,37 @@ def blame(
     if len(every) == len(listed) <= FEW:
         joined = {symbol: _joined(conn, params, symbol) for symbol in listed}
     else:
-        joined = {row[0]: row[1:] for row in conn.execute(QUERIES["blame"], params)}
-    rows = conn.execute(QUERIES["spells_through"], params).fetchall()
-    dated = {symbol: _spell_through(rows, found) for symbol, found in listed.items()}
+        joined = {c.symbol: c for c in rows.every(conn, _Joining, QUERIES["blame"], params)}
+    told = rows.every(conn, _ToldSpell, QUERIES["spells_through"], params)
+    dated = {symbol: _spell_through(told, found) for symbol, found in listed.items()}
     return [_blame(symbol, joined.get(symbol), dated[symbol]) for symbol in listed]
 
 
-def _spell_through(
-    rows: Iterable[Sequence[Any]], names: Sequence[tuple[str, Span]]
-) -> _Since | None:
+def _spell_through(told: Iterable[_ToldSpell], names: Sequence[tuple[str, Span]]) -> _Since | None:
     """Since when somebody who had several tickers is a member, as far as the history says that it
     is still one at its end."""
-    mine = [(row, days) for row in rows for written, days in names if row[0] == written]
-    spells = [Span(max(r[1], d.start), max(r[1], d.start, min(r[2], d.end))) for r, d in mine]
+    mine = [(one, days) for one in told for written, days in names if one.symbol == written]
     if not mine:
         return None
-    *_, until, source, known_at = mine[0][0]
-    starts = [spell.start for spell in union(spells) if spell.end >= until]
-    return _Since(starts[0], source, known_at) if starts else None
+    spells = [
+        Span(max(one.starts, d.start), max(one.starts, d.start, min(one.ends, d.end)))
+        for one, d in mine
+    ]
+    last = mine[0][0]
+    starts = [spell.start for spell in union(spells) if spell.end >= last.until]
+    return _Since(starts[0], last.source, last.known_at) if starts else None
+
+
+@dataclass(frozen=True, slots=True)
+class _ToldSpell:
+    """A spell of the latest history told, which speaks about the days before `until`."""
+
+    symbol: str
+    starts: date
+    ends: date
+    until: date
+    source: str
+    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,24 +374,37 @@ class _Since:
     known_at: datetime
 
 
-def _joined(conn: Connection, params: Mapping[str, object], symbol: str) -> Sequence[Any] | None:
-    """The change by which a symbol came in."""
-    found: Sequence[Any] | None
-    found = conn.execute(QUERIES["blame_one"], {**params, "symbol": symbol}).fetchone()
-    return found
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """The change by which a symbol came in; `began` where the universe began with it."""
+
+    symbol: str
+    began: bool
+    id: int
+    at: datetime
+    by_role: str
+    application: str
+    source: str
+    reason: str
 
 
-def _blame(symbol: str, change: Sequence[Any] | None, told: _Since | None) -> Blame:
+def _joined(conn: Connection, params: Mapping[str, object], symbol: str) -> _Joining | None:
+    return rows.first(conn, _Joining, QUERIES["blame_one"], {**params, "symbol": symbol})
+
+
+def _blame(symbol: str, change: _Joining | None, told: _Since | None) -> Blame:
     if change is None:
         if told is None:
             return Blame(symbol, None, None, None)
         return Blame(symbol, told.day, None, told.known_at, source=told.source)
-    began, number, at, *by = change
-    since = at.astimezone(NEW_YORK).date()
+    since = change.at.astimezone(NEW_YORK).date()
     # What somebody changed after a history was told is not what that history speaks about.
-    if told and (began or told.known_at >= at):
+    if told and (change.began or told.known_at >= change.at):
         since = min(since, told.day)
-    return Blame(symbol, since, number, at, *by)
+    return Blame(
+        symbol, since, change.id, change.at, change.by_role, change.application, change.source,
+        change.reason,
+    )  # fmt: skip
 
 
 # --- from symbol to universes -------------------------------------------------------------
@@ -367,8 +416,8 @@ def containing(
     Of a stored expression the list is what it gave when it was written last.
     """
     params: dict[str, object] = {"environment": environment, "symbol": symbol}
-    rows = conn.execute(QUERIES["containing"], params | {"patterns": _patterns(symbol)})
-    now = [UniverseRef(kind, key) for kind, key in rows]
+    named = conn.execute(QUERIES["containing"], params | {"patterns": _patterns(symbol)})
+    now = [UniverseRef(kind, key) for kind, key in named]
     if day is None:
         return now
     params |= {"types": [ref.type for ref in now], "keys": [ref.key for ref in now]}
@@ -405,11 +454,18 @@ def _symbols_on(conn: Connection, ref: UniverseRef, day: date, environment: str)
 
 # --- earlier states of a row --------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class State:
+class RowState:
     """A row as it was: `symbols` and `name` None where there was none."""
 
     name: str | None
     symbols: tuple[str, ...] | None
+    expression: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    name: str | None
+    value: str | None
     expression: str | None
 
 
@@ -420,7 +476,7 @@ def state(
     *,
     revision: int | None = None,
     at: datetime | None = None,
-) -> State:
+) -> RowState:
     """The row as revision `revision` left it, as it was at `at`, or before its last revision.
 
     Raises BadInput for a revision that is not of this universe, UnknownUniverse where nothing was
@@ -428,23 +484,22 @@ def state(
     """
     params = _named(ref, environment)
     if revision is not None:
-        row = conn.execute(QUERIES["state_after"], params | {"id": revision}).fetchone()
+        row = rows.first(conn, _Stored, QUERIES["state_after"], params | {"id": revision})
         if row is None:
             raise BadInput(
                 f"{ref} has no revision {revision}.",
                 f"`tickstock universe log {ref}` shows those it has.",
             )
     elif at is not None:
-        row = conn.execute(QUERIES["state_at"], params | {"at": at}).fetchone()
+        row = rows.first(conn, _Stored, QUERIES["state_at"], params | {"at": at})
     else:
-        row = conn.execute(QUERIES["state_before_last"], params).fetchone()
+        row = rows.first(conn, _Stored, QUERIES["state_before_last"], params)
     if row is None:
         raise UnknownUniverse(
             f"Nothing is recorded of {shown(str(ref), 120)}{f' before {at}' if at else ''}.",
             "`tickstock universe log` shows what is recorded of a universe.",
         )
-    name, value, expression = row
-    if value is None:
-        return State(None, None, None)
-    symbols = read_value(ref, environment, decoded(value))
-    return State(name, symbols, expression)
+    if row.value is None:
+        return RowState(None, None, None)
+    symbols = read_value(ref, environment, decoded(row.value))
+    return RowState(row.name, symbols, row.expression)

@@ -52,7 +52,8 @@ SELECT (clock_timestamp() AT TIME ZONE 'America/New_York')::date
 
 -- name: known_days
 -- Which days sources speak about, the latest statement last.
-SELECT days, known_at, source, digest FROM tickstock.universe_histories
+SELECT lower(days) AS first, upper(days) AS "end", known_at, source
+FROM tickstock.universe_histories
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id
 
@@ -119,7 +120,8 @@ LIMIT %(limit)s
 -- name: blame_one
 -- The last revision by which a symbol came in, also where it has left since. From the latest back, and
 -- of the lists only looking whether they name it.
-SELECT action = 'insert', id, at, by_role, application, source, reason
+SELECT %(symbol)s::text AS symbol, action = 'insert' AS began, id, at, by_role, application, source,
+       reason
 FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
   AND tickstock.names(new_value, %(symbol)s) AND NOT tickstock.names(old_value, %(symbol)s)
@@ -133,7 +135,8 @@ WITH names AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(written)s::text[], %(since)s::date[],
                          %(until)s::date[]) AS n(symbol, written, since, until)
 )
-SELECT DISTINCT ON (symbol) symbol, action = 'insert', id, at, by_role, application, source, reason
+SELECT DISTINCT ON (symbol) symbol, action = 'insert' AS began, id, at, by_role, application, source,
+       reason
 FROM tickstock.universe_revisions AS r,
      LATERAL (SELECT n.symbol FROM unnest(tickstock.symbols_of(new_value)) AS s
               JOIN names AS n ON n.written = s
@@ -147,7 +150,8 @@ ORDER BY symbol, id DESC
 
 -- name: spells_through
 -- The spells of symbols in the latest history told, and the end of the days that it speaks about.
-SELECT s.symbol, s.starts, least(s.ends, '9999-12-31'), upper(h.days), h.source, h.known_at
+SELECT s.symbol, s.starts, least(s.ends, '9999-12-31') AS ends, upper(h.days) AS until, h.source,
+       h.known_at
 FROM (SELECT * FROM tickstock.universe_histories
       WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
       ORDER BY id DESC LIMIT 1) AS h
@@ -224,18 +228,21 @@ SELECT type, key, new_expression FROM (
 
 -- name: state_after
 -- Name, value and expression that a revision left; a value of NULL where it deleted the row.
-SELECT new_name, new_value::text, new_expression FROM tickstock.universe_revisions
+SELECT new_name AS name, new_value::text AS value, new_expression AS expression
+FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s AND id = %(id)s
 
 -- name: state_at
 -- The same for the last revision up to an instant.
-SELECT new_name, new_value::text, new_expression FROM tickstock.universe_revisions
+SELECT new_name AS name, new_value::text AS value, new_expression AS expression
+FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s AND at <= %(at)s
 ORDER BY id DESC LIMIT 1
 
 -- name: state_before_last
 -- Name, value and expression before the last revision; a value of NULL where that one began the row.
-SELECT old_name, old_value::text, old_expression FROM tickstock.universe_revisions
+SELECT old_name AS name, old_value::text AS value, old_expression AS expression
+FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC LIMIT 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from psycopg.types.multirange import Multirange
 
@@ -12,7 +13,7 @@ from tickstock.loading.judge import Target
 from tickstock.loading.plan import Plan
 from tickstock.model import Instrument, Timeframe
 from tickstock.spans import Span
-from tickstock.store import coverage, instruments
+from tickstock.store import coverage, instruments, rows
 from tickstock.store.connection import Connection
 from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
@@ -34,22 +35,26 @@ class ItemRow:
 
 
 def read(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:
-    rows = connection.execute(QUERIES["items"], {"load_id": load_id}).fetchall()
-    return [
-        ItemRow(i, s, Timeframe(t), Span(a, b), e, h, _spans(spells))
-        for i, s, t, a, b, e, h, spells in rows
-    ]
+    return rows.every(connection, _item, QUERIES["items"], {"load_id": load_id})
+
+
+def _item(
+    timeframe: str, start: date, end: date, spells: Multirange[date] | None, **rest: Any
+) -> ItemRow:
+    return ItemRow(
+        timeframe=Timeframe(timeframe), span=Span(start, end), spells=_spans(spells), **rest
+    )
 
 
 def targets(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, tuple[Target, ...]]:
     """What a load wants of its instruments, each under the tickers that it had at the time."""
-    rows = read(connection, load_id)
-    plain = {i.instrument_id: Instrument(i.instrument_id, i.symbol) for i in rows}
+    items = read(connection, load_id)
+    plain = {i.instrument_id: Instrument(i.instrument_id, i.symbol) for i in items}
     dated = {i.id: i for i in instruments.with_lifetimes(connection, [*plain.values()])}
     holds = coverage.first_and_last(connection, [*plain])
     known = {i for i, _ in holds}
     found: dict[Timeframe, list[Target]] = {}
-    for item in rows:
+    for item in items:
         one = dated[item.instrument_id]
         found.setdefault(item.timeframe, []).extend(
             Target(

@@ -10,5 +10,6 @@ FROM unnest(%(ids)s::int[], %(timeframes)s::text[], %(symbols)s::text[], %(start
 
 -- name: items
 -- What the load was asked to hold.
-SELECT instrument_id, symbol, timeframe, lower(span), upper(span), expected, held_before, spells
+SELECT instrument_id, symbol, timeframe, lower(span) AS start, upper(span) AS "end", expected,
+       held_before, spells
 FROM tickstock.load_items WHERE load_id = %(load_id)s ORDER BY timeframe, symbol

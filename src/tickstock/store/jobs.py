@@ -16,7 +16,7 @@ from tickstock.loading.codec import decode, encode
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import LoadState
-from tickstock.store import job_items, ledger, tasks
+from tickstock.store import job_items, ledger, rows, tasks
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -90,20 +90,20 @@ def submit(
         "priority": priority,
         "parent_id": parent_id,
     }
-    row = connection.execute(QUERIES["add_load"], new).fetchone()
-    if row is None:
+    added = rows.scalar(connection, QUERIES["add_load"], new)
+    if added is None:
         # Not `find`: a client's id may read like the start of another load's.
         known = find_client(connection, client_id or "")
         if known is None:
             raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
         return known, False
     reach("submit.load_added")
-    job_items.add(connection, row[0], plan)
+    job_items.add(connection, added, plan)
     reach("submit.items_added")
-    ledger.add_calls(connection, row[0], plan)
+    ledger.add_calls(connection, added, plan)
     reach("submit.calls_added")
-    announce(connection, row[0])
-    return row[0], True
+    announce(connection, added)
+    return added, True
 
 
 def announce(connection: Connection, load_id: uuid.UUID) -> None:
@@ -118,8 +118,7 @@ def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:
 
 def in_vain(connection: Connection, load_id: uuid.UUID) -> bool:
     """Whether the vendor refused the key, or calls failed and none was answered: to whomever."""
-    row = connection.execute(QUERIES["in_vain"], {"load_id": load_id}).fetchone()
-    return bool(row and row[0])
+    return bool(rows.scalar(connection, QUERIES["in_vain"], {"load_id": load_id}))
 
 
 def finish(
@@ -181,22 +180,23 @@ def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) 
 
 
 def read(connection: Connection, load_id: uuid.UUID) -> Load:
-    row = connection.execute(QUERIES["load"], {"load_id": load_id}).fetchone()
-    if row is None:
+    found = rows.first(connection, _load, QUERIES["load"], {"load_id": load_id})
+    if found is None:
         raise UnknownLoad(f"No load has the id {load_id}.", "`tickstock jobs list` shows them.")
-    return _load(row)
+    return found
 
 
 def find(connection: Connection, text: str) -> uuid.UUID:
     """The id of the load that `text` names: an id, the start of one, or a client's own id."""
     prefix = "".join(c for c in text.lower() if c in "0123456789abcdef-") if text else "-"
     params = {"prefix": (prefix if prefix == text.lower() else "-") + "%", "text": text}
-    rows = connection.execute(QUERIES["find"], params).fetchall()
-    if not rows:
+    found = connection.execute(QUERIES["find"], params).fetchall()
+    if not found:
         raise UnknownLoad(f"No load is named {text!r}.", "`tickstock jobs list` shows them.")
-    if len(rows) > 1 and not rows[0][1]:
+    first, is_named = found[0]
+    if len(found) > 1 and not is_named:
         raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
-    return rows[0][0]  # type: ignore[no-any-return]
+    return first  # type: ignore[no-any-return]
 
 
 def find_client(connection: Connection, client_id: str) -> uuid.UUID | None:
@@ -212,8 +212,7 @@ def find_clients(connection: Connection, client_ids: Sequence[str]) -> dict[str,
 
 def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
     """Those of the loads that exist, oldest first."""
-    rows = connection.execute(QUERIES["loads_by_id"], {"ids": list(ids)}).fetchall()
-    return [_load(row) for row in rows]
+    return rows.every(connection, _load, QUERIES["loads_by_id"], {"ids": list(ids)})
 
 
 def newest(
@@ -225,8 +224,7 @@ def newest(
 ) -> list[Load]:
     """The newest loads of `state`, with `text` in title or requester, made before `before`."""
     params = {"most": most, "state": state, "text": text, "before": before}
-    rows = connection.execute(QUERIES["loads"], params).fetchall()
-    return [_load(row) for row in rows]
+    return rows.every(connection, _load, QUERIES["loads"], params)
 
 
 def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
@@ -264,8 +262,7 @@ def unpause(connection: Connection, load_id: uuid.UUID) -> bool:
 
 def is_paused(connection: Connection, load_id: uuid.UUID) -> bool:
     """Whether calls of the load may not be claimed now."""
-    row = connection.execute(QUERIES["is_paused"], {"load_id": load_id}).fetchone()
-    return bool(row and row[0])
+    return bool(rows.scalar(connection, QUERIES["is_paused"], {"load_id": load_id}))
 
 
 def prune(connection: Connection, before: datetime) -> int:
@@ -275,10 +272,8 @@ def prune(connection: Connection, before: datetime) -> int:
 
 def count_prunable(connection: Connection, before: datetime) -> int:
     """How many loads `prune` would remove."""
-    row = connection.execute(QUERIES["count_prunable"], {"before": before}).fetchone()
-    return int(row[0]) if row else 0
+    return int(rows.scalar(connection, QUERIES["count_prunable"], {"before": before}))
 
 
-def _load(row: Sequence[Any]) -> Load:
-    fields = dict(zip(Load.__match_args__, row, strict=True))
-    return Load(**fields | {"state": LoadState(fields["state"])})
+def _load(state: str, **rest: Any) -> Load:
+    return Load(state=LoadState(state), **rest)

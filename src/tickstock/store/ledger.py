@@ -20,7 +20,7 @@ from tickstock.loading.plan import Plan
 from tickstock.model import Call, CallKind, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, locks
+from tickstock.store import database, locks, rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -70,12 +70,16 @@ def claim(
     """Lease up to `most` calls, in the order of the plan."""
     params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
     connection.execute(QUERIES["not_while_pausing"], _pauses(load_id))
-    rows = connection.execute(QUERIES["claim"], params).fetchall()
+    found = rows.every(connection, _lease, QUERIES["claim"], params)
     reach("ledger.leased")
-    if rows:
+    if found:
         connection.execute(QUERIES["begin_load"], {"load_id": load_id})
         reach("ledger.begun")
-    return [Lease(r[0], r[1], r[2], call_of(r[3:8]), r[8], r[9]) for r in sorted(rows)]
+    return sorted(found, key=lambda lease: lease.id)
+
+
+def _lease(call_id: int, fence: int, attempt: int, cells: int, depth: int, **call: Any) -> Lease:
+    return Lease(call_id, fence, attempt, call_of(**call), cells, depth)
 
 
 def hold_claims(connection: Connection, load_id: uuid.UUID) -> None:
@@ -85,8 +89,7 @@ def hold_claims(connection: Connection, load_id: uuid.UUID) -> None:
 
 def renew(connection: Connection, leases: Sequence[Lease], lease: timedelta) -> set[int]:
     """Hold on to the leases; answers the ids that are still ours."""
-    rows = connection.execute(QUERIES["renew"], _mine(leases) | {"lease": lease}).fetchall()
-    return {row[0] for row in rows}
+    return set(rows.scalars(connection, QUERIES["renew"], _mine(leases) | {"lease": lease}))
 
 
 def hand_back(connection: Connection, leases: Sequence[Lease]) -> None:
@@ -96,8 +99,7 @@ def hand_back(connection: Connection, leases: Sequence[Lease]) -> None:
 
 def fence_check(connection: Connection, leases: Sequence[Lease]) -> set[int]:
     """Lock those calls of `leases` that are still ours until the transaction ends."""
-    rows = connection.execute(QUERIES["fence_check"], _mine(leases)).fetchall()
-    return {row[0] for row in rows}
+    return set(rows.scalars(connection, QUERIES["fence_check"], _mine(leases)))
 
 
 def finish_calls(connection: Connection, done: Sequence[Finished]) -> None:
@@ -165,17 +167,20 @@ def met(
 def lengths(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, Lengths]:
     """How long ranges were that a load has had answered in time, and how long those that had to be
     cut; of timeframes in which there were some."""
-    rows = connection.execute(QUERIES["lengths"], {"load_id": load_id}).fetchall()
-    return {Timeframe(row[0]): Lengths(row[2] or 0, row[1]) for row in rows}
+    found = connection.execute(QUERIES["lengths"], {"load_id": load_id})
+    return {Timeframe(name): Lengths(works or 0, too_long) for name, too_long, works in found}
 
 
 def market_days(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, list[MarketDay]]:
     """The whole-market days that a load was answered, each by its last answer."""
     found: dict[Timeframe, list[MarketDay]] = {}
-    for row in connection.execute(QUERIES["market_days"], {"load_id": load_id}).fetchall():
-        day = MarketDay(row[0], call_of(row[1:6]), *row[6:])
+    for day in rows.every(connection, _market_day, QUERIES["market_days"], {"load_id": load_id}):
         found.setdefault(day.call.timeframe, []).append(day)
     return found
+
+
+def _market_day(call_id: int, depth: int, tickers: int, file_key: str, **call: Any) -> MarketDay:
+    return MarketDay(call_id, call_of(**call), depth, tickers, file_key)
 
 
 def market_sizes(
@@ -191,9 +196,9 @@ def market_sizes(
 def fail_rest(connection: Connection, load_id: uuid.UUID, error: Exception) -> list[Call]:
     """Give up every call that still waits, for an error that would meet each of them."""
     params = {"load_id": load_id, "error": str(error), "error_class": type(error).__name__}
-    rows = connection.execute(QUERIES["fail_rest"], params).fetchall()
+    failed = rows.every(connection, call_of, QUERIES["fail_rest"], params)
     reach("ledger.rest_failed")
-    return [call_of(r[1:6]) for r in rows]
+    return failed
 
 
 def open_calls(connection: Connection, load_id: uuid.UUID) -> tuple[int, float]:
@@ -229,9 +234,8 @@ def add_calls(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
     )
 
 
-def call_of(row: Sequence[Any]) -> Call:
-    """The call of a row: kind, timeframe, symbol, first day, end."""
-    kind, timeframe, symbol, start, end = row
+def call_of(kind: str, timeframe: str, symbol: str, start: date, end: date) -> Call:
+    """The call of a row."""
     return Call(CallKind(kind), Timeframe(timeframe), Span(start, end), symbol)
 
 

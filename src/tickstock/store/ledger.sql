@@ -31,8 +31,8 @@ SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(w
     lease_until = clock_timestamp() + %(lease)s
 FROM free
 WHERE c.id = free.id
-RETURNING c.id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells,
-          c.depth
+RETURNING c.id AS call_id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span) AS start,
+          upper(c.span) AS "end", c.cells, c.depth
 
 -- name: begin_load
 -- The first claim starts the load. A row that is locked is being cancelled, by somebody who next
@@ -143,7 +143,8 @@ FROM cut
 -- name: market_days
 -- The last answer for each whole-market day of a load.
 SELECT DISTINCT ON (kind, timeframe, span)
-       id, kind, timeframe, symbol, lower(span), upper(span), depth, tickers, coalesce(file_key, '')
+       id AS call_id, kind, timeframe, symbol, lower(span) AS start, upper(span) AS "end", depth,
+       tickers, coalesce(file_key, '') AS file_key
 FROM tickstock.calls
 WHERE load_id = %(load_id)s AND state = 'done' AND kind <> 'ticker' AND tickers IS NOT NULL
 ORDER BY kind, timeframe, span, id DESC
@@ -180,7 +181,7 @@ WITH rest AS (
 UPDATE tickstock.calls AS c
 SET state = 'failed', done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s
 FROM rest WHERE c.id = rest.id
-RETURNING c.id, c.kind, c.timeframe, c.symbol, lower(c.span), upper(c.span), c.cells
+RETURNING c.kind, c.timeframe, c.symbol, lower(c.span) AS start, upper(c.span) AS "end"
 
 -- name: open_calls
 -- How many calls are not at an end, and how long until the next may be claimed.

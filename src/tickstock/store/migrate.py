@@ -26,7 +26,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from tickstock.errors import DatabaseRefused
 from tickstock.failpoints import reach
-from tickstock.store import adoption, locks, packages
+from tickstock.store import adoption, locks, packages, rows
 from tickstock.store.queries import load
 
 QUERIES = load("migrate.sql")
@@ -56,7 +56,7 @@ _FOREIGN = "made by another application"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """One change of the schema. `part` is `tickstock` or `procrastinate`. `becomes` is set where a
     step was applied in an earlier form: the checksum of the form that `sql` makes of it."""
 
@@ -90,7 +90,7 @@ class Status:
     """What was done to a schema and what is still to be done, both in order."""
 
     applied: tuple[Applied, ...]
-    pending: tuple[Step, ...]
+    pending: tuple[MigrationStep, ...]
 
 
 def migrate(
@@ -150,7 +150,7 @@ def _status(applied: tuple[Applied, ...]) -> Status:
 
 def _apply_next(
     conn: Connection, after: Callable[[Connection], None] | None, zone: str
-) -> Step | None:
+) -> MigrationStep | None:
     with conn.transaction():
         take_turn(conn)
         conn.execute(QUERIES["act_as_owner"])
@@ -176,7 +176,7 @@ def take_turn(conn: Connection) -> None:
     conn.execute(QUERIES["wait_for_turn"], {"key": locks.MIGRATION})
 
 
-def _apply_ours(conn: Connection, step: Step, zone: str) -> None:
+def _apply_ours(conn: Connection, step: MigrationStep, zone: str) -> None:
     if step == steps()[0]:
         adoption.adopt(conn, zone)
     conn.execute(step.sql)
@@ -186,27 +186,27 @@ def _apply_ours(conn: Connection, step: Step, zone: str) -> None:
         _record(conn, step)
 
 
-def _record(conn: Connection, step: Step) -> None:
+def _record(conn: Connection, step: MigrationStep) -> None:
     row = {"part": step.part, "version": step.version, "name": step.name}
     conn.execute(QUERIES["record"], row | {"checksum": step.checksum})
 
 
 def _applied(conn: Connection) -> tuple[Applied, ...]:
-    return tuple(Applied(*row) for row in conn.execute(QUERIES["applied"]))
+    return tuple(rows.every(conn, Applied, QUERIES["applied"]))
 
 
 # --- our steps --------------------------------------------------------------------------------
 @functools.cache
-def steps() -> tuple[Step, ...]:
+def steps() -> tuple[MigrationStep, ...]:
     """Our steps, in order: `0001_start.sql` and so on."""
     folder = resources.files("tickstock.store").joinpath("migrations")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     return tuple(_step(file.name, file.read_text(encoding="utf-8")) for file in files)
 
 
-def _step(file: str, text: str) -> Step:
+def _step(file: str, text: str) -> MigrationStep:
     version, _, name = file.removesuffix(".sql").partition("_")
-    return Step(OURS, version, name + ADDITIVE * bool(_ADDITIVE.match(text)), text)
+    return MigrationStep(OURS, version, name + ADDITIVE * bool(_ADDITIVE.match(text)), text)
 
 
 def _check(applied: tuple[Applied, ...]) -> None:
@@ -233,20 +233,20 @@ def _check(applied: tuple[Applied, ...]) -> None:
             )
 
 
-def _pending_ours(applied: tuple[Applied, ...]) -> tuple[Step, ...]:
+def _pending_ours(applied: tuple[Applied, ...]) -> tuple[MigrationStep, ...]:
     done = {one.version for one in applied if one.part == OURS}
     new = (step for step in steps() if step.version not in done)
     return (*_reforms(applied), *new)
 
 
-def _reforms(applied: tuple[Applied, ...]) -> Iterator[Step]:
+def _reforms(applied: tuple[Applied, ...]) -> Iterator[MigrationStep]:
     """What makes today's form of steps that were applied in an earlier one."""
     today = {step.version: step.checksum for step in steps()}
     for one in applied:
         if one.part == OURS and (query := EARLIER.get((one.version, one.checksum))):
             sql = load("earlier.sql")[query]
             name = f"{one.name}, from an earlier form"
-            yield Step(OURS, one.version, name, sql, today[one.version])
+            yield MigrationStep(OURS, one.version, name, sql, today[one.version])
 
 
 # --- the job engine's steps -------------------------------------------------------------------
@@ -261,22 +261,22 @@ def engine_steps() -> Mapping[str, Path]:
     return {file.stem: file for file in files}
 
 
-def _pending_engine(applied: tuple[Applied, ...]) -> tuple[Step, ...]:
+def _pending_engine(applied: tuple[Applied, ...]) -> tuple[MigrationStep, ...]:
     done = {one.version: one.name for one in applied if one.part == ENGINE}
     if not done or _FOREIGN in done.values():
         release = importlib.metadata.version(ENGINE)
         if release in done:
             return ()
         text = (_engine_folder() / "schema.sql").read_text(encoding="utf-8")
-        return (Step(ENGINE, release, _WHOLE, text),)
+        return (MigrationStep(ENGINE, release, _WHOLE, text),)
     return tuple(
-        Step(ENGINE, version, "migration", file.read_text(encoding="utf-8"))
+        MigrationStep(ENGINE, version, "migration", file.read_text(encoding="utf-8"))
         for version, file in engine_steps().items()
         if version not in done
     )
 
 
-def _apply_engine(conn: Connection, step: Step) -> None:
+def _apply_engine(conn: Connection, step: MigrationStep) -> None:
     if step.name != _WHOLE:
         conn.execute(step.sql)
         _record(conn, step)
@@ -284,11 +284,11 @@ def _apply_engine(conn: Connection, step: Step) -> None:
     found = conn.execute(QUERIES["has_engine"]).fetchone()
     if found is not None and found[0]:
         _check_foreign(conn)
-        _record(conn, Step(ENGINE, step.version, _FOREIGN, ""))
+        _record(conn, MigrationStep(ENGINE, step.version, _FOREIGN, ""))
         return
     conn.execute(step.sql)
     for version, file in engine_steps().items():
-        _record(conn, Step(ENGINE, version, _WHOLE, file.read_text(encoding="utf-8")))
+        _record(conn, MigrationStep(ENGINE, version, _WHOLE, file.read_text(encoding="utf-8")))
 
 
 def _check_foreign(conn: Connection) -> None:

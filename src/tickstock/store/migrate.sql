@@ -42,7 +42,7 @@ SELECT to_regclass('tickstock.migrations') IS NOT NULL OR to_regclass('public.ca
 
 -- name: applied
 -- Every step applied, oldest first.
-SELECT part, version, name, checksum, applied_at FROM tickstock.migrations
+SELECT part, version, name, checksum, applied_at AS at FROM tickstock.migrations
 ORDER BY applied_at, part DESC, version
 
 -- name: record

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from tickstock.errors import StalePlan
 from tickstock.model import UniverseRef
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -43,15 +44,15 @@ def keep_plan(connection: Connection, plan: KeptPlan, now: datetime) -> None:
 
 def find_plan(connection: Connection, token: str, now: datetime) -> KeptPlan:
     """The plan of a token, or of the start of one. Raises StalePlan where there is none."""
-    rows = connection.execute(QUERIES["find"], {"token": token, "now": now}).fetchall()
-    if not token or not rows:
+    found = rows.every(connection, KeptPlan, QUERIES["find"], {"token": token, "now": now})
+    if not token or not found:
         raise StalePlan(
             f"No plan {token[:40]!r} is known here; plans are kept for some days.",
             "Make it again with `tickstock plan`, and load that one.",
         )
-    if len(rows) > 1:
+    if len(found) > 1:
         raise StalePlan(f"Several plans start with {token!r}.", "Give more of the token.")
-    return KeptPlan(*rows[0])
+    return found[0]
 
 
 def universe_revision(connection: Connection, refs: Iterable[UniverseRef], environment: str) -> str:
@@ -61,5 +62,4 @@ def universe_revision(connection: Connection, refs: Iterable[UniverseRef], envir
     if not names:
         return ""
     params = {"environment": environment, "refs": names}
-    row = connection.execute(QUERIES["universe_revision"], params).fetchone()
-    return "" if row is None else f"{row[0]}.{row[1]}"
+    return str(rows.scalar(connection, QUERIES["universe_revision"], params))

@@ -16,6 +16,7 @@ WHERE starts_with(token, %(token)s) AND expires_at > %(now)s ORDER BY token LIMI
 -- name: universe_revision
 -- The newest change of any of these universes, and the newest history that was told of one.
 SELECT coalesce((SELECT max(id) FROM tickstock.universe_revisions
-                 WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s)), 0),
+                 WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s)), 0)
+       || '.' ||
        coalesce((SELECT max(id) FROM tickstock.universe_histories
                  WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s)), 0)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -63,8 +64,18 @@ def remove(connection: Connection, environment: str, name: str) -> bool:
 
 def known(connection: Connection, environment: str) -> list[Kept]:
     """All schedules of an environment, by name."""
-    rows = connection.execute(QUERIES["known"], {"environment": environment}).fetchall()
-    return [Kept(Schedule(*r[:9]), r[9], Run(*r[10:]) if r[10] else None) for r in rows]
+    schedules = rows.every(connection, _kept, QUERIES["known"], {"environment": environment})
+    runs = rows.every(connection, _run, QUERIES["last_runs"], {"environment": environment})
+    last = dict(runs)
+    return [Kept(one, since, last.get(one.name)) for one, since in schedules]
+
+
+def _kept(since: datetime, **schedule: Any) -> tuple[Schedule, datetime]:
+    return Schedule(**schedule), since
+
+
+def _run(name: str, **run: Any) -> tuple[str, Run]:
+    return name, Run(**run)
 
 
 def forget_runs(connection: Connection, before: datetime) -> None:

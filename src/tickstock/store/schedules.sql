@@ -11,22 +11,23 @@ ON CONFLICT (environment, name) DO NOTHING
 DELETE FROM tickstock.schedules WHERE environment = %(environment)s AND name = %(name)s
 
 -- name: known
--- Every schedule, up to when it is done or somebody is at it, and its last run. A run whose worker
--- was not heard of in time is still to be done.
+-- Every schedule, and up to when it is done or somebody is at it. A run whose worker was not heard of
+-- in time is still to be done.
 SELECT s.environment, s.name, s.universe, s.at, s.after_close, s.duration, s.timeframes, s.vendor,
-       s.created_by, coalesce(taken.until, s.created_at),
-       last.due_at, last.missed, last.worker, last.state, last.load_id, last.message, last.ran_at
+       s.created_by, coalesce(taken.until, s.created_at) AS since
 FROM tickstock.schedules AS s
 LEFT JOIN LATERAL (
     SELECT max(r.due_at) AS until FROM tickstock.schedule_runs AS r
     WHERE (r.environment, r.name) = (s.environment, s.name)
       AND (r.state <> 'running' OR r.lease_until >= clock_timestamp())) AS taken ON true
-LEFT JOIN LATERAL (
-    SELECT r.* FROM tickstock.schedule_runs AS r
-    WHERE (r.environment, r.name) = (s.environment, s.name)
-    ORDER BY r.due_at DESC LIMIT 1) AS last ON true
 WHERE s.environment = %(environment)s
 ORDER BY s.name
+
+-- name: last_runs
+-- The last run of each schedule.
+SELECT DISTINCT ON (name) name, due_at, missed, worker, state, load_id, message, ran_at
+FROM tickstock.schedule_runs WHERE environment = %(environment)s
+ORDER BY name, due_at DESC
 
 -- name: forget_runs
 -- Old runs; the last one of a schedule tells what is due next, and stays.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -44,6 +45,14 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """Attempts of late from one address: for one name, and for any."""
+
+    of_name: int
+    of_all: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """Who did what, when, to which subject."""
 
@@ -61,17 +70,15 @@ def add_user(connection: Connection, name: str, role: str, password_hash: str) -
 
 
 def users(connection: Connection) -> list[UserRow]:
-    return [UserRow(*row) for row in connection.execute(QUERIES["users"])]
+    return rows.every(connection, UserRow, QUERIES["users"])
 
 
 def has_users(connection: Connection) -> bool:
-    row = connection.execute(QUERIES["has_users"]).fetchone()
-    return bool(row and row[0])
+    return bool(rows.scalar(connection, QUERIES["has_users"]))
 
 
 def user(connection: Connection, name: str) -> SecretRow | None:
-    row = connection.execute(QUERIES["user"], {"name": name}).fetchone()
-    return None if row is None else SecretRow(*row)
+    return rows.first(connection, SecretRow, QUERIES["user"], {"name": name})
 
 
 def remove_user(connection: Connection, name: str) -> bool:
@@ -82,10 +89,10 @@ def remove_user(connection: Connection, name: str) -> bool:
 def set_password(connection: Connection, name: str, password_hash: str) -> bool:
     """Also signs the user out everywhere. False when there is nobody of that name."""
     params = {"name": name, "password_hash": password_hash}
-    row = connection.execute(QUERIES["set_password"], params).fetchone()
-    if row is None:
+    user_id = rows.scalar(connection, QUERIES["set_password"], params)
+    if user_id is None:
         return False
-    connection.execute(QUERIES["end_sessions_of"], {"user_id": row[0]})
+    connection.execute(QUERIES["end_sessions_of"], {"user_id": user_id})
     return True
 
 
@@ -107,11 +114,8 @@ def session(
 ) -> SessionRow | None:
     """The session, if it still stands: `longest` after its start, `idle` after its last use."""
     params = {"token_hash": token_hash, "longest": longest, "idle": idle}
-    row = connection.execute(QUERIES["session"], params).fetchone()
-    if row is None:
-        return None
-    found = SessionRow(*row)
-    if found.long_ago:
+    found = rows.first(connection, SessionRow, QUERIES["session"], params)
+    if found is not None and found.long_ago:
         connection.execute(QUERIES["touch_session"], {"token_hash": token_hash})
     return found
 
@@ -126,8 +130,7 @@ def add_link(connection: Connection, token_hash: bytes, life: timedelta) -> None
 
 def spend_link(connection: Connection, token_hash: bytes) -> bool:
     """Use a link up; False when it was used before, never existed, or is too old."""
-    row = connection.execute(QUERIES["spend_link"], {"token_hash": token_hash}).fetchone()
-    return bool(row and row[0])
+    return bool(rows.scalar(connection, QUERIES["spend_link"], {"token_hash": token_hash}))
 
 
 def sweep(connection: Connection, longest: timedelta, idle: timedelta, window: timedelta) -> None:
@@ -136,21 +139,18 @@ def sweep(connection: Connection, longest: timedelta, idle: timedelta, window: t
 
 
 # --- attempts -----------------------------------------------------------------------------
-def attempts(connection: Connection, name: str, address: str, window: timedelta) -> tuple[int, int]:
+def attempts(connection: Connection, name: str, address: str, window: timedelta) -> Attempts:
     """Attempts of late from this address, for this name and for any, that did not fit or are not
     decided. Nobody else adds one until the transaction ends."""
     connection.execute(QUERIES["lock_attempts"])
     params = {"name": name, "address": address, "window": window}
-    row = connection.execute(QUERIES["attempts"], params).fetchone()
-    return (0, 0) if row is None else (row[0], row[1])
+    return rows.only(connection, Attempts, QUERIES["attempts"], params)
 
 
 def add_attempt(connection: Connection, name: str, address: str) -> datetime:
     """Count an attempt, before it is known whether the password fits; when it was."""
     params = {"name": name, "address": address}
-    row = connection.execute(QUERIES["add_attempt"], params).fetchone()
-    assert row is not None  # RETURNING of one inserted row
-    return cast("datetime", row[0])
+    return cast("datetime", rows.scalar(connection, QUERIES["add_attempt"], params))
 
 
 def take_back_attempt(connection: Connection, name: str, address: str, at: datetime) -> None:
@@ -169,4 +169,4 @@ def add_audit(connection: Connection, who: str, action: str, subject: str) -> No
 
 
 def audit(connection: Connection, most: int) -> list[AuditRow]:
-    return [AuditRow(*row) for row in connection.execute(QUERIES["audit"], {"most": most})]
+    return rows.every(connection, AuditRow, QUERIES["audit"], {"most": most})

@@ -83,7 +83,7 @@ LOCK TABLE tickstock.sign_in_failures IN SHARE ROW EXCLUSIVE MODE
 -- name: attempts
 -- How many passwords were given of late that did not fit, or are being looked at: for this name from
 -- this address, and from this address at all.
-SELECT count(*) FILTER (WHERE name = lower(%(name)s)), count(*)
+SELECT count(*) FILTER (WHERE name = lower(%(name)s)) AS of_name, count(*) AS of_all
 FROM tickstock.sign_in_failures
 WHERE address = %(address)s AND at > clock_timestamp() - %(window)s
 

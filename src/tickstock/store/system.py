@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -42,17 +43,15 @@ class Sizes:
 
 
 def leases(connection: Connection) -> list[LeaseRow]:
-    return [LeaseRow(*row) for row in connection.execute(QUERIES["leases"])]
+    return rows.every(connection, LeaseRow, QUERIES["leases"])
 
 
 def budgets(connection: Connection) -> list[BudgetRow]:
-    return [BudgetRow(*row) for row in connection.execute(QUERIES["budgets"])]
+    return rows.every(connection, BudgetRow, QUERIES["budgets"])
 
 
 def sizes(connection: Connection) -> Sizes:
-    row = connection.execute(QUERIES["sizes"]).fetchone()
-    assert row is not None  # one row, always
-    return Sizes(*row)
+    return rows.only(connection, Sizes, QUERIES["sizes"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +69,12 @@ class Signs:
     paused: int
     universes: int
     universes_changed: datetime | None
-    origins: tuple[str, ...]
+    origins: list[str]
     schedules: int
 
 
 def signs(connection: Connection, environment: str) -> Signs:
-    row = connection.execute(QUERIES["signs"], {"environment": environment}).fetchone()
-    assert row is not None  # one row, always
-    found = dict(zip(Signs.__match_args__, row, strict=True))
-    return Signs(**found | {"origins": tuple(found["origins"])})
+    return rows.only(connection, Signs, QUERIES["signs"], {"environment": environment})
 
 
 def load_states(connection: Connection) -> dict[str, int]:

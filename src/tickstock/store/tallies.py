@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tickstock.model import Call, CallState, Timeframe
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.ledger import call_of
 from tickstock.store.queries import load
@@ -53,31 +55,37 @@ def holders(
 ) -> dict[uuid.UUID, tuple[Holder, ...]]:
     """Who has calls of each load in hand, the one with the most first."""
     found: dict[uuid.UUID, tuple[Holder, ...]] = {}
-    for load_id, *row in connection.execute(QUERIES["holders"], {"ids": list(ids)}).fetchall():
-        found[load_id] = (*found.get(load_id, ()), Holder(*row))
+    for load_id, holder in rows.every(connection, _holder, QUERIES["holders"], {"ids": list(ids)}):
+        found[load_id] = (*found.get(load_id, ()), holder)
     return found
+
+
+def _holder(load_id: uuid.UUID, **rest: Any) -> tuple[uuid.UUID, Holder]:
+    return load_id, Holder(**rest)
 
 
 def by_state(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
     """Calls of each load by state."""
     found: dict[uuid.UUID, list[Tally]] = {i: [] for i in ids}
-    for row in connection.execute(QUERIES["tally"], {"ids": list(ids)}).fetchall():
-        found[row[0]].append(Tally(CallState(row[1]), *(int(n) for n in row[2:])))
+    for load_id, tally in rows.every(connection, _tally, QUERIES["tally"], {"ids": list(ids)}):
+        found[load_id].append(tally)
     return found
+
+
+def _tally(load_id: uuid.UUID, state: str, **counts: int) -> tuple[uuid.UUID, Tally]:
+    return load_id, Tally(CallState(state), **{name: int(n) for name, n in counts.items()})
 
 
 def current(connection: Connection, load_id: uuid.UUID) -> Call | None:
     """What is being asked right now."""
-    row = connection.execute(QUERIES["current"], {"load_id": load_id}).fetchone()
-    return None if row is None else call_of(row)
+    return rows.first(connection, call_of, QUERIES["current"], {"load_id": load_id})
 
 
 def errors(connection: Connection, load_id: uuid.UUID) -> list[CallError]:
-    rows = connection.execute(QUERIES["call_errors"], {"load_id": load_id}).fetchall()
-    return [CallError(*row) for row in rows]
+    return rows.every(connection, CallError, QUERIES["call_errors"], {"load_id": load_id})
 
 
 def failed_symbols(connection: Connection, load_id: uuid.UUID) -> set[tuple[Timeframe, str]]:
     """Whose calls failed; the symbol is empty for a whole-market call."""
-    rows = connection.execute(QUERIES["failed_symbols"], {"load_id": load_id}).fetchall()
-    return {(Timeframe(timeframe), symbol) for timeframe, symbol in rows}
+    found = connection.execute(QUERIES["failed_symbols"], {"load_id": load_id})
+    return {(Timeframe(timeframe), symbol) for timeframe, symbol in found}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -41,25 +42,22 @@ def unattended(connection: Connection, vendor: str) -> dict[uuid.UUID, int]:
 
 def readiness(connection: Connection, load_id: uuid.UUID) -> Readiness | None:
     """None for a load that is gone."""
-    row = connection.execute(QUERIES["readiness"], {"load_id": load_id}).fetchone()
-    return None if row is None else Readiness(*row)
+    return rows.first(connection, Readiness, QUERIES["readiness"], {"load_id": load_id})
 
 
 def count_orphans(connection: Connection, silence: timedelta) -> int:
     """How many tasks are with workers that were not heard of for `silence`."""
-    row = connection.execute(QUERIES["count_orphans"], {"silence": silence}).fetchone()
-    return int(row[0]) if row else 0
+    return int(rows.scalar(connection, QUERIES["count_orphans"], {"silence": silence}))
 
 
 def could_be_shared(connection: Connection, load_id: uuid.UUID, silence: timedelta) -> bool:
     """Whether calls of the load wait while workers besides one were heard of within `silence`."""
     params = {"load_id": load_id, "silence": silence}
-    row = connection.execute(QUERIES["could_be_shared"], params).fetchone()
-    return bool(row and row[0])
+    return bool(rows.scalar(connection, QUERIES["could_be_shared"], params))
 
 
 def most_urgent(connection: Connection, queue: str, besides: Iterable[uuid.UUID]) -> int | None:
     """The priority of the first task that waits for a load not in `besides`; None if none does."""
     params = {"queue": queue, "load_ids": [str(load_id) for load_id in besides]}
-    row = connection.execute(QUERIES["most_urgent"], params).fetchone()
-    return row[0] if row else None
+    found: int | None = rows.scalar(connection, QUERIES["most_urgent"], params)
+    return found

@@ -25,8 +25,9 @@ ORDER BY l.priority DESC, l.created_at
 -- name: readiness
 -- Of a load: its vendor and priority, whether a slice of it makes sense, how many of its calls are
 -- not at an end, and in how many seconds one of them may be claimed.
-SELECT l.vendor, l.priority, l.finished_at IS NULL AND l.paused_at IS NULL, c.open,
-       greatest(coalesce(extract(epoch FROM c.first - clock_timestamp()), 0), 0)::float8
+SELECT l.vendor, l.priority, l.finished_at IS NULL AND l.paused_at IS NULL AS is_due,
+       c.open AS open_calls,
+       greatest(coalesce(extract(epoch FROM c.first - clock_timestamp()), 0), 0)::float8 AS seconds
 FROM tickstock.loads AS l, LATERAL (
     SELECT count(*) AS open,
            min(CASE state WHEN 'leased' THEN lease_until

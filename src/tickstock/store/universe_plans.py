@@ -19,7 +19,7 @@ from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
 from tickstock.store.universe_lookup import StoreLookup, scope, unknown
 from tickstock.universes.catalog import Definition
-from tickstock.universes.edit import Wanted, edit_plan
+from tickstock.universes.edit import WantedUniverse, edit_plan
 from tickstock.universes.expression import Ref, evaluate, format_expression, parse
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.membership import History
@@ -138,7 +138,7 @@ def plan_set(
         lookup = StoreLookup(conn, environment, {ref: expression})
         symbols = evaluate(Ref(ref), lookup).symbols
     shown_name = held.name if held else ref.key.replace("_", " ").capitalize()
-    wanted = Wanted(
+    wanted = WantedUniverse(
         shown_name if name is None else check_name(name),
         tuple(dict.fromkeys(symbols or ())),
         expression,
@@ -156,7 +156,7 @@ def plan_lists(
     refs = [ref for ref in lists if ref.type in UNIVERSE_TYPES]
     rows, facts = fetch_rows(conn, environment, refs), fetch_facts(conn, environment, refs)
     wanted = {
-        row.ref: Wanted(
+        row.ref: WantedUniverse(
             row.name, lists[row.ref], facts.get(row.ref, Facts()).expression, plain=True
         )
         for row in rows
@@ -200,7 +200,7 @@ def plan_rename(
     if new in by_ref:
         raise BadKey(f"{new} exists already.", "Delete it first, or choose another key.")
     row, kept = by_ref[ref], facts.get(ref, Facts())
-    wanted = Wanted(
+    wanted = WantedUniverse(
         row.name if name is None else check_name(name),
         read_value(ref, environment, row.value),
         kept.expression,
@@ -238,7 +238,7 @@ def plan_revert(
     if then.expression is not None:
         lookup = StoreLookup(conn, environment, {ref: then.expression})
         symbols = evaluate(Ref(ref), lookup).symbols
-    wanted = Wanted(then.name, symbols, then.expression)
+    wanted = WantedUniverse(then.name, symbols, then.expression)
     return edit_plan({ref: wanted}, rows, facts, environment)
 
 

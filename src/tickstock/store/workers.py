@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
+from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -51,7 +52,7 @@ def leave(connection: Connection, name: str) -> None:
 
 def known(connection: Connection) -> list[WorkerRow]:
     """All that were heard of, the latest first."""
-    return [WorkerRow(*row) for row in connection.execute(QUERIES["known"])]
+    return rows.every(connection, WorkerRow, QUERIES["known"])
 
 
 def add_counts(connection: Connection, sums: Mapping[tuple[str, str], int]) -> None:

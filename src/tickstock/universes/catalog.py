@@ -76,7 +76,7 @@ class Catalog:
 
 def shipped() -> Catalog:
     """The definitions that come with TickStock."""
-    return _Reader(resources.files("tickstock") / "data" / "catalog").read()
+    return _CatalogReader(resources.files("tickstock") / "data" / "catalog").read()
 
 
 def read_folder(folder: Path) -> Catalog:
@@ -90,7 +90,7 @@ def read_folder(folder: Path) -> Catalog:
             f"The folder of universe definitions {folder} does not exist.",
             "Make it or change TICKSTOCK_UNIVERSES.",
         )
-    return _Reader(folder).read()
+    return _CatalogReader(folder).read()
 
 
 def catalog(folder: Path | None = None) -> Catalog:
@@ -153,7 +153,7 @@ class _File:
         return self.text.count("\n", 0, table.end() + at.start() if at else table.start()) + 1
 
 
-class _Reader:
+class _CatalogReader:
     """Reads a folder and gathers what is to say about it."""
 
     def __init__(self, folder: Traversable) -> None:

@@ -20,7 +20,7 @@ from tickstock.universes.plan import (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedUniverse:
     """How a universe should be. With an `expression`, `symbols` is what it gives now.
 
     None for `description` or `source` leaves them as they are. With `plain` the stored value
@@ -36,7 +36,7 @@ class Wanted:
 
 
 def edit_plan(
-    edits: Mapping[UniverseRef, Wanted | None],
+    edits: Mapping[UniverseRef, WantedUniverse | None],
     rows: Iterable[StoredRow],
     facts: Mapping[UniverseRef, Facts],
     environment: str,
@@ -70,7 +70,7 @@ def edit_plan(
     )
 
 
-def _facts_after(wanted: Wanted, known: Facts) -> Facts:
+def _facts_after(wanted: WantedUniverse, known: Facts) -> Facts:
     return replace(
         known,
         expression=wanted.expression,

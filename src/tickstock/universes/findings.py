@@ -24,7 +24,7 @@ class Severity(enum.StrEnum):
     INFO = "info"
 
 
-class Check(enum.StrEnum):
+class UniverseCheck(enum.StrEnum):
     """What was looked at; stable names for programs."""
 
     SHAPE = "shape"
@@ -59,15 +59,15 @@ class Check(enum.StrEnum):
 
 
 _ERRORS = {
-    Check.SHAPE,
-    Check.EMPTY,
-    Check.SYMBOL,
-    Check.KEY,
-    Check.EXPRESSION,
-    Check.MASTER,
-    Check.SIZE,
+    UniverseCheck.SHAPE,
+    UniverseCheck.EMPTY,
+    UniverseCheck.SYMBOL,
+    UniverseCheck.KEY,
+    UniverseCheck.EXPRESSION,
+    UniverseCheck.MASTER,
+    UniverseCheck.SIZE,
 }
-_INFOS = {Check.COUNT, Check.LOOKALIKE, Check.UNKNOWN}
+_INFOS = {UniverseCheck.COUNT, UniverseCheck.LOOKALIKE, UniverseCheck.UNKNOWN}
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -86,7 +86,7 @@ class Finding:
     what: str
     why: str
     mend: str
-    check: Check
+    check: UniverseCheck
 
 
 def exit_code(findings: Iterable[Finding], strict: bool = False) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tickstock.errors import GuardRefused
 from tickstock.model import UniverseRef, quoted
 from tickstock.universes.known import MAX_SHARE as UNKNOWN_SHARE
-from tickstock.universes.known import Verdict
+from tickstock.universes.known import SymbolVerdict
 from tickstock.universes.plan import Action, Change, Mode, OrganizePlan
 from tickstock.words import plural
 
@@ -130,7 +130,7 @@ def _losses(change: Change) -> Iterator[str]:
 
 
 def _strangers(change: Change) -> Iterator[str]:
-    verdict = Verdict(len(change.joins), change.unknown)
+    verdict = SymbolVerdict(len(change.joins), change.unknown)
     if verdict.is_doubtful:
         names = ", ".join(change.unknown[:5])
         yield (

@@ -27,7 +27,7 @@ _DATA = resources.files("tickstock") / "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SymbolVerdict:
     """How many symbols a list has, and those among them that nobody knows."""
 
     size: int
@@ -53,14 +53,14 @@ def nobody_else(_: Sequence[str]) -> Collection[str]:
     return ()
 
 
-NO_VERDICT = Verdict(0)
+NO_VERDICT = SymbolVerdict(0)
 
 
-def judge(symbols: Sequence[str], traded: Traded = nobody_else) -> Verdict:
+def judge(symbols: Sequence[str], traded: Traded = nobody_else) -> SymbolVerdict:
     """The verdict on a list."""
     unknown = [symbol for symbol in symbols if not is_known(symbol)]
     others = frozenset(traded(unknown)) if unknown else frozenset[str]()
-    return Verdict(len(symbols), tuple(symbol for symbol in unknown if symbol not in others))
+    return SymbolVerdict(len(symbols), tuple(symbol for symbol in unknown if symbol not in others))
 
 
 def is_known(symbol: str) -> bool:

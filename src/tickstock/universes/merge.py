@@ -21,7 +21,7 @@ from tickstock.universes.plan import Before, Facts, MergeConflict, StoredRow, wi
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldList:
     """A stored row, read; `problem` says why its symbols could not be. `is_foreign`: TickStock
     never wrote it."""
 
@@ -70,7 +70,7 @@ class Draft:
     notes: tuple[str, ...] = ()
 
 
-def replaced(ref: UniverseRef, definition: Definition | None, row: Held | None) -> Draft:
+def replaced(ref: UniverseRef, definition: Definition | None, row: HeldList | None) -> Draft:
     """The definition is right; a universe without one goes. One of the two is given."""
     if definition is None:
         return Draft(ref, Fate.REMOVE, row.row.name if row else "")
@@ -78,7 +78,7 @@ def replaced(ref: UniverseRef, definition: Definition | None, row: Held | None) 
 
 
 def preserved(
-    ref: UniverseRef, definition: Definition | None, row: Held | None, facts: Facts
+    ref: UniverseRef, definition: Definition | None, row: HeldList | None, facts: Facts
 ) -> Draft:
     """Nothing goes, and what a person did stays. One of `definition` and `row` is given."""
     if definition is None:
@@ -98,7 +98,7 @@ def content_of(definition: Definition) -> Content:
     return Content(definition.symbols, definition.expression)
 
 
-def _kept(ref: UniverseRef, row: Held | None, why: str) -> Draft:
+def _kept(ref: UniverseRef, row: HeldList | None, why: str) -> Draft:
     if row is None:
         return Draft(ref, Fate.ABSENT, "")
     content = Content(row.symbols or (), row.facts.expression)
@@ -115,7 +115,7 @@ def _deleted(definition: Definition, facts: Facts) -> Draft:
     return Draft(ref, Fate.ABSENT, definition.name, conflicts=(conflict,), notes=(note,))
 
 
-def _merged(definition: Definition, row: Held, symbols: tuple[str, ...]) -> Draft:
+def _merged(definition: Definition, row: HeldList, symbols: tuple[str, ...]) -> Draft:
     name, names = _merge_name(definition, row)
     content, contents = _merge_content(definition, symbols, row.facts)
     return Draft(
@@ -123,7 +123,7 @@ def _merged(definition: Definition, row: Held, symbols: tuple[str, ...]) -> Draf
     )
 
 
-def _merge_name(definition: Definition, row: Held) -> tuple[str, tuple[MergeConflict, ...]]:
+def _merge_name(definition: Definition, row: HeldList) -> tuple[str, tuple[MergeConflict, ...]]:
     base, theirs, ours = row.facts.base_name, row.row.name, definition.name
     if theirs in (base, ours):
         return ours, ()

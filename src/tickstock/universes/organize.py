@@ -21,7 +21,15 @@ from tickstock.universes.expression import (
     no_picks,
     parse,
 )
-from tickstock.universes.merge import Content, Draft, Fate, Held, content_of, preserved, replaced
+from tickstock.universes.merge import (
+    Content,
+    Draft,
+    Fate,
+    HeldList,
+    content_of,
+    preserved,
+    replaced,
+)
 from tickstock.universes.names import NO_NAMES, Names
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.parsing import MAX_LENGTH
@@ -95,21 +103,21 @@ def organize_plan(
     )
 
 
-def read_row(row: StoredRow, environment: str, facts: Facts) -> Held:
+def read_row(row: StoredRow, environment: str, facts: Facts) -> HeldList:
     """The row with its symbols, or with what is wrong with them.
 
     A row that is what organize wrote is not checked element by element again: of 10,000 universes
     of 500 symbols that takes as long as all the rest of a plan.
     """
     if facts.base is not None and row.value == list(facts.base):
-        return Held(row, facts.base, facts)
+        return HeldList(row, facts.base, facts)
     try:
-        return Held(row, read_value(row.ref, environment, row.value), facts)
+        return HeldList(row, read_value(row.ref, environment, row.value), facts)
     except MalformedUniverse as e:
-        return Held(row, None, facts, str(e))
+        return HeldList(row, None, facts, str(e))
 
 
-def _unreadable(drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> Iterable[str]:
+def _unreadable(drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> Iterable[str]:
     fates = {
         Fate.WRITE: "This plan replaces it.",
         Fate.REMOVE: "This plan removes it.",
@@ -138,7 +146,7 @@ class _Result:
     def of(
         cls,
         drafts: Iterable[Draft],
-        held: Mapping[UniverseRef, Held],
+        held: Mapping[UniverseRef, HeldList],
         names: Names,
         pick: PickMembers,
     ) -> _Result:
@@ -158,7 +166,7 @@ class _Result:
         """The same universes, but for one."""
         return _Result({**self._contents, ref: content}, self._names, self.pick)
 
-    def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, Held]) -> None:
+    def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> None:
         """Turn expressions that people edited as lists into expressions that say so."""
         for draft in drafts:
             text = draft.content.expression
@@ -237,7 +245,7 @@ def _as_list(
 # --- from drafts to changes ---------------------------------------------------------------
 def _settle(
     drafts: Sequence[Draft],
-    held: Mapping[UniverseRef, Held],
+    held: Mapping[UniverseRef, HeldList],
     facts: Mapping[UniverseRef, Facts],
     names: Names,
     pick: PickMembers,

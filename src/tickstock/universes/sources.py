@@ -30,7 +30,7 @@ INDEX_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CatalogSource:
     """`kind` is file, package, tickers or etf; `what` the path, package, type or fund.
 
     `index` is which index of a package.
@@ -50,25 +50,25 @@ class Source:
         return ":".join(filter(None, (self.kind, self.what, self.index)))
 
 
-def parse_source(text: str, ref: UniverseRef) -> Source:
+def parse_source(text: str, ref: UniverseRef) -> CatalogSource:
     """The source that `text` names; what it leaves out follows from the universe it is for.
 
     Raises BadInput for anything that is no source, BadSymbol for a fund that cannot be one.
     """
     kind, _, rest = text.strip().partition(":")
     if kind == "file" and rest:
-        return Source("file", rest)
+        return CatalogSource("file", rest)
     if kind == "package" and rest:
         return _package(rest, ref)
     what, _, detail = rest.partition(":")
     if kind == "vendor" and what == "tickers":
         return _tickers(detail, ref)
     if kind == "vendor" and what == "etf" and detail:
-        return Source("etf", read_symbol(detail)[0])
+        return CatalogSource("etf", read_symbol(detail)[0])
     raise BadInput(f"{shown(text, 80)} is no source of members.", f"Give {FORMS}.")
 
 
-def source_of(provenance: str, ref: UniverseRef) -> Source:
+def source_of(provenance: str, ref: UniverseRef) -> CatalogSource:
     """The source in what is kept beside a universe.
 
     Raises BadInput where it names none, or a file, of which only the name is kept.
@@ -96,7 +96,7 @@ def provenance(source: str, imported: Imported, today: date) -> str:
     return f"{source}{digest}, {when}"
 
 
-def least(ref: UniverseRef, source: Source | None = None) -> int:
+def least(ref: UniverseRef, source: CatalogSource | None = None) -> int:
     """How many symbols a list for a universe has at least, if it is all of it."""
     low, _ = SIZES.get(ref, (1, 0))
     floor = max(1, round(low * INDEX_SHARE))
@@ -107,19 +107,19 @@ def least(ref: UniverseRef, source: Source | None = None) -> int:
     return max(floor, LEAST_HELD)
 
 
-def _package(text: str, ref: UniverseRef) -> Source:
+def _package(text: str, ref: UniverseRef) -> CatalogSource:
     name, _, index = text.partition(":")
     if name not in PACKAGES:
         guess = did_you_mean(name, PACKAGES) or f"There are {' and '.join(PACKAGES)}."
         raise BadInput(f"{shown(name)} is no package with members of indexes.", guess)
-    return Source("package", name, index or ref.key.removeprefix("index_"))
+    return CatalogSource("package", name, index or ref.key.removeprefix("index_"))
 
 
-def _tickers(kind: str, ref: UniverseRef) -> Source:
+def _tickers(kind: str, ref: UniverseRef) -> CatalogSource:
     chosen = kind or ("ETF" if ref.type == "etf_universe" else "CS")
     if chosen not in TYPES:
         raise BadInput(
             f"{shown(chosen)} is no type of ticker that can be asked for.",
             f"Types are {', '.join(TYPES)}.",
         )
-    return Source("tickers", chosen)
+    return CatalogSource("tickers", chosen)

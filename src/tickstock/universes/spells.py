@@ -69,7 +69,7 @@ def read_history(
 
     Raises BadFile, with the line of every date, symbol and action that cannot be read.
     """
-    table = _Table.of(name, text)
+    table = _SpellTable.of(name, text)
     spells, dates = _FORMS[table.form](table, today)
     if table.faults:
         raise table.refusal()
@@ -86,7 +86,7 @@ def read_history(
 
 # --- the table ----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _SpellTable:
     """The rows of a file by column, with what is wrong in them."""
 
     name: str
@@ -95,7 +95,7 @@ class _Table:
     faults: list[str]
 
     @classmethod
-    def of(cls, name: str, text: str) -> _Table:
+    def of(cls, name: str, text: str) -> _SpellTable:
         reader = csv.reader(
             io.StringIO(text.lstrip("\ufeff"), newline=""),
             delimiter=delimiter_of(text),
@@ -177,7 +177,7 @@ def _headings(name: str, row: Sequence[str]) -> list[str]:
 _Read = tuple[list[Spell], list[date]]
 
 
-def _read_spells(table: _Table, today: Sequence[str]) -> _Read:
+def _read_spells(table: _SpellTable, today: Sequence[str]) -> _Read:
     del today
     first, second, inside = table.edges or ("", "", False)
     spells: list[Spell] = []
@@ -197,7 +197,7 @@ def _read_spells(table: _Table, today: Sequence[str]) -> _Read:
     return spells, dates
 
 
-def _read_snapshots(table: _Table, today: Sequence[str]) -> _Read:
+def _read_snapshots(table: _SpellTable, today: Sequence[str]) -> _Read:
     del today
     lists: dict[date, set[str]] = defaultdict(set)
     for line, row in table.rows:
@@ -207,13 +207,13 @@ def _read_snapshots(table: _Table, today: Sequence[str]) -> _Read:
     return from_lists(lists), sorted(lists)
 
 
-def _read_changes(table: _Table, today: Sequence[str]) -> _Read:
+def _read_changes(table: _SpellTable, today: Sequence[str]) -> _Read:
     changes = sorted(_changes(table), key=lambda change: change[0])
     spells = _backwards(table, changes[::-1], today) if today else _forwards(table, changes)
     return spells, [day for day, *_ in changes]
 
 
-def _changes(table: _Table) -> Iterator[Move]:
+def _changes(table: _SpellTable) -> Iterator[Move]:
     for line, row in table.rows:
         symbol, day = table.symbol(line, row), table.day(line, row["date"])
         joins = ACTIONS.get(row["action"].lower())
@@ -225,13 +225,13 @@ def _changes(table: _Table) -> Iterator[Move]:
             yield day, joins, symbol, line
 
 
-def _forwards(table: _Table, changes: Iterable[Move]) -> list[Spell]:
+def _forwards(table: _SpellTable, changes: Iterable[Move]) -> list[Spell]:
     spells, odd = from_changes(changes)
     table.faults.extend(_contradiction(table, line, name, joins) for _, joins, name, line in odd)
     return spells
 
 
-def _backwards(table: _Table, changes: Sequence[Move], today: Sequence[str]) -> list[Spell]:
+def _backwards(table: _SpellTable, changes: Sequence[Move], today: Sequence[str]) -> list[Spell]:
     """From the members of today back: who joined was no member before, who left was one."""
     until = dict.fromkeys(today, FOREVER)
     spells: list[Spell] = []
@@ -246,12 +246,12 @@ def _backwards(table: _Table, changes: Sequence[Move], today: Sequence[str]) -> 
     return [*spells, *(Spell(s, Span(first, end)) for s, end in until.items() if first < end)]
 
 
-def _contradiction(table: _Table, line: int, symbol: str, joins: bool) -> str:
+def _contradiction(table: _SpellTable, line: int, symbol: str, joins: bool) -> str:
     does, held = ("joins", "in it") if joins else ("leaves", "not in it")
     return f"{table.name}:{line}: {symbol} {does}, and by the other lines it was {held} already."
 
 
-_FORMS: Mapping[str, Callable[[_Table, Sequence[str]], _Read]] = {
+_FORMS: Mapping[str, Callable[[_SpellTable, Sequence[str]], _Read]] = {
     "spells": _read_spells,
     "snapshots": _read_snapshots,
     "changes": _read_changes,

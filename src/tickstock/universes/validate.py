@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from tickstock.errors import BadKey, BadSymbol, MalformedUniverse, TickStockError
 from tickstock.model import UNIVERSE_TYPES, Instrument, UniverseRef
-from tickstock.universes.findings import Check, Finding, Severity, exit_code, order, render
+from tickstock.universes.findings import Finding, Severity, UniverseCheck, exit_code, order, render
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.known import is_known
 from tickstock.universes.suggest import shown, visible
@@ -17,11 +17,11 @@ from tickstock.universes.symbol import SYMBOL, read_symbol
 from tickstock.universes.value import DOUBLE_ENCODED, ValueReport, read_value_report
 
 __all__ = [
-    "Check",
     "Context",
     "Finding",
     "Severity",
     "StoredUniverse",
+    "UniverseCheck",
     "exit_code",
     "render",
     "safe_symbols",
@@ -115,7 +115,7 @@ def validate(rows: Iterable[StoredUniverse], context: Context) -> list[Finding]:
     arguments and never raises on what a row holds.
     """
     findings: list[Finding] = []
-    spelling = _Spelling()
+    spelling = _SymbolJudge()
     by_environment: dict[str, list[StoredUniverse]] = {}
     for row in rows:
         by_environment.setdefault(row.environment, []).append(row)
@@ -165,7 +165,7 @@ def _holds_more(value: object) -> bool:
 
 # ---------------------------------------------------------------------- one row
 def _found(
-    check: Check, row: StoredUniverse, what: str, why: str, mend: str, symbol: str = ""
+    check: UniverseCheck, row: StoredUniverse, what: str, why: str, mend: str, symbol: str = ""
 ) -> Finding:
     return Finding(check.severity, row.ref, row.environment, symbol, what, why, mend, check)
 
@@ -176,7 +176,7 @@ def _row_findings(row: StoredUniverse, context: Context) -> Iterator[Finding]:
     yield from _times(row, context)
     if row.ref.type not in UNIVERSE_TYPES:
         yield _found(
-            Check.COMBO,
+            UniverseCheck.COMBO,
             row,
             f"The type {visible(row.ref.type)} is no longer written.",
             "It is still read; programs that list stock and ETF universes do not see it.",
@@ -193,32 +193,38 @@ def _naming(row: StoredUniverse) -> Iterator[Finding]:
     except BadKey as error:
         why = "Expressions name it in quotes only, and other programs may not be able to."
         command = f"`tickstock universe rename {shlex.quote(str(row.ref))} {row.ref.type}:NEW_KEY`"
-        yield _found(Check.KEY, row, error.what, why, f"Rename it: {command}. {error.hint}")
+        yield _found(UniverseCheck.KEY, row, error.what, why, f"Rename it: {command}. {error.hint}")
     else:
         if warning:
             why = "The prefix tells lists of the market, indexes, sectors and themes apart."
-            yield _found(Check.PREFIX, row, warning, why, "Rename it, or leave it as it is.")
+            yield _found(
+                UniverseCheck.PREFIX, row, warning, why, "Rename it, or leave it as it is."
+            )
     try:
         has_blanks = check_name(row.name) != row.name
     except BadKey as error:
-        yield _found(Check.NAME, row, error.what, _NAMES_MATTER, error.hint)
+        yield _found(UniverseCheck.NAME, row, error.what, _NAMES_MATTER, error.hint)
     else:
         if has_blanks:
             what = f"The name {shown(row.name)} has blanks around it."
-            yield _found(Check.NAME, row, what, _NAMES_MATTER, "Remove them.")
+            yield _found(UniverseCheck.NAME, row, what, _NAMES_MATTER, "Remove them.")
 
 
 def _times(row: StoredUniverse, context: Context) -> Iterator[Finding]:
     why = "Nobody can tell how old the universe is."
     if row.updated_at is None:
         what = "updated_at is not set."
-        yield _found(Check.UPDATED, row, what, why, "Write the row again; the database sets it.")
+        yield _found(
+            UniverseCheck.UPDATED, row, what, why, "Write the row again; the database sets it."
+        )
     elif row.updated_at > (context.database_now or context.now) + CLOCK_SKEW:
         what = f"updated_at lies in the future ({row.updated_at:%Y-%m-%d %H:%M %Z})."
-        yield _found(Check.UPDATED, row, what, why, "Write the row again; check who sets it.")
+        yield _found(
+            UniverseCheck.UPDATED, row, what, why, "Write the row again; check who sets it."
+        )
     if row.source_date and context.now.date() - row.source_date > context.max_source_age:
         yield _found(
-            Check.SOURCE_AGE,
+            UniverseCheck.SOURCE_AGE,
             row,
             f"The members are those of {row.source_date}.",
             f"That is more than {context.max_source_age.days} days ago; members have changed.",
@@ -228,7 +234,7 @@ def _times(row: StoredUniverse, context: Context) -> Iterator[Finding]:
 
 def _broken_expression(row: StoredUniverse, error: TickStockError) -> Finding:
     return _found(
-        Check.EXPRESSION,
+        UniverseCheck.EXPRESSION,
         row,
         f"The expression {shown(row.expression or '', 120)} no longer resolves: {error.what}",
         "Whoever asks for this universe gets an error.",
@@ -242,7 +248,7 @@ def _read_into(read: list[_Read], row: StoredUniverse, context: Context) -> Iter
         report = read_value_report(row.ref, row.environment, row.value)
     except MalformedUniverse as error:
         why = "No program can read the universe."
-        yield _found(Check.SHAPE, row, error.what, why, error.hint)
+        yield _found(UniverseCheck.SHAPE, row, error.what, why, error.hint)
         return
     live = context.evaluated.get((row.environment, row.ref), report.symbols)
     symbols = live if isinstance(live, tuple) else report.symbols
@@ -255,7 +261,7 @@ def _read_into(read: list[_Read], row: StoredUniverse, context: Context) -> Iter
 def _of_report(row: StoredUniverse, report: ValueReport) -> Iterator[Finding]:
     if not report.symbols:
         yield _found(
-            Check.EMPTY,
+            UniverseCheck.EMPTY,
             row,
             "The universe names no symbol.",
             "A load of it would do nothing.",
@@ -264,19 +270,19 @@ def _of_report(row: StoredUniverse, report: ValueReport) -> Iterator[Finding]:
     for symbol in report.duplicates:
         what = f"{visible(symbol)} is listed more than once."
         why = "Programs that count the list get a wrong number."
-        yield _found(Check.DUPLICATE, row, what, why, _BY_FIX, symbol)
+        yield _found(UniverseCheck.DUPLICATE, row, what, why, _BY_FIX, symbol)
     if report.shape == DOUBLE_ENCODED:
         what = "The list is stored as text inside JSON."
         why = "Most programs that read the table take it for no list at all."
-        yield _found(Check.ENCODING, row, what, why, _BY_FIX)
+        yield _found(UniverseCheck.ENCODING, row, what, why, _BY_FIX)
     for note in report.count_notes:
         why = "Somebody changed the list and not the number, or the list was cut."
-        yield _found(Check.COUNT, row, note, why, "Compare the list with its source.")
+        yield _found(UniverseCheck.COUNT, row, note, why, "Compare the list with its source.")
 
 
 def _out_of_date(row: StoredUniverse, stored: set[str], live: set[str]) -> Finding:
     return _found(
-        Check.OUT_OF_DATE,
+        UniverseCheck.OUT_OF_DATE,
         row,
         f"The stored list lacks {len(live - stored)} symbols that its expression gives now and"
         f" holds {len(stored - live)} that it no longer gives.",
@@ -285,7 +291,7 @@ def _out_of_date(row: StoredUniverse, stored: set[str], live: set[str]) -> Findi
     )
 
 
-class _Spelling:
+class _SymbolJudge:
     """Judges every distinct symbol once, however many universes hold it."""
 
     def __init__(self) -> None:
@@ -297,14 +303,14 @@ class _Spelling:
                 spelled, _ = read_symbol(symbol)
             except BadSymbol as error:
                 why = "No vendor knows it; every load of the universe will miss it."
-                yield _found(Check.SYMBOL, read.row, error.what, why, error.hint, symbol)
+                yield _found(UniverseCheck.SYMBOL, read.row, error.what, why, error.hint, symbol)
                 continue
             if spelled == symbol:
                 self.good.add(symbol)
                 continue
             what = f"{shown(symbol)} is not the vendor's spelling, which is {spelled}."
             why = "Symbols are compared letter by letter; the vendor does not know this one."
-            yield _found(Check.SPELLING, read.row, what, why, _BY_FIX, symbol)
+            yield _found(UniverseCheck.SPELLING, read.row, what, why, _BY_FIX, symbol)
 
 
 # ---------------------------------------------------------------------- rows of one environment
@@ -324,7 +330,7 @@ def _masters(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         for symbol, refs in holders.items():
             more = f" and {len(refs) - 1} more" if len(refs) > 1 else ""
             yield _found(
-                Check.MASTER,
+                UniverseCheck.MASTER,
                 master.row,
                 f"{visible(symbol)} is in {min(refs)}{more}, and not in the master list.",
                 "A master holds every symbol of its type.",
@@ -339,7 +345,7 @@ def _index_sizes(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         if not least <= len(one.members) <= most:
             expected = str(least) if least == most else f"{least} to {most}"
             yield _found(
-                Check.SIZE,
+                UniverseCheck.SIZE,
                 one.row,
                 f"The index has {len(one.members)} symbols, expected are {expected}.",
                 "A list was cut short, or holds rows that are not members.",
@@ -360,7 +366,7 @@ def _sectors(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
             if len(sectors) > 1:
                 keys = " and ".join(sorted(one.row.ref.key for one in sectors))
                 yield _found(
-                    Check.SECTORS,
+                    UniverseCheck.SECTORS,
                     sectors[0].row,
                     f"{visible(symbol)} is in {len(sectors)} sectors of one scheme: {keys}.",
                     "Sums over sectors count it more than once.",
@@ -384,7 +390,7 @@ def _same_names(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
         if earlier is not one:
             what = f"{earlier.row.ref} has the same name, {shown(one.row.name)}."
             why = "People cannot tell them apart in a list."
-            yield _found(Check.NAME, one.row, what, why, "Rename one of them.")
+            yield _found(UniverseCheck.NAME, one.row, what, why, "Rename one of them.")
 
 
 def _lookalikes(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
@@ -399,7 +405,7 @@ def _lookalikes(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
             what = f"{visible(symbol)} is also written {others} in this environment."
             why = "One may be a misspelling: BRKB for BRK.B, KIMPL for KIMpL."
             mend = "Look both up; replace the wrong one."
-            yield _found(Check.LOOKALIKE, one.row, what, why, mend, symbol)
+            yield _found(UniverseCheck.LOOKALIKE, one.row, what, why, mend, symbol)
 
 
 def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
@@ -414,7 +420,7 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
         unknown = sorted(s for s in strangers if not context.is_known(s))
         if unknown:
             yield _found(
-                Check.UNKNOWN,
+                UniverseCheck.UNKNOWN,
                 one.row,
                 f"{len(unknown)} of {len(one.members)} symbols are known to nobody:"
                 f" {', '.join(map(visible, unknown[:5]))}{' ...' if len(unknown) > 5 else ''}.",
@@ -429,11 +435,11 @@ def _identity(row: StoredUniverse, symbol: str, instrument: Instrument) -> Itera
         when = f"since {instrument.delisted}" if instrument.delisted else f"by {instrument.gone_by}"
         what = f"{visible(symbol)} is no longer listed {when}."
         why = "No new bars will come; as a list of today it is out of date."
-        yield _found(Check.DELISTED, row, what, why, "Remove it.", symbol)
+        yield _found(UniverseCheck.DELISTED, row, what, why, "Remove it.", symbol)
     elif now is not None and now.symbol != symbol:
         what = f"{visible(symbol)} was renamed: since {now.span.start} it is {now.symbol}."
         why = "The vendor knows the old ticker for the days before alone."
-        yield _found(Check.RENAMED, row, what, why, f"Replace it by {now.symbol}.", symbol)
+        yield _found(UniverseCheck.RENAMED, row, what, why, f"Replace it by {now.symbol}.", symbol)
 
 
 def _near_duplicates(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
@@ -444,7 +450,7 @@ def _near_duplicates(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
         one, other = lists[twin.index].row, lists[twin.other].row
         share = "the same list as" if twin.share == 1 else f"{twin.share:.1%} the same as"
         yield _found(
-            Check.NEAR_DUPLICATE,
+            UniverseCheck.NEAR_DUPLICATE,
             one,
             f"It is {share} {other.ref}.",
             "Two copies of one list drift apart.",

@@ -26,8 +26,8 @@ from tickstock.errors import (
     UnknownLoad,
     UnknownUniverse,
 )
+from tickstock.web.context import RequestContext
 from tickstock.web.render import render
-from tickstock.web.visit import Visit
 
 STATUS: tuple[tuple[type[TickStockError], int], ...] = (
     (UnknownUniverse, 404),
@@ -58,13 +58,13 @@ def status_of(error: TickStockError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-def of_error(visit: Visit, error: TickStockError) -> Response:
+def of_error(ctx: RequestContext, error: TickStockError) -> Response:
     """An error as an answer. Who is not signed in, as nobody is while the database is away, does
     not learn where it is or what it says."""
-    if visit.who is None and not isinstance(error, FOR_EVERYBODY):
+    if ctx.who is None and not isinstance(error, FOR_EVERYBODY):
         error = DatabaseUnavailable("The database is away.", "Try again in a few seconds.")
     status = status_of(error)
-    answer = _say(visit, status, type(error).__name__, error.what, error.hint, error.facts)
+    answer = _say(ctx, status, type(error).__name__, error.what, error.hint, error.facts)
     if isinstance(error, TooManyAttempts):
         answer.headers["retry-after"] = f"{error.retry_after:.0f}"
     elif status == 503:
@@ -72,51 +72,49 @@ def of_error(visit: Visit, error: TickStockError) -> Response:
     return answer
 
 
-def of_fault(visit: Visit) -> Response:
+def of_fault(ctx: RequestContext) -> Response:
     """A fault of ours. The log has it in full; the reader is told so, and nothing of it."""
-    return _say(
-        visit, 500, "InternalError", "An error inside TickStock.", "The log has the details."
-    )
+    return _say(ctx, 500, "InternalError", "An error inside TickStock.", "The log has the details.")
 
 
-def of_status(visit: Visit, status: int, what: str) -> Response:
+def of_status(ctx: RequestContext, status: int, what: str) -> Response:
     """An answer of the router: no such page, wrong method, body too large."""
-    return _say(visit, status, "Refused", what, "")
+    return _say(ctx, status, "Refused", what, "")
 
 
-def not_allowed(visit: Visit, role: str) -> Response:
-    who = visit.who.role if visit.who else "nobody"
+def not_allowed(ctx: RequestContext, role: str) -> Response:
+    who = ctx.who.role if ctx.who else "nobody"
     return _say(
-        visit, 403, "NotAllowed", f"This needs the role {role}; you are {who}.",
+        ctx, 403, "NotAllowed", f"This needs the role {role}; you are {who}.",
         "Ask an admin for it.",
     )  # fmt: skip
 
 
-def sign_in_first(visit: Visit, back: str) -> Response:
+def sign_in_first(ctx: RequestContext, back: str) -> Response:
     """401: JSON for JSON, a note for a part of a page, and the sign-in page for a person."""
-    if visit.kind == "page":
-        answer: Response = visit.page("sign_in.html", 401, back=back, error=None, name="")
-    elif visit.kind == "part":
+    if ctx.kind == "page":
+        answer: Response = ctx.page("sign_in.html", 401, back=back, error=None, name="")
+    elif ctx.kind == "part":
         link = f"/sign-in?{urlencode({'next': back})}"
         answer = HTMLResponse(render("signed_out.html", link=link), 401, BESIDE)
     else:
-        answer = _say(visit, 401, "SignInNeeded", "Nobody is signed in.", "POST /sign-in first.")
+        answer = _say(ctx, 401, "SignInNeeded", "Nobody is signed in.", "POST /sign-in first.")
     answer.headers["www-authenticate"] = 'Session realm="tickstock"'
     return answer
 
 
 def _say(
-    visit: Visit,
+    ctx: RequestContext,
     status: int,
     kind: str,
     what: str,
     hint: str,
     facts: Mapping[str, object] = NO_FACTS,
 ) -> Response:
-    if visit.kind == "json":
+    if ctx.kind == "json":
         body = {"error": kind, "what": what, "hint": hint, "message": f"{what} {hint}".strip()}
         return JSONResponse({**body, **facts}, status)
-    if visit.kind == "part":
+    if ctx.kind == "part":
         return HTMLResponse(render("note.html", what=what, hint=hint), status, BESIDE)
-    context = {"visit": visit, "status": status, "what": what, "hint": hint}
+    context = {"ctx": ctx, "status": status, "what": what, "hint": hint}
     return HTMLResponse(render("error.html", **context), status)

@@ -19,18 +19,18 @@ from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
 from tickstock.web import steering
 from tickstock.web.changes import allowed_at_once, plan_answer
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import day, moment, one_of, ref_of, span_of, texts
 from tickstock.web.jobs import Filter
-from tickstock.web.visit import Visit
 
 MOST_JOBS = 200
 MOST_CHANGES = 500
 
 
 # --- universes ----------------------------------------------------------------------------
-def universes(visit: Visit) -> Response:
+def universes(ctx: RequestContext) -> Response:
     """Every universe."""
-    return JSONResponse({"universes": [_listed(row) for row in visit.tick.universes.list()]})
+    return JSONResponse({"universes": [_listed(row) for row in ctx.tick.universes.list()]})
 
 
 def _listed(row: Listed) -> dict[str, Any]:
@@ -47,9 +47,9 @@ def _listed(row: Listed) -> dict[str, Any]:
     }
 
 
-def universe(visit: Visit) -> Response:
+def universe(ctx: RequestContext) -> Response:
     """One universe with its members."""
-    found = visit.tick.universes.get(ref_of(visit))
+    found = ctx.tick.universes.get(ref_of(ctx))
     return JSONResponse(
         {
             "ref": str(found.ref),
@@ -63,7 +63,7 @@ def universe(visit: Visit) -> Response:
     )
 
 
-def universe_history(visit: Visit) -> Response:
+def universe_history(ctx: RequestContext) -> Response:
     """Every recorded change of a universe, and histories told of it, the latest first."""
     changes = [
         {
@@ -82,12 +82,12 @@ def universe_history(visit: Visit) -> Response:
             "joined": None if e.joined is None else list(e.joined),
             "left": None if e.left is None else list(e.left),
         }
-        for e in visit.tick.history.log(ref_of(visit), MOST_CHANGES)
+        for e in ctx.tick.history.log(ref_of(ctx), MOST_CHANGES)
     ]
-    return JSONResponse({"ref": ref_of(visit), "changes": changes})
+    return JSONResponse({"ref": ref_of(ctx), "changes": changes})
 
 
-def blame(visit: Visit) -> Response:
+def blame(ctx: RequestContext) -> Response:
     """Since when, and through which change, each member is in a universe."""
     members = [
         {
@@ -99,19 +99,19 @@ def blame(visit: Visit) -> Response:
             "source": b.source,
             "reason": b.reason,
         }
-        for b in visit.tick.history.blame(ref_of(visit))
+        for b in ctx.tick.history.blame(ref_of(ctx))
     ]
-    return JSONResponse({"ref": ref_of(visit), "members": members})
+    return JSONResponse({"ref": ref_of(ctx), "members": members})
 
 
-def diff(visit: Visit) -> Response:
+def diff(ctx: RequestContext) -> Response:
     """Two universes or expressions compared."""
-    found = visit.tick.history.diff(visit.query("first"), visit.query("second"))
+    found = ctx.tick.history.diff(ctx.query("first"), ctx.query("second"))
     only = {"only_first": list(found.only_first), "only_second": list(found.only_second)}
     return JSONResponse(only | {"common": list(found.common)})
 
 
-def findings(visit: Visit) -> Response:
+def findings(ctx: RequestContext) -> Response:
     """Everything that the health check finds about the stored universes."""
     rows = [
         {
@@ -122,16 +122,16 @@ def findings(visit: Visit) -> Response:
             "why": f.why,
             "mend": f.mend,
         }
-        for f in visit.tick.universes.validate()
+        for f in ctx.tick.universes.validate()
     ]
     return JSONResponse({"findings": rows})
 
 
-def members(visit: Visit) -> Response:
+def members(ctx: RequestContext) -> Response:
     """The symbols of an expression now, `as_of` a day or as `known_at` a time, which part let each
     in, and for a past day how far today's list stands for it."""
-    day_, known = day(visit.query("as_of")), moment(visit.query("known_at"))
-    found = visit.tick.history.show(visit.query("expression"), day_, known)
+    day_, known = day(ctx.query("as_of")), moment(ctx.query("known_at"))
+    found = ctx.tick.history.show(ctx.query("expression"), day_, known)
     return JSONResponse(
         {
             "symbols": list(found.symbols),
@@ -142,21 +142,21 @@ def members(visit: Visit) -> Response:
     )
 
 
-def organize_plan(visit: Visit) -> Response:
+def organize_plan(ctx: RequestContext) -> Response:
     """What organizing would do."""
-    plan = visit.tick.universes.plan_organize(_mode(visit.query("mode")))
+    plan = ctx.tick.universes.plan_organize(_mode(ctx.query("mode")))
     return plan_answer(plan, applied=False)
 
 
-def organize(visit: Visit) -> Response:
+def organize(ctx: RequestContext) -> Response:
     """Do the plan with this digest, or nothing."""
-    plan = visit.tick.universes.plan_organize(_mode(visit.field("mode")))
-    if plan.digest != visit.field("digest"):
+    plan = ctx.tick.universes.plan_organize(_mode(ctx.field("mode")))
+    if plan.digest != ctx.field("digest"):
         raise StalePlan("This is not the digest of the plan as it is now.", "Ask for it again.")
-    reason = f"organize by the API by {visit.name}"
-    allow = [*texts(visit, "allow"), *allowed_at_once(visit, plan)]
-    visit.tick.universes.apply(plan, reason=reason, allow=allow)
-    visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
+    reason = f"organize by the API by {ctx.name}"
+    allow = [*texts(ctx, "allow"), *allowed_at_once(ctx, plan)]
+    ctx.tick.universes.apply(plan, reason=reason, allow=allow)
+    ctx.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
     return JSONResponse(as_dict(plan) | {"applied": True})
 
 
@@ -167,84 +167,84 @@ def _mode(text: str) -> Mode:
 
 
 # --- loads --------------------------------------------------------------------------------
-def csv_files(visit: Visit) -> Response:
+def csv_files(ctx: RequestContext) -> Response:
     """The CSV files that may be loaded from."""
-    return JSONResponse({"files": list(visit.tick.universes.csv_files())})
+    return JSONResponse({"files": list(ctx.tick.universes.csv_files())})
 
 
-def plan(visit: Visit) -> Response:
+def plan(ctx: RequestContext) -> Response:
     """What a load would do: the same plan as `tickstock plan`."""
-    return JSONResponse(plan_as_dict(visit.tick.plans.make(_request(visit))))
+    return JSONResponse(plan_as_dict(ctx.tick.plans.make(_request(ctx))))
 
 
-def submit(visit: Visit) -> Response:
+def submit(ctx: RequestContext) -> Response:
     """Make a load durable. With a `digest`, exactly the plan that had it."""
-    tick = visit.tick
+    tick = ctx.tick
     load = tick.jobs.submit(
-        tick.plans.make(_request(visit)),
-        requested_by=visit.name,
-        client_id=visit.field("job_id") or None,
-        digest=visit.field("digest") or None,
+        tick.plans.make(_request(ctx)),
+        requested_by=ctx.name,
+        client_id=ctx.field("job_id") or None,
+        digest=ctx.field("digest") or None,
     )
-    visit.note("load", f"{load.id} {load.title}")
+    ctx.note("load", f"{load.id} {load.title}")
     return JSONResponse(progress_as_dict(tick.jobs.progress(load.id)), 201)
 
 
-def _request(visit: Visit) -> LoadRequest:
-    symbols = texts(visit, "symbols")
-    csv, universe = visit.field("csv") or None, visit.field("universe")
+def _request(ctx: RequestContext) -> LoadRequest:
+    symbols = texts(ctx, "symbols")
+    csv, universe = ctx.field("csv") or None, ctx.field("universe")
     if sum(map(bool, (csv, universe, symbols))) != 1:
         raise BadInput("Give one of universe, csv and symbols.", "Say etf_universe:core_etfs.")
-    return visit.tick.requests.resolve(
+    return ctx.tick.requests.resolve(
         universe,
         symbols=symbols,
         csv=csv,
-        duration=visit.field("for") or None,
-        first=day(visit.field("from")),
-        last=day(visit.field("to")),
-        timeframes=_words(visit.body.get("timeframes")),
-        refresh=visit.body.get("refresh") is True,
+        duration=ctx.field("for") or None,
+        first=day(ctx.field("from")),
+        last=day(ctx.field("to")),
+        timeframes=_words(ctx.body.get("timeframes")),
+        refresh=ctx.body.get("refresh") is True,
     )
 
 
-def loads(visit: Visit) -> Response:
+def loads(ctx: RequestContext) -> Response:
     """The newest loads, by `state`, `q` and `before`."""
-    found = Filter.read(visit).newest(visit, MOST_JOBS)
+    found = Filter.read(ctx).newest(ctx, MOST_JOBS)
     return JSONResponse({"loads": [progress_as_dict(p) for p in found]})
 
 
-def load(visit: Visit) -> Response:
+def load(ctx: RequestContext) -> Response:
     """One load: how far it is, what it came to, what went wrong."""
-    return JSONResponse(progress_as_dict(steering.progress_of(visit)))
+    return JSONResponse(progress_as_dict(steering.progress_of(ctx)))
 
 
-def cancel(visit: Visit) -> Response:
+def cancel(ctx: RequestContext) -> Response:
     """End a load; what is done stays done."""
-    return _load(visit, steering.cancel(visit))
+    return _load(ctx, steering.cancel(ctx))
 
 
-def retry(visit: Visit) -> Response:
+def retry(ctx: RequestContext) -> Response:
     """Ask again for what failed or was cancelled."""
-    return _load(visit, steering.retry(visit))
+    return _load(ctx, steering.retry(ctx))
 
 
-def pause(visit: Visit) -> Response:
+def pause(ctx: RequestContext) -> Response:
     """Ask nothing more for a load until it is resumed."""
-    return _load(visit, steering.pause(visit))
+    return _load(ctx, steering.pause(ctx))
 
 
-def resume(visit: Visit) -> Response:
+def resume(ctx: RequestContext) -> Response:
     """Go on with a paused load."""
-    return _load(visit, steering.resume(visit))
+    return _load(ctx, steering.resume(ctx))
 
 
-def clone(visit: Visit) -> Response:
+def clone(ctx: RequestContext) -> Response:
     """A new load for the same request, planned as of now; the answer is the new load."""
-    return _load(visit, steering.clone(visit), 201)
+    return _load(ctx, steering.clone(ctx), 201)
 
 
-def _load(visit: Visit, load_id: uuid.UUID, status: int = 200) -> Response:
-    return JSONResponse(progress_as_dict(visit.tick.jobs.progress(load_id)), status)
+def _load(ctx: RequestContext, load_id: uuid.UUID, status: int = 200) -> Response:
+    return JSONResponse(progress_as_dict(ctx.tick.jobs.progress(load_id)), status)
 
 
 def progress_as_dict(progress: Progress) -> dict[str, Any]:
@@ -286,12 +286,12 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
 
 
 # --- coverage and system ------------------------------------------------------------------
-def coverage(visit: Visit) -> Response:
+def coverage(ctx: RequestContext) -> Response:
     """Sessions expected and held of every symbol of a universe, and why the rest is not."""
-    tick = visit.tick
-    symbols = tick.universes.members(visit.query("universe"))
-    timeframe = one_of(Timeframe, visit.query("timeframe", "day"), "a timeframe")
-    view = tick.holdings.coverage(symbols, timeframe, span_of(visit))
+    tick = ctx.tick
+    symbols = tick.universes.members(ctx.query("universe"))
+    timeframe = one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe")
+    view = tick.holdings.coverage(symbols, timeframe, span_of(ctx))
     items = [
         {
             "symbol": i.symbol,
@@ -304,11 +304,11 @@ def coverage(visit: Visit) -> Response:
     return JSONResponse({"items": items, "never_heard_of": list(view.unknown)})
 
 
-def system(visit: Visit) -> Response:
+def system(ctx: RequestContext) -> Response:
     """How the installation is doing."""
     found, redis = (
-        look(visit.tick.database, visit.tick.settings, visit.tick.clock),
-        look_at_redis(visit.tick.settings),
+        look(ctx.tick.database, ctx.tick.settings, ctx.tick.clock),
+        look_at_redis(ctx.tick.settings),
     )
     return JSONResponse(
         {

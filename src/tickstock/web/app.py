@@ -22,13 +22,13 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import end
 from tickstock.web import answers
+from tickstock.web.context import AnswerKind, PageServices, RequestContext
 from tickstock.web.dispatch import endpoint
-from tickstock.web.door import Door
 from tickstock.web.live import Live
 from tickstock.web.routes import RULES
+from tickstock.web.same_origin import SameOrigin
 from tickstock.web.site import Site
 from tickstock.web.static import serve_file
-from tickstock.web.visit import Desk, Kind, Visit
 
 log = logging.getLogger("tickstock.web")
 LARGEST_BODY = 256 * 1024
@@ -46,14 +46,14 @@ def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(Door, site=site),
+            Middleware(SameOrigin, site=site),
             Middleware(GZipMiddleware, compresslevel=QUICK),
             Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
         lifespan=_listening(live),
     )
-    app.state.desk = Desk(tick, access, site, live)
+    app.state.services = PageServices(tick, access, site, live)
     return app
 
 
@@ -70,21 +70,21 @@ def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[
     return lifespan
 
 
-def _visit(request: Request) -> Visit:
+def _context_of(request: Request) -> RequestContext:
     wants_json = request.url.path.startswith("/api") or "html" not in request.headers.get(
         "accept", ""
     )
-    kind = Kind.JSON if wants_json else Kind.PAGE
-    return Visit(request.app.state.desk, request, kind, FormData(), {})
+    kind = AnswerKind.JSON if wants_json else AnswerKind.PAGE
+    return RequestContext(request.app.state.services, request, kind, FormData(), {})
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     texts = {404: "There is no such page.", 405: "This address does not take that method."}
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return answers.of_status(_visit(request), status, texts.get(status, f"{detail}."))
+    return answers.of_status(_context_of(request), status, texts.get(status, f"{detail}."))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     log.error("%s failed", request.url.path, exc_info=error)
-    return answers.of_fault(_visit(request))
+    return answers.of_fault(_context_of(request))

@@ -23,8 +23,8 @@ from tickstock.store.doubts import Doubted
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.web.answers import status_of
 from tickstock.web.candles import draw
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, span_of
-from tickstock.web.visit import Visit
 
 INTRADAY = (Timeframe.HOUR, Timeframe.MINUTE)
 TIMEFRAMES = (("day", "Day"), ("hour", "Hour"), ("1min", "Minute"), ("week", "Week"),
@@ -40,7 +40,7 @@ CHARTS_BY = "https://www.tradingview.com/"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A line of the table: a bar (open, high, low, close, volume), or sessions that have none.
 
     `text` says what is doubtful about it, or why there is none; `bad` calls for somebody.
@@ -52,34 +52,34 @@ class Line:
     bad: bool = False
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The chart of one symbol, and the same as a table."""
-    symbol = visit.query("symbol").strip()
+    symbol = ctx.query("symbol").strip()
     context: dict[str, Any] = {
         "symbol": symbol, "timeframes": TIMEFRAMES, "durations": DURATIONS,
-        "adjustments": ADJUSTMENTS, "timeframe": visit.query("timeframe", "day"),
-        "adjust": visit.query("adjust", "splits"), "duration": visit.query("for"),
-        "first": visit.query("from"), "last": visit.query("to"), "charts_by": CHARTS_BY,
-        "universe": visit.query("universe"),
+        "adjustments": ADJUSTMENTS, "timeframe": ctx.query("timeframe", "day"),
+        "adjust": ctx.query("adjust", "splits"), "duration": ctx.query("for"),
+        "first": ctx.query("from"), "last": ctx.query("to"), "charts_by": CHARTS_BY,
+        "universe": ctx.query("universe"),
     }  # fmt: skip
     try:
-        chart = _chart(visit, symbol) if symbol else None
+        chart = _chart(ctx, symbol) if symbol else None
     except TickStockError as e:
-        return visit.page("bars.html", status_of(e), **context, view=None, error=e)
-    return visit.page("bars.html", **context, view=_view(chart) if chart else None, error=None)
+        return ctx.page("bars.html", status_of(e), **context, view=None, error=e)
+    return ctx.page("bars.html", **context, view=_view(chart) if chart else None, error=None)
 
 
-def data(visit: Visit) -> Response:
+def data(ctx: RequestContext) -> Response:
     """Bars of one symbol in columns, newest 5,000, with what is missing, splits and doubts."""
-    return JSONResponse(_as_dict(_chart(visit, visit.query("symbol").strip())))
+    return JSONResponse(_as_dict(_chart(ctx, ctx.query("symbol").strip())))
 
 
-def _chart(visit: Visit, symbol: str) -> Chart:
-    return visit.tick.charts.of(
+def _chart(ctx: RequestContext, symbol: str) -> Chart:
+    return ctx.tick.charts.of(
         symbol,
-        one_of(Timeframe, visit.query("timeframe", "day"), "a timeframe"),
-        span_of(visit),
-        adjust=one_of(Adjust, visit.query("adjust", "splits"), "an adjustment"),
+        one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe"),
+        span_of(ctx),
+        adjust=one_of(Adjust, ctx.query("adjust", "splits"), "an adjustment"),
     )
 
 
@@ -121,7 +121,7 @@ def _older(chart: Chart) -> str:
     return f"/bars?{urlencode(fields | dates)}#table"
 
 
-def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[Line]:
+def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[ChartLine]:
     """Bars and the sessions between them that have none, the newest first."""
     timeframe = chart.reading.timeframe
     lacking = [s for s in chart.stretches if s.cause not in OUTSIDE]
@@ -133,13 +133,13 @@ def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[Line]:
         moment = datetime.fromtimestamp(at if timeframe in INTRADAY else at * 86_400, UTC)
         doubt = flagged.get(moment) if timeframe is timeframe.stored else None
         said = doubt.reason if doubt else ""
-        yield Line(_time(at, timeframe), tuple(numbers[:5]), said, doubt is not None)
+        yield ChartLine(_time(at, timeframe), tuple(numbers[:5]), said, doubt is not None)
     yield from map(_lacking_line, reversed(lacking))
 
 
-def _lacking_line(s: Stretch) -> Line:
+def _lacking_line(s: Stretch) -> ChartLine:
     facts = CAUSES[s.cause]
-    return Line(str(s.span), (), facts.text, facts.colour is Colour.BAD)
+    return ChartLine(str(s.span), (), facts.text, facts.colour is Colour.BAD)
 
 
 # --- the same for programs ------------------------------------------------------------------

@@ -15,13 +15,13 @@ from tickstock.service import TickStock
 from tickstock.universes.guard import Objections, names_of, objections
 from tickstock.universes.plan import OrganizePlan, as_dict
 from tickstock.web.answers import status_of
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import address_of, one_of, ref_of, texts
-from tickstock.web.visit import Visit
 
 BETWEEN = re.compile(r"[\s,;]+")
 
 
-class Deed(enum.StrEnum):
+class EditKind(enum.StrEnum):
     """What can be done to a universe."""
 
     ADD = "add"
@@ -34,27 +34,27 @@ class Deed(enum.StrEnum):
     REVERT = "revert"
 
 
-DEEDS = (
-    (Deed.ADD, "Add symbols"),
-    (Deed.REMOVE, "Remove symbols"),
-    (Deed.LIST, "Replace by a list"),
-    (Deed.EXPRESSION, "Replace by an expression"),
-    (Deed.NAME, "Name and description"),
-    (Deed.RENAME, "Give another key"),
-    (Deed.DELETE, "Delete"),
-    (Deed.REVERT, "Bring back an earlier state"),
+EDITS = (
+    (EditKind.ADD, "Add symbols"),
+    (EditKind.REMOVE, "Remove symbols"),
+    (EditKind.LIST, "Replace by a list"),
+    (EditKind.EXPRESSION, "Replace by an expression"),
+    (EditKind.NAME, "Name and description"),
+    (EditKind.RENAME, "Give another key"),
+    (EditKind.DELETE, "Delete"),
+    (EditKind.REVERT, "Bring back an earlier state"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeForm:
-    """What is to be done to the universe `ref`; which of the other fields count, `deed` says.
+    """What is to be done to the universe `ref`; which of the other fields count, `kind` says.
 
     `revision` is the number of the change whose outcome is brought back; empty undoes the last one.
     """
 
     ref: str
-    deed: Deed = Deed.ADD
+    kind: EditKind = EditKind.ADD
     symbols: tuple[str, ...] = ()
     expression: str = ""
     title: str = ""
@@ -66,21 +66,21 @@ class ChangeForm:
     def plan(self, tick: TickStock) -> OrganizePlan:
         """What it would do. Raises what the edits raise, and BadInput for a field left empty."""
         edits = tick.edits
-        deeds: dict[Deed, Callable[[], OrganizePlan]] = {
-            Deed.ADD: lambda: edits.add(self.ref, self._given()),
-            Deed.REMOVE: lambda: edits.remove(self.ref, self._given()),
-            Deed.LIST: lambda: edits.set(self.ref, self._given(), title=self.title or None),
-            Deed.EXPRESSION: lambda: edits.set(
+        edits_of: dict[EditKind, Callable[[], OrganizePlan]] = {
+            EditKind.ADD: lambda: edits.add(self.ref, self._given()),
+            EditKind.REMOVE: lambda: edits.remove(self.ref, self._given()),
+            EditKind.LIST: lambda: edits.set(self.ref, self._given(), title=self.title or None),
+            EditKind.EXPRESSION: lambda: edits.set(
                 self.ref, expression=self.expression, title=self.title or None
             ),
-            Deed.NAME: lambda: edits.set(
+            EditKind.NAME: lambda: edits.set(
                 self.ref, title=self.title or None, description=self.description or None
             ),
-            Deed.RENAME: lambda: edits.rename(self.ref, self.new_ref, title=self.title or None),
-            Deed.DELETE: lambda: edits.delete(self.ref),
-            Deed.REVERT: lambda: edits.revert(self.ref, revision=_number(self.revision)),
+            EditKind.RENAME: lambda: edits.rename(self.ref, self.new_ref, title=self.title or None),
+            EditKind.DELETE: lambda: edits.delete(self.ref),
+            EditKind.REVERT: lambda: edits.revert(self.ref, revision=_number(self.revision)),
         }
-        return deeds[self.deed]()
+        return edits_of[self.kind]()
 
     def _given(self) -> tuple[str, ...]:
         if not self.symbols:
@@ -90,7 +90,7 @@ class ChangeForm:
     @property
     def after(self) -> str:
         """What the universe is called afterwards."""
-        return self.new_ref if self.deed is Deed.RENAME else self.ref
+        return self.new_ref if self.kind is EditKind.RENAME else self.ref
 
 
 def _number(text: str) -> int | None:
@@ -99,38 +99,40 @@ def _number(text: str) -> int | None:
     return int(text) if text else None
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The form of a change; in the address may stand what was typed before."""
     try:
-        form = _read(visit.query)
+        form = _read(ctx.query)
     except BadInput as e:
-        return _page(visit, ChangeForm(visit.query("ref")), error=e, status=422)
-    return _page(visit, form)
+        return _page(ctx, ChangeForm(ctx.query("ref")), error=e, status=422)
+    return _page(ctx, form)
 
 
-def edit(visit: Visit) -> Response:
+def edit(ctx: RequestContext) -> Response:
     """Shows what the change would do, or with the digest of that does it."""
     try:
-        form = _read(visit.field)
+        form = _read(ctx.field)
     except BadInput as e:
-        return _page(visit, ChangeForm(visit.field("ref")), error=e, status=422)
+        return _page(ctx, ChangeForm(ctx.field("ref")), error=e, status=422)
     try:
-        plan = form.plan(visit.tick)
+        plan = form.plan(ctx.tick)
     except TickStockError as e:
-        return _page(visit, form, error=e, status=status_of(e))
-    if not visit.field("digest"):
-        return _page(visit, form, plan)
+        return _page(ctx, form, error=e, status=status_of(e))
+    if not ctx.field("digest"):
+        return _page(ctx, form, plan)
     try:
-        _perform(visit, form, plan, allowed(visit), "the page")
+        _perform(ctx, form, plan, allowed(ctx), "the page")
     except TickStockError as e:
-        return _page(visit, form, plan, error=e, status=status_of(e))
-    return visit.go("/universes?deleted=1" if form.deed is Deed.DELETE else address_of(form.after))
+        return _page(ctx, form, plan, error=e, status=status_of(e))
+    return ctx.go(
+        "/universes?deleted=1" if form.kind is EditKind.DELETE else address_of(form.after)
+    )
 
 
 def _read(field: Callable[[str], str]) -> ChangeForm:
     return ChangeForm(
         field("ref").strip(),
-        one_of(Deed, field("do") or Deed.ADD, "something that can be done to a universe"),
+        one_of(EditKind, field("do") or EditKind.ADD, "something that can be done to a universe"),
         tuple(s for s in BETWEEN.split(field("symbols")) if s),
         field("expression").strip(),
         field("title").strip(),
@@ -142,12 +144,12 @@ def _read(field: Callable[[str], str]) -> ChangeForm:
 
 
 def _perform(
-    visit: Visit, form: ChangeForm, plan: OrganizePlan, allow: list[str], where: str
+    ctx: RequestContext, form: ChangeForm, plan: OrganizePlan, allow: list[str], where: str
 ) -> None:
-    refuse_stale(plan, visit.field("digest"))
-    why = form.why or f"{form.deed} from {where} by {visit.name}"
-    visit.tick.edits.apply(plan, reason=why, allow=allow)
-    visit.note(f"universe {form.deed}", form.ref)
+    refuse_stale(plan, ctx.field("digest"))
+    why = form.why or f"{form.kind} from {where} by {ctx.name}"
+    ctx.tick.edits.apply(plan, reason=why, allow=allow)
+    ctx.note(f"universe {form.kind}", form.ref)
 
 
 def refuse_stale(plan: OrganizePlan, digest: str) -> None:
@@ -165,50 +167,50 @@ def refusal(plan: OrganizePlan) -> Objections | None:
     return found if found.why else None
 
 
-def allowed(visit: Visit) -> list[str]:
+def allowed(ctx: RequestContext) -> list[str]:
     """The universes that a form lets pass the change guard."""
-    return [value for value in visit.fields.getlist("allow") if isinstance(value, str)]
+    return [value for value in ctx.fields.getlist("allow") if isinstance(value, str)]
 
 
-def allowed_at_once(visit: Visit, plan: OrganizePlan) -> list[str]:
+def allowed_at_once(ctx: RequestContext, plan: OrganizePlan) -> list[str]:
     """What `allow_foreign` and `allow_removals` of a form or body let pass besides."""
     foreign, removals = (
-        visit.field(name) in ("true", "True", "1") for name in ("allow_foreign", "allow_removals")
+        ctx.field(name) in ("true", "True", "1") for name in ("allow_foreign", "allow_removals")
     )
     return names_of(plan, foreign=foreign, removals=removals)
 
 
 def _page(
-    visit: Visit,
+    ctx: RequestContext,
     form: ChangeForm,
     plan: OrganizePlan | None = None,
     error: TickStockError | None = None,
     status: int = 200,
 ) -> Response:
     guard = refusal(plan) if plan else None
-    return visit.page(
-        "change.html", status, form=form, plan=plan, guard=guard, error=error, deeds=DEEDS
+    return ctx.page(
+        "change.html", status, form=form, plan=plan, guard=guard, error=error, edits=EDITS
     )
 
 
 # --- for programs -----------------------------------------------------------------------------
-def change(visit: Visit) -> Response:
+def change(ctx: RequestContext) -> Response:
     """What a change of a universe would do; with the `digest` of that it is done."""
     form = ChangeForm(
-        ref_of(visit),
-        one_of(Deed, visit.field("do"), "something that can be done to a universe"),
-        tuple(texts(visit, "symbols")),
-        visit.field("expression"),
-        visit.field("title"),
-        visit.field("description"),
-        visit.field("new_ref"),
-        visit.field("revision"),
-        visit.field("why"),
+        ref_of(ctx),
+        one_of(EditKind, ctx.field("do"), "something that can be done to a universe"),
+        tuple(texts(ctx, "symbols")),
+        ctx.field("expression"),
+        ctx.field("title"),
+        ctx.field("description"),
+        ctx.field("new_ref"),
+        ctx.field("revision"),
+        ctx.field("why"),
     )
-    plan = form.plan(visit.tick)
-    if visit.field("digest"):
-        _perform(visit, form, plan, texts(visit, "allow"), "the API")
-    return plan_answer(plan, applied=bool(visit.field("digest")))
+    plan = form.plan(ctx.tick)
+    if ctx.field("digest"):
+        _perform(ctx, form, plan, texts(ctx, "allow"), "the API")
+    return plan_answer(plan, applied=bool(ctx.field("digest")))
 
 
 def plan_answer(plan: OrganizePlan, *, applied: bool, **more: Any) -> Response:

@@ -22,7 +22,7 @@ SPARE_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Seconds that the head and the body of a request may take, and connections at once."""
 
     head: float = 10.0
@@ -30,22 +30,22 @@ class Limits:
     most: int = MOST
 
 
-def limits_here(most: int = MOST) -> Limits:
+def limits_here(most: int = MOST) -> ConnectionLimits:
     """The limits that this process can keep, which may open more files from now on if it has to."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = most + SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return Limits(most=max(16, soft - SPARE_FILES))
-    return Limits(most=most)
+        return ConnectionLimits(most=max(16, soft - SPARE_FILES))
+    return ConnectionLimits(most=most)
 
 
 @dataclass
 class Connections:
     """Makes a protocol for each connection of one server, and knows those that are waited for."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     waiting: dict[BoundedProtocol, None] = field(default_factory=dict)
     """Those whose request is not whole yet, the longest waiting first."""
 

@@ -18,8 +18,8 @@ from tickstock.loading.strip import Cell, make_strip
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of
-from tickstock.web.visit import Visit
 
 MOST_CELLS = 4_000
 """On one page; a symbol more needs another one."""
@@ -39,30 +39,30 @@ class Square:
     address: str
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The heat map of a universe."""
-    universe, timeframe = visit.query("universe").strip(), visit.query("timeframe", "day")
-    duration = visit.query("for")
+    universe, timeframe = ctx.query("universe").strip(), ctx.query("timeframe", "day")
+    duration = ctx.query("for")
     context: dict[str, Any] = {
         "universe": universe, "timeframe": timeframe, "duration": duration,
-        "durations": DURATIONS, "names": visit.tick.universes.list(), "causes": CAUSES,
+        "durations": DURATIONS, "names": ctx.tick.universes.list(), "causes": CAUSES,
     }  # fmt: skip
     if not universe:
-        return visit.page("coverage.html", **context, view=None, error=None)
+        return ctx.page("coverage.html", **context, view=None, error=None)
     try:
-        view = _view(visit, universe, timeframe, duration)
+        view = _view(ctx, universe, timeframe, duration)
     except TickStockError as e:
-        return visit.page("coverage.html", status_of(e), **context, view=None, error=e)
-    return visit.page("coverage.html", **context, view=view, error=None)
+        return ctx.page("coverage.html", status_of(e), **context, view=None, error=e)
+    return ctx.page("coverage.html", **context, view=view, error=None)
 
 
-def _view(visit: Visit, universe: str, timeframe: str, duration: str) -> dict[str, object]:
-    tick = visit.tick
+def _view(ctx: RequestContext, universe: str, timeframe: str, duration: str) -> dict[str, object]:
+    tick = ctx.tick
     symbols = tick.universes.members(universe)
     span = tick.dates.span(duration) if duration else None
     found = tick.holdings.coverage(symbols, one_of(Timeframe, timeframe, "a timeframe"), span)
     by_session = len(found.grid.days) <= MOST_SESSIONS
-    start = _start(visit)
+    start = _start(ctx)
     columns = make_strip(found.grid, 0, by_session=by_session).months[-MOST_MONTHS:]
     end = start + max(1, MOST_CELLS // max(1, len(columns)))
     strip = make_strip(found.grid, end, by_session=by_session)
@@ -85,8 +85,8 @@ def _view(visit: Visit, universe: str, timeframe: str, duration: str) -> dict[st
         "first": start + 1,
         "last": start + len(rows),
         "symbols": len(found.grid.instruments),
-        "next": _page_at(visit, end) if end < len(found.grid.instruments) else "",
-        "previous": _page_at(visit, max(0, 2 * start - end)) if start else "",
+        "next": _page_at(ctx, end) if end < len(found.grid.instruments) else "",
+        "previous": _page_at(ctx, max(0, 2 * start - end)) if start else "",
         "held": found.grid.held.count(),
         "expected": found.grid.expected.count() + found.unasked,
         "holes": holes,
@@ -99,8 +99,8 @@ def _examples(grid: Grid) -> Iterator[tuple[HoleCause, int, tuple[tuple[str, Spa
         yield cause, count, grid.examples(cause)
 
 
-def _start(visit: Visit) -> int:
-    text = visit.query("start", "0")
+def _start(ctx: RequestContext) -> int:
+    text = ctx.query("start", "0")
     if not text.isdecimal() or len(text) > 9:
         raise BadInput(
             f"{text[:40]!r} is no place in a list.", "Follow the links, or leave it out."
@@ -108,10 +108,10 @@ def _start(visit: Visit) -> int:
     return int(text)
 
 
-def _page_at(visit: Visit, start: int) -> str:
+def _page_at(ctx: RequestContext, start: int) -> str:
     """The address of this view from another symbol on."""
     names = ("universe", "timeframe", "for")
-    fields = {name: visit.query(name) for name in names if visit.query(name)}
+    fields = {name: ctx.query(name) for name in names if ctx.query(name)}
     return f"/coverage?{urlencode(fields | {'start': start})}"
 
 

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from tickstock.errors import BadInput, TickStockError
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.web import answers
-from tickstock.web.visit import Desk, Kind, Rule, Visit, local
+from tickstock.web.context import AnswerKind, PageServices, RequestContext, Route, local
 
 log = logging.getLogger("tickstock.web")
 MOST_FIELDS = 200
@@ -31,81 +31,81 @@ NOT_TYPED = ("digest", "kept", "file_name", "password")
 """Fields of forms that nobody types, or that may stand in no address."""
 
 
-def endpoint(rule: Rule) -> Callable[[Request], Any]:
+def endpoint(rule: Route) -> Callable[[Request], Any]:
     """What the router calls for a rule."""
 
     async def answer(request: Request) -> Response:
-        desk: Desk = request.app.state.desk
-        visit = Visit(desk, request, rule.kind, FormData(), {})
+        services: PageServices = request.app.state.services
+        ctx = RequestContext(services, request, rule.kind, FormData(), {})
         try:
-            visit = await _with_body(rule, visit)
-            refuse_unreadable(visit)
+            ctx = await _with_body(rule, ctx)
+            refuse_unreadable(ctx)
         except TickStockError as e:
-            return answers.of_error(visit, e)
+            return answers.of_error(ctx, e)
         except ClientDisconnect:
             return Response(status_code=408)  # nobody reads it
-        return await run_in_threadpool(_answer, rule, visit)
+        return await run_in_threadpool(_answer, rule, ctx)
 
     return answer
 
 
-def _answer(rule: Rule, visit: Visit) -> Response:
+def _answer(rule: Route, ctx: RequestContext) -> Response:
     try:
-        visit = _with_visitor(visit)
-        if rule.role is not None and not (rule.token and _shows_token(visit)):
-            if visit.who is None:
-                return answers.sign_in_first(visit, _back(rule, visit))
-            if not visit.may(rule.role):
-                return answers.not_allowed(visit, rule.role)
-        return rule.handler(visit)
+        ctx = _with_visitor(ctx)
+        if rule.role is not None and not (rule.token and _shows_token(ctx)):
+            if ctx.who is None:
+                return answers.sign_in_first(ctx, _back(rule, ctx))
+            if not ctx.has_role(rule.role):
+                return answers.not_allowed(ctx, rule.role)
+        return rule.handler(ctx)
     except TickStockError as e:
-        log.info("%s %s: %s", rule.method, visit.request.url.path, e)
-        return answers.of_error(visit, e)
+        log.info("%s %s: %s", rule.method, ctx.request.url.path, e)
+        return answers.of_error(ctx, e)
     except Exception:
-        log.exception("%s %s failed", rule.method, visit.request.url.path)
-        return answers.of_fault(visit)
+        log.exception("%s %s failed", rule.method, ctx.request.url.path)
+        return answers.of_fault(ctx)
 
 
-def _shows_token(visit: Visit) -> bool:
-    wanted = visit.tick.settings.metrics_token
-    kind, _, shown = visit.request.headers.get("authorization", "").partition(" ")
+def _shows_token(ctx: RequestContext) -> bool:
+    wanted = ctx.tick.settings.metrics_token
+    kind, _, shown = ctx.request.headers.get("authorization", "").partition(" ")
     if wanted is None or kind.lower() != "bearer":
         return False
     return hmac.compare_digest(shown.strip().encode(), wanted.get_secret_value().encode())
 
 
-def _with_visitor(visit: Visit) -> Visit:
-    token = visit.request.cookies.get(visit.desk.site.cookie)
-    who = visit.desk.access.visitor(token) if token else None
-    return Visit(visit.desk, visit.request, visit.kind, visit.fields, visit.body, who)
+def _with_visitor(ctx: RequestContext) -> RequestContext:
+    token = ctx.request.cookies.get(ctx.services.site.cookie)
+    who = ctx.services.access.visitor(token) if token else None
+    return RequestContext(ctx.services, ctx.request, ctx.kind, ctx.fields, ctx.body, who)
 
 
-async def _with_body(rule: Rule, visit: Visit) -> Visit:
-    request = visit.request
+async def _with_body(rule: Route, ctx: RequestContext) -> RequestContext:
+    request = ctx.request
     if request.method in ("GET", "HEAD"):
-        return visit
+        return ctx
     if request.headers.get("content-type", "").startswith("application/json"):
         body = _object(await request.body())
         if rule.body is not None and rule.body.get("additionalProperties") is False:
             _refuse_strangers(body, rule.body["properties"])
-        return Visit(visit.desk, request, visit.kind, visit.fields, body)
+        return RequestContext(ctx.services, request, ctx.kind, ctx.fields, body)
     fields = await request.form(
         max_files=int(rule.largest is not None),
         max_fields=MOST_FIELDS,
         max_part_size=rule.largest or LARGEST_FIELD,
     )
-    return Visit(visit.desk, request, visit.kind, fields, {})
+    return RequestContext(ctx.services, request, ctx.kind, fields, {})
 
 
-def refuse_unreadable(visit: Visit) -> None:
+def refuse_unreadable(ctx: RequestContext) -> None:
     """Raises BadInput for text that no database keeps: the character NUL, and half of a pair of
     surrogates, which JSON can say and UTF-8 cannot."""
-    request = visit.request
+    request = ctx.request
     given: list[tuple[str, Any]] = [
         *request.path_params.items(),
         *request.query_params.multi_items(),
-        *visit.fields.multi_items(),
-        *visit.body.items(),
+        *ctx.fields.multi_items(),
+        *ctx.body.items(),
     ]
     for name, value in given:
         if _is_unreadable(name) or _is_unreadable(value):
@@ -141,13 +141,13 @@ def _object(data: bytes) -> dict[str, Any]:
     return body
 
 
-def _back(rule: Rule, visit: Visit) -> str:
+def _back(rule: Route, ctx: RequestContext) -> str:
     """Where to go after signing in: the same page, or the one that shows the typed form again."""
-    if rule.kind is Kind.PART:
-        return local(urlsplit(visit.request.headers.get("hx-current-url", "")).path)
+    if rule.kind is AnswerKind.PART:
+        return local(urlsplit(ctx.request.headers.get("hx-current-url", "")).path)
     if rule.method == "GET":
-        return visit.address
+        return ctx.address
     typed = [
-        (k, v) for k, v in visit.fields.multi_items() if isinstance(v, str) and k not in NOT_TYPED
+        (k, v) for k, v in ctx.fields.multi_items() if isinstance(v, str) and k not in NOT_TYPED
     ]
     return f"{rule.form_at or '/'}?{urlencode(typed)}" if typed else rule.form_at or "/"

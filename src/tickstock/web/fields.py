@@ -10,7 +10,7 @@ from urllib.parse import quote
 from tickstock.errors import BadDates, BadInput
 from tickstock.spans import Span
 from tickstock.universes.key import parse_alone
-from tickstock.web.visit import Visit
+from tickstock.web.context import RequestContext
 
 Choice = TypeVar("Choice", bound=enum.StrEnum)
 
@@ -40,9 +40,9 @@ def moment(text: str) -> datetime | None:
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def ref_of(visit: Visit) -> str:
+def ref_of(ctx: RequestContext) -> str:
     """The universe that the address names, however it writes the key."""
-    text = visit.path("ref")
+    text = ctx.path("ref")
     return str(parse_alone(text) or text)
 
 
@@ -51,21 +51,21 @@ def address_of(universe: str) -> str:
     return f"/universes/{quote(str(parse_alone(universe) or universe), safe=':')}"
 
 
-def span_of(visit: Visit) -> Span | None:
+def span_of(ctx: RequestContext) -> Span | None:
     """The days that `from` and `to`, or `for`, of an address name; None where all are empty.
 
     Dates come before a duration: a form sends both.
     """
-    first, last = day(visit.query("from")), day(visit.query("to"))
+    first, last = day(ctx.query("from")), day(ctx.query("to"))
     if first or last:
-        return visit.tick.dates.span(None, first, last)
-    duration = visit.query("for")
-    return visit.tick.dates.span(duration) if duration else None
+        return ctx.tick.dates.span(None, first, last)
+    duration = ctx.query("for")
+    return ctx.tick.dates.span(duration) if duration else None
 
 
-def texts(visit: Visit, name: str) -> list[str]:
+def texts(ctx: RequestContext, name: str) -> list[str]:
     """A list of texts of a JSON body. Raises BadInput for anything else."""
-    found = visit.body.get(name) or []
+    found = ctx.body.get(name) or []
     if not isinstance(found, list) or not all(isinstance(s, str) for s in found):
         raise BadInput(f"`{name}` is no list of texts.", 'Send, say, ["SPY", "QQQ"].')
     return found

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from tickstock.errors import StalePlan, TickStockError
 from tickstock.service.browse import Preview, preview
+from tickstock.web.context import RequestContext
 from tickstock.web.load_form import DURATIONS, TIMEFRAMES, LoadForm
 from tickstock.web.universe_rows import search
-from tickstock.web.visit import Visit
 
 PICKER_LINES = 60
 RECENT = 6
@@ -35,57 +35,61 @@ class Card:
     error: TickStockError | None = None
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The page; with the plan when the address says what to load."""
-    form = LoadForm.read(visit.request.query_params.multi_items())
-    return _page(visit, form, _card(visit, form))
+    form = LoadForm.read(ctx.request.query_params.multi_items())
+    return _page(ctx, form, _card(ctx, form))
 
 
-def picker(visit: Visit) -> Response:
+def picker(ctx: RequestContext) -> Response:
     """The list of universes that a search finds."""
-    form = LoadForm.read(visit.request.query_params.multi_items())
-    found = search(visit.tick.universes.list(), form.search, PICKER_LINES, form.universe)
-    return visit.page("picker.html", form=form, found=found)
+    form = LoadForm.read(ctx.request.query_params.multi_items())
+    found = search(ctx.tick.universes.list(), form.search, PICKER_LINES, form.universe)
+    return ctx.page("picker.html", form=form, found=found)
 
 
-def plan(visit: Visit) -> Response:
+def plan(ctx: RequestContext) -> Response:
     """The plan card of the fields in the address."""
-    form = LoadForm.read(visit.request.query_params.multi_items())
-    return visit.page("plan.html", card=_card(visit, form))
+    form = LoadForm.read(ctx.request.query_params.multi_items())
+    return ctx.page("plan.html", card=_card(ctx, form))
 
 
-def load(visit: Visit) -> Response:
+def load(ctx: RequestContext) -> Response:
     """Submit. With the digest of a plan exactly that plan, or the new one is shown and nothing
     is done."""
-    form = LoadForm.read(visit.fields.multi_items())
+    form = LoadForm.read(ctx.fields.multi_items())
     try:
-        made = visit.tick.plans.make(form.request(visit.tick))
-        submitted = visit.tick.jobs.submit(
-            made, requested_by=visit.name, digest=visit.field("digest") or None
+        made = ctx.tick.plans.make(form.request(ctx.tick))
+        submitted = ctx.tick.jobs.submit(
+            made, requested_by=ctx.name, digest=ctx.field("digest") or None
         )
     except StalePlan as e:
-        return _page(visit, form, _card(visit, form), status=409, stale=e)
+        return _page(ctx, form, _card(ctx, form), status=409, stale=e)
     except TickStockError as e:
-        return _page(visit, form, Card(form, form.chosen, error=e), status=422)
-    visit.note("load", f"{submitted.id} {submitted.title}")
-    return visit.go(f"/jobs/{submitted.id}")
+        return _page(ctx, form, Card(form, form.chosen, error=e), status=422)
+    ctx.note("load", f"{submitted.id} {submitted.title}")
+    return ctx.go(f"/jobs/{submitted.id}")
 
 
-def _card(visit: Visit, form: LoadForm) -> Card:
+def _card(ctx: RequestContext, form: LoadForm) -> Card:
     """Planning may note instruments that are new: only who may load is shown a plan."""
-    if not form.chosen or not visit.may("operator"):
+    if not form.chosen or not ctx.has_role("operator"):
         return Card(form, form.chosen)
     try:
-        return Card(form, True, preview(visit.tick, form.request(visit.tick)))
+        return Card(form, True, preview(ctx.tick, form.request(ctx.tick)))
     except TickStockError as e:
         return Card(form, True, error=e)
 
 
 def _page(
-    visit: Visit, form: LoadForm, card: Card, status: int = 200, stale: StalePlan | None = None
+    ctx: RequestContext,
+    form: LoadForm,
+    card: Card,
+    status: int = 200,
+    stale: StalePlan | None = None,
 ) -> Response:
-    tick = visit.tick
-    return visit.page(
+    tick = ctx.tick
+    return ctx.page(
         "historical.html",
         status,
         form=form,

@@ -19,8 +19,8 @@ from tickstock.service.imports import ImportPlan
 from tickstock.universes.files.written import OutForm
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, plan_answer, refusal, refuse_stale
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import address_of, one_of, ref_of, texts
-from tickstock.web.visit import Visit
 
 LARGEST_FILE = 2_000_000
 LARGEST_BODY = 3_000_000
@@ -35,52 +35,54 @@ TYPES = {
 }
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The form of an import."""
-    return _page(visit, visit.query("ref"), visit.query("title"))
+    return _page(ctx, ctx.query("ref"), ctx.query("title"))
 
 
-def import_(visit: Visit) -> Response:
+def import_(ctx: RequestContext) -> Response:
     """Shows what a file holds and what importing it would do; with the digest of that does it."""
-    ref, title = visit.field("ref").strip(), visit.field("title").strip()
+    ref, title = ctx.field("ref").strip(), ctx.field("title").strip()
     try:
-        name, data = _file(visit)
-        change = _plan(visit, ref, title, name, data)
+        name, data = _file(ctx)
+        change = _plan(ctx, ref, title, name, data)
     except TickStockError as e:
-        return _page(visit, ref, title, error=e, status=status_of(e))
+        return _page(ctx, ref, title, error=e, status=status_of(e))
     shown: dict[str, Any] = {"change": change, "kept": _packed(data), "file": name}
-    if not visit.field("digest"):
-        return _page(visit, ref, title, **shown)
+    if not ctx.field("digest"):
+        return _page(ctx, ref, title, **shown)
     try:
-        _perform(visit, ref, change, allowed(visit), "the page")
+        _perform(ctx, ref, change, allowed(ctx), "the page")
     except TickStockError as e:
-        return _page(visit, ref, title, **shown, error=e, status=status_of(e))
-    return visit.go(address_of(ref))
+        return _page(ctx, ref, title, **shown, error=e, status=status_of(e))
+    return ctx.go(address_of(ref))
 
 
-def _plan(visit: Visit, ref: str, title: str, name: str, data: bytes) -> ImportPlan:
-    imports = visit.tick.imports
-    column = visit.field("column").strip()
+def _plan(ctx: RequestContext, ref: str, title: str, name: str, data: bytes) -> ImportPlan:
+    imports = ctx.tick.imports
+    column = ctx.field("column").strip()
     return imports.plan(imports.read(name, data, ref, column=column), ref, title=title or None)
 
 
-def _perform(visit: Visit, ref: str, change: ImportPlan, allow: list[str], where: str) -> None:
-    refuse_stale(change.plan, visit.field("digest"))
-    reason = f"import of {change.imported.name} from {where} by {visit.name}"
-    visit.tick.imports.apply(change, reason=reason, allow=allow)
-    visit.note("universe import", f"{ref} from {change.imported.name}")
+def _perform(
+    ctx: RequestContext, ref: str, change: ImportPlan, allow: list[str], where: str
+) -> None:
+    refuse_stale(change.plan, ctx.field("digest"))
+    reason = f"import of {change.imported.name} from {where} by {ctx.name}"
+    ctx.tick.imports.apply(change, reason=reason, allow=allow)
+    ctx.note("universe import", f"{ref} from {change.imported.name}")
 
 
-def _file(visit: Visit) -> tuple[str, bytes]:
+def _file(ctx: RequestContext) -> tuple[str, bytes]:
     """Name and bytes of the file that was chosen, or of the one whose preview was shown."""
-    upload = visit.fields.get("file")
+    upload = ctx.fields.get("file")
     if isinstance(upload, UploadFile):
         with upload.file as stream:
             data = stream.read(LARGEST_FILE + 1)
         if data or upload.filename:
             return (upload.filename or "file")[:200], _checked(data)
-    if visit.field("kept"):
-        return visit.field("file_name", "file")[:200], _checked(_unpacked(visit.field("kept")))
+    if ctx.field("kept"):
+        return ctx.field("file_name", "file")[:200], _checked(_unpacked(ctx.field("kept")))
     raise BadInput("No file was chosen.", "Choose one.")
 
 
@@ -113,7 +115,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _page(
-    visit: Visit,
+    ctx: RequestContext,
     ref: str,
     title: str,
     *,
@@ -123,12 +125,12 @@ def _page(
     error: TickStockError | None = None,
     status: int = 200,
 ) -> Response:
-    return visit.page(
+    return ctx.page(
         "import.html",
         status,
         ref=ref,
         title=title,
-        column=visit.field("column"),
+        column=ctx.field("column"),
         change=change,
         guard=refusal(change.plan) if change else None,
         kept=kept,
@@ -136,26 +138,26 @@ def _page(
         error=error,
         shown=SHOWN,
         largest=LARGEST_FILE,
-        names=[row.ref for row in visit.tick.universes.list()[:300]],
+        names=[row.ref for row in ctx.tick.universes.list()[:300]],
     )
 
 
-def export(visit: Visit) -> Response:
+def export(ctx: RequestContext) -> Response:
     """The members of a universe as a file: `form` is csv, json, toml, txt or parquet."""
-    ref, form = ref_of(visit), one_of(OutForm, visit.query("form", "csv"), "a form")
-    body = visit.tick.imports.export(ref, form)
+    ref, form = ref_of(ctx), one_of(OutForm, ctx.query("form", "csv"), "a form")
+    body = ctx.tick.imports.export(ref, form)
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in ref.partition(":")[2] or ref)
     headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
     return Response(body, 200, headers, TYPES[form])
 
 
 # --- for programs -----------------------------------------------------------------------------
-def import_content(visit: Visit) -> Response:
+def import_content(ctx: RequestContext) -> Response:
     """What importing a file (`content`, base64) would do; with the `digest` of that it is done."""
-    data = _checked(_decoded(visit.field("content")))
-    ref, name = ref_of(visit), visit.field("name", "file")[:200]
-    change = _plan(visit, ref, visit.field("title"), name, data)
-    if visit.field("digest"):
-        _perform(visit, ref, change, texts(visit, "allow"), "the API")
+    data = _checked(_decoded(ctx.field("content")))
+    ref, name = ref_of(ctx), ctx.field("name", "file")[:200]
+    change = _plan(ctx, ref, ctx.field("title"), name, data)
+    if ctx.field("digest"):
+        _perform(ctx, ref, change, texts(ctx, "allow"), "the API")
     found = change.imported.as_dict()
-    return plan_answer(change.plan, applied=bool(visit.field("digest")), imported=found)
+    return plan_answer(change.plan, applied=bool(ctx.field("digest")), imported=found)

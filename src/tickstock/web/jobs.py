@@ -16,9 +16,9 @@ from tickstock.model import LoadState
 from tickstock.service.progress import Progress
 from tickstock.service.system import workers_alive
 from tickstock.web import steering
+from tickstock.web.context import RequestContext
 from tickstock.web.load_form import form_of_load
 from tickstock.web.steering import progress_of
-from tickstock.web.visit import Visit
 
 PAGE_LINES = 50
 ADVICE = {
@@ -43,11 +43,11 @@ class Filter:
     before: str
 
     @classmethod
-    def read(cls, visit: Visit) -> Filter:
-        return cls(visit.query("state"), visit.query("q").strip(), visit.query("before"))
+    def read(cls, ctx: RequestContext) -> Filter:
+        return cls(ctx.query("state"), ctx.query("q").strip(), ctx.query("before"))
 
-    def newest(self, visit: Visit, most: int = PAGE_LINES) -> list[Progress]:
-        return visit.tick.jobs.newest(
+    def newest(self, ctx: RequestContext, most: int = PAGE_LINES) -> list[Progress]:
+        return ctx.tick.jobs.newest(
             most, _state(self.state), text=self.text, before=_moment(self.before)
         )
 
@@ -57,67 +57,67 @@ class Filter:
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
-def list_all(visit: Visit) -> Response:
+def list_all(ctx: RequestContext) -> Response:
     """The newest loads that the filter lets through."""
-    return _list(visit, "jobs.html")
+    return _list(ctx, "jobs.html")
 
 
-def rows(visit: Visit) -> Response:
+def rows(ctx: RequestContext) -> Response:
     """The same as a part, to be shown anew when something changes."""
-    return _list(visit, "job_rows.html")
+    return _list(ctx, "job_rows.html")
 
 
-def _list(visit: Visit, template: str) -> Response:
-    chosen = Filter.read(visit)
-    found = chosen.newest(visit, PAGE_LINES + 1)
+def _list(ctx: RequestContext, template: str) -> Response:
+    chosen = Filter.read(ctx)
+    found = chosen.newest(ctx, PAGE_LINES + 1)
     older = ""
     if len(found) > PAGE_LINES:
         found = found[:PAGE_LINES]
         older = chosen.address(before=found[-1].load.created_at.isoformat())
-    return visit.page(
+    return ctx.page(
         template, filter=chosen, jobs=found, older=older, states=[s.value for s in LoadState]
     )
 
 
-def recent(visit: Visit) -> Response:
+def recent(ctx: RequestContext) -> Response:
     """The last few loads, for other pages."""
-    return visit.page("recent.html", recent=visit.tick.jobs.newest(6))
+    return ctx.page("recent.html", recent=ctx.tick.jobs.newest(6))
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """One load."""
-    progress = progress_of(visit)
-    return visit.page("job.html", **_context(visit, progress), again=_again(progress))
+    progress = progress_of(ctx)
+    return ctx.page("job.html", **_context(ctx, progress), again=_again(progress))
 
 
-def progress(visit: Visit) -> Response:
+def progress(ctx: RequestContext) -> Response:
     """How far a load is, as a part that asks for itself again until the load has ended."""
-    return visit.page("job_progress.html", **_context(visit, progress_of(visit)))
+    return ctx.page("job_progress.html", **_context(ctx, progress_of(ctx)))
 
 
-def cancel(visit: Visit) -> Response:
+def cancel(ctx: RequestContext) -> Response:
     """End a load; what is done stays done."""
-    return visit.go(f"/jobs/{steering.cancel(visit)}")
+    return ctx.go(f"/jobs/{steering.cancel(ctx)}")
 
 
-def retry(visit: Visit) -> Response:
+def retry(ctx: RequestContext) -> Response:
     """Ask again for what failed or was cancelled."""
-    return visit.go(f"/jobs/{steering.retry(visit)}")
+    return ctx.go(f"/jobs/{steering.retry(ctx)}")
 
 
-def pause(visit: Visit) -> Response:
+def pause(ctx: RequestContext) -> Response:
     """Ask nothing more for a load until it is resumed."""
-    return visit.go(f"/jobs/{steering.pause(visit)}")
+    return ctx.go(f"/jobs/{steering.pause(ctx)}")
 
 
-def resume(visit: Visit) -> Response:
+def resume(ctx: RequestContext) -> Response:
     """Go on with a paused load."""
-    return visit.go(f"/jobs/{steering.resume(visit)}")
+    return ctx.go(f"/jobs/{steering.resume(ctx)}")
 
 
-def clone(visit: Visit) -> Response:
+def clone(ctx: RequestContext) -> Response:
     """A new load for the same request, planned as of now."""
-    return visit.go(f"/jobs/{steering.clone(visit)}")
+    return ctx.go(f"/jobs/{steering.clone(ctx)}")
 
 
 def _again(progress: Progress) -> str:
@@ -125,12 +125,12 @@ def _again(progress: Progress) -> str:
     return form_of_load(progress.load.asked).address()
 
 
-def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
+def _context(ctx: RequestContext, progress: Progress) -> dict[str, Any]:
     load = progress.load
     ended = load.state.finished
     elapsed = progress.seconds
     # What a fault has ended may not be summed up: it is what the fault may have come from.
-    items = _items(visit, progress) if ended and not load.met_a_fault else []
+    items = _items(ctx, progress) if ended and not load.met_a_fault else []
     return {
         "p": progress,
         "load": load,
@@ -139,14 +139,14 @@ def _context(visit: Visit, progress: Progress) -> dict[str, Any]:
         "rate": progress.calls / elapsed * 60 if elapsed and progress.calls else None,
         "items": sorted(items, key=lambda i: (not i.failed, not i.causes, i.symbol)),
         "advice": ADVICE,
-        "no_worker": not ended and not workers_alive(visit.tick.database),
+        "no_worker": not ended and not workers_alive(ctx.tick.database),
         "can_retry": ended
         and (progress.calls_failed or load.met_a_fault or load.state is LoadState.CANCELLED),
     }
 
 
-def _items(visit: Visit, progress: Progress) -> Sequence[ItemResult]:
-    return visit.tick.verdicts.results(progress.load.id)
+def _items(ctx: RequestContext, progress: Progress) -> Sequence[ItemResult]:
+    return ctx.tick.verdicts.results(progress.load.id)
 
 
 def _state(text: str) -> LoadState | None:

@@ -38,7 +38,7 @@ class Live:
     ) -> None:
         self._conninfo = conninfo
         self._most, self._most_of_one = most, most_of_one
-        self._pages: dict[Page, str] = {}
+        self._pages: dict[OpenPage, str] = {}
         self._lock = threading.Lock()
         self._closed = False
         self.listening = asyncio.Event()
@@ -73,7 +73,7 @@ class Live:
 
         Raises TooManyAttempts for one too many.
         """
-        page = Page()
+        page = OpenPage()
         with self._lock:
             open_ = Counter(self._pages.values())
             if len(self._pages) >= self._most or open_[session] >= self._most_of_one:
@@ -83,7 +83,7 @@ class Live:
             self._pages[page] = session
         return _Stream(self._events(page), lambda: self._pages.pop(page, None))
 
-    async def _events(self, page: Page) -> AsyncIterator[str]:
+    async def _events(self, page: OpenPage) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST_STREAM
         yield "retry: 1000\nevent: hello\ndata:\n\n"
@@ -106,7 +106,7 @@ class _Stream(StreamingResponse):
             self._ended()
 
 
-class Page:
+class OpenPage:
     """What one open page has not been told yet: kinds of events, each at most once."""
 
     def __init__(self) -> None:

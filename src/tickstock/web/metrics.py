@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from starlette.responses import Response
 
 from tickstock.service.system import Figures, figures
-from tickstock.web.visit import Visit
+from tickstock.web.context import RequestContext
 
 
 class _Collector:
@@ -67,10 +67,10 @@ def _counter(name: str, about: str, label: str, values: Mapping[str, float]) -> 
     return family
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The figures in Prometheus' text format."""
     begun = time.perf_counter()
-    found = figures(visit.tick.database, visit.tick.settings, visit.tick.clock)
+    found = figures(ctx.tick.database, ctx.tick.settings, ctx.tick.clock)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(found, time.perf_counter() - begun))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -17,13 +17,13 @@ from tickstock.errors import BadInput, UnknownLoad
 from tickstock.loading.request import Duration, LoadRequest, years_to_duration
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
+from tickstock.web.context import RequestContext
 from tickstock.web.historical import MAINTENANCE, README
-from tickstock.web.visit import Visit
 
 NEWEST = 50
 
 
-def universes(visit: Visit) -> Response:
+def universes(ctx: RequestContext) -> Response:
     """Every universe: `type`, `key`, `name`, `symbol_count`, `updated_at`."""
     found = [
         {
@@ -34,38 +34,38 @@ def universes(visit: Visit) -> Response:
             "symbol_count": row.symbols,
             "updated_at": row.updated_at.isoformat() if row.updated_at else None,
         }
-        for row in visit.tick.universes.list()
+        for row in ctx.tick.universes.list()
     ]
     return JSONResponse({"success": True, "universes": found, "total": len(found)})
 
 
-def trigger(visit: Visit) -> Response:
+def trigger(ctx: RequestContext) -> Response:
     """Submit a load from `universe_key` (or `csv_file`), `years` (or `duration`), `timeframes`."""
-    tick = visit.tick
-    who = visit.who.name if visit.who else ""
-    made = tick.plans.make(_request(visit))
-    load = tick.jobs.submit(made, requested_by=who, client_id=visit.field("job_id") or None)
-    visit.note("load", f"{load.id} {load.title}")
-    return JSONResponse({"success": True} | _told(visit, load.id))
+    tick = ctx.tick
+    who = ctx.who.name if ctx.who else ""
+    made = tick.plans.make(_request(ctx))
+    load = tick.jobs.submit(made, requested_by=who, client_id=ctx.field("job_id") or None)
+    ctx.note("load", f"{load.id} {load.title}")
+    return JSONResponse({"success": True} | _told(ctx, load.id))
 
 
-def _request(visit: Visit) -> LoadRequest:
-    universe, csv = visit.field("universe_key"), visit.field("csv_file")
+def _request(ctx: RequestContext) -> LoadRequest:
+    universe, csv = ctx.field("universe_key"), ctx.field("csv_file")
     if bool(universe) == bool(csv):
         raise BadInput("Give universe_key or csv_file.", "Say etf_universe:core_etfs.")
-    return visit.tick.requests.of_client(
+    return ctx.tick.requests.of_client(
         universe,
         universe=universe,
         csv=csv,
-        duration=_duration(visit),
-        timeframes=_timeframes(visit),
+        duration=_duration(ctx),
+        timeframes=_timeframes(ctx),
     )
 
 
-def _duration(visit: Visit) -> str | Duration:
-    if given := visit.field("duration"):
+def _duration(ctx: RequestContext) -> str | Duration:
+    if given := ctx.field("duration"):
         return given
-    years = visit.field("years")
+    years = ctx.field("years")
     return years_to_duration(_number(years) if years else 1.0)
 
 
@@ -76,27 +76,27 @@ def _number(text: str) -> float:
         raise BadInput(f"{text[:40]!r} is not a number of years.", "Say 0.25 or 1.") from None
 
 
-def _timeframes(visit: Visit) -> list[str]:
+def _timeframes(ctx: RequestContext) -> list[str]:
     """`day,hour`, several fields of that name, or a JSON list."""
-    given = visit.body.get("timeframes") if visit.body else visit.fields.getlist("timeframes")
+    given = ctx.body.get("timeframes") if ctx.body else ctx.fields.getlist("timeframes")
     if isinstance(given, list):
         return [str(word) for word in given] or ["day"]
     return [str(given) if given else "day"]
 
 
-def statuses(visit: Visit) -> Response:
+def statuses(ctx: RequestContext) -> Response:
     """The newest loads, and how many are under way."""
-    now = visit.tick.clock()
-    jobs = [_as_dict(detail, now) for detail in visit.tick.client_jobs.newest(NEWEST)]
+    now = ctx.tick.clock()
+    jobs = [_as_dict(detail, now) for detail in ctx.tick.client_jobs.newest(NEWEST)]
     active = sum(job["status"] in ("submitted", "running") for job in jobs)
     return JSONResponse({"success": True, "jobs": jobs, "active": active, "total": len(jobs)})
 
 
-def status(visit: Visit) -> Response:
+def status(ctx: RequestContext) -> Response:
     """One load, by its id, the start of it, or the client's own id; also one that was refused."""
-    tick, job = visit.tick, visit.path("id")
+    tick, job = ctx.tick, ctx.path("id")
     try:
-        return JSONResponse(_told(visit, tick.jobs.find(job)))
+        return JSONResponse(_told(ctx, tick.jobs.find(job)))
     except UnknownLoad:
         refused = tick.client_jobs.refusal(job)
         if refused is None:
@@ -105,19 +105,19 @@ def status(visit: Visit) -> Response:
         return JSONResponse(_with_ids(job, job, said, refused.at))
 
 
-def cancel(visit: Visit) -> Response:
+def cancel(ctx: RequestContext) -> Response:
     """End a load; `success` is false when it had ended before."""
-    tick = visit.tick
-    load_id = tick.jobs.find(visit.path("id"))
-    done = tick.jobs.cancel(load_id, f"Cancelled by {visit.name}.")
+    tick = ctx.tick
+    load_id = tick.jobs.find(ctx.path("id"))
+    done = tick.jobs.cancel(load_id, f"Cancelled by {ctx.name}.")
     if done:
-        visit.note("cancel", str(load_id))
-    return JSONResponse({"success": done} | _told(visit, load_id))
+        ctx.note("cancel", str(load_id))
+    return JSONResponse({"success": done} | _told(ctx, load_id))
 
 
-def gone(visit: Visit) -> Response:
+def gone(ctx: RequestContext) -> Response:
     """Rebuilding the cache moved to the maintenance commands."""
-    del visit
+    del ctx
     body = {
         "success": False,
         "error": "Gone",
@@ -128,8 +128,8 @@ def gone(visit: Visit) -> Response:
     return JSONResponse(body, 410)
 
 
-def _told(visit: Visit, load_id: uuid.UUID) -> dict[str, Any]:
-    return _as_dict(visit.tick.client_jobs.detail(load_id), visit.tick.clock())
+def _told(ctx: RequestContext, load_id: uuid.UUID) -> dict[str, Any]:
+    return _as_dict(ctx.tick.client_jobs.detail(load_id), ctx.tick.clock())
 
 
 def _as_dict(detail: JobDetail, now: datetime) -> dict[str, Any]:

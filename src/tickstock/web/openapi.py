@@ -9,7 +9,7 @@ from typing import Any
 
 import tickstock
 from tickstock.web.bodies import DATE, MODE, TEXT
-from tickstock.web.visit import Kind, Rule
+from tickstock.web.context import AnswerKind, Route
 
 MOMENT = TEXT | {"format": "date-time"}
 CREATED = {
@@ -52,7 +52,7 @@ ABOUT = """Sign in with `POST /sign-in` (`{"name": ..., "password": ...}`) and k
 Requests that write carry `Origin` with the address of this page."""
 
 
-def document(rules: Iterable[Rule]) -> dict[str, Any]:
+def document(rules: Iterable[Route]) -> dict[str, Any]:
     """The document about these routes."""
     paths: dict[str, dict[str, Any]] = {}
     for rule in rules:
@@ -72,12 +72,12 @@ def document(rules: Iterable[Rule]) -> dict[str, Any]:
     }
 
 
-def documented(rule: Rule) -> bool:
+def documented(rule: Route) -> bool:
     """Routes for programs: JSON, and not the stream that only the page reads."""
-    return rule.kind is Kind.JSON and rule.role is not None and rule.path != "/live"
+    return rule.kind is AnswerKind.JSON and rule.role is not None and rule.path != "/live"
 
 
-def _operation(rule: Rule) -> dict[str, Any]:
+def _operation(rule: Route) -> dict[str, Any]:
     text = (rule.handler.__doc__ or "").strip()
     success = "410" if rule.path.endswith("/rebuild-cache") else "200"
     if rule.method == "POST" and rule.path in CREATED:
@@ -102,7 +102,7 @@ def _failure(reason: str) -> dict[str, Any]:
     return {"description": reason, "content": {"application/json": {"schema": schema}}}
 
 
-def _parameters(rule: Rule) -> list[dict[str, Any]]:
+def _parameters(rule: Route) -> list[dict[str, Any]]:
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": TEXT}
         for name in re.findall(r"{(\w+)}", rule.path)

@@ -7,71 +7,69 @@ from starlette.responses import JSONResponse, Response
 from tickstock.loading.due import parse_time
 from tickstock.service.schedules import Planned, schedule_as_dict
 from tickstock.store.jobs import Load
-from tickstock.web.visit import Visit
+from tickstock.web.context import RequestContext
 
 
-def add(visit: Visit) -> Response:
+def add(ctx: RequestContext) -> Response:
     """Load a universe every day, or after every close."""
-    _add(visit, after_close=bool(visit.field("after_close")))
-    return visit.go("/system#schedules")
+    _add(ctx, after_close=bool(ctx.field("after_close")))
+    return ctx.go("/system#schedules")
 
 
-def remove(visit: Visit) -> Response:
+def remove(ctx: RequestContext) -> Response:
     """End a schedule; the loads that it made stay."""
-    _remove(visit)
-    return visit.go("/system#schedules")
+    _remove(ctx)
+    return ctx.go("/system#schedules")
 
 
-def run(visit: Visit) -> Response:
+def run(ctx: RequestContext) -> Response:
     """Submit its load now, besides the due times."""
-    return visit.go(f"/jobs/{_run(visit).id}")
+    return ctx.go(f"/jobs/{_run(ctx).id}")
 
 
-def _add(visit: Visit, *, after_close: bool) -> Planned:
-    made = visit.tick.schedules.add(
-        visit.field("name").strip(),
-        visit.field("universe").strip(),
-        parse_time(visit.field("at")),
+def _add(ctx: RequestContext, *, after_close: bool) -> Planned:
+    made = ctx.tick.schedules.add(
+        ctx.field("name").strip(),
+        ctx.field("universe").strip(),
+        parse_time(ctx.field("at")),
         after_close=after_close,
-        duration=visit.field("for") or "1w",
-        timeframes=visit.field("timeframes") or "day",
-        created_by=visit.name,
+        duration=ctx.field("for") or "1w",
+        timeframes=ctx.field("timeframes") or "day",
+        created_by=ctx.name,
     )
-    visit.note("schedule added", f"{made.schedule.name} {made.schedule.universe}")
+    ctx.note("schedule added", f"{made.schedule.name} {made.schedule.universe}")
     return made
 
 
-def _remove(visit: Visit) -> None:
-    visit.tick.schedules.remove(visit.path("name"))
-    visit.note("schedule removed", visit.path("name"))
+def _remove(ctx: RequestContext) -> None:
+    ctx.tick.schedules.remove(ctx.path("name"))
+    ctx.note("schedule removed", ctx.path("name"))
 
 
-def _run(visit: Visit) -> Load:
-    load = visit.tick.schedules.run_now(visit.path("name"), visit.name)
-    visit.note("schedule run", f"{visit.path('name')} as {load.id}")
+def _run(ctx: RequestContext) -> Load:
+    load = ctx.tick.schedules.run_now(ctx.path("name"), ctx.name)
+    ctx.note("schedule run", f"{ctx.path('name')} as {load.id}")
     return load
 
 
 # --- for programs -----------------------------------------------------------------------------
-def schedules(visit: Visit) -> Response:
+def schedules(ctx: RequestContext) -> Response:
     """Every schedule, with when it is due next."""
-    return JSONResponse(
-        {"schedules": [schedule_as_dict(p) for p in visit.tick.schedules.planned()]}
-    )
+    return JSONResponse({"schedules": [schedule_as_dict(p) for p in ctx.tick.schedules.planned()]})
 
 
-def create(visit: Visit) -> Response:
+def create(ctx: RequestContext) -> Response:
     """Add a schedule; `at` is New York time, `18:30`."""
-    made = _add(visit, after_close=visit.body.get("after_close") is True)
+    made = _add(ctx, after_close=ctx.body.get("after_close") is True)
     return JSONResponse(schedule_as_dict(made), 201)
 
 
-def delete(visit: Visit) -> Response:
+def delete(ctx: RequestContext) -> Response:
     """End a schedule; answers those that are left."""
-    _remove(visit)
-    return schedules(visit)
+    _remove(ctx)
+    return schedules(ctx)
 
 
-def start(visit: Visit) -> Response:
+def start(ctx: RequestContext) -> Response:
     """Submit the load of a schedule now; answers its id."""
-    return JSONResponse({"load": str(_run(visit).id)}, 201)
+    return JSONResponse({"load": str(_run(ctx).id)}, 201)

@@ -18,7 +18,7 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import within
 from tickstock.web.app import make_app
-from tickstock.web.connections import Connections, Limits, limits_here
+from tickstock.web.connections import ConnectionLimits, Connections, limits_here
 from tickstock.web.site import Site
 
 log = logging.getLogger("tickstock.web")
@@ -75,7 +75,7 @@ class Serving:
     listener: socket.socket
     parts: tuple[Callable[[], Part], ...] = ()
     tls: Tls | None = None
-    limits: Limits = field(default_factory=limits_here)
+    limits: ConnectionLimits = field(default_factory=limits_here)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[Part] = field(default_factory=set)
@@ -93,7 +93,7 @@ class Serving:
         await asyncio.wait({page, stop}, return_when="FIRST_COMPLETED")
         self.stop()
         # Streams never end by themselves: they would hold the server up.
-        app.state.desk.live.close()
+        app.state.services.live.close()
         server.should_exit = True
         stop.cancel()
         tell.cancel()

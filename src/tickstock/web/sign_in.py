@@ -7,51 +7,53 @@ from starlette.responses import JSONResponse, Response
 from tickstock.errors import SignInRefused
 from tickstock.service.access import LONGEST
 from tickstock.web.answers import FOR_EVERYBODY, status_of
-from tickstock.web.visit import Kind, Visit, local
+from tickstock.web.context import AnswerKind, RequestContext, local
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """The form."""
-    back = local(visit.query("next", "/"))
-    if visit.who is not None:
-        return visit.go(back)
-    return visit.page("sign_in.html", back=back, error=None, name="")
+    back = local(ctx.query("next", "/"))
+    if ctx.who is not None:
+        return ctx.go(back)
+    return ctx.page("sign_in.html", back=back, error=None, name="")
 
 
-def enter(visit: Visit) -> Response:
+def enter(ctx: RequestContext) -> Response:
     """Name and password become a session. A program sends them as JSON and keeps the cookie."""
-    name, back = visit.field("name"), local(visit.field("next", "/"))
+    name, back = ctx.field("name"), local(ctx.field("next", "/"))
     try:
-        token = visit.desk.access.sign_in(name, visit.field("password"), visit.client)
+        token = ctx.services.access.sign_in(name, ctx.field("password"), ctx.client)
     except FOR_EVERYBODY as e:
-        if visit.body:
+        if ctx.body:
             raise
-        return visit.page("sign_in.html", status_of(e), back=back, error=e, name=name)
-    answer = JSONResponse({"signed_in": True}) if visit.body else visit.go(back)
-    return _with_cookie(visit, answer, token)
+        return ctx.page("sign_in.html", status_of(e), back=back, error=e, name=name)
+    answer = JSONResponse({"signed_in": True}) if ctx.body else ctx.go(back)
+    return _with_cookie(ctx, answer, token)
 
 
-def follow_link(visit: Visit) -> Response:
+def follow_link(ctx: RequestContext) -> Response:
     """The address that `tickstock serve` prints signs in once."""
-    if visit.request.method == "HEAD":  # somebody's preview must not use it up
+    if ctx.request.method == "HEAD":  # somebody's preview must not use it up
         return Response(status_code=204)
-    if not visit.desk.site.links:
+    if not ctx.services.site.links:
         raise SignInRefused("Links are taken on this machine only.", "Sign in with a password.")
-    token = visit.desk.access.spend_link(visit.path("token"))
-    return _with_cookie(visit, visit.go("/"), token)
+    token = ctx.services.access.spend_link(ctx.path("token"))
+    return _with_cookie(ctx, ctx.go("/"), token)
 
 
-def leave(visit: Visit) -> Response:
+def leave(ctx: RequestContext) -> Response:
     """Signs out."""
-    site = visit.desk.site
-    visit.desk.access.sign_out(visit.request.cookies.get(site.cookie, ""))
-    answer = visit.go("/sign-in") if visit.kind is Kind.PAGE else JSONResponse({"signed_in": False})
+    site = ctx.services.site
+    ctx.services.access.sign_out(ctx.request.cookies.get(site.cookie, ""))
+    answer = (
+        ctx.go("/sign-in") if ctx.kind is AnswerKind.PAGE else JSONResponse({"signed_in": False})
+    )
     answer.delete_cookie(site.cookie, secure=site.secure, httponly=True, samesite="lax")
     return answer
 
 
-def _with_cookie(visit: Visit, answer: Response, token: str) -> Response:
-    site = visit.desk.site
+def _with_cookie(ctx: RequestContext, answer: Response, token: str) -> Response:
+    site = ctx.services.site
     answer.set_cookie(
         site.cookie,
         token,

@@ -7,43 +7,43 @@ import uuid
 from collections.abc import Callable
 
 from tickstock.service.progress import Progress
-from tickstock.web.visit import Visit
+from tickstock.web.context import RequestContext
 
 
-def progress_of(visit: Visit) -> Progress:
+def progress_of(ctx: RequestContext) -> Progress:
     """How far the load is."""
-    tick = visit.tick
-    return tick.jobs.progress(tick.jobs.find(visit.path("id")))
+    tick = ctx.tick
+    return tick.jobs.progress(tick.jobs.find(ctx.path("id")))
 
 
-def cancel(visit: Visit) -> uuid.UUID:
-    why = f"Cancelled by {visit.name}."
-    return _steer(visit, "cancel", lambda load_id: visit.tick.jobs.cancel(load_id, why))
+def cancel(ctx: RequestContext) -> uuid.UUID:
+    why = f"Cancelled by {ctx.name}."
+    return _steer(ctx, "cancel", lambda load_id: ctx.tick.jobs.cancel(load_id, why))
 
 
-def retry(visit: Visit) -> uuid.UUID:
-    return _steer(visit, "retry", visit.tick.jobs.retry)
+def retry(ctx: RequestContext) -> uuid.UUID:
+    return _steer(ctx, "retry", ctx.tick.jobs.retry)
 
 
-def pause(visit: Visit) -> uuid.UUID:
-    return _steer(visit, "pause", visit.tick.steering.pause)
+def pause(ctx: RequestContext) -> uuid.UUID:
+    return _steer(ctx, "pause", ctx.tick.steering.pause)
 
 
-def resume(visit: Visit) -> uuid.UUID:
-    return _steer(visit, "resume", visit.tick.steering.resume)
+def resume(ctx: RequestContext) -> uuid.UUID:
+    return _steer(ctx, "resume", ctx.tick.steering.resume)
 
 
-def clone(visit: Visit) -> uuid.UUID:
+def clone(ctx: RequestContext) -> uuid.UUID:
     """The new load."""
-    load = progress_of(visit).load
-    made = visit.tick.steering.clone(load.id, visit.name)
-    visit.note("clone", f"{load.id} as {made.id} {made.title}")
+    load = progress_of(ctx).load
+    made = ctx.tick.steering.clone(load.id, ctx.name)
+    ctx.note("clone", f"{load.id} as {made.id} {made.title}")
     return made.id
 
 
-def _steer(visit: Visit, what: str, do: Callable[[uuid.UUID], object]) -> uuid.UUID:
+def _steer(ctx: RequestContext, what: str, do: Callable[[uuid.UUID], object]) -> uuid.UUID:
     """Do it; what changed something is noted in the audit log."""
-    load = progress_of(visit).load
+    load = progress_of(ctx).load
     if do(load.id):
-        visit.note(what, f"{load.id} {load.title}")
+        ctx.note(what, f"{load.id} {load.title}")
     return load.id

@@ -11,34 +11,34 @@ from starlette.responses import (
 
 from tickstock.service.access import Role
 from tickstock.service.system import look, look_at_redis
+from tickstock.web.context import RequestContext
 from tickstock.web.load_form import DURATIONS
-from tickstock.web.visit import Visit
 
 
-def home(visit: Visit) -> Response:
+def home(ctx: RequestContext) -> Response:
     """The page begins with what people come for."""
-    del visit
+    del ctx
     return RedirectResponse("/admin/historical-data", 303)
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """How the installation is doing."""
-    access = visit.desk.access
-    return visit.page(
+    access = ctx.services.access
+    return ctx.page(
         "system.html",
-        system=look(visit.tick.database, visit.tick.settings, visit.tick.clock),
-        redis=look_at_redis(visit.tick.settings),
-        schedules=visit.tick.schedules.planned(),
-        users=access.users() if visit.may("admin") else None,
+        system=look(ctx.tick.database, ctx.tick.settings, ctx.tick.clock),
+        redis=look_at_redis(ctx.tick.settings),
+        schedules=ctx.tick.schedules.planned(),
+        users=access.users() if ctx.has_role("admin") else None,
         roles=list(Role),
-        log=access.log() if visit.may("admin") else None,
+        log=access.log() if ctx.has_role("admin") else None,
         durations=[d for d in DURATIONS if d[0] != "dates"],
     )
 
 
-def audit(visit: Visit) -> Response:
+def audit(ctx: RequestContext) -> Response:
     """The last entries of the audit log, the latest first."""
-    rows = visit.desk.access.log()
+    rows = ctx.services.access.log()
     found = [
         {"at": r.at.isoformat(), "who": r.who, "action": r.action, "subject": r.subject}
         for r in rows
@@ -46,12 +46,12 @@ def audit(visit: Visit) -> Response:
     return JSONResponse({"entries": found})
 
 
-def healthz(visit: Visit) -> Response:
+def healthz(ctx: RequestContext) -> Response:
     """Whether the page and its database answer; for probes."""
-    with visit.tick.database.transaction():
+    with ctx.tick.database.transaction():
         return PlainTextResponse("ok\n")
 
 
-def live(visit: Visit) -> Response:
+def live(ctx: RequestContext) -> Response:
     """Server-sent events: `universes` and `loads` say that something of that kind has changed."""
-    return visit.desk.live.open(visit.request.cookies.get(visit.desk.site.cookie, ""))
+    return ctx.services.live.open(ctx.request.cookies.get(ctx.services.site.cookie, ""))

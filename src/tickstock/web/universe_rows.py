@@ -18,7 +18,7 @@ TYPE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class UniverseLine:
     """One universe. `health` is `ok`, `empty`, `unreadable` or `old type`."""
 
     ref: str
@@ -37,33 +37,33 @@ class Group:
 
     type: str
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[UniverseLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRows:
     """What a search shows: `total` match, those in `groups` are shown; `picked` comes on top when
     it is not among them."""
 
     groups: tuple[Group, ...]
     total: int
     shown: int
-    picked: Line | None
+    picked: UniverseLine | None
 
 
-def search(rows: Sequence[Listed], text: str, most: int, picked: str = "") -> Found:
+def search(rows: Sequence[Listed], text: str, most: int, picked: str = "") -> FoundRows:
     """The universes whose name, key or type holds every word of `text`, the first `most`."""
     hits = [r for r in rows if matches(text, r.name, r.ref.key, r.ref.type)]
     shown = [line_of(r) for r in hits[:most]]
-    chosen: Line | None = None
+    chosen: UniverseLine | None = None
     if picked and all(line.ref != picked for line in shown):
         chosen = next((line_of(r) for r in rows if str(r.ref) == picked), None)
-    return Found(_groups(shown), len(hits), len(shown), chosen)
+    return FoundRows(_groups(shown), len(hits), len(shown), chosen)
 
 
-def line_of(row: Listed) -> Line:
+def line_of(row: Listed) -> UniverseLine:
     ref = row.ref
-    return Line(
+    return UniverseLine(
         str(ref), ref.type, ref.key, row.name or ref.key, row.symbols, row.expression,
         row.updated_at, _health(row),
     )  # fmt: skip
@@ -77,8 +77,8 @@ def _health(row: Listed) -> str:
     return "ok" if row.ref.type in UNIVERSE_TYPES else "old type"
 
 
-def _groups(lines: Sequence[Line]) -> tuple[Group, ...]:
-    by_type: dict[str, list[Line]] = {}
+def _groups(lines: Sequence[UniverseLine]) -> tuple[Group, ...]:
+    by_type: dict[str, list[UniverseLine]] = {}
     for line in lines:
         by_type.setdefault(line.type, []).append(line)
     return tuple(Group(t, TYPE_NAMES.get(t, t), tuple(found)) for t, found in by_type.items())

@@ -11,63 +11,63 @@ from starlette.responses import Response
 from tickstock.errors import StalePlan, TickStockError, UnknownUniverse
 from tickstock.model import Universe
 from tickstock.service.history import View
-from tickstock.store.history import Entry
+from tickstock.store.history import LogEntry
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, allowed_at_once, refusal
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import day, moment, ref_of
 from tickstock.web.universe_rows import search
-from tickstock.web.visit import Visit
 
 MOST_CHANGES = 100
 MOST_LINES = 500
 
 
-def list_all(visit: Visit) -> Response:
+def list_all(ctx: RequestContext) -> Response:
     """Every universe, with count, age and health."""
-    return _list(visit, "universes.html")
+    return _list(ctx, "universes.html")
 
 
-def rows(visit: Visit) -> Response:
+def rows(ctx: RequestContext) -> Response:
     """The same as a part."""
-    return _list(visit, "universe_rows.html")
+    return _list(ctx, "universe_rows.html")
 
 
-def _list(visit: Visit, template: str) -> Response:
-    text = visit.query("q").strip()
-    found = search(visit.tick.universes.list(), text, MOST_LINES)
-    checked = _health(visit) if visit.query("check") else {"findings": None}
-    return visit.page(template, found=found, text=text, **checked)
+def _list(ctx: RequestContext, template: str) -> Response:
+    text = ctx.query("q").strip()
+    found = search(ctx.tick.universes.list(), text, MOST_LINES)
+    checked = _health(ctx) if ctx.query("check") else {"findings": None}
+    return ctx.page(template, found=found, text=text, **checked)
 
 
-def health(visit: Visit) -> Response:
+def health(ctx: RequestContext) -> Response:
     """Everything that the health check finds; apart, because with many universes it takes long."""
-    return visit.page("health.html", **_health(visit))
+    return ctx.page("health.html", **_health(ctx))
 
 
-def _health(visit: Visit) -> dict[str, Any]:
-    findings = visit.tick.universes.validate()
+def _health(ctx: RequestContext) -> dict[str, Any]:
+    findings = ctx.tick.universes.validate()
     return {"findings": findings, "counts": Counter(f.severity.value for f in findings)}
 
 
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """One universe: members now, on a day or as known at a time, and every change."""
-    ref, as_of, known_at = ref_of(visit), visit.query("as_of"), visit.query("known_at")
-    log = _log(visit, ref)
+    ref, as_of, known_at = ref_of(ctx), ctx.query("as_of"), ctx.query("known_at")
+    log = _log(ctx, ref)
     universe, found, blame = None, None, []
     error: TickStockError | None = None
     try:
-        universe = visit.tick.universes.get(ref)
-        found = visit.tick.history.show(ref, day(as_of), moment(known_at))
-        blame = visit.tick.history.blame(ref) if visit.query("blame") else []
+        universe = ctx.tick.universes.get(ref)
+        found = ctx.tick.history.show(ref, day(as_of), moment(known_at))
+        blame = ctx.tick.history.blame(ref) if ctx.query("blame") else []
     except UnknownUniverse as e:
         if not log:
             raise
         error = e
     except TickStockError as e:
         error = e
-    return visit.page(
+    return ctx.page(
         "universe.html",
         200 if error is None or log else 422,
         ref=ref,
@@ -84,10 +84,10 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _log(visit: Visit, ref: str) -> list[Entry]:
+def _log(ctx: RequestContext, ref: str) -> list[LogEntry]:
     """Every change; none for a universe of which nothing was ever recorded."""
     try:
-        return visit.tick.history.log(ref, MOST_CHANGES)
+        return ctx.tick.history.log(ref, MOST_CHANGES)
     except UnknownUniverse:
         return []
 
@@ -99,53 +99,53 @@ def _in_order(universe: Universe | None, found: View | None, past: str) -> tuple
     return universe.symbols if universe else ()
 
 
-def diff(visit: Visit) -> Response:
+def diff(ctx: RequestContext) -> Response:
     """Two universes or expressions compared."""
-    first, second = visit.query("first").strip(), visit.query("second").strip()
+    first, second = ctx.query("first").strip(), ctx.query("second").strip()
     context: dict[str, Any] = {"first": first, "second": second, "found": None, "error": None}
     if not first or not second:
-        return visit.page("universe_diff.html", **context)
+        return ctx.page("universe_diff.html", **context)
     try:
-        found = visit.tick.history.diff(first, second)
+        found = ctx.tick.history.diff(first, second)
     except TickStockError as e:
-        return visit.page("universe_diff.html", status_of(e), **context | {"error": e})
-    return visit.page("universe_diff.html", **context | {"found": found})
+        return ctx.page("universe_diff.html", status_of(e), **context | {"error": e})
+    return ctx.page("universe_diff.html", **context | {"found": found})
 
 
-def plan_organize(visit: Visit) -> Response:
+def plan_organize(ctx: RequestContext) -> Response:
     """What organizing would do. Nothing is done."""
-    mode = _mode(visit.query("mode"))
-    return _show_plan(visit, visit.tick.universes.plan_organize(mode))
+    mode = _mode(ctx.query("mode"))
+    return _show_plan(ctx, ctx.tick.universes.plan_organize(mode))
 
 
-def organize(visit: Visit) -> Response:
+def organize(ctx: RequestContext) -> Response:
     """Do the plan that was shown, or show the new one when the state has moved."""
-    mode = _mode(visit.field("mode"))
-    plan = visit.tick.universes.plan_organize(mode)
-    if plan.digest != visit.field("digest"):
+    mode = _mode(ctx.field("mode"))
+    plan = ctx.tick.universes.plan_organize(mode)
+    if plan.digest != ctx.field("digest"):
         error = StalePlan(
             "The universes or their definitions have changed since this was shown.",
             "Look at the new plan; nothing was written.",
         )
-        return _show_plan(visit, plan, error, 409)
+        return _show_plan(ctx, plan, error, 409)
     try:
-        visit.tick.universes.apply(
+        ctx.tick.universes.apply(
             plan,
-            reason=f"organize from the page by {visit.name}",
-            allow=[*allowed(visit), *allowed_at_once(visit, plan)],
+            reason=f"organize from the page by {ctx.name}",
+            allow=[*allowed(ctx), *allowed_at_once(ctx, plan)],
         )
     except TickStockError as e:
-        return _show_plan(visit, plan, e, 409)
-    visit.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
-    return visit.go("/universes?organized=1")
+        return _show_plan(ctx, plan, e, 409)
+    ctx.note("organize", ", ".join(f"{n} {word}" for word, n in plan.counts.items() if n))
+    return ctx.go("/universes?organized=1")
 
 
 def _show_plan(
-    visit: Visit, plan: OrganizePlan, error: TickStockError | None = None, status: int = 200
+    ctx: RequestContext, plan: OrganizePlan, error: TickStockError | None = None, status: int = 200
 ) -> Response:
     changes = [c for c in plan.changes if c.action.value != "="]
     guard = refusal(plan)
-    return visit.page("organize.html", status, plan=plan, changes=changes, guard=guard, error=error)
+    return ctx.page("organize.html", status, plan=plan, changes=changes, guard=guard, error=error)
 
 
 def _mode(text: str) -> Mode:

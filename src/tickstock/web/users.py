@@ -5,30 +5,30 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from tickstock.service.access import Role
+from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of
-from tickstock.web.visit import Visit
 
 
-def set_role(visit: Visit) -> Response:
+def set_role(ctx: RequestContext) -> Response:
     """Give a user another role."""
-    _set(visit)
-    return visit.go("/system#users")
+    _set(ctx)
+    return ctx.go("/system#users")
 
 
-def users(visit: Visit) -> Response:
+def users(ctx: RequestContext) -> Response:
     """Everybody who may sign in with a password."""
-    found = visit.desk.access.users()
+    found = ctx.services.access.users()
     rows = [{"name": u.name, "role": u.role, "since": u.created_at.isoformat()} for u in found]
     return JSONResponse({"users": rows})
 
 
-def give_role(visit: Visit) -> Response:
+def give_role(ctx: RequestContext) -> Response:
     """Give a user another role; answers all users."""
-    _set(visit)
-    return users(visit)
+    _set(ctx)
+    return users(ctx)
 
 
-def _set(visit: Visit) -> None:
-    name, role = visit.path("name"), one_of(Role, visit.field("role"), "a role")
-    visit.desk.access.set_role(name, role)
-    visit.note("role changed", f"{name} ({role})")
+def _set(ctx: RequestContext) -> None:
+    name, role = ctx.path("name"), one_of(Role, ctx.field("role"), "a role")
+    ctx.services.access.set_role(name, role)
+    ctx.note("role changed", f"{name} ({role})")

@@ -29,7 +29,7 @@ from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
 from tickstock.vendors import ActionSource, Gate
 from tickstock.worker.belief import most_tries
-from tickstock.worker.patience import Patience
+from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 
 log = structlog.get_logger("tickstock.worker")
@@ -63,7 +63,7 @@ class Asking:
         self._policy = policy
         self._is_over = is_over
         self._lease = timedelta(seconds=policy.lease)
-        self._patience = Patience(lambda: policy.database_patience)
+        self._retry = OutageRetry(lambda: policy.outage_seconds)
         self._dice = random.Random()
 
     async def run(self, load_id: uuid.UUID) -> bool:
@@ -71,12 +71,12 @@ class Asking:
         over.
 
         A stop from outside (a cancellation) hands the rest to whoever takes over the load.
-        Raises DatabaseUnavailable when the database stayed away for longer than the policy's
-        patience.
+        Raises DatabaseUnavailable when the database stayed away for longer than the policy
+        allows.
         """
         if not await self._due(load_id):
             return True
-        if not await self._patiently(self._actions.claim, load_id, self._worker, self._lease):
+        if not await self._through_outages(self._actions.claim, load_id, self._worker, self._lease):
             return False
         try:
             async with self._held(load_id):
@@ -85,7 +85,7 @@ class Asking:
                 work = await self._due(load_id)
                 errors = await self._ask_all(work) if work else []
                 reach("actions.asked")
-                await self._patiently(self._actions.end, load_id, self._worker, errors)
+                await self._through_outages(self._actions.end, load_id, self._worker, errors)
                 reach("actions.ended")
         except FenceLost as lost:
             log.warning("late answer refused", load=str(load_id), error=str(lost))
@@ -95,7 +95,7 @@ class Asking:
         return True
 
     async def _due(self, load_id: uuid.UUID) -> Work | None:
-        work = await self._patiently(self._actions.work, load_id)
+        work = await self._through_outages(self._actions.work, load_id)
         return work if work and (work.calls or work.is_begun) else None
 
     async def _ask_all(self, work: Work) -> list[str]:
@@ -132,15 +132,15 @@ class Asking:
         return await self._once(call, work)
 
     async def _once(self, call: ActionCall, work: Work) -> None:
-        answer = await self._patience.through(lambda: self._source.fetch_actions(call, self._gate))
+        answer = await self._retry.through(lambda: self._source.fetch_actions(call, self._gate))
         reach("actions.fetched")
         if answer.aside:
             told = {"records": len(answer.aside), "first": str(answer.aside[0])}
             log.warning("records put aside", call=str(call), **told)
-        await self._patiently(self._actions.write, answer, work, self._worker)
+        await self._through_outages(self._actions.write, answer, work, self._worker)
 
-    async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._patience.through(lambda: asyncio.to_thread(work, *args, **kwargs))
+    async def _through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._retry.through(lambda: asyncio.to_thread(work, *args, **kwargs))
 
     @contextlib.asynccontextmanager
     async def _held(self, load_id: uuid.UUID) -> AsyncIterator[None]:

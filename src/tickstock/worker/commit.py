@@ -11,7 +11,7 @@ import structlog
 
 from tickstock.failpoints import reach
 from tickstock.loading.gains import Brought, gains_of
-from tickstock.loading.judge import NO_SESSIONS, Targets, Verdict, judge
+from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, Targets, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
 from tickstock.loading.truncation import MOST_DEPTH
 from tickstock.model import Answer, Call, Floats, Ints, Timeframe
@@ -107,7 +107,7 @@ def _market(answer: Answer) -> tuple[int | None, str | None]:
     return (None, None) if answer.call.symbol else (answer.spoke_of, answer.key or None)
 
 
-def _cut_off(ours: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Call]]:
+def _cut_off(ours: Sequence[tuple[Fetched, AnswerVerdict]]) -> list[tuple[int, Call]]:
     """Parts of answers that look cut off, to be asked again; not for ever."""
     found = [
         (fetched.lease.id, call)
@@ -120,7 +120,7 @@ def _cut_off(ours: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Call]]:
     return found
 
 
-def _tell_strays(fetched: Fetched, verdict: Verdict) -> None:
+def _tell_strays(fetched: Fetched, verdict: AnswerVerdict) -> None:
     """Bars on days without a session are not kept: perhaps the calendar is wrong, not the bars."""
     if verdict.off_session:
         call = str(fetched.lease.call)
@@ -130,7 +130,7 @@ def _tell_strays(fetched: Fetched, verdict: Verdict) -> None:
 def _write(
     connection: Connection,
     timeframe: Timeframe,
-    part: Sequence[tuple[Fetched, Verdict]],
+    part: Sequence[tuple[Fetched, AnswerVerdict]],
     calendar: Calendar,
 ) -> list[Finished]:
     rows, owner = _rows(part)
@@ -159,7 +159,7 @@ def _write(
     ]
 
 
-def _rows(part: Sequence[tuple[Fetched, Verdict]]) -> tuple[bars.Rows, Ints]:
+def _rows(part: Sequence[tuple[Fetched, AnswerVerdict]]) -> tuple[bars.Rows, Ints]:
     """All wanted bars of the batch by key, and which answer each came with.
 
     Two answers of one batch may hold the same bar (a whole-market day and a ticker's range); the
@@ -182,7 +182,7 @@ def _wanted(answer: Answer, instrument: Ints, rows: Ints) -> bars.Rows:
 
 
 def _set_aside(
-    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, Verdict]]
+    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, AnswerVerdict]]
 ) -> None:
     for fetched, verdict in part:
         if len(verdict.quarantined):
@@ -190,7 +190,7 @@ def _set_aside(
             bars.keep_quarantined(connection, timeframe, rows, verdict.reasons, fetched.lease.id)
 
 
-def _note_files(connection: Connection, part: Sequence[tuple[Fetched, Verdict]]) -> None:
+def _note_files(connection: Connection, part: Sequence[tuple[Fetched, AnswerVerdict]]) -> None:
     for fetched, _ in part:
         if fetched.answer.etag and note_file(connection, fetched.answer):
             log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
@@ -214,7 +214,7 @@ def _origins(fetched: Fetched) -> _Origins:
 
 
 def _pairs(
-    part: Sequence[tuple[Fetched, Verdict]], origins: Sequence[_Origins]
+    part: Sequence[tuple[Fetched, AnswerVerdict]], origins: Sequence[_Origins]
 ) -> set[tuple[int, str]]:
     """Each instrument with each origin of its bars."""
     return {
@@ -224,7 +224,7 @@ def _pairs(
     }
 
 
-def _asked(part: Sequence[tuple[Fetched, Verdict]]) -> list[tuple[int, Span]]:
+def _asked(part: Sequence[tuple[Fetched, AnswerVerdict]]) -> list[tuple[int, Span]]:
     """What was asked for, by instrument. Days of many answers are put together."""
     asked: dict[int, list[Span]] = {}
     for _, verdict in part:

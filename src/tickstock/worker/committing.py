@@ -19,15 +19,15 @@ from tickstock.store.ledger import Lease
 from tickstock.worker.commit import Committed, Fetched, commit
 from tickstock.worker.fetching import Count
 from tickstock.worker.heartbeat import Heartbeat
+from tickstock.worker.memory_budget import MemoryBudget
 from tickstock.worker.policy import Policy
-from tickstock.worker.room import Room
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Patiently(Protocol):
+class ThroughOutages(Protocol):
     """Runs work in a thread, again and again while the database is away."""
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
@@ -43,9 +43,9 @@ class Committer:
     calendar: Calendar
     clock: Clock
     policy: Policy
-    room: Room
+    memory: MemoryBudget
     count: Count
-    patiently: Patiently
+    through_outages: ThroughOutages
     settle: Callable[[Lease, Exception], Awaitable[None]]
     changed: asyncio.Event
     committed: int = 0
@@ -82,7 +82,9 @@ class Committer:
         if not batch:
             return
         try:
-            done = await self.patiently(commit, self.database, batch, self.calendar, self.clock())
+            done = await self.through_outages(
+                commit, self.database, batch, self.calendar, self.clock()
+            )
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -97,7 +99,7 @@ class Committer:
             self._note(done, len(batch))
         heart.drop(*(fetched.lease for fetched in batch))
         self.uncommitted -= len(batch)
-        self.room.leave(_bars_in(batch))
+        self.memory.leave(_bars_in(batch))
         self.changed.set()
 
     def _note(self, done: Committed, size: int) -> None:

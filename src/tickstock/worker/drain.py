@@ -26,7 +26,7 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Wanted
+from tickstock.loading.judge import WantedTargets
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store import job_items, jobs, ledger
@@ -39,9 +39,9 @@ from tickstock.worker.belief import Belief
 from tickstock.worker.committing import Committer
 from tickstock.worker.fetching import Count, Fetcher
 from tickstock.worker.heartbeat import Heartbeat
-from tickstock.worker.patience import Patience
+from tickstock.worker.memory_budget import MemoryBudget
+from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
-from tickstock.worker.room import Room
 from tickstock.worker.second_look import look_again
 from tickstock.worker.settling import Settler
 
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 LOOK_SECONDS = 1.0
 """How often to look for calls that others handed back, or that waited for their time."""
-STOP_PATIENCE = 3.0
+STOP_SECONDS = 3.0
 """Seconds that somebody who said stop waits for a database that is away."""
 THREADS = 2
 """While one commits, the other one claims."""
@@ -87,34 +87,34 @@ class Drain:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
-    _wanted: dict[Timeframe, Wanted] = field(default_factory=dict)
+    _wanted: dict[Timeframe, WantedTargets] = field(default_factory=dict)
     _belief: Belief = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _room: Room = field(init=False)
+    _memory: MemoryBudget = field(init=False)
     _settler: Settler = field(init=False)
     _fetcher: Fetcher = field(init=False)
     _committer: Committer = field(init=False)
     _refused: CredentialsRefused | None = None
     _crash: BaseException | None = None
-    _patience: Patience = field(init=False)
+    _retry: OutageRetry = field(init=False)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS))
     """The memory that a commit took, the allocator keeps for the thread: so they are few."""
 
     def __post_init__(self) -> None:
-        self._room = Room(self.policy.bars)
+        self._memory = MemoryBudget(self.policy.bars)
         self._belief = Belief(self.calendar, self.clock)
-        self._patience = Patience(self._patience_left)
+        self._retry = OutageRetry(self._seconds_left)
         self._settler = Settler(
             self.database, self.load_id, self.calendar, self.clock, self.policy, self.dice,
             self._belief, self._wanted,
         )  # fmt: skip
         self._fetcher = Fetcher(
-            self.source, self.gate, self.calendar, self._belief, self._room, self.count,
+            self.source, self.gate, self.calendar, self._belief, self._memory, self.count,
             self._wanted, self._settler.refuse_known,
         )  # fmt: skip
         self._committer = Committer(
-            self.database, self.load_id, self.calendar, self.clock, self.policy, self._room,
-            self.count, self._patiently, self._settle, self._changed,
+            self.database, self.load_id, self.calendar, self.clock, self.policy, self._memory,
+            self.count, self._through_outages, self._settle, self._changed,
         )  # fmt: skip
 
     @property
@@ -142,12 +142,12 @@ class Drain:
         """Work until nothing of the load can be done here any more.
 
         Raises:
-            DatabaseUnavailable: the database stayed away for longer than the policy's patience.
+            DatabaseUnavailable: the database stayed away for longer than the policy allows.
             Exception: whatever was not foreseen, after the other calls were handed back. The call
                 that it happened to is asked again, up to the policy's attempts.
         """
         lease = timedelta(seconds=self.policy.lease)
-        self._wanted |= await self._patiently(self._read_targets)
+        self._wanted |= await self._through_outages(self._read_targets)
         async with Heartbeat(self.database, lease, self._lost) as heart:
             self._heart = heart
             committer = asyncio.create_task(
@@ -158,7 +158,7 @@ class Drain:
             finally:
                 await self._wind_up(heart, committer)
                 if self._crash is None and not self.is_whole:
-                    await self._patiently(self._second_look)
+                    await self._through_outages(self._second_look)
                 self._threads.shutdown(wait=False)
         if self._crash is not None:
             raise self._crash
@@ -171,11 +171,11 @@ class Drain:
                 await self._nap(LOOK_SECONDS)
                 continue
             most = self.share() if self.share else self.policy.concurrency
-            self._room.resize(self.policy.bars * most // self.policy.concurrency)
+            self._memory.resize(self.policy.bars * most // self.policy.concurrency)
             free = most - len(self._tasks)
             if self._committer.uncommitted >= 2 * self.policy.batch:
                 free = 0
-            claimed = await self._patiently(self._claim, free) if free > 0 else []
+            claimed = await self._through_outages(self._claim, free) if free > 0 else []
             self.has_claimed = True
             for lease in claimed:
                 self._start(lease, heart)
@@ -186,7 +186,7 @@ class Drain:
             if self._tasks or self._committer.uncommitted:
                 await self._nap(LOOK_SECONDS)
                 continue
-            wait = await self._patiently(self._wait_for_more)
+            wait = await self._through_outages(self._wait_for_more)
             if wait is None:
                 self.is_whole = True
                 return
@@ -222,7 +222,7 @@ class Drain:
             self._committer.add(fetched)
 
     async def _settle(self, lease: Lease, error: Exception) -> None:
-        await self._patiently(self._settler.give_up, [lease], self._told(lease, error))
+        await self._through_outages(self._settler.give_up, [lease], self._told(lease, error))
 
     def _told(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
@@ -252,9 +252,9 @@ class Drain:
             self._crash, self.blames_a_call = error, False
         left = heart.held()
         if self._refused is not None:
-            await self._patiently(self._settler.give_up, left, self._refused)
+            await self._through_outages(self._settler.give_up, left, self._refused)
         elif left:
-            await self._patiently(self._hand_back, left)
+            await self._through_outages(self._hand_back, left)
 
     # -- what runs in a thread ----------------------------------------------------------------
     def _claim(self, most: int) -> list[Lease]:
@@ -265,12 +265,12 @@ class Drain:
         reach("drain.claimed")
         return found
 
-    def _read_targets(self) -> dict[Timeframe, Wanted]:
+    def _read_targets(self) -> dict[Timeframe, WantedTargets]:
         reach("drain.targets")
         with self.database.brief() as connection:
             found = job_items.targets(connection, self.load_id)
             self._belief.learn(ledger.lengths(connection, self.load_id))
-        return {timeframe: Wanted(targets) for timeframe, targets in found.items()}
+        return {timeframe: WantedTargets(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""
@@ -306,14 +306,14 @@ class Drain:
             reach("drain.handing_back")
         reach("drain.handed_back")
 
-    async def _patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread; wait for a database that is away, to a limit, and do it again
         when it clashed with the work of others (a deadlock, a row that was there first)."""
         loop, done = asyncio.get_running_loop(), partial(work, *args, **kwargs)
         context = contextvars.copy_context()
-        return await self._patience.past_clashes(
+        return await self._retry.past_clashes(
             lambda: loop.run_in_executor(self._threads, partial(context.copy().run, done))
         )
 
-    def _patience_left(self) -> float:
-        return STOP_PATIENCE if self._stopping.is_set() else self.policy.database_patience
+    def _seconds_left(self) -> float:
+        return STOP_SECONDS if self._stopping.is_set() else self.policy.outage_seconds

@@ -9,14 +9,14 @@ import structlog
 
 from tickstock.errors import TickStockError
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Targets, Wanted, narrowed
+from tickstock.loading.judge import Targets, WantedTargets, narrowed
 from tickstock.model import Answer, Call, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
 from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Fetched
-from tickstock.worker.room import Room, most_bars
+from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
 log = structlog.get_logger("tickstock.worker")
 Count = Callable[[str, str, int], None]
@@ -31,13 +31,13 @@ class Fetcher:
     gate: Gate
     calendar: Calendar
     belief: Belief
-    room: Room
+    memory: MemoryBudget
     count: Count
-    wanted: Mapping[Timeframe, Wanted]
+    wanted: Mapping[Timeframe, WantedTargets]
     refuse_known: Callable[[Call], None]
     fetching: set[Lease] = field(default_factory=set)
     unasked: set[Lease] = field(default_factory=set)
-    """Of these: those that wait for room or for the gate, so that nothing is lost with them."""
+    """Of these: those that wait for memory or for the gate, so that nothing is lost with them."""
 
     def begin(self, lease: Lease) -> None:
         self.fetching.add(lease)
@@ -48,16 +48,16 @@ class Fetcher:
         self.unasked.discard(lease)
 
     async def fetch(self, lease: Lease) -> Fetched:
-        """What was answered, in as much room as it takes."""
+        """What was answered, in as much memory as it takes."""
         expected = most_bars(lease.call, lease.cells, self.calendar)
-        await self.room.enter(expected)
+        await self.memory.enter(expected)
         size = 0
         try:
             targets = self.wanted[lease.call.timeframe].of(lease.call)
             answer = narrowed(await self._answer(lease, targets), targets)
             size = len(answer.bars)
         finally:
-            self.room.leave(expected - size)
+            self.memory.leave(expected - size)
         return Fetched(lease, answer, targets)
 
     async def _answer(self, lease: Lease, targets: Targets) -> Answer:

@@ -24,7 +24,7 @@ from tickstock.errors import Terminal, TickStockError, Transient
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.verdicts import Verdicts
-from tickstock.worker.patience import Patience
+from tickstock.worker.outage_retry import OutageRetry
 
 log = structlog.get_logger("tickstock.worker")
 P = ParamSpec("P")
@@ -70,9 +70,9 @@ class _Trouble:
 class Ends:
     """Ends loads for one process. Belongs to one event loop."""
 
-    def __init__(self, verdicts: Verdicts, patience: Patience) -> None:
+    def __init__(self, verdicts: Verdicts, retry: OutageRetry) -> None:
         self._verdicts = verdicts
-        self._patience = patience
+        self._retry = retry
         self._trouble: dict[uuid.UUID, _Trouble] = {}
 
     @contextlib.asynccontextmanager
@@ -114,9 +114,9 @@ class Ends:
         return Report(LoadState.FAILED, told, ())
 
     async def _through(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in a thread, patiently; again where it clashed with the work of others."""
+        """Run `work` in a thread, through an outage, and past clashes with the work of others."""
         ask = partial(asyncio.to_thread, work, *args, **kwargs)
-        return await self._patience.past_clashes(ask)
+        return await self._retry.past_clashes(ask)
 
     # -- loads that cannot be worked on here -------------------------------------------------
     def rests(self, load_id: uuid.UUID) -> bool:

@@ -13,7 +13,7 @@ from tickstock.failpoints import reach
 from tickstock.store import budget
 from tickstock.store.database import Database
 from tickstock.vendors import Gate
-from tickstock.worker.turns import Turns
+from tickstock.worker.call_scheduler import CallScheduler
 
 MARGIN = 1.05
 """Grants are paced this much slower than the limit: the vendor's clock is not ours."""
@@ -49,7 +49,7 @@ class SharedGate:
         self._window = window if calls_per_minute else 1.0
         self._clock = clock
         self._grants: deque[float] = deque()
-        self._turns = Turns()
+        self._scheduler = CallScheduler()
         self._held_until = 0.0
 
     def of(self, who: Hashable, priority: int) -> Gate:
@@ -71,9 +71,9 @@ class SharedGate:
 
     async def _enter(self, who: Hashable, priority: int) -> bool:
         """As `enter`; false when somebody more urgent came while we waited for our grant."""
-        async with self._turns.take(who, priority):
+        async with self._scheduler.take(who, priority):
             while not await self._granted(priority):
-                if self._turns.is_outranked(priority):
+                if self._scheduler.is_outranked(priority):
                     return False
             return True
 

@@ -23,7 +23,7 @@ class Policy:
     attempts: int = 5
     backoff: float = 1.0
     longest_backoff: float = 60.0
-    database_patience: float = 600.0
+    outage_seconds: float = 600.0
 
     def delay(self, attempt: int, dice: random.Random) -> timedelta:
         """Exponential with full jitter, so that many workers do not come back in step."""

@@ -23,11 +23,11 @@ from tickstock.store import job_items, jobs, ledger, tasks
 from tickstock.store.jobs import Load
 from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.worker.actions import Asking
-from tickstock.worker.drain import STOP_PATIENCE, Drain
+from tickstock.worker.drain import STOP_SECONDS, Drain
 from tickstock.worker.engine import Engine, Tasks
 from tickstock.worker.finish import End, Ends, Stage
 from tickstock.worker.gate import SharedGate
-from tickstock.worker.patience import Patience
+from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 from tickstock.worker.presence import Counts, Presence
 from tickstock.worker.slices import Slices
@@ -67,8 +67,8 @@ class Worker:
         self._gates: dict[tuple[str, float], SharedGate] = {}
         self._counts = Counts(tick.database)
         self._presence = Presence(tick.database, self.name, tick.settings.vendor, self._counts)
-        self._patience = Patience(self._patience_left)
-        self._ends = Ends(tick.verdicts, self._patience)
+        self._retry = OutageRetry(self._seconds_left)
+        self._ends = Ends(tick.verdicts, self._retry)
         self._over: set[uuid.UUID] = set()
         self._stopping = asyncio.Event()
 
@@ -84,7 +84,7 @@ class Worker:
         fault of ours ends the load as failed, which is its verdict then (see `finish`).
 
         Raises BadSetting for a load that was planned for another vendor than this process asks,
-        and DatabaseUnavailable when the database stays away for longer than the policy's patience.
+        and DatabaseUnavailable when the database stays away for longer than the policy allows.
         """
         if load_id in self._drains or self._stopping.is_set() or self._ends.rests(load_id):
             return None
@@ -140,12 +140,12 @@ class Worker:
         """The load cannot be worked on here; logged when that is new."""
         self._ends.tell(load_id, error)
 
-    async def patiently(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it in a thread, again while the database is away, as long as the policy says."""
-        return await self._patience.through(lambda: asyncio.to_thread(work, *args, **kwargs))
+        return await self._retry.through(lambda: asyncio.to_thread(work, *args, **kwargs))
 
     async def _work_on(self, load_id: uuid.UUID, end: End) -> None:
-        load, symbols = await self.patiently(self._read, load_id)
+        load, symbols = await self.through_outages(self._read, load_id)
         if load.state.finished or load.paused_at is not None:
             return
         if await self._drain(load, symbols, end):
@@ -168,7 +168,7 @@ class Worker:
                 f"process asks {tick.settings.vendor}.",
                 f"Set TICKSTOCK_VENDOR={load.vendor} to work on it.",
             )
-        calendar = await self.patiently(tick.dates.calendar)
+        calendar = await self.through_outages(tick.dates.calendar)
         source = self._open(tick, symbols)
         gate = self._gate(source).of(load.id, load.priority)
         drain = Drain(
@@ -184,7 +184,7 @@ class Worker:
         try:
             await drain.run()
             end.stage = Stage.ACTIONS
-            is_open, in_vain = await self.patiently(self._look_at, load.id)
+            is_open, in_vain = await self.through_outages(self._look_at, load.id)
             if is_open:
                 return False
             if in_vain:
@@ -193,8 +193,8 @@ class Worker:
         finally:
             await source.close()
 
-    def _patience_left(self) -> float:
-        return STOP_PATIENCE if self._stopping.is_set() else self._policy.database_patience
+    def _seconds_left(self) -> float:
+        return STOP_SECONDS if self._stopping.is_set() else self._policy.outage_seconds
 
     def _gate(self, source: BarSource) -> SharedGate:
         """One gate for all loads of an account, so that the most urgent call goes first."""

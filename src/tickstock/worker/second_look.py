@@ -28,7 +28,7 @@ log = structlog.get_logger("tickstock.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UnbelievedDay:
     """A whole-market day that is not believed: whose sessions are lacking, and why that is not
     taken for true."""
 
@@ -66,7 +66,7 @@ def _doubts(
     days: Sequence[MarketDay],
     wanted: Sequence[Target],
     calendar: Calendar,
-) -> Iterator[Doubt]:
+) -> Iterator[UnbelievedDay]:
     place = {day.call_id: calendar.between(day.call.span)[0] for day in days}
     low = max(min(place.values()) - NEAR, 0)
     high = min(max(place.values()) + NEAR + 1, len(calendar))
@@ -92,7 +92,7 @@ def _doubts(
             f"The vendor's answer for {day.call}{file} is not believed: {size}It lacks {len(rows)} "
             f"of {held.shape[0]} names, which hold days beside it."
         )
-        yield Doubt(day, tuple(names.tolist()), why)
+        yield UnbelievedDay(day, tuple(names.tolist()), why)
 
 
 def _held(
@@ -113,7 +113,7 @@ def _held(
     return ids, np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] > 0
 
 
-def _fail(connection: Connection, doubt: Doubt, now: datetime) -> None:
+def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:
     """Say of the lacking cells that they failed, where the vendor was said to have none."""
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
     bars.lock_instruments(connection, sorted(doubt.lacking))

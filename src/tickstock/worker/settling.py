@@ -25,7 +25,7 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
-from tickstock.loading.judge import Wanted, failure_holes
+from tickstock.loading.judge import WantedTargets, failure_holes
 from tickstock.model import Call, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
@@ -56,7 +56,7 @@ class Settler:
     policy: Policy
     dice: random.Random
     belief: Belief
-    wanted: Mapping[Timeframe, Wanted]
+    wanted: Mapping[Timeframe, WantedTargets]
     met: dict[Timeframe, Met] = field(default_factory=dict)
     _met_by: Counter[tuple[int, type]] = field(default_factory=Counter)
 

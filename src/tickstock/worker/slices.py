@@ -34,7 +34,7 @@ NEAR_SECONDS = 1.0
 ALIVE = timedelta(seconds=30)
 
 
-class Worker(Protocol):
+class SliceWorker(Protocol):
     """What works on loads."""
 
     name: str
@@ -54,14 +54,14 @@ class Worker(Protocol):
     def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
         """The load cannot be worked on here."""
 
-    async def patiently(self, work: Callable[..., Any], *args: Any) -> Any:
+    async def through_outages(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it in a thread, again while the database is away."""
 
 
 class Slices:
     """The slices that are being done here."""
 
-    def __init__(self, database: Database, worker: Worker, vendor: str) -> None:
+    def __init__(self, database: Database, worker: SliceWorker, vendor: str) -> None:
         self._database = database
         self._worker = worker
         self._vendor = vendor
@@ -89,7 +89,7 @@ class Slices:
         rest = REST_SECONDS if self._worker.rests(load_id) else 0.0
         watch = asyncio.create_task(self._watch(load_id), name=f"watch over {load_id}")
         try:
-            if not rest and await self._worker.patiently(self._is_due, load_id):
+            if not rest and await self._worker.through_outages(self._is_due, load_id):
                 await self._worker.drain(load_id)
         except TickStockError as e:
             self._worker.tell(load_id, e)
@@ -103,7 +103,7 @@ class Slices:
             del self._at_work[load_id]
         reach("slice.over")
         try:
-            await self._worker.patiently(self._offer_next, load_id, rest, is_over)
+            await self._worker.through_outages(self._offer_next, load_id, rest, is_over)
         except TickStockError as e:
             log.warning("next slice not offered", load=str(load_id), error=e)
         reach("slice.offered")

@@ -28,7 +28,7 @@ from tickstock.words import plural
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _DatedRow:
     """A row of a day: of the list of that day, or a change on it."""
 
     line: int
@@ -39,7 +39,7 @@ class _Row:
 
 
 @dataclass(slots=True)
-class Dates:
+class DateColumns:
     """The date columns of a table of members, and what stands in them.
 
     `since` and `until` bound a membership, the last day inside where `inside`; `on` is the column
@@ -55,10 +55,10 @@ class Dates:
     action: int = -1
     former: int = 0
     undated: list[tuple[int, str]] = field(default_factory=list)
-    waiting: list[_Row] = field(default_factory=list)
+    waiting: list[_DatedRow] = field(default_factory=list)
 
     @classmethod
-    def of(cls, row: Sequence[str], gather: Gather) -> Dates:
+    def of(cls, row: Sequence[str], gather: Gather) -> DateColumns:
         """The date columns that a header names."""
         names = heading(row)
         for pairs, inside in ((UP_TO, False), (UP_TO_AND_WITH, True)):
@@ -79,7 +79,7 @@ class Dates:
         """A row that names a symbol."""
         if self.on >= 0:
             day, action = _cell(row, self.on), _cell(row, self.action)
-            self.waiting.append(_Row(line, text, sector, day, action))
+            self.waiting.append(_DatedRow(line, text, sector, day, action))
         elif self.since >= 0:
             self._take_spell(line, row, text, sector)
         else:
@@ -99,13 +99,13 @@ class Dates:
             self.gather.problem(line, f"{shown(text)} leaves before it joins.")
         elif symbol:
             self.gather.spells.append(Spell(symbol, Span(start, end)))
-            self._add(_Row(line, text, sector, first, ""), is_in=self._is_in(Span(start, end)))
+            self._add(_DatedRow(line, text, sector, first, ""), is_in=self._is_in(Span(start, end)))
 
     def _is_in(self, span: Span) -> bool:
         today = self.gather.today
         return span.start <= today and (span.end == FOREVER or today < span.end)
 
-    def _add(self, row: _Row, *, is_in: bool, kind: str = "former member") -> None:
+    def _add(self, row: _DatedRow, *, is_in: bool, kind: str = "former member") -> None:
         if is_in:
             self.gather.add(row.line, row.text, row.sector)
         else:
@@ -157,7 +157,7 @@ class Dates:
 
     def _take_changes(self) -> None:
         moves: list[Move] = []
-        rows: dict[int, _Row] = {}
+        rows: dict[int, _DatedRow] = {}
         for row in self.waiting:
             day, joins = day_in(row.day), ACTIONS.get(row.action.lower())
             if day is None:

@@ -14,7 +14,14 @@ from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
 from tickstock.spans import Span
-from tickstock.universes.known import NO_VERDICT, Traded, Verdict, is_known, judge, nobody_else
+from tickstock.universes.known import (
+    NO_VERDICT,
+    SymbolVerdict,
+    Traded,
+    is_known,
+    judge,
+    nobody_else,
+)
 from tickstock.universes.membership import FOREVER, History, Spell, make_history
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
@@ -60,7 +67,7 @@ class Imported:
     remarks: tuple[Remark, ...] = ()
     as_of: date | None = None
     sha256: str = ""
-    verdict: Verdict = NO_VERDICT
+    verdict: SymbolVerdict = NO_VERDICT
     history: History | None = None
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from tickstock.errors import BadFile
 from tickstock.extras import need
-from tickstock.universes.files.dated import Dates
+from tickstock.universes.files.dated import DateColumns
 from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.headers import (
     IDENTIFIERS,
@@ -73,7 +73,7 @@ def _wanted(names: list[str], gather: Gather) -> list[str]:
     if not symbols:
         raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
     sector = sector_column(names)
-    more = [*Dates.of(names, gather).columns, *([] if sector is None else [sector])]
+    more = [*DateColumns.of(names, gather).columns, *([] if sector is None else [sector])]
     return [names[i] for i in dict.fromkeys([*symbols, *more])]
 
 

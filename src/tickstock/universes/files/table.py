@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from tickstock.errors import BadFile, BadSymbol
 from tickstock.universes.days import HEADERLESS, is_dated
-from tickstock.universes.files.dated import Dates
+from tickstock.universes.files.dated import DateColumns
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import (
     IDENTIFIERS,
@@ -44,7 +44,7 @@ def read_table(rows: Iterable[Row], gather: Gather) -> None:
         for line, _ in first[: header.place]:
             gather.leave_out(line, "heading")
         rest = chain(first[header.place + 1 :], every)
-        _Table(header, gather).read(rest)
+        _RowTable(header, gather).read(rest)
     elif gather.column:
         _by_number(chain(first, every), gather)
     else:
@@ -121,21 +121,21 @@ def _is_data(cell: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Table:
+class _RowTable:
     """A table under its header."""
 
     header: Header
     gather: Gather
     width: int = field(init=False)
     sector: int | None = field(init=False)
-    dates: Dates = field(init=False)
+    dates: DateColumns = field(init=False)
     short: int = 0
 
     def __post_init__(self) -> None:
         row = self.header.row
         self.width = len(row)
         self.sector = sector_column(row)
-        self.dates = Dates.of(row, self.gather)
+        self.dates = DateColumns.of(row, self.gather)
 
     def read(self, rows: Iterable[Row]) -> None:
         line = self.header.line
@@ -211,7 +211,7 @@ def _without_header(first: list[Row], rest: Iterator[Row], gather: Gather) -> No
     if not first:
         return
     if all(is_dated([bare(cell) for cell in row]) for _, row in first):
-        _Table(Header(0, first[0][0], list(HEADERLESS), [0]), gather).read(every)
+        _RowTable(Header(0, first[0][0], list(HEADERLESS), [0]), gather).read(every)
         return
     width = max(len(row) for _, row in first)
     if width == 1 or _all_symbols(first, gather):
@@ -222,7 +222,7 @@ def _without_header(first: list[Row], rest: Iterator[Row], gather: Gather) -> No
     name = f"{words[column]} column" if column < len(words) else f"column {column + 1}"
     gather.remark(first[0][0], f"No header: the {name} is taken for the symbols.")
     header = Header(0, first[0][0], [""] * width, [column])
-    _Table(header, gather).read(every)
+    _RowTable(header, gather).read(every)
 
 
 def _all_symbols(rows: Sequence[Row], gather: Gather) -> bool:

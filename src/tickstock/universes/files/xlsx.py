@@ -59,7 +59,7 @@ def rows_of_xlsx(data: bytes, gather: Gather) -> Iterator[Row]:
     password, and one that unpacks to more than a list of symbols has.
     """
     try:
-        book = _Book(zipfile.ZipFile(io.BytesIO(data)), gather)
+        book = _Workbook(zipfile.ZipFile(io.BytesIO(data)), gather)
         yield from book.rows()
     except expat.ExpatError as e:
         raise _damaged(gather, f"its XML is broken ({e})") from None
@@ -78,7 +78,7 @@ def _too_large(gather: Gather, most: str) -> BadFile:
     return BadFile(f"{gather.name} has more than {most}.", "Is this a list of symbols?")
 
 
-class _Book:
+class _Workbook:
     """A workbook, read part by part within one budget of unpacked bytes."""
 
     def __init__(self, archive: zipfile.ZipFile, gather: Gather) -> None:
@@ -144,7 +144,7 @@ class _Book:
             for sheet in named or visible or book.found
         ]
 
-    def _parse(self, part: str, reader: _Reader) -> Iterator[None]:
+    def _parse(self, part: str, reader: _SheetReader) -> Iterator[None]:
         """Feed a part to `reader`, with a stop after each piece to take what was read."""
 
         def start(name: str, attributes: Mapping[str, str]) -> None:
@@ -176,7 +176,7 @@ class _Book:
         )
 
 
-class _Reader:
+class _SheetReader:
     """Takes the events of one part. `start` gets names without their namespaces."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -189,7 +189,7 @@ class _Reader:
         """Text inside an element."""
 
 
-class _Elements(_Reader):
+class _Elements(_SheetReader):
     """The attributes of every element of one name, also without their namespaces."""
 
     def __init__(self, wanted: str) -> None:
@@ -201,7 +201,7 @@ class _Elements(_Reader):
             self.found.append({_local(key): value for key, value in attributes.items()})
 
 
-class _Strings(_Reader):
+class _Strings(_SheetReader):
     """The shared strings, in order; phonetic hints in them are no part of the text."""
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ class _Strings(_Reader):
             self._parts.append(text)
 
 
-class _Sheet(_Reader):
+class _Sheet(_SheetReader):
     """The rows of a sheet, as text; a cell beyond the last column that is read is passed over."""
 
     def __init__(self, strings: list[str]) -> None:

@@ -32,7 +32,7 @@ WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeader
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file: its bytes, and a tag that changes when it is replaced."""
 
     data: bytes | memoryview
@@ -42,7 +42,7 @@ class Found:
 class Files(Protocol):
     """Files by key, as in `us_stocks_sip/day_aggs_v1/2024/03/2024-03-07.csv.gz`."""
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         """The file, or None where there is none. Any other trouble is an error."""
 
 
@@ -60,16 +60,16 @@ class FolderFiles:
                 f"The folder for flat files {folder} does not exist.", "Give one that does."
             )
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         return await asyncio.to_thread(self._read, key)
 
-    def _read(self, key: str) -> Found | None:
+    def _read(self, key: str) -> FoundFile | None:
         file = self._folder / key
         product = self._folder.joinpath(*key.split("/")[:2])
         try:
             stat = file.stat()
             _check_size(stat.st_size, key)
-            return Found(file.read_bytes(), f"{stat.st_mtime_ns:x}-{stat.st_size:x}")
+            return FoundFile(file.read_bytes(), f"{stat.st_mtime_ns:x}-{stat.st_size:x}")
         except FileNotFoundError:
             if product.is_dir():
                 return None
@@ -115,7 +115,7 @@ class S3Files:
     def __repr__(self) -> str:
         return "S3Files()"
 
-    async def read(self, key: str) -> Found | None:
+    async def read(self, key: str) -> FoundFile | None:
         obstore = need("obstore")
         try:
             result = await obstore.get_async(self._store, key)
@@ -126,7 +126,7 @@ class S3Files:
             if failure is None:
                 return None
         else:
-            return Found(memoryview(data), str(result.meta["e_tag"] or ""))
+            return FoundFile(memoryview(data), str(result.meta["e_tag"] or ""))
         # Raised out here, so that no traceback leads to the library's request.
         raise failure
 

@@ -83,7 +83,7 @@ def read_flat_file(
     pieces = _whole_lines(_unpacked(packed, call), call)
     first = next(pieces, b"")
     header, _, rest = first.partition(b"\n")
-    reader = _Reader(call, _header(header, call), frozenset(t.encode() for t in wanted))
+    reader = _LineReader(call, _header(header, call), frozenset(t.encode() for t in wanted))
     tables = [reader.read(rest), *(reader.read(piece) for piece in pieces)]
     if is_another_form(len(reader.aside), reader.lines):
         raise unreadable(call, f"is a file with lines that are not bars: {reader.aside[0]}")
@@ -141,7 +141,7 @@ def _whole_lines(pieces: Iterator[bytes], call: Call) -> Iterator[bytes]:
 
 
 # --- lines ---------------------------------------------------------------------------------
-class _Reader:
+class _LineReader:
     """Turns whole lines into bars. `wanted` tickers as bytes; all, if there is none.
 
     `seen` are the tickers of the file, and `aside` those of its lines that are no bars.

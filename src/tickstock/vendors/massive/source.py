@@ -18,7 +18,7 @@ from tickstock.vendors.massive import actions, reference
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.settings import NO_KEY
 from tickstock.vendors.massive.wire import (
-    Page,
+    BarPage,
     Question,
     first_question,
     next_question,
@@ -140,10 +140,10 @@ class MassiveSource:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _pages(self, call: Call, gate: Gate) -> list[tuple[Page, Reply]]:
+    async def _pages(self, call: Call, gate: Gate) -> list[tuple[BarPage, Reply]]:
         question, spent = first_question(call), Spent()
         asked: set[Question] = set()
-        pages: list[tuple[Page, Reply]] = []
+        pages: list[tuple[BarPage, Reply]] = []
         while True:
             asked.add(question)
             reply = await self._http.ask(question.target, call, gate, spent=spent)

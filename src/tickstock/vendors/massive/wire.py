@@ -67,7 +67,7 @@ class Answered(Envelope):
     results: list[Bar] | None = None
 
 
-class Head(msgspec.Struct, gc=False):
+class BarHead(msgspec.Struct, gc=False):
     """What tells whose a bar is, and of when, that cannot be read as a whole."""
 
     t: Any = None
@@ -156,7 +156,7 @@ def _same_endpoint(asked: tuple[str, ...], found: tuple[str, ...]) -> bool:
 
 # --- reading -----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Page:
+class BarPage:
     """One page, read: bars as they came, and where the next page is ("" for the last). `aside` are
     the rows that are no bars."""
 
@@ -166,7 +166,7 @@ class Page:
     aside: tuple[Aside, ...] = ()
 
 
-def read_page(body: bytes, call: Call, hide: str = "") -> Page:
+def read_page(body: bytes, call: Call, hide: str = "") -> BarPage:
     """The bars in one answer with HTTP status 200. `hide` is never repeated in an error.
 
     A row that is no bar is put aside, and the rest is kept. Of a single ticker's that is done where
@@ -184,7 +184,9 @@ def read_page(body: bytes, call: Call, hide: str = "") -> Page:
     if complaint := _complaint(found, rows, call, hide):
         raise unreadable(call, complaint)
     bars, aside = _sorted_out(rows, call, hide)
-    return Page(_table(bars, call), found.next_url or "", found.status == "DELAYED", tuple(aside))
+    return BarPage(
+        _table(bars, call), found.next_url or "", found.status == "DELAYED", tuple(aside)
+    )
 
 
 def _envelope(body: bytes, call: Call) -> Envelope:
@@ -250,7 +252,7 @@ def _lack(bar: Bar, call: Call) -> str:
 
 def _aside(number: int, row: Any, why: str, call: Call) -> Aside:
     """A row that is no bar, by what of it can be read."""
-    head = Head(row.t, row.ticker) if isinstance(row, Bar) else _head(row)
+    head = BarHead(row.t, row.ticker) if isinstance(row, Bar) else _head(row)
     place = f"row {number}"
     if call.kind is not CallKind.TICKER:
         ticker = clean(head.ticker, "", _LONGEST_TICKER) if isinstance(head.ticker, str) else ""
@@ -262,11 +264,11 @@ def _aside(number: int, row: Any, why: str, call: Call) -> Aside:
     return Aside(place, call.symbol, why, int(moment[0]))
 
 
-def _head(row: Any) -> Head:
+def _head(row: Any) -> BarHead:
     try:
-        return msgspec.convert(row, Head)
+        return msgspec.convert(row, BarHead)
     except MALFORMED:
-        return Head()
+        return BarHead()
 
 
 def _complaint(found: Envelope, bars: list[Any], call: Call, hide: str) -> str:

@@ -36,7 +36,7 @@ _ACTIONS = {("stocks", "v1", kind.value): kind for kind in ActionKind}
 _GROUPED = ("v2", "aggs", "grouped", "locale", "us", "market", "stocks")
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """The request is answered with `sending` instead of bars."""
 
     def __init__(self, status: int, words: str) -> None:
@@ -79,7 +79,7 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReplayRequest:
     """A request for custom bars. From `start` up to, without, `end`, in epoch seconds."""
 
     ticker: str
@@ -109,11 +109,11 @@ def answer(
         return page, Origin(RECORDED)
     if segments in (TICKERS, CONSTITUENTS):
         return listing_page(segments, query, inventory.listings, url, most), Origin(RECORDED)
-    raise Refused(404, "Not found.")
+    raise RefusedRequest(404, "Not found.")
 
 
 def _custom_bars(
-    asked: Asked, inventory: Inventory, url: str, most: int
+    asked: ReplayRequest, inventory: Inventory, url: str, most: int
 ) -> tuple[Envelope, Origin]:
     first, last = dates_of(np.array([asked.start, asked.end - 1]))
     span = Span.inclusive(day_of(int(first)), day_of(int(last)))
@@ -129,7 +129,7 @@ def _custom_bars(
     return envelope, origin
 
 
-def _next_target(asked: Asked, moment: int) -> str:
+def _next_target(asked: ReplayRequest, moment: int) -> str:
     """The next page's address. As at the vendor, its cursor holds limit and sort alone."""
     cursor = base64.urlsafe_b64encode(f"limit={asked.limit}&sort=asc".encode()).decode().rstrip("=")
     ticker, timespan = quote(asked.ticker, safe=""), TIMESPANS[asked.timeframe]
@@ -141,7 +141,7 @@ def _grouped(text: str, query: Mapping[str, str], inventory: Inventory) -> tuple
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise Refused(400, "Could not parse the time parameter: 'date'.") from None
+        raise RefusedRequest(400, "Could not parse the time parameter: 'date'.") from None
     tables, origin = inventory.on(day)
     bars = [b for t in tables for b in _wire(t, Timeframe.DAY, named=True, hour=_SESSION_END)]
     return _envelope(bars, _is_adjusted(query), None, 1), origin
@@ -155,7 +155,9 @@ def action_page(
     day = DATES[kind]
     known = {"limit", "sort", "ticker.any_of", f"{day}.gte", "offset"}
     if set(settings) - known or settings.get("sort") != f"{day}.asc":
-        raise Refused(400, f"This replay knows {', '.join(sorted(known))} alone, oldest first.")
+        raise RefusedRequest(
+            400, f"This replay knows {', '.join(sorted(known))} alone, oldest first."
+        )
     asked = frozenset(filter(None, settings.get("ticker.any_of", "").split(",")))
     since = settings.get(f"{day}.gte", "")
     found = [
@@ -180,7 +182,7 @@ def listing_page(
     try:
         found, largest = listings.select(segments, settings)
     except ValueError as error:
-        raise Refused(400, str(error)) from None
+        raise RefusedRequest(400, str(error)) from None
     results, cursor = _paged(found, settings, largest, most)
     next_url = f"{url}/{'/'.join(segments)}?cursor={cursor}" if cursor else None
     return ListingPage(
@@ -194,7 +196,7 @@ def _paged(
     """The records of one page, and the cursor of the next one ("": none)."""
     limit, offset = settings.get("limit", "100"), int(settings.get("offset", "0"))
     if not re.fullmatch(r"\d{1,6}", limit) or not 0 < int(limit) <= largest:
-        raise Refused(400, f"The parameter 'limit' must be from 1 to {largest}.")
+        raise RefusedRequest(400, f"The parameter 'limit' must be from 1 to {largest}.")
     end = offset + min(int(limit), most)
     if len(found) <= end:
         return found[offset:end], ""
@@ -232,7 +234,7 @@ def _starts(table: BarTable, timeframe: Timeframe, hour: int = 0) -> Ints:
 
 
 # --- reading a request -------------------------------------------------------------------
-def read_asked(segments: tuple[str, ...], query: Mapping[str, str]) -> Asked:
+def read_asked(segments: tuple[str, ...], query: Mapping[str, str]) -> ReplayRequest:
     """A request for custom bars; the cursor's parameters, if there is one, come first.
 
     Raises:
@@ -241,17 +243,17 @@ def read_asked(segments: tuple[str, ...], query: Mapping[str, str]) -> Asked:
     ticker, _, multiplier, timespan, start, until = segments[3:]
     timeframe = _TIMEFRAMES.get(timespan)
     if segments[4] != "range" or multiplier != "1" or timeframe is None:
-        raise Refused(400, "This replay knows range/1 of minute, hour and day alone.")
+        raise RefusedRequest(400, "This replay knows range/1 of minute, hour and day alone.")
     settings = {**query, **_cursor(query.get("cursor", ""))}
     begins, ends = _moment(start, "from"), _moment(until, "to", after=True)
     if ends <= begins:
-        raise Refused(400, "The parameter 'to' cannot be a time that occurs before 'from'")
+        raise RefusedRequest(400, "The parameter 'to' cannot be a time that occurs before 'from'")
     if settings.get("sort", "asc") != "asc":
-        raise Refused(400, "This replay sorts ascending alone.")
+        raise RefusedRequest(400, "This replay sorts ascending alone.")
     limit = settings.get("limit", "5000")
     if not re.fullmatch(r"\d{1,6}", limit) or not 0 < int(limit) <= BASE_BARS:
-        raise Refused(400, f"The parameter 'limit' must be from 1 to {BASE_BARS}.")
-    return Asked(ticker, timeframe, begins, ends, until, _is_adjusted(query), int(limit))
+        raise RefusedRequest(400, f"The parameter 'limit' must be from 1 to {BASE_BARS}.")
+    return ReplayRequest(ticker, timeframe, begins, ends, until, _is_adjusted(query), int(limit))
 
 
 def begins_on(segments: tuple[str, ...]) -> date | None:
@@ -260,7 +262,7 @@ def begins_on(segments: tuple[str, ...]) -> date | None:
         if segments[:-1] == _GROUPED:
             return date.fromisoformat(segments[-1])
         return day_of(int(dates_of(np.array([_moment(segments[-2], "from")]))[0]))
-    except (ValueError, IndexError, Refused):
+    except (ValueError, IndexError, RefusedRequest):
         return None
 
 
@@ -272,7 +274,7 @@ def _cursor(text: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()))
     except ValueError:
-        raise Refused(400, "The cursor cannot be read.") from None
+        raise RefusedRequest(400, "The cursor cannot be read.") from None
 
 
 def _moment(text: str, name: str, *, after: bool = False) -> int:
@@ -285,5 +287,5 @@ def _moment(text: str, name: str, *, after: bool = False) -> int:
         words = (
             f"Could not parse the time parameter: '{name}'. Use YYYY-MM-DD or Unix MS Timestamps"
         )
-        raise Refused(400, words) from None
+        raise RefusedRequest(400, words) from None
     return int(instants_of(np.array([number]))[0])

@@ -31,7 +31,7 @@ from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
 from tickstock.vendors.massive.wire import BASE_BARS, Envelope
 from tickstock.vendors.origin import HEADER
 from tickstock.vendors.replay import faults
-from tickstock.vendors.replay.answers import Inventory, Refused, answer, begins_on
+from tickstock.vendors.replay.answers import Inventory, RefusedRequest, answer, begins_on
 from tickstock.vendors.replay.faults import Fault, Manner, Script, Sending
 from tickstock.vendors.replay.recorded import SHIPPED, read_folder, shipped_bars
 from tickstock.vendors.replay.recorded_actions import read_actions
@@ -168,7 +168,7 @@ class ReplayVendor:
             return refused
         try:
             page, origin = answer(segments, pairs, self._inventory, self.url, self._page_bars)
-        except Refused as refused_by:
+        except RefusedRequest as refused_by:
             return refused_by.sending
         if fault:
             page = _changed(page, fault, self.url + target)

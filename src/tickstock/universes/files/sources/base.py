@@ -17,7 +17,7 @@ from tickstock.universes.symbol import read_symbol
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ListSource:
     """`name` is what the answer calls it; `columns` how many headings it asks for."""
 
     name: str
@@ -36,9 +36,9 @@ def header_with(*columns: str) -> Callable[[Sequence[Row]], bool]:
     return is_one
 
 
-def holdings(name: str, *columns: str) -> Source:
+def holdings(name: str, *columns: str) -> ListSource:
     """Holdings of a fund under a header that has all of `columns`."""
-    return Source(f"{name} holdings", header_with(*columns), read_holdings, len(columns))
+    return ListSource(f"{name} holdings", header_with(*columns), read_holdings, len(columns))
 
 
 # --- positions at a broker -------------------------------------------------------------------
@@ -144,7 +144,7 @@ def _is_share(kind: str) -> bool:
     return bool(re.search(r"equit|stock|etf|common", kind.lower()))
 
 
-def positions(name: str, *columns: str, kind: str = "", ends: Sequence[str] = ()) -> Source:
+def positions(name: str, *columns: str, kind: str = "", ends: Sequence[str] = ()) -> ListSource:
     """Positions at a broker under a header that has all of `columns`."""
 
     def read(rows: Iterable[Row], gather: Gather) -> None:
@@ -152,7 +152,7 @@ def positions(name: str, *columns: str, kind: str = "", ends: Sequence[str] = ()
         if not gather.has_rows:
             gather.problem(None, "no header with a column of symbols was found.")
 
-    return Source(name, header_with(*columns), read, len(columns))
+    return ListSource(name, header_with(*columns), read, len(columns))
 
 
 def table_row(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
@@ -161,8 +161,8 @@ def table_row(names: Sequence[str], row: Sequence[str]) -> dict[str, str]:
 
 
 __all__ = [
+    "ListSource",
     "Positions",
-    "Source",
     "header_with",
     "heading",
     "holdings",

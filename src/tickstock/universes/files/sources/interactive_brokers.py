@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import normal
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source, positions, table_row
+from tickstock.universes.files.sources.base import ListSource, positions, table_row
 from tickstock.universes.suggest import shown
 
 _CONTRACTS = ("DES", "SYM")
@@ -78,7 +78,7 @@ def _read_position(line: int, cells: dict[str, str], gather: Gather) -> None:
 
 
 SOURCES = (
-    Source("Interactive Brokers watchlist", _is_watchlist, _read_watchlist, 99),
-    Source("Interactive Brokers statement", _is_statement, _read_statement, 98),
+    ListSource("Interactive Brokers watchlist", _is_watchlist, _read_watchlist, 99),
+    ListSource("Interactive Brokers statement", _is_statement, _read_statement, 98),
     positions("Interactive Brokers positions", "assetclass", "symbol", "conid", kind="assetclass"),
 )

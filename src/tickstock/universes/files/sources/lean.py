@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from tickstock.universes.days import day_in
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source
+from tickstock.universes.files.sources.base import ListSource
 
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9.]* [A-Z0-9]{10,16}")
 
@@ -44,6 +44,6 @@ def _read_map(rows: Iterable[Row], gather: Gather) -> None:
 
 
 SOURCES = (
-    Source("LEAN universe", _is_universe, _read_universe, 3),
-    Source("LEAN map file", _is_map, _read_map, 3),
+    ListSource("LEAN universe", _is_universe, _read_universe, 3),
+    ListSource("LEAN map file", _is_map, _read_map, 3),
 )

@@ -11,7 +11,7 @@ from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.headers import normal
 from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source, header_with, table_row
+from tickstock.universes.files.sources.base import ListSource, header_with, table_row
 from tickstock.universes.suggest import shown
 
 _FUNDS = ("ETF", "ETN", "ETV", "ETS")
@@ -61,8 +61,10 @@ def _read_constituents(rows: Iterable[Row], gather: Gather) -> None:
 
 
 SOURCES = (
-    Source("tickers of the vendor", header_with("ticker", "market", "locale"), _read_tickers, 3),
-    Source(
+    ListSource(
+        "tickers of the vendor", header_with("ticker", "market", "locale"), _read_tickers, 3
+    ),
+    ListSource(
         "constituents of the vendor",
         header_with("constituent ticker", "composite ticker"),
         _read_constituents,

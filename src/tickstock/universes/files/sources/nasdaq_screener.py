@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source, header_with
+from tickstock.universes.files.sources.base import ListSource, header_with
 from tickstock.universes.files.table import read_table
 
 _PREFERRED = re.compile(r"([A-Z]+)\^")
@@ -27,7 +27,7 @@ def _respelled(row: list[str]) -> list[str]:
 
 
 SOURCES = (
-    Source(
+    ListSource(
         "Nasdaq screener",
         header_with("symbol", "name", "last sale", "net change", "% change", "market cap"),
         _read,

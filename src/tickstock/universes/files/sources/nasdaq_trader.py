@@ -15,7 +15,7 @@ from tickstock.errors import BadFile
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import heading
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source
+from tickstock.universes.files.sources.base import ListSource
 
 SYMBOL_COLUMNS = ("cqs symbol", "symbol")
 _FOOTER = re.compile(r"File Creation Time:\s*(\d{8})")
@@ -74,4 +74,4 @@ def _is_one(rows: Sequence[Row]) -> bool:
     return bool(rows) and is_listing(rows[0][1])
 
 
-SOURCES = (Source("symbol directory of Nasdaq Trader", _is_one, read_listing, 97),)
+SOURCES = (ListSource("symbol directory of Nasdaq Trader", _is_one, read_listing, 97),)

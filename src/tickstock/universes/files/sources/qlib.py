@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tickstock.universes.days import is_dated
 from tickstock.universes.files.delimited import Row, bare
-from tickstock.universes.files.sources.base import Source
+from tickstock.universes.files.sources.base import ListSource
 from tickstock.universes.files.table import read_table
 
 
@@ -14,4 +14,4 @@ def _is_one(rows: Sequence[Row]) -> bool:
     return bool(rows) and all(is_dated([bare(cell) for cell in row]) for _, row in rows)
 
 
-SOURCES = (Source("list of instruments with dates", _is_one, read_table, 3),)
+SOURCES = (ListSource("list of instruments with dates", _is_one, read_table, 3),)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import normal
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source, header_with, table_row
+from tickstock.universes.files.sources.base import ListSource, header_with, table_row
 from tickstock.universes.files.table import read_table
 
 _MUTUAL_FUND = re.compile(r"[A-Z0-9]{4}X|[A-Z0-9]{6,}|\(.*\)|[A-Z0-9]*\d[A-Z0-9]*")
@@ -48,8 +48,12 @@ def _read_ticker_txt(rows: Iterable[Row], gather: Gather) -> None:
 
 
 SOURCES = (
-    Source("SEC company tickers", header_with("cik str", "ticker", "title"), read_table, 3),
-    Source("SEC company tickers", header_with("cik", "name", "ticker", "exchange"), read_table, 4),
-    Source("SEC fund tickers", header_with("cik", "seriesid", "classid", "symbol"), _read_funds, 4),
-    Source("SEC ticker.txt", _is_ticker_txt, _read_ticker_txt, 2),
+    ListSource("SEC company tickers", header_with("cik str", "ticker", "title"), read_table, 3),
+    ListSource(
+        "SEC company tickers", header_with("cik", "name", "ticker", "exchange"), read_table, 4
+    ),
+    ListSource(
+        "SEC fund tickers", header_with("cik", "seriesid", "classid", "symbol"), _read_funds, 4
+    ),
+    ListSource("SEC ticker.txt", _is_ticker_txt, _read_ticker_txt, 2),
 )

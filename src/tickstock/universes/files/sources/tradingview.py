@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from tickstock.universes.files.delimited import SECTION, Row, bare
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.sources.base import Source
+from tickstock.universes.files.sources.base import ListSource
 from tickstock.universes.markets import is_us_market
 from tickstock.universes.suggest import shown
 
@@ -42,4 +42,4 @@ def _take(line: int, text: str, gather: Gather) -> None:
         gather.add(line, text)
 
 
-SOURCES = (Source("TradingView watchlist", _is_watchlist, _read, 50),)
+SOURCES = (ListSource("TradingView watchlist", _is_watchlist, _read, 50),)

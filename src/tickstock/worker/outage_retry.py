@@ -17,7 +17,7 @@ CLASH_PAUSE = 0.1
 """Seconds until it is done again; twice as many the second time, and so on."""
 
 
-class Patience:
+class OutageRetry:
     """Does what needs the database, again and again while that is away.
 
     Args:
@@ -28,7 +28,7 @@ class Patience:
         self._seconds = seconds
 
     async def through(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` gives. Raises DatabaseUnavailable when the outage outlasts the patience."""
+        """What `ask` gives. Raises DatabaseUnavailable when the outage lasts for longer."""
         away_since: float | None = None  # not since we began: we may have been frozen meanwhile
         pause = SHORTEST
         while True:

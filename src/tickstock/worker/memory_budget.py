@@ -28,8 +28,8 @@ def most_bars(call: Call, cells: int, calendar: Calendar) -> int:
     return int(np.diff(calendar.before(edges))[0]) * MOST_PER_SESSION[call.timeframe]
 
 
-class Room:
-    """Room for `bars`, which calls enter by turns. One that needs more than all of it enters
+class MemoryBudget:
+    """A budget of `bars`, which calls enter in order. One that needs more than all of it enters
     alone. Belongs to one event loop."""
 
     def __init__(self, bars: int) -> None:
@@ -38,19 +38,19 @@ class Room:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def enter(self, bars: int) -> None:
-        """Wait until there is room for `bars`, and take it."""
+        """Wait until `bars` more may be held, and take them."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((bars, turn))
         self._let_in()
         try:
             await turn
         except asyncio.CancelledError:
-            # The turn, and with it the room, may have come just before.
+            # It may have been let in just before.
             self.leave(0 if turn.cancelled() else bars)
             raise
 
     def leave(self, bars: int) -> None:
-        """Give back room for `bars`; for fewer than none, take it without waiting."""
+        """Give `bars` back; fewer than none are taken without waiting."""
         self.taken -= bars
         self._let_in()
 

@@ -37,7 +37,7 @@ HEADERS = {
 YEAR = 31_536_000
 
 
-class Door:
+class SameOrigin:
     """Refuses foreign names and requests that other sites make; adds the headers."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:

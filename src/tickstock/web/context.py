@@ -19,7 +19,7 @@ from tickstock.web.render import render
 from tickstock.web.site import Site
 
 
-class Kind(enum.StrEnum):
+class AnswerKind(enum.StrEnum):
     """What a route answers: a whole page, a part of one, or JSON (also a stream of events)."""
 
     PAGE = "page"
@@ -28,7 +28,7 @@ class Kind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PageServices:
     """What every handler may use."""
 
     tick: TickStock
@@ -38,19 +38,19 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """One request: the address, the fields of a form or a JSON body, and who asks."""
 
-    desk: Desk
+    services: PageServices
     request: Request
-    kind: Kind
+    kind: AnswerKind
     fields: FormData
     body: Mapping[str, Any]
     who: Visitor | None = None
 
     @property
     def tick(self) -> TickStock:
-        return self.desk.tick
+        return self.services.tick
 
     @property
     def address(self) -> str:
@@ -78,27 +78,27 @@ class Visit:
         """Of the one who asks."""
         return self.who.name if self.who else ""
 
-    def may(self, role: str) -> bool:
+    def has_role(self, role: str) -> bool:
         """Whether the one who asks has the role, or a higher one."""
         return self.who is not None and self.who.role.covers(Role(role))
 
     def note(self, action: str, subject: str = "") -> None:
         """Keep in the audit log that the one who asks did this."""
-        self.desk.access.note(self.name, action, subject)
+        self.services.access.note(self.name, action, subject)
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
-        return HTMLResponse(render(template, visit=self, **context), status)
+        return HTMLResponse(render(template, ctx=self, **context), status)
 
     def go(self, address: str) -> Response:
         """Look there next, with GET."""
         return RedirectResponse(address, 303)
 
 
-Handler = Callable[[Visit], Response]
+Handler = Callable[[RequestContext], Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Route:
     """One route, and who may use it: `role` None is everybody, also without signing in.
 
     `form_at` is the page on which the fields of this route's form are typed; there they are shown
@@ -114,7 +114,7 @@ class Rule:
     path: str
     handler: Handler
     role: Role | None
-    kind: Kind = Kind.PAGE
+    kind: AnswerKind = AnswerKind.PAGE
     form_at: str = ""
     token: bool = False
     largest: int | None = None

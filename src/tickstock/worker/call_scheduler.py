@@ -1,4 +1,4 @@
-"""Whose turn it is at a gate that many share."""
+"""Who goes next at a gate that many share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Waiter:
     turn: asyncio.Future[None]
 
 
-class Turns:
+class CallScheduler:
     """Lets in one at a time: the most urgent first, of these who was let in longest ago."""
 
     def __init__(self) -> None:

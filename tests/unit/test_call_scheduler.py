@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tickstock.loading.priority import priority_of
-from tickstock.worker.turns import Turns
+from tickstock.worker.call_scheduler import CallScheduler
 
 
 def test_small_loads_are_more_urgent_than_large_ones() -> None:
@@ -19,12 +19,12 @@ def served(arrivals: list[tuple[str, int]]) -> list[str]:
     """In which order those get in who all came while the gate was taken."""
     order: list[str] = []
 
-    async def one(turns: Turns, who: str, priority: int) -> None:
+    async def one(turns: CallScheduler, who: str, priority: int) -> None:
         async with turns.take(who, priority):
             order.append(who)
 
     async def run() -> None:
-        turns = Turns()
+        turns = CallScheduler()
         async with turns.take("first", 0):
             tasks = [asyncio.create_task(one(turns, *a)) for a in arrivals]
             await asyncio.sleep(0)
@@ -40,7 +40,7 @@ def test_the_urgent_go_first_and_the_rest_in_turn() -> None:
 
 def test_who_gives_up_waiting_leaves_the_turn_to_others() -> None:
     async def run() -> None:
-        turns = Turns()
+        turns = CallScheduler()
 
         async def wait(who: str) -> str:
             async with turns.take(who, 0):
@@ -59,7 +59,7 @@ def test_who_gives_up_waiting_leaves_the_turn_to_others() -> None:
 
 def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on() -> None:
     async def run() -> None:
-        turns = Turns()
+        turns = CallScheduler()
 
         async def wait(who: str) -> str:
             async with turns.take(who, 0):

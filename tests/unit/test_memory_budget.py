@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit import CALENDAR, market_call, span, ticker_call
 from tickstock.model import Call, CallKind, Timeframe
-from tickstock.worker.room import MARKET_BARS, Room, most_bars
+from tickstock.worker.memory_budget import MARKET_BARS, MemoryBudget, most_bars
 
 WEEK = span("2024-07-01", "2024-07-05")
 
@@ -29,7 +29,7 @@ def test_what_an_answer_may_hold(call: Call, most: int) -> None:
 
 def test_in_turn_and_never_more_than_there_is_room_for() -> None:
     async def test() -> None:
-        room = Room(10)
+        room = MemoryBudget(10)
         order: list[int] = []
         dice = random.Random(5)
 
@@ -49,7 +49,7 @@ def test_in_turn_and_never_more_than_there_is_room_for() -> None:
 
 def test_who_gives_up_waiting_holds_up_nobody_and_keeps_nothing() -> None:
     async def test() -> None:
-        room = Room(10)
+        room = MemoryBudget(10)
         await room.enter(10)
         first, second, third = (asyncio.create_task(room.enter(n)) for n in (10, 5, 5))
         await asyncio.sleep(0)
@@ -64,7 +64,7 @@ def test_who_gives_up_waiting_holds_up_nobody_and_keeps_nothing() -> None:
 
 def test_a_turn_that_comes_just_before_the_cancellation_is_given_back() -> None:
     async def test() -> None:
-        room = Room(10)
+        room = MemoryBudget(10)
         await room.enter(10)
         waiting = asyncio.create_task(room.enter(10))
         await asyncio.sleep(0)
@@ -79,7 +79,7 @@ def test_a_turn_that_comes_just_before_the_cancellation_is_given_back() -> None:
 
 def test_more_room_lets_more_in() -> None:
     async def test() -> None:
-        room = Room(1)
+        room = MemoryBudget(1)
         await room.enter(1)
         waiting = asyncio.create_task(room.enter(5))
         await asyncio.sleep(0)
