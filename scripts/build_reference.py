@@ -20,7 +20,7 @@ from cyclopts import App
 
 from tickstock import errors
 from tickstock.cli.app import INTERRUPTED, USAGE_ERROR, app
-from tickstock.cli.foreground import EXIT
+from tickstock.cli.watch import EXIT
 from tickstock.cli.output import Common
 from tickstock.config import FILE, VARIABLES, known_settings
 from tickstock.errors import TickStockError, Transient
