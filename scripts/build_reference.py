@@ -20,8 +20,8 @@ from cyclopts import App
 
 from tickstock import errors
 from tickstock.cli.app import INTERRUPTED, USAGE_ERROR, app
-from tickstock.cli.watch import EXIT
 from tickstock.cli.output import Common
+from tickstock.cli.watch import EXIT
 from tickstock.config import FILE, VARIABLES, known_settings
 from tickstock.errors import TickStockError, Transient
 from tickstock.universes.catalog import shipped
