@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tickstock.service.holdings import Holdings
     from tickstock.service.imports import Imports
     from tickstock.service.jobs import Jobs
+    from tickstock.service.listings import Listings
     from tickstock.service.missing import Missing
     from tickstock.service.plans import Plans
     from tickstock.service.requests import Requests
@@ -79,6 +80,11 @@ class TickStock:
         return Histories(self.database, self.settings)
 
     @cached_property
+    def listings(self) -> Listings:
+        from tickstock.service.listings import Listings
+
+        return Listings(self.database)
+
     def builds(self) -> Builds:
         from tickstock.service.builds import Builds
 
