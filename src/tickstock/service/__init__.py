@@ -85,6 +85,7 @@ class TickStock:
 
         return Listings(self.database)
 
+    @cached_property
     def builds(self) -> Builds:
         from tickstock.service.builds import Builds
 
