@@ -61,7 +61,7 @@ class FilesOf:
         )
 
 
-class InventedFiles(FlatFiles):
+class SyntheticFiles(FlatFiles):
     """Flat files that say what they are."""
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
@@ -123,7 +123,7 @@ class Rig:
             def source(_: TickStock, symbols: tuple[str, ...]) -> BarSource:
                 found: Any = MassiveSource(vendor.url, "key", limits=Limits(), bounds=CALM)
                 if self.files is not None:
-                    found = WithFiles(found, InventedFiles(self.files, symbols))
+                    found = WithFiles(found, SyntheticFiles(self.files, symbols))
                 return Changed(found, self.change) if self.change else found
 
             await Worker(self.tick, source=source, policy=self.policy).drain(load_id)
@@ -161,7 +161,9 @@ def write_folder(folder: Path, bars: BarTable) -> Path:
     return folder
 
 
-def invented(symbols: Sequence[str], span: Span, timeframe: Timeframe = Timeframe.DAY) -> BarTable:
+def synthetic_table(
+    symbols: Sequence[str], span: Span, timeframe: Timeframe = Timeframe.DAY
+) -> BarTable:
     return synthetic_bars(sorted(symbols), timeframe, span, CALENDAR, NOW.timestamp())
 
 

@@ -146,7 +146,7 @@ NO_SIZES = {
     "vendors.replay.faults.Fault.seed": "a seed",
     "vendors.replay.faults.Sending.status": "an HTTP status",
     "vendors.synthetic.source._FULL_SESSION": "seconds",
-    "vendors.synthetic.source._HOLD": "days after which invented prices return",
+    "vendors.synthetic.source._HOLD": "days after which synthetic prices return",
     "web.app.QUICK": "gzip's level",
     "web.candles.LINES": "lines of a grid",
     "web.candles.RIGHT": "pixels",

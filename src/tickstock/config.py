@@ -284,9 +284,7 @@ def _from_file(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise BadSetting(
-            f"The settings file {file} cannot be read: {e}.", "Mend or move it."
-        ) from e
+        raise BadSetting(f"The settings file {file} cannot be read: {e}.", "Fix or move it.") from e
     if "home" in found:
         raise BadSetting(
             f"The settings file {file} names a home folder, which is looked up before any file.",

@@ -88,7 +88,7 @@ def read_events(name: str, text: str) -> tuple[Event, ...]:
             except (ValueError, BadSymbol) as e:
                 faults.append(f"{name}:{rows.line_num}: {e}")
     except csv.Error as e:
-        raise BadFile(f"{name}:{rows.line_num}: not CSV: {e}.", "Mend the quotes.") from e
+        raise BadFile(f"{name}:{rows.line_num}: not CSV: {e}.", "Fix the quotes.") from e
     if faults:
         listed = "\n  ".join(faults[:MAX_SHOWN])
         raise BadFile(f"{len(faults)} events cannot be read:\n  {listed}\n", "Correct them.")

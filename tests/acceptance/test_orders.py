@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.kit import sessions, span
-from tests.loading_rig import Rig, invented, rig, sql, stored, truth_of
+from tests.loading_rig import Rig, rig, sql, stored, synthetic_table, truth_of
 from tickstock.loading.bits import BLOCK
 from tickstock.model import LoadState
 from tickstock.store.database import Database
@@ -65,7 +65,7 @@ def test_the_order_of_loads_makes_no_difference(
     finally:
         cluster.drop(name)
     everything = sorted(set().union(*universes.values()))
-    assert bars == truth_of(invented(everything, DAYS))
+    assert bars == truth_of(synthetic_table(everything, DAYS))
     held = f"{{[{DAYS.start},{DAYS.end})}}"
     assert coverage == [(s, "day", "synthetic", held, len(sessions(DAYS))) for s in everything]
 

@@ -190,8 +190,8 @@ def test_a_failure_of_actions_is_said_and_loses_no_bar(house: House, what: What)
     assert house.closes()[0] == round(house.closes(adjust=Adjust.RAW)[0] / 2, 6), "splits came"
     tick = house.tick
     assert tick.jobs.retry(failing.load.id) == 1
-    mended = house.work(tick, failing.load.id)
-    assert mended.load.state is LoadState.COMPLETED
+    fixed = house.work(tick, failing.load.id)
+    assert fixed.load.state is LoadState.COMPLETED
     assert [a.partition("?")[0] for a in house.asked] == ["/stocks/v1/dividends"]
 
 

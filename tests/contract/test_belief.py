@@ -150,22 +150,22 @@ def test_the_newest_session_without_rows_is_waited_for(database: Database, tmp_p
     assert (again.held, code(again)) == (20, 0)
 
 
-@pytest.mark.parametrize("mends", [True, False])
+@pytest.mark.parametrize("fixes", [True, False])
 def test_half_a_market_is_told_by_the_days_around_it(
-    database: Database, tmp_path: Path, mends: bool
+    database: Database, tmp_path: Path, fixes: bool
 ) -> None:
     names = [f"{a}{b}" for a in "ABCDEFGHIJKLM" for b in "AB"]
     world = World(names=names)
 
     def half(request: web.Request, rows: list[Any]) -> web.Response | None:
-        spoilt = str(ODD) in request.path and not (mends and world.asked[request.path] > 1)
+        spoilt = str(ODD) in request.path and not (fixes and world.asked[request.path] > 1)
         return page(rows[:13]) if spoilt else None
 
     world.odd = half
     here = rig(database, tmp_path)
     ended = week(here, world, names)
     assert sum(world.asked.values()) == 6
-    if mends:
+    if fixes:
         assert (ended.held, code(ended)) == (130, 0)
         return
     assert (ended.held, causes(ended), code(ended)) == (117, {"failed": 13}, 3)

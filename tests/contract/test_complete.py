@@ -15,10 +15,10 @@ from tests.kit import CALENDAR, span
 from tests.loading_rig import (
     NOW,
     code,
-    invented,
     rig,
     sql,
     stored,
+    synthetic_table,
     truth_of,
     write_folder,
 )
@@ -37,7 +37,7 @@ def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
     database: Database, tmp_path: Path
 ) -> None:
     month = span("2012-03-01", "2012-03-30")
-    bars = invented(["A", "B"], month)
+    bars = synthetic_table(["A", "B"], month)
     lacking = np.isin(bars.at, bars.at[[3, 4, 9]]) & (bars.owner == 1)
     folder = write_folder(tmp_path / "vendor", bars.rows(~lacking))
     passed = [timedelta(0)]
@@ -63,7 +63,7 @@ def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
 
 def test_only_the_listed_life_is_expected(database: Database, tmp_path: Path) -> None:
     year = span("2012-01-03", "2012-12-31")
-    bars = invented(["GONE", "NEW", "OLD"], year)
+    bars = synthetic_table(["GONE", "NEW", "OLD"], year)
     listed, delisted = date(2012, 5, 18), date(2012, 8, 17)
     days = np.array([d.toordinal() - 719_163 for d in (listed, delisted)])
     tickers = np.array(bars.tickers)[bars.owner]
@@ -92,7 +92,7 @@ def test_only_the_listed_life_is_expected(database: Database, tmp_path: Path) ->
 def test_a_listing_date_that_nobody_knows_costs_no_call(database: Database, tmp_path: Path) -> None:
     """A first bar that comes late is what a new name looks like."""
     year = span("2012-01-03", "2012-12-31")
-    bars = invented(["NEW"], year)
+    bars = synthetic_table(["NEW"], year)
     here = rig(
         database,
         tmp_path,
@@ -138,9 +138,9 @@ def test_files_alone_load_days_and_minutes_and_a_replaced_one_is_noticed(
     made = here.plan(**asked)
     assert {k.value: n for k, n in made.calls_by_kind.items()} == {"flat_day": 10}
     assert here.load_configured(made).load.state is LoadState.COMPLETED
-    assert stored(database) == truth_of(invented(two, week))
-    assert stored(database, MINUTE) == truth_of(invented(two, week, MINUTE))
-    bars = invented(two, week)
+    assert stored(database) == truth_of(synthetic_table(two, week))
+    assert stored(database, MINUTE) == truth_of(synthetic_table(two, week, MINUTE))
+    bars = synthetic_table(two, week)
     bars.close[0] = bars.high[0]
     put(folder, session_files(bars, DAY))
     with capture_logs() as lines:

@@ -15,10 +15,10 @@ from tests.kit import CALENDAR, span
 from tests.loading_rig import (
     NOW,
     code,
-    invented,
     rig,
     sql,
     stored,
+    synthetic_table,
     tell_lives,
     truth_of,
     write_folder,
@@ -53,7 +53,7 @@ def test_three_years_that_became_seven_months_are_asked_again(
     progress = here.load(made)
     assert here.asked == 3 == progress.calls == progress.calls_planned
     assert progress.load.state is LoadState.COMPLETED
-    assert stored(database) == truth_of(invented(["A"], YEARS))
+    assert stored(database) == truth_of(synthetic_table(["A"], YEARS))
     rows = sql(database, "SELECT depth, state, parent_id IS NULL FROM tickstock.calls ORDER BY id")
     assert rows == [(0, "done", True), (1, "done", False), (2, "done", False)]
 
@@ -76,7 +76,7 @@ def test_a_page_that_is_lost_is_found_without_knowing_anything(
     here = rig(database, tmp_path, vendor={"symbols": ["A"], "page_bars": 100}, faults=(fault,))
     progress = here.load(here.plan(symbols=["A"], first=year.start, last=year.last))
     assert progress.load.state is LoadState.COMPLETED
-    assert stored(database) == truth_of(invented(["A"], year))
+    assert stored(database) == truth_of(synthetic_table(["A"], year))
     assert progress.calls == 2
 
 
@@ -103,7 +103,7 @@ def test_what_is_to_be_asked_again_survives_a_crash(database: Database, tmp_path
     sql(database, "UPDATE tickstock.calls SET lease_until = now() WHERE state = 'leased'")
     here.change, here.faults = None, ()
     assert here.work(load.id).load.state is LoadState.COMPLETED
-    assert stored(database) == truth_of(invented(["A"], year))
+    assert stored(database) == truth_of(synthetic_table(["A"], year))
 
 
 def test_a_thin_session_of_all_tickers_is_asked_again(database: Database, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_part_that_the_plan_includes_is_loaded(
     here = rig(database, tmp_path, vendor={"symbols": symbols}, change=from_day(first, last))
     progress = here.load(here.plan(symbols=symbols, first=YEARS.start, last=YEARS.last))
     included = YEARS & Span(first, min(last, YEARS.last) + timedelta(1))
-    assert stored(database) == truth_of(invented(symbols, included))
+    assert stored(database) == truth_of(synthetic_table(symbols, included))
     start, end = CALENDAR.between(included)
     causes = progress.load.report["causes"]
     assert causes == {"not_entitled": progress.expected - 4 * (end - start)}
@@ -177,7 +177,7 @@ def test_a_plan_that_includes_nothing_is_told_soon(database: Database, tmp_path:
 # --- bars that somebody should look at -----------------------------------------------------------
 def test_doubtful_bars_are_kept_flagged_and_listed(database: Database, tmp_path: Path) -> None:
     month = span("2012-03-01", "2012-03-30")
-    bars = invented(["A", "B"], month)
+    bars = synthetic_table(["A", "B"], month)
 
     def day(n: int) -> date:
         return date(1970, 1, 1) + timedelta(int(bars.at[n]))
@@ -222,7 +222,7 @@ def test_doubtful_bars_are_kept_flagged_and_listed(database: Database, tmp_path:
 
 def test_a_corrected_bar_is_doubtful_no_longer(database: Database, tmp_path: Path) -> None:
     week = span("2012-03-05", "2012-03-09")
-    bars = invented(["A"], week)
+    bars = synthetic_table(["A"], week)
     sound = float(bars.high[1])
     bars.high[1] = bars.open[1] - 0.01
     bars.low[1] = min(bars.low[1], bars.high[1] - 1)

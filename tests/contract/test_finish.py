@@ -125,7 +125,7 @@ def test_whatever_goes_wrong_in_finishing_ends_the_load_as_failed(
     assert told(lines) == 1
     assert "ordered" in str(next(x for x in lines if x["event"] == ENDED)["exc_info"])
     assert len(stored(tick.database)) == BARS
-    # Mended, it is finished by the order that its message gives; nothing is asked twice.
+    # Fixed, it is finished by the order that its message gives; nothing is asked twice.
     assert tick.jobs.retry(load) == 1
     drain(tick, load)
     again = tick.jobs.progress(load)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit import CALENDAR, span
-from tests.loading_rig import NOW, Rig, invented, rig, sql, stored, truth_of, write_folder
+from tests.loading_rig import NOW, Rig, rig, sql, stored, synthetic_table, truth_of, write_folder
 from tickstock.errors import BadDates, StalePlan
 from tickstock.model import LoadState, Timeframe, UniverseRef, epoch_day
 from tickstock.spans import ONE_DAY, Span
@@ -92,7 +92,7 @@ def test_a_session_that_was_published_is_named(here: Rig) -> None:
 
 @pytest.mark.dates
 def test_answers_that_expired_are_named(here: Rig, tmp_path: Path) -> None:
-    bars = invented(["A", "B"], MONTH)
+    bars = synthetic_table(["A", "B"], MONTH)
     folder = write_folder(tmp_path / "vendor", bars.rows(bars.at != epoch_day(date(2012, 3, 9))))
     here.vendor = {"folder": folder}
     here.load(here.plan(symbols=["A"], **DATES))
@@ -151,7 +151,7 @@ def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
         "B": [span("2012-01-02", "2012-01-31"), span("2012-03-05", "2012-03-19")],
         "C": [span("2012-02-01", "2012-03-04")],
     }
-    bars = invented(list(want), half)
+    bars = synthetic_table(list(want), half)
     inside = [
         any(epoch_day(s.start) <= at < epoch_day(s.end) for s in want[bars.tickers[owner]])
         for owner, at in zip(bars.owner.tolist(), bars.at.tolist(), strict=True)

@@ -116,19 +116,19 @@ class TestOurVendors(VendorContract):
     ) -> VendorCase:
         autumn = Span.inclusive(date(2011, 11, 1), date(2011, 11, 10))
         hours = {Timeframe.HOUR: 14, Timeframe.MINUTE: 780}
-        invented = VendorCase(
+        synthetic = VendorCase(
             opened("synthetic"), "KIMpL", SPRING, 84, "synthetic", find("synthetic")[0],
             intraday="KIMpL", intraday_bars=hours,
         )  # fmt: skip
         files = replace(
-            invented, open=opened(f"flatfiles:{flat_folder}"), span=FILED, sessions=10,
+            synthetic, open=opened(f"flatfiles:{flat_folder}"), span=FILED, sessions=10,
             origin="massive", spec=find("flatfiles")[0],
         )  # fmt: skip
         recorded = replace(RECORDED, intraday="SPY", intraday_bars=hours)
         return {
             "massive, recorded": recorded,
-            "massive, synthetic": replace(invented, open=massive, spec=RECORDED.spec),
-            "synthetic": invented,
+            "massive, synthetic": replace(synthetic, open=massive, spec=RECORDED.spec),
+            "synthetic": synthetic,
             "replay": replace(recorded, open=opened("replay"), spec=REPLAY),
             "replay:FOLDER": VendorCase(
                 opened(f"replay:{own_folder}"), "BRK/B", autumn, 2, "recorded", REPLAY

@@ -88,7 +88,7 @@ def test_a_hole_is_told_with_its_cause_and_what_to_do(client: Client) -> None:
     assert "split 21-for-20" in text
     assert "repeats the bar before" in text
     assert "close is not above zero" in text
-    assert "Invented bars:" in text
+    assert "Synthetic bars:" in text
 
 
 def test_markup_in_what_was_said_is_text(client: Client) -> None:

@@ -12,11 +12,11 @@ from tests.conftest import Cluster
 from tests.kit import sessions, span
 from tests.loading_rig import (
     forget,
-    invented,
     random_cells,
     rig,
     sql,
     stored,
+    synthetic_table,
     truth_of,
     write_folder,
 )
@@ -45,7 +45,7 @@ def _punch_and_heal(database: Database, home: Path, rng: np.random.Generator) ->
     days = sessions(YEAR)
     # Bars that the vendor itself has never had, in one cell or a few in a row of some symbols.
     gaps = {(int(s), int(d)) for s, d in zip(*_places(rng, len(days)), strict=True)}
-    bars = invented(SYMBOLS, YEAR)
+    bars = synthetic_table(SYMBOLS, YEAR)
     column = np.searchsorted([epoch_day(d) for d in days], bars.at)
     cells = zip(bars.owner.tolist(), column.tolist(), strict=True)
     bars = bars.rows(np.array([cell not in gaps for cell in cells]))

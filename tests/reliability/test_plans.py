@@ -26,9 +26,9 @@ from tests.loading_rig import (
     FilesOf,
     Rig,
     forget,
-    invented,
     rig,
     sql,
+    synthetic_table,
     tell_lives,
     write_folder,
 )
@@ -120,7 +120,7 @@ def test_twenty_years_of_the_market_are_planned_by_whole_columns() -> None:
 
 
 # --- predicted and made ------------------------------------------------------------------------
-INVENTED = tuple(f"I{n:02}" for n in range(16))
+SYNTHETIC_NAMES = tuple(f"I{n:02}" for n in range(16))
 """Symbols with bars of all timeframes."""
 LIVED = tuple(f"L{n:02}" for n in range(24))
 """Symbols with day bars, of which many were listed or delisted within the days that are asked."""
@@ -147,7 +147,7 @@ class MarketFiles(FilesOf):
         self.read_keys.append(key)
         timeframe, day = file_of(key)
         span = Span.inclusive(day, day)
-        bars = synthetic_bars(INVENTED, timeframe, span, CALENDAR, NOW.timestamp())
+        bars = synthetic_bars(SYNTHETIC_NAMES, timeframe, span, CALENDAR, NOW.timestamp())
         made = [bars]
         if timeframe is DAY:
             made.append(self.lived.rows(self.lived.at == epoch_day(day)))
@@ -168,7 +168,7 @@ def file_of(key: str) -> tuple[Timeframe, date]:
 
 
 class LabelledFiles(FlatFiles):
-    """Files that say which bars are invented."""
+    """Files that say which bars are synthetic."""
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
         answer = await super().fetch(call, gate)
@@ -223,10 +223,10 @@ class World:
     def _request(self) -> dict[str, Any]:
         rng = self.rng
         frames = str(rng.choice(["day", "day", "day", "hour", "1min", "day,hour,1min"]))
-        pool, most, wide = (*INVENTED, *LIVED), 40, int(rng.choice([3, 30, SESSIONS]))
+        pool, most, wide = (*SYNTHETIC_NAMES, *LIVED), 40, int(rng.choice([3, 30, SESSIONS]))
         nearest = 0
         if frames != "day":
-            pool, most, wide = INVENTED, 5, 6
+            pool, most, wide = SYNTHETIC_NAMES, 5, 6
             if rng.random() < 0.2:
                 # More than the 52 sessions of which one call may read the minutes.
                 most, nearest, wide = 2, 53, 70
@@ -325,7 +325,7 @@ def world(cluster: Cluster, template: str, home: Path, seed: int) -> Iterator[Wo
     rng = np.random.default_rng(seed)
     last = CALENDAR.index(CALENDAR.last_published(NOW, timedelta(hours=20)))
     span = Span.inclusive(CALENDAR.day(last + 1 - SESSIONS), CALENDAR.day(last))
-    bars = invented(LIVED, span)
+    bars = synthetic_table(LIVED, span)
     lives = rng.integers(last + 1 - SESSIONS, last + 1, (len(LIVED), 2))
     lives.sort(axis=1)
     lives[::2, 1] = last  # half of them are listed still
@@ -334,7 +334,7 @@ def world(cluster: Cluster, template: str, home: Path, seed: int) -> Iterator[Wo
     lived = bars.rows((bars.at >= days[bars.owner, 0]) & (bars.at <= days[bars.owner, 1]))
     name = cluster.create(template)
     folder = write_folder(home / f"vendor-{seed}", lived)
-    vendor = ReplayVendor(folder, symbols=INVENTED, page_bars=PAGE)
+    vendor = ReplayVendor(folder, symbols=SYNTHETIC_NAMES, page_bars=PAGE)
     with (
         Database.open(cluster.uri(name), home, migrate=False) as database,
         serve_in_thread(vendor),
@@ -348,7 +348,7 @@ def world(cluster: Cluster, template: str, home: Path, seed: int) -> Iterator[Wo
 def _tell_lives(made: World, lives: Any) -> None:
     """Of some instruments it is known when they were listed, and until when."""
     middle = CALENDAR.day(made.last - SESSIONS // 2)
-    tell_lives(made.database, INVENTED[:4], middle)
+    tell_lives(made.database, SYNTHETIC_NAMES[:4], middle)
     for symbol, (start, end) in list(zip(LIVED, lives.tolist(), strict=True))[:KNOWN]:
         until = CALENDAR.day(end) if end < made.last else None
         tell_lives(made.database, [symbol], CALENDAR.day(start), until)

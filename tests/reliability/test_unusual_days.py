@@ -15,10 +15,10 @@ from tests.kit import CALENDAR, day, span
 from tests.loading_rig import (
     FilesOf,
     Rig,
-    invented,
     rig,
     sql,
     stored,
+    synthetic_table,
     tell_lives,
     truth_of,
     write_folder,
@@ -79,7 +79,7 @@ def test_days_unlike_others_are_held_whole(
     assert progress.load.state is LoadState.COMPLETED
     assert progress.held == progress.expected == 6 * days.sessions
     for timeframe in ALL:
-        assert stored(database, timeframe) == truth_of(invented(two, within, timeframe))
+        assert stored(database, timeframe) == truth_of(synthetic_table(two, within, timeframe))
     assert len(stored(database, MINUTE)) == 2 * days.minutes
     view = here.tick.missing.find(two, ALL, within)
     assert view.gaps == ()
@@ -91,7 +91,7 @@ def test_a_closed_day_that_the_calendar_did_not_know_is_no_gap(
 ) -> None:
     """As 9 January 2025 was before the calendar had it: empty, explained, and gone when told."""
     week = span("2012-03-05", "2012-03-09")
-    bars = invented(["A"], week)
+    bars = synthetic_table(["A"], week)
     folder = write_folder(tmp_path / "vendor", bars.rows(np.arange(len(bars)) != 3))
     here = rig(database, tmp_path, vendor={"folder": folder})
     asked = {"symbols": ["A"], "first": week.start, "last": week.last}
@@ -177,7 +177,7 @@ NAMES = {
 
 
 def recorded(vendor: dict[str, tuple[str, str]]) -> BarTable:
-    bars = invented(sorted(vendor), SUMMER)
+    bars = synthetic_table(sorted(vendor), SUMMER)
     lives = {s: [epoch_day(day(d)) for d in vendor[s]] for s in vendor}
     names = [bars.tickers[owner] for owner in bars.owner.tolist()]
     alive = [

@@ -21,13 +21,13 @@ from tests.loading_rig import (
     CALM,
     QUICK,
     FilesOf,
-    InventedFiles,
     Rig,
+    SyntheticFiles,
     code,
-    invented,
     rig,
     sql,
     stored,
+    synthetic_table,
     truth_of,
 )
 from tests.reliability.form import FORM, record
@@ -214,7 +214,7 @@ class House:
             def source(_: TickStock, symbols: tuple[str, ...]) -> BarSource:
                 bounds = self._bounds(well=well)
                 found = MassiveSource(vendor.url, "key", limits=Limits(), bounds=bounds)
-                return WithFiles(found, InventedFiles(files, symbols)) if files else found
+                return WithFiles(found, SyntheticFiles(files, symbols)) if files else found
 
             await Worker(self.here.tick, source=source, policy=policy).drain(load_id)
             first = [r for r in vendor.requests if r.path.startswith("/v2/aggs/")]
@@ -238,7 +238,7 @@ def check(case: Case, database: Database, home: Path) -> str:
     """Run a case. Answers the exit code with the state, for the statistics."""
     house = house_of(case, database, home)
     progress = house.load()
-    truth = {t: truth_of(invented(case.symbols, case.span, t)) for t in case.timeframes}
+    truth = {t: truth_of(synthetic_table(case.symbols, case.span, t)) for t in case.timeframes}
     kept = {t: stored(database, t) for t in case.timeframes}
     for timeframe in case.timeframes:
         _nothing_is_wrong(case, kept[timeframe], truth[timeframe])

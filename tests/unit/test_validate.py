@@ -40,7 +40,7 @@ def only(*rows: StoredUniverse, **context: Any) -> Finding:
     assert len(findings) == 1, render(findings, "text")
     assert findings[0].what
     assert findings[0].why
-    assert findings[0].mend
+    assert findings[0].fix
     return findings[0]
 
 
@@ -247,7 +247,7 @@ def test_an_expression_that_no_longer_resolves() -> None:
     assert finding.check == UniverseCheck.EXPRESSION
     assert finding.severity == Severity.ERROR
     assert "'gone & a' no longer resolves: There is no universe" in finding.what
-    assert finding.mend == "Did you mean 'gold'?"
+    assert finding.fix == "Did you mean 'gold'?"
     assert not found(one, evaluated={("STAGING", one.ref): error})
 
 
@@ -415,10 +415,10 @@ def test_text_for_people() -> None:
     assert render(FINDINGS["error"], "text").splitlines() == [
         "error: etf_universe:core (DEFAULT): The universe names no symbol.",
         "    A load of it would do nothing.",
-        "    Mend: Add symbols, or delete the universe.",
+        "    Fix: Add symbols, or delete the universe.",
         f"warning: etf_universe:core (DEFAULT): {check_key('core')}",
         "    The prefix tells lists of the market, indexes, sectors and themes apart.",
-        "    Mend: Rename it, or leave it as it is.",
+        "    Fix: Rename it, or leave it as it is.",
         "1 error, 1 warning, 0 infos.",
     ]
     assert render([], "text") == "Nothing is wrong."
@@ -466,9 +466,9 @@ def test_no_row_breaks_validation(value: object, key: str, name: str) -> None:
     safe_symbols(stored)
 
 
-# ---------------------------------------------------------------------- mending
+# ---------------------------------------------------------------------- fixing
 @pytest.mark.parametrize(
-    ("value", "mended"),
+    ("value", "fixed"),
     [
         (["A", "B"], None),
         (["A", "brk-b", "A", "BRK.B"], ("A", "BRK.B")),
@@ -480,8 +480,8 @@ def test_no_row_breaks_validation(value: object, key: str, name: str) -> None:
         (["x y z", "aapl"], ("x y z", "AAPL")),
     ],
 )
-def test_only_what_is_safe_is_mended(value: object, mended: tuple[str, ...] | None) -> None:
-    assert safe_symbols(row("etf_universe:theme_x", value)) == mended
+def test_only_what_is_safe_is_fixed(value: object, fixed: tuple[str, ...] | None) -> None:
+    assert safe_symbols(row("etf_universe:theme_x", value)) == fixed
 
 
 def test_a_stored_expression_is_not_mended_as_a_list() -> None:

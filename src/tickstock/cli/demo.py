@@ -22,7 +22,7 @@ YEAR = (date(2012, 1, 1), date(2012, 12, 31))
 ETFS = "etf_universe:core_etfs"
 SETTINGS = """# Written by `tickstock demo`.
 # The vendor is a server on loopback that speaks the real vendor's wire format. It has real bars
-# of five stocks (2000-2013, public domain) and invents bars, labelled synthetic, for the rest.
+# of five stocks (2000-2013, public domain) and makes synthetic ones, labelled so, for the rest.
 vendor = "replay"
 """
 

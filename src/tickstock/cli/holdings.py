@@ -105,7 +105,7 @@ def show_coverage(view: CoverageView, title: str) -> None:
     origins = {s.origin for s in view.summaries.values()}
     if "synthetic" in origins:
         made = [n for n, s in view.summaries.items() if s.origin == "synthetic"]
-        out.print(f"  [bold magenta]synthetic[/] bars, invented: {_some(made)}")
+        out.print(f"  [bold magenta]synthetic[/] bars of: {_some(made)}")
 
 
 def _some(names: Sequence[str]) -> str:

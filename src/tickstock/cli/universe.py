@@ -144,7 +144,7 @@ def organize(
 
 def validate(
     *,
-    fix: Annotated[bool, Parameter(negative="", help="Mend what is safe to mend.")] = False,
+    fix: Annotated[bool, Parameter(negative="", help="Fix what is safe to fix.")] = False,
     yes: Yes = False,
     strict: Annotated[bool, Parameter(negative="", help="Exit 3 when there are warnings.")] = False,
     format_: Annotated[
@@ -162,7 +162,7 @@ def validate(
 
     with open_tick(common) as tick:
         if fix and (code := carry_out(
-            "universe validate --fix", tick.edits.mend(), tick.edits.apply,
+            "universe validate --fix", tick.edits.fix(), tick.edits.apply,
             common=replace(common, json=False), how=How(yes=yes),
         )):  # fmt: skip
             return code

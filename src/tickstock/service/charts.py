@@ -33,7 +33,7 @@ class Chart:
     """Bars of one symbol in `span`, the newest `MOST_BARS`; `earlier` of them are left out.
 
     `sessions` are those of the span, as days since 1970-01-01. `origin` is whose bars they are,
-    empty where none are held: `synthetic` ones are invented.
+    empty where none are held: those of `synthetic` are no market's.
 
     `doubtful` bars are among them, `quarantined` ones are not. Bars of weeks and months are made of
     day bars: `stretches` and doubts are those of the days.

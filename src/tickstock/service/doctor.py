@@ -144,7 +144,7 @@ def _log(settings: Settings) -> Check:
     except OSError as e:
         return Check(
             "log", Health.FAILURE, f"{file} cannot be written: {e.strerror}.",
-            "What goes wrong would be told nowhere.", "Mend the folder's owner or mode, or --home.",
+            "What goes wrong would be told nowhere.", "Fix the folder's owner or mode, or --home.",
         )  # fmt: skip
     return Check("log", Health.OK, str(file))
 
@@ -362,7 +362,7 @@ def _origins(signs: Signs) -> Check:
         return Check("origin of bars", Health.OK, what)
     return Check(
         "origin of bars", Health.WARNING, what,
-        "Invented bars lie beside real ones; no single symbol mixes them.",
+        "Synthetic bars lie beside real ones; no single symbol mixes them.",
         "Keep trials in a home of their own (--home), and real bars in theirs.",
     )  # fmt: skip
 

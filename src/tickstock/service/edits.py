@@ -192,14 +192,12 @@ class Edits:
             verdict = judge(told, partial(instruments.traded, conn))
         return _noted(plan, [str(verdict)] if verdict.unknown else [])
 
-    def mend(self) -> OrganizePlan:
-        """What `validate --fix` would do: everything that is safe to mend (see `safe_symbols`)."""
+    def fix(self) -> OrganizePlan:
+        """What `validate --fix` would do: everything that is safe to fix (see `safe_symbols`)."""
         with self._database.transaction() as conn:
             rows = store.stored(conn, self._environment)
-            mended = {
-                row.ref: symbols for row in rows if (symbols := safe_symbols(row)) is not None
-            }
-            return universe_plans.plan_lists(conn, mended, self._environment)
+            fixed = {row.ref: symbols for row in rows if (symbols := safe_symbols(row)) is not None}
+            return universe_plans.plan_lists(conn, fixed, self._environment)
 
     def apply(
         self,

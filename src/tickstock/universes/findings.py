@@ -74,7 +74,7 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: what, why that matters, how to mend it.
+    """One thing that is wrong: what, why that matters, how to fix it.
 
     `symbol` is empty where the finding is about the universe as a whole.
     """
@@ -85,7 +85,7 @@ class Finding:
     symbol: str
     what: str
     why: str
-    mend: str
+    fix: str
     check: UniverseCheck
 
 
@@ -116,7 +116,7 @@ def _text(findings: Sequence[Finding]) -> str:
     for finding in findings:
         lines.append(f"{finding.severity}: {_subject(finding)}: {_line(finding.what)}")
         lines.append(f"    {_line(finding.why)}")
-        lines.append(f"    Mend: {_line(finding.mend)}")
+        lines.append(f"    Fix: {_line(finding.fix)}")
     return "\n".join([*lines, _summary(findings)])
 
 
@@ -141,15 +141,15 @@ def _record(finding: Finding) -> dict[str, str]:
         "symbol": finding.symbol,
         "what": finding.what,
         "why": finding.why,
-        "mend": finding.mend,
+        "fix": finding.fix,
     }
 
 
 def _markdown(findings: Sequence[Finding]) -> str:
-    head = ("Severity", "Universe", "Environment", "Symbol", "What", "Why", "Mend")
+    head = ("Severity", "Universe", "Environment", "Symbol", "What", "Why", "Fix")
     rows = [head, ("---",) * len(head)]
     rows += [
-        (f.severity, str(f.ref), f.environment, f.symbol, f.what, f.why, f.mend) for f in findings
+        (f.severity, str(f.ref), f.environment, f.symbol, f.what, f.why, f.fix) for f in findings
     ]
     table = "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows) if findings else ""
     return f"{table}\n\n{_summary(findings)}".lstrip()

@@ -21,7 +21,7 @@ def parse_ref(text: str) -> UniverseRef:
     """The universe that `type:key` names.
 
     The type must be one that is read. The key may break the convention that `check_key` holds
-    new keys to: rows that other programs wrote must be nameable, or nobody could mend them. It is
+    new keys to: rows that other programs wrote must be nameable, or nobody could fix them. It is
     written as it is, or in quotes with the escapes of JSON.
     Raises BadKey, with the nearest known type where the type is unknown.
     """

@@ -108,7 +108,7 @@ class _SpellTable:
                 if any(cells := [bare(cell) for cell in row]) and not is_comment(row[0], len(row))
             ]
         except csv.Error as e:
-            raise BadFile(f"{name}:{reader.line_num}: not CSV: {e}.", "Mend the quotes.") from e
+            raise BadFile(f"{name}:{reader.line_num}: not CSV: {e}.", "Fix the quotes.") from e
         if every and all(is_dated(cells) for _, cells in every):
             head, rows = list(HEADERLESS), every
         else:

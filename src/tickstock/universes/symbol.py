@@ -218,7 +218,7 @@ def _fault_of_kind(written: str) -> _Fault | None:
     """What is something else than a symbol, and known by its shape."""
     if written in _ERRORS:
         return _Fault(
-            "it is an error of a spreadsheet", "Mend the cell and save the list again.", "error"
+            "it is an error of a spreadsheet", "Fix the cell and save the list again.", "error"
         )
     if written in _MISSING and written != "-":
         return _Fault(

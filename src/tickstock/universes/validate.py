@@ -132,7 +132,7 @@ def validate(rows: Iterable[StoredUniverse], context: Context) -> list[Finding]:
 
 
 def safe_symbols(row: StoredUniverse) -> tuple[str, ...] | None:
-    """The row's symbols with everything mended that is safe to mend, None when nothing is.
+    """The row's symbols with everything fixed that is safe to fix, None when nothing is.
 
     Safe are: dropping repeats, respelling into the vendor's spelling, and turning a list that is
     encoded twice into a plain one. Values that hold more than symbols are left to a person.
@@ -143,9 +143,9 @@ def safe_symbols(row: StoredUniverse) -> tuple[str, ...] | None:
         return None
     if row.expression is not None or _holds_more(row.value):
         return None
-    mended = tuple(dict.fromkeys(_respelled(symbol) for symbol in report.symbols))
-    unchanged = mended == report.symbols and not report.duplicates
-    return None if unchanged and report.shape != DOUBLE_ENCODED else mended
+    fixed = tuple(dict.fromkeys(_respelled(symbol) for symbol in report.symbols))
+    unchanged = fixed == report.symbols and not report.duplicates
+    return None if unchanged and report.shape != DOUBLE_ENCODED else fixed
 
 
 def _respelled(symbol: str) -> str:
@@ -165,9 +165,9 @@ def _holds_more(value: object) -> bool:
 
 # ---------------------------------------------------------------------- one row
 def _found(
-    check: UniverseCheck, row: StoredUniverse, what: str, why: str, mend: str, symbol: str = ""
+    check: UniverseCheck, row: StoredUniverse, what: str, why: str, fix: str, symbol: str = ""
 ) -> Finding:
-    return Finding(check.severity, row.ref, row.environment, symbol, what, why, mend, check)
+    return Finding(check.severity, row.ref, row.environment, symbol, what, why, fix, check)
 
 
 def _row_findings(row: StoredUniverse, context: Context) -> Iterator[Finding]:
@@ -404,8 +404,8 @@ def _lookalikes(read: Sequence[_Read], _: Context) -> Iterator[Finding]:
             others = ", ".join(visible(other) for other in alike[symbol] if other != symbol)
             what = f"{visible(symbol)} is also written {others} in this environment."
             why = "One may be a misspelling: BRKB for BRK.B, KIMPL for KIMpL."
-            mend = "Look both up; replace the wrong one."
-            yield _found(UniverseCheck.LOOKALIKE, one.row, what, why, mend, symbol)
+            fix = "Look both up; replace the wrong one."
+            yield _found(UniverseCheck.LOOKALIKE, one.row, what, why, fix, symbol)
 
 
 def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:

@@ -120,7 +120,7 @@ def findings(ctx: RequestContext) -> Response:
             "symbol": f.symbol,
             "what": f.what,
             "why": f.why,
-            "mend": f.mend,
+            "fix": f.fix,
         }
         for f in ctx.tick.universes.validate()
     ]

@@ -28,7 +28,7 @@ ADVICE = {
     "VendorThrottled": "Too fast for the account: lower MASSIVE_CALLS_PER_MINUTE.",
     "VendorUnreadable": "The answer was not what the contract says. Retry; if it stays, report it.",
     "VendorRefused": "The vendor says that the question is wrong. Check the symbol.",
-    "MixedOrigin": "Bars of another origin are held. Use a database of its own for invented bars.",
+    "MixedOrigin": "Bars of another origin are held. Use a database of its own for synthetic bars.",
     "DatabaseRefused": "Look at the database: disk space, permissions.",
 }
 """What to do about an error that calls met, by its class."""

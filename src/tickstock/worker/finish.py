@@ -1,6 +1,6 @@
 """How a load ends in a worker: by its verdict, or by a fault that is told once and not met again.
 
-A fault is what asking again would not mend: an error inside TickStock that is no single call's, or
+A fault is what asking again would not fix: an error inside TickStock that is no single call's, or
 whatever goes wrong in finishing. It ends the load as failed, without a report, with the error's
 name as its message, and nobody goes on with it until somebody says so (`retry`). A database that is
 away is no fault: it is waited for. One that answers and refuses even to write down the failure is

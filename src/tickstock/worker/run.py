@@ -43,7 +43,7 @@ def worker_name() -> str:
 
 
 def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
-    """The vendor of the settings. `symbols` is the listing that invented bars are made for, and
+    """The vendor of the settings. `symbols` is the listing that synthetic bars are made for, and
     what is read of files."""
     return open_vendor(tick.settings, shipped_calendar(), tick.clock, symbols)
 

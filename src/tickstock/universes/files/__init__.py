@@ -70,7 +70,7 @@ def read_file(
         name: what to call it in messages.
         data: its bytes; gzip is unpacked, workbooks and Parquet are opened.
         form: what to take it for, where its content could mislead.
-        resolve: tells of symbols what they stand for, to mend spellings without dots.
+        resolve: tells of symbols what they stand for, to fix spellings without dots.
         traded: tells of symbols that the shipped list lacks which of them are known.
         identify: tells of identifiers (ISIN, CUSIP, SEDOL, FIGI) which symbols they have.
         etfs: True or False to take only ETFs, or no ETFs, where the file tells them apart.

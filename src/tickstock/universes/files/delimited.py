@@ -51,7 +51,7 @@ def rows_of(text: str, gather: Gather, delimiter: str | None = None) -> Iterator
     except csv.Error as e:
         raise BadFile(
             f"{gather.name}:{reader.line_num}: not CSV: {e}.",
-            "Mend the quotes; if the file is cut off there, download it again.",
+            "Fix the quotes; if the file is cut off there, download it again.",
         ) from None
 
 

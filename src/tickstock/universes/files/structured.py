@@ -125,7 +125,7 @@ def read_toml(text: str, gather: Gather) -> None:
     except (ValueError, RecursionError) as e:
         at = re.search(r"at line (\d+)", str(e))
         place = f":{at[1]}" if at else ""
-        raise BadFile(f"{gather.name}{place}: is not TOML: {e}.", "Mend it.") from None
+        raise BadFile(f"{gather.name}{place}: is not TOML: {e}.", "Fix it.") from None
     symbols = table.get("symbols")
     if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
         raise BadFile(

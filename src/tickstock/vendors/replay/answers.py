@@ -73,9 +73,9 @@ class Inventory:
             return [self.recorded.on(day)], Origin(RECORDED)
         span = Span(day, day + ONE_DAY)
         others = sorted(self.listing.difference(self.recorded.tickers))
-        invented = synthetic_bars(others, Timeframe.DAY, span, self.calendar, self.now())
+        synthetic_table = synthetic_bars(others, Timeframe.DAY, span, self.calendar, self.now())
         origin = Origin(SYNTHETIC, RECORDED, frozenset(self.recorded.tickers))
-        return [self.recorded.on(day), invented], origin
+        return [self.recorded.on(day), synthetic_table], origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Bars for any symbol without a vendor: invented, believable, and the same every time.
+"""Bars for any symbol without a vendor: synthetic, believable, and the same every time.
 
 The logarithm of a price is a random walk in market time, built by the Lévy-Ciesielski
 construction: a sum of tents of halving width whose heights are hashes of (symbol, width, place).
@@ -44,7 +44,7 @@ Words = npt.NDArray[np.uint64]
 
 
 class SyntheticSource:
-    """A `BarSource` of invented bars. `symbols` is its listing, for whole-market calls.
+    """A `BarSource` of synthetic bars. `symbols` is its listing, for whole-market calls.
 
     Only sessions that have closed by `now` (epoch seconds) hold bars.
     """
