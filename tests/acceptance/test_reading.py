@@ -89,11 +89,11 @@ def test_bars_whose_splits_nobody_asked_for_are_named(shell: Shell, tmp_path: Pa
     assert exported(shell, tmp_path / "set")["unadjusted"] == ["AAPL", "MSFT"]
 
 
-def test_bars_as_of_a_moment(shell: Shell) -> None:
+def test_bars_as_known_at_a_moment(shell: Shell) -> None:
     ask = ("bars", "{AAPL}", *WINTER, "--format", "csv")
-    assert closes(shell(*ask, "--as-of", "2020-01-01")) == []
-    assert closes(shell(*ask, "--as-of", "2100-01-01T00:00:00Z")) == closes(shell(*ask))
-    shell(*ask, "--as-of", "yesterday", code=2)
+    assert closes(shell(*ask, "--known-at", "2020-01-01")) == []
+    assert closes(shell(*ask, "--known-at", "2100-01-01T00:00:00Z")) == closes(shell(*ask))
+    shell(*ask, "--known-at", "yesterday", code=2)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_exported_folder_says_what_it_holds(shell: Shell, tmp_path: Path) -> 
 
 def test_the_same_again_gives_the_same(shell: Shell, tmp_path: Path) -> None:
     first = exported(shell, tmp_path / "one")
-    second = exported(shell, tmp_path / "two", "--as-of", str(first["as_of"]))
+    second = exported(shell, tmp_path / "two", "--known-at", str(first["as_of"]))
     assert second == first
 
 

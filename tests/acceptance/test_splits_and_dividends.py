@@ -142,8 +142,8 @@ def test_a_split_between_two_loads_is_applied_at_once_and_nothing_is_fetched_aga
     ]
     assert house.closes() == pytest.approx([c / 7 for c in before], abs=1e-6)
     assert house.closes(adjust=Adjust.RAW) == raw
-    assert house.closes(as_of=moment) == before
-    assert house.closes(as_of=moment, adjust=Adjust.RAW) == raw
+    assert house.closes(known_at=moment) == before
+    assert house.closes(known_at=moment, adjust=Adjust.RAW) == raw
 
 
 def test_an_announced_split_is_applied_from_its_day_on(house: House) -> None:
@@ -178,7 +178,7 @@ def test_a_corrected_split_is_applied_and_its_predecessor_kept(house: House) -> 
     assert done.load.report is not None
     assert done.load.report["actions"]["corrected"] == 1
     assert house.closes("MSFT") == pytest.approx([c * 1.5 for c in before], abs=1e-6)
-    assert house.closes("MSFT", as_of=moment) == before
+    assert house.closes("MSFT", known_at=moment) == before
 
 
 @pytest.mark.parametrize("what", [What.BAD_GATEWAY, What.NOT_ENTITLED, What.WEB_PAGE])
@@ -244,7 +244,7 @@ def test_restated_bars_are_told_and_can_be_read_as_before(house: House) -> None:
     assert (done.rows_new, done.rows_changed) == (0, 19)
     after = house.closes()
     assert after != before
-    assert house.closes(as_of=moment) == before
+    assert house.closes(known_at=moment) == before
     found = house.tick.holdings.revisions(["AAPL"], since=moment)
     assert len(found) == 19
     symbol, first = found[0]

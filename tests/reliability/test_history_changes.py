@@ -80,8 +80,8 @@ def test_a_split_between_two_loads_changes_what_is_read_and_fetches_nothing(hous
     assert [a for a in house.asked if "/aggs/" in a] == []
     assert house.closes() == pytest.approx([c / 7 for c in before], abs=1e-6)
     assert house.closes(adjust=Adjust.RAW) == raw
-    assert house.closes(as_of=moment) == before
-    assert house.closes(as_of=moment, adjust=Adjust.RAW) == raw
+    assert house.closes(known_at=moment) == before
+    assert house.closes(known_at=moment, adjust=Adjust.RAW) == raw
     record("a 7:1 split between two loads", bars=len(raw), fetched_again=0)
 
 
@@ -100,8 +100,8 @@ def test_a_restated_bar_is_told_and_both_answers_can_be_read(
     assert again.load.report["rows_changed"] == 5
     after = house.closes(adjust=Adjust.RAW)
     assert after != before
-    assert house.closes(adjust=Adjust.RAW, as_of=moment) == before
-    assert house.closes(adjust=Adjust.RAW, as_of=house.known_now()) == after
+    assert house.closes(adjust=Adjust.RAW, known_at=moment) == before
+    assert house.closes(adjust=Adjust.RAW, known_at=house.known_now()) == after
     monkeypatch.setenv("DATABASE_URI", cluster.uri(name_of(house)))
     monkeypatch.setenv("MASSIVE_API_KEY", "sesame")
 
@@ -120,6 +120,6 @@ def test_a_restated_bar_is_told_and_both_answers_can_be_read(
     assert len(lines) == 5
     assert all("close" in line and "→" in line for line in lines)
     dated = said("bars", "{AAPL}", "--from", "2005-02-14", "--to", "2005-02-18", "--adjust",
-                 "raw", "--format", "csv", "--as-of", moment.isoformat())  # fmt: skip
+                 "raw", "--format", "csv", "--known-at", moment.isoformat())  # fmt: skip
     assert [float(line.split(",")[5]) for line in dated.splitlines()[1:]] == before
     record("restated bars, with both answers and a report", bars=len(told))

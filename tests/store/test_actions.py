@@ -52,10 +52,10 @@ def write(
         )
 
 
-def known(database: Database, as_of: datetime | None = None) -> list[Split]:
+def known(database: Database, known_at: datetime | None = None) -> list[Split]:
     apple = targets(database, "AAPL")["AAPL"]
     with database.transaction() as conn:
-        return actions.read_splits(conn, [apple], as_of).get(apple, [])
+        return actions.read_splits(conn, [apple], known_at).get(apple, [])
 
 
 def now(database: Database) -> datetime:

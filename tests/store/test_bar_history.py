@@ -62,13 +62,13 @@ def write(database: Database, timeframe: Timeframe, found: dict[tuple[int, int],
 
 
 def read(
-    database: Database, timeframe: Timeframe, ids: list[int], as_of: datetime | None = None
+    database: Database, timeframe: Timeframe, ids: list[int], known_at: datetime | None = None
 ) -> dict[tuple[int, int], float]:
     every = np.array(ids, np.int64)
     low, high = (-700_000, 2_900_000) if timeframe is Timeframe.DAY else (-(2**35), 2**35)
     with database.transaction() as conn:
-        found = bar_history.read_as_of(
-            conn, timeframe, every, np.full_like(every, low), np.full_like(every, high), as_of
+        found = bar_history.read_known_at(
+            conn, timeframe, every, np.full_like(every, low), np.full_like(every, high), known_at
         )
     assert np.allclose(found.high, found.close + 1)
     keys = zip(found.instrument.tolist(), found.at.tolist(), strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, AsOf, First, Last, moment
+from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, First, KnownAt, Last, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.words import number, plural
@@ -28,7 +28,7 @@ def export(
     from_: First = None,
     to_: Last = None,
     adjust: AdjustBy = "splits",
-    as_of: AsOf = None,
+    known_at: KnownAt = None,
     common: Common = Common(),
 ) -> int:
     """Write bars as Parquet files with a manifest.
@@ -45,7 +45,7 @@ def export(
         span = tick.dates.span(for_, from_, to_) if for_ or from_ or to_ else None
         made = tick.exports.write(
             folder, universe, symbols, Timeframe(timeframe), span,
-            adjust=Adjust(adjust), as_of=moment(as_of),
+            adjust=Adjust(adjust), known_at=moment(known_at),
         )  # fmt: skip
     if common.json:
         print_json("export", made)

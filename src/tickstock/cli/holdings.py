@@ -24,7 +24,7 @@ AdjustBy = Annotated[
     Literal["raw", "splits", "total"],
     Parameter(help="raw: as printed; splits: for splits; total: for splits and dividends."),
 ]
-AsOf = Annotated[
+KnownAt = Annotated[
     str | None,
     Parameter(help="What this database knew then: a New York date (its end), or a time (UTC)."),
 ]
@@ -126,7 +126,7 @@ def bars(
     from_: First = None,
     to: Last = None,
     adjust: AdjustBy = "splits",
-    as_of: AsOf = None,
+    known_at: KnownAt = None,
     format_: Annotated[
         Literal["table", "csv", "json", "parquet", "arrow"],
         Parameter(name="--format", help="How to print; the last two are binary."),
@@ -149,7 +149,7 @@ def bars(
         given = for_ or from_ or to
         span = tick.dates.span(for_, from_, to) if given else None
         found = tick.holdings.read(
-            symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), as_of=moment(as_of)
+            symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), known_at=moment(known_at)
         )
         unadjusted = () if adjust == "raw" else tick.holdings.never_asked(symbols, found.timeframe)
         undivided = adjust == "total" and not tick.actions.dividends(symbols)

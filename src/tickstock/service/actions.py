@@ -45,24 +45,24 @@ class Actions:
         self._vendor = vendor
         self._clock = clock
 
-    def splits(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Split]:
-        """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
-        return self._recorded(actions.read_splits, symbols, as_of)
+    def splits(self, symbols: Sequence[str], known_at: datetime | None = None) -> list[Split]:
+        """The vendor's records, as known now or `known_at` a moment; by symbol, then by day."""
+        return self._recorded(actions.read_splits, symbols, known_at)
 
-    def dividends(self, symbols: Sequence[str], as_of: datetime | None = None) -> list[Dividend]:
-        """The vendor's records, as known now or `as_of` a moment; by symbol, then by day."""
-        return self._recorded(actions.read_dividends, symbols, as_of)
+    def dividends(self, symbols: Sequence[str], known_at: datetime | None = None) -> list[Dividend]:
+        """The vendor's records, as known now or `known_at` a moment; by symbol, then by day."""
+        return self._recorded(actions.read_dividends, symbols, known_at)
 
     def _recorded(
         self,
         read: Callable[[Connection, Sequence[int], datetime | None], Mapping[int, Sequence[T]]],
         symbols: Sequence[str],
-        as_of: datetime | None,
+        known_at: datetime | None,
     ) -> list[T]:
         with self._database.transaction() as connection:
             found = instruments.find_held(connection, symbols)
             ids = [found[s].id for s in symbols if s in found]
-            by_id = read(connection, ids, as_of)
+            by_id = read(connection, ids, known_at)
         return [one for id_ in ids for one in by_id.get(id_, ())]
 
     # -- asking ------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Charts:
         span: Span | None = None,
         *,
         adjust: Adjust = Adjust.SPLITS,
-        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> Chart:
         """The chart of a symbol. Without a span: what is held, for hours and minutes the newest
         days of it; a year where nothing is held.
@@ -79,7 +79,7 @@ class Charts:
         names, stored = (symbol,), timeframe.stored
         if span is None:
             span = self._newest(names, timeframe) or self._dates.span("1y")
-        reading = self._holdings.read(names, timeframe, span, adjust=adjust, as_of=as_of)
+        reading = self._holdings.read(names, timeframe, span, adjust=adjust, known_at=known_at)
         stretches, suspects = self._missing.stretches(names, stored, span)
         calendar = self._dates.calendar()
         return Chart(
@@ -90,7 +90,7 @@ class Charts:
             _newest_bars(reading),
             max(0, len(reading.bars) - MOST_BARS),
             stretches,
-            tuple(s for s in self._actions.splits(names, as_of) if s.day in span),
+            tuple(s for s in self._actions.splits(names, known_at) if s.day in span),
             suspects.doubtful,
             suspects.quarantined,
         )

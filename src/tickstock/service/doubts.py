@@ -52,7 +52,9 @@ def findings(
     connection: Connection, some: Sequence[Instrument], span: Span | None, now: datetime
 ) -> Iterator[ActionFinding]:
     """Doubts about the splits and dividends of a span (None: of all days), by the day bars."""
-    bars = read(connection, some, Timeframe.DAY, span, adjust=Adjust.RAW, as_of=None, now=now).bars
+    bars = read(
+        connection, some, Timeframe.DAY, span, adjust=Adjust.RAW, known_at=None, now=now
+    ).bars
     return findings_in(connection, some, bars, span, now)
 
 

@@ -39,7 +39,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What is exported. `as_of` is when the database knew it: the same again gives the same."""
+    """What is exported. `known_at` is when the database knew it: the same again gives the same."""
 
     environment: str
     revision: int | None
@@ -48,7 +48,7 @@ class ExportRequest:
     timeframe: Timeframe
     span: Span
     adjust: Adjust
-    as_of: datetime
+    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Exports:
         span: Span | None = None,
         *,
         adjust: Adjust = Adjust.SPLITS,
-        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> Manifest:
         """Write the bars of `symbols` into the new or empty `folder`, and the manifest in the end.
 
@@ -136,7 +136,7 @@ class Exports:
             raise BadDates("No bars are held for that.", "`tickstock coverage` says why.")
         with self._database.transaction() as connection:
             known, revision = (
-                as_of or database_now(connection),
+                known_at or database_now(connection),
                 universe_revision(connection, self._environment),
             )
         asked = ExportRequest(
@@ -185,7 +185,7 @@ def _manifest(
         asked.span.last,
         asked.adjust,
         () if asked.adjust is Adjust.RAW else unadjusted,
-        asked.as_of,
+        asked.known_at,
         sum(f.bars for f in files),
         files,
     )
@@ -272,7 +272,7 @@ def _against_stored(holdings: Holdings, manifest: Manifest) -> Iterator[FolderDi
 def _pieces(holdings: Holdings, asked: ExportRequest, folder: Path) -> Iterator[Piece]:
     for period in _periods(asked.timeframe, asked.span):
         path = _path(asked.timeframe, period)
-        tables = _of_period(holdings, asked, period, asked.as_of)
+        tables = _of_period(holdings, asked, period, asked.known_at)
         if piece := _write(tables, asked.timeframe, folder, path):
             yield piece
 
@@ -302,7 +302,7 @@ def _write(
 
 
 def _of_period(
-    holdings: Holdings, asked: ExportRequest, period: Span, as_of: datetime | None
+    holdings: Holdings, asked: ExportRequest, period: Span, known_at: datetime | None
 ) -> Iterator[BarTable]:
     """The bars of a period, symbols in order of their names, some at a time."""
     timeframe = asked.timeframe
@@ -310,7 +310,9 @@ def _of_period(
     longest = 31 if timeframe is not timeframe.stored else 0
     wide = Span(period.start - longest * ONE_DAY, period.end + longest * ONE_DAY)
     for some in _groups(sorted(asked.symbols), AT_ONCE[timeframe.stored]):
-        bars = holdings.bars(some, timeframe, wide & asked.span, adjust=asked.adjust, as_of=as_of)
+        bars = holdings.bars(
+            some, timeframe, wide & asked.span, adjust=asked.adjust, known_at=known_at
+        )
         yield bars if timeframe is timeframe.stored else _starting_in(bars, period)
 
 

@@ -71,10 +71,10 @@ class Holdings:
         span: Span | None = None,
         *,
         adjust: Adjust = Adjust.SPLITS,
-        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> BarTable:
         """As `read`, the bars alone."""
-        return self.read(symbols, timeframe, span, adjust=adjust, as_of=as_of).bars
+        return self.read(symbols, timeframe, span, adjust=adjust, known_at=known_at).bars
 
     def read(
         self,
@@ -83,11 +83,11 @@ class Holdings:
         span: Span | None = None,
         *,
         adjust: Adjust = Adjust.SPLITS,
-        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> Reading:
         """Bars by symbol in the order asked for, then by time, and doubts about their adjustment.
 
-        Times as in `BarTable`; weeks and months are made of adjusted day bars. With `as_of` (an
+        Times as in `BarTable`; weeks and months are made of adjusted day bars. With `known_at` (an
         instant), bars, splits and dividends are as this database knew them then.
 
         Raises:
@@ -98,7 +98,13 @@ class Holdings:
         with self._database.transaction() as connection:
             chosen = self._known(connection, symbols, span)
             return read(
-                connection, chosen, timeframe, span, adjust=adjust, as_of=as_of, now=self._clock()
+                connection,
+                chosen,
+                timeframe,
+                span,
+                adjust=adjust,
+                known_at=known_at,
+                now=self._clock(),
             )
 
     def frame(
@@ -108,7 +114,7 @@ class Holdings:
         span: Span | None = None,
         *,
         adjust: Adjust = Adjust.SPLITS,
-        as_of: datetime | None = None,
+        known_at: datetime | None = None,
         kind: Kind = "polars",
     ) -> Any:
         """As `bars`, as a polars or pandas frame or an Arrow table; see `tickstock.frames`.
@@ -116,7 +122,7 @@ class Holdings:
         Raises:
             BadInput: the library for it is not installed.
         """
-        bars = self.bars(symbols, timeframe, span, adjust=adjust, as_of=as_of)
+        bars = self.bars(symbols, timeframe, span, adjust=adjust, known_at=known_at)
         return frame(bars, timeframe, kind)
 
     def span(self, symbols: Sequence[str], timeframe: Timeframe) -> Span | None:

@@ -31,12 +31,12 @@ ALL_SECONDS = (-(2**35), 2**35)
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Bars, and how they were read. `findings` are doubts about the splits and dividends that were
-    applied or left out; `as_of` is None for the present."""
+    applied or left out; `known_at` is None for the present."""
 
     bars: BarTable
     timeframe: Timeframe
     adjust: Adjust
-    as_of: datetime | None
+    known_at: datetime | None
     findings: tuple[ActionFinding, ...]
 
 
@@ -47,7 +47,7 @@ def read(
     span: Span | None,
     *,
     adjust: Adjust,
-    as_of: datetime | None,
+    known_at: datetime | None,
     now: datetime,
 ) -> Reading:
     """Bars of each chosen instrument in turn, in order of time; of all days without a span.
@@ -55,28 +55,28 @@ def read(
     Weeks and months are made of the adjusted day bars inside the span.
     """
     stored = timeframe.stored
-    table = _table(chosen, _rows(connection, chosen, stored, span, as_of))
+    table = _table(chosen, _rows(connection, chosen, stored, span, known_at))
     judgement = Judgement()
     if adjust is not Adjust.RAW and len(table):
         total = adjust is Adjust.TOTAL
-        case = Case(connection, chosen, as_of, (as_of or now).astimezone(NEW_YORK).date())
+        case = Case(connection, chosen, known_at, (known_at or now).astimezone(NEW_YORK).date())
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))
     if timeframe is not stored:
         table = resampled(table, timeframe)
-    return Reading(table, timeframe, adjust, as_of, judgement.findings)
+    return Reading(table, timeframe, adjust, known_at, judgement.findings)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Instruments whose splits and dividends are to be judged, as known `as_of` a moment (None:
+    """Instruments whose splits and dividends are to be judged, as known `known_at` a moment (None:
     now); what is executed after `today` is left for later. `within`: only those of these days, and
     of the days around them."""
 
     connection: Connection
     chosen: Sequence[Instrument]
-    as_of: datetime | None
+    known_at: datetime | None
     today: date
     within: Span | None = None
 
@@ -90,11 +90,11 @@ class Case:
         )
         wanted = ids.tolist()
         splits = self._near(
-            _in_order(wanted, actions.read_splits(self.connection, wanted, self.as_of))
+            _in_order(wanted, actions.read_splits(self.connection, wanted, self.known_at))
         )
         dividends: dict[int, list[Dividend]] = {}
         if total:
-            found = actions.read_dividends(self.connection, wanted, self.as_of)
+            found = actions.read_dividends(self.connection, wanted, self.known_at)
             dividends = self._near(_in_order(wanted, found))
         if not splits and not dividends:
             return Judgement()
@@ -120,13 +120,13 @@ class Case:
         """Day bars around the (place in `ids`, day) pairs: place, day, open, close."""
         pairs = np.array(wanted, np.int64).reshape(-1, 2)
         place, day = pairs[:, 0], pairs[:, 1]
-        rows = bar_history.read_as_of(
+        rows = bar_history.read_known_at(
             self.connection,
             Timeframe.DAY,
             ids[place],
             day - STALE_DAYS,
             day + STALE_DAYS,
-            self.as_of,
+            self.known_at,
         )
         return np.searchsorted(ids, rows.instrument), rows.at, rows.open, rows.close
 
@@ -168,12 +168,12 @@ def _rows(
     chosen: Sequence[Instrument],
     stored: Timeframe,
     span: Span | None,
-    as_of: datetime | None,
+    known_at: datetime | None,
 ) -> Rows:
     ids = np.unique(np.array([i.id for i in chosen], np.int64))
     low, high = bounds(span, stored)
     lo, hi = np.full(len(ids), low, np.int64), np.full(len(ids), high, np.int64)
-    return bar_history.read_as_of(connection, stored, ids, lo, hi, as_of)
+    return bar_history.read_known_at(connection, stored, ids, lo, hi, known_at)
 
 
 def bounds(span: Span | None, stored: Timeframe) -> tuple[int, int]:

@@ -97,7 +97,7 @@ class Verify:
         self, connection: Connection, some: Sequence[Instrument], stored: Timeframe
     ) -> BarTable:
         now = self._clock()
-        return read(connection, some, stored, None, adjust=Adjust.RAW, as_of=None, now=now).bars
+        return read(connection, some, stored, None, adjust=Adjust.RAW, known_at=None, now=now).bars
 
     def _findings(
         self,

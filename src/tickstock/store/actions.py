@@ -80,10 +80,10 @@ def read_jumped(
 
 
 def read_splits(
-    connection: Connection, instruments: Sequence[int], as_of: datetime | None = None
+    connection: Connection, instruments: Sequence[int], known_at: datetime | None = None
 ) -> dict[int, list[Split]]:
-    """Splits by instrument, as known now or `as_of` a moment."""
-    params = {"ids": list(instruments), "as_of": as_of}
+    """Splits by instrument, as known now or `known_at` a moment."""
+    params = {"ids": list(instruments), "known_at": known_at}
     return _grouped(rows.every(connection, _split, QUERIES["splits"], params))
 
 
@@ -92,10 +92,10 @@ def _split(instrument_id: int, **split: Any) -> tuple[int, Split]:
 
 
 def read_dividends(
-    connection: Connection, instruments: Sequence[int], as_of: datetime | None = None
+    connection: Connection, instruments: Sequence[int], known_at: datetime | None = None
 ) -> dict[int, list[Dividend]]:
-    """Dividends by instrument, as known now or `as_of` a moment."""
-    params = {"ids": list(instruments), "as_of": as_of}
+    """Dividends by instrument, as known now or `known_at` a moment."""
+    params = {"ids": list(instruments), "known_at": known_at}
     return _grouped(rows.every(connection, _dividend, QUERIES["dividends"], params))
 
 

@@ -26,8 +26,8 @@ WHERE k.instrument_id = ANY (%(ids)s) AND d.timeframe = 'day' AND d.reason = %(j
 SELECT instrument_id, vendor_id AS id, ticker, execution_date AS day, split_from, split_to, kind
 FROM tickstock.splits
 WHERE instrument_id = ANY (%(ids)s)
-  AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
-           ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
+  AND CASE WHEN %(known_at)s::timestamptz IS NULL THEN superseded_at IS NULL
+           ELSE first_seen <= %(known_at)s AND (superseded_at IS NULL OR superseded_at > %(known_at)s) END
 ORDER BY instrument_id, execution_date, splits.id
 
 -- name: dividends
@@ -36,8 +36,8 @@ SELECT instrument_id, vendor_id AS id, ticker, ex_dividend_date AS day, cash_amo
        kind, declared, recorded, paid
 FROM tickstock.dividends
 WHERE instrument_id = ANY (%(ids)s)
-  AND CASE WHEN %(as_of)s::timestamptz IS NULL THEN superseded_at IS NULL
-           ELSE first_seen <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s) END
+  AND CASE WHEN %(known_at)s::timestamptz IS NULL THEN superseded_at IS NULL
+           ELSE first_seen <= %(known_at)s AND (superseded_at IS NULL OR superseded_at > %(known_at)s) END
 ORDER BY instrument_id, ex_dividend_date, dividends.id
 
 -- name: end_splits

@@ -44,21 +44,21 @@ class Revision:
     new: Five | None
 
 
-def read_as_of(
+def read_known_at(
     connection: Connection,
     timeframe: Timeframe,
     instruments: Ints,
     lo: Ints,
     hi: Ints,
-    as_of: datetime | None,
+    known_at: datetime | None,
 ) -> Rows:
-    """As `bars.read_rows`, as the database knew them at the moment `as_of`; None for now."""
+    """As `bars.read_rows`, as the database knew them at the moment `known_at`; None for now."""
     rows = read_rows(connection, timeframe, instruments, lo, hi)
-    if as_of is None or not len(rows):
+    if known_at is None or not len(rows):
         return rows
     ids = np.unique(instruments)
-    rows = rows.pick(~_arrived_since(connection, timeframe, ids, rows, as_of))
-    return _with_old_forms(connection, timeframe, ids, rows, as_of)
+    rows = rows.pick(~_arrived_since(connection, timeframe, ids, rows, known_at))
+    return _with_old_forms(connection, timeframe, ids, rows, known_at)
 
 
 def note_late(connection: Connection, timeframe: Timeframe, new: Rows, calls: Ints) -> None:
@@ -113,10 +113,10 @@ def _day_keys(instrument: Ints, days: Ints) -> Ints:
 
 
 def _arrived_since(
-    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, as_of: datetime
+    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, known_at: datetime
 ) -> Flags:
-    """Which rows are of sessions that became held after `as_of`."""
-    params = {"timeframe": timeframe, "ids": ids.tolist(), "as_of": as_of}
+    """Which rows are of sessions that became held after `known_at`."""
+    params = {"timeframe": timeframe, "ids": ids.tolist(), "known_at": known_at}
     found = columns_cursor(connection).execute(QUERIES["arrivals_after"], params).fetchall()
     starts, ends = _arrival_keys(found, ids)
     if not len(starts):
@@ -143,10 +143,10 @@ def _arrival_keys(found: Sequence[tuple[Ints, Ints, Ints]], ids: Ints) -> tuple[
 
 
 def _with_old_forms(
-    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, as_of: datetime
+    connection: Connection, timeframe: Timeframe, ids: Ints, rows: Rows, known_at: datetime
 ) -> Rows:
-    """`rows` with what was replaced after `as_of` as it was before."""
-    params = {"timeframe": timeframe, "ids": ids.tolist(), "as_of": as_of}
+    """`rows` with what was replaced after `known_at` as it was before."""
+    params = {"timeframe": timeframe, "ids": ids.tolist(), "known_at": known_at}
     found = columns_cursor(connection).execute(QUERIES["revised_after"], params).fetchone()
     if found is None or not len(rows):
         return rows

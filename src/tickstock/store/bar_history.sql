@@ -5,7 +5,7 @@ SELECT instruments::bigint[],
        (SELECT array_agg((lower(s) - DATE '1970-01-01')::bigint) FROM unnest(sessions) AS s),
        (SELECT array_agg((upper(s) - DATE '1970-01-01')::bigint) FROM unnest(sessions) AS s)
 FROM tickstock.bar_arrivals
-WHERE timeframe = %(timeframe)s AND at > %(as_of)s AND instruments && %(ids)s::int[]
+WHERE timeframe = %(timeframe)s AND at > %(known_at)s AND instruments && %(ids)s::int[]
 
 -- name: revised_after
 -- Of bars that were replaced after a moment the form that held at it; NaN where there was none.
@@ -19,7 +19,7 @@ FROM (
            coalesce(b.vwap, 'NaN') AS vwap, coalesce(b.trades, -1)::bigint AS trades
     FROM tickstock.bar_revisions AS b
     WHERE b.timeframe = %(timeframe)s AND b.instrument_id = ANY (%(ids)s)
-      AND b.replaced_at > %(as_of)s
+      AND b.replaced_at > %(known_at)s
     ORDER BY b.instrument_id, b.at, b.replaced_at
 ) AS r
 HAVING count(*) > 0
