@@ -40,12 +40,18 @@ class Client:
     async def submit(self, job: dict[str, Any], *, late: float = 0.0) -> str:
         """Publish a job, and `late` seconds after that write its status as a hash."""
         job_id = str(job.setdefault("job_id", new_id()))
-        await self.redis.publish(JOBS, json.dumps(job))
-        await asyncio.sleep(late)
         first = {"status": "submitted", "progress": "0", "message": "Job submitted"}
-        await self.redis.hset(f"tickstock.jobs.status:{job_id}", mapping=first)
         metadata = {"job_type": str(job.get("job_type"))}
-        await self.redis.hset(f"tickstock.jobs.metadata:{job_id}", mapping=metadata)
+        # Where nothing is said of late, a busy machine must not make it late: the status is a
+        # string by then, which a hash cannot be written over.
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.publish(JOBS, json.dumps(job))
+            if late:
+                await pipe.execute()
+                await asyncio.sleep(late)
+            pipe.hset(f"tickstock.jobs.status:{job_id}", mapping=first)
+            pipe.hset(f"tickstock.jobs.metadata:{job_id}", mapping=metadata)
+            await pipe.execute()
         return job_id
 
     async def add(self, job: dict[str, Any]) -> str:

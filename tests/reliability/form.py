@@ -55,6 +55,10 @@ class Form:
     silence: float = 0.75
     takeover: float = 30.0
     outage: float = 3.0
+    soak: float = 8.0
+    soak_pause: float = 0.1
+    soak_blow: int = 30
+    flood: int = 2_500
 
 
 LONG = Form(
@@ -82,6 +86,10 @@ LONG = Form(
     silence=database.SILENCE,
     takeover=45.0,
     outage=60.0,
+    soak=1800.0,
+    soak_pause=0.5,
+    soak_blow=200,
+    flood=100_000,
 )
 FORM = LONG if VARIABLE in os.environ else Form()
 

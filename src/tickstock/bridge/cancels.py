@@ -10,6 +10,7 @@ import structlog
 from tickstock.bridge.inbox import Inbox
 from tickstock.bridge.messages import Refusal, read_control
 from tickstock.bridge.steady import Complaints, Pauses
+from tickstock.errors import BadInput
 from tickstock.service import TickStock
 
 log = structlog.get_logger("tickstock.bridge")
@@ -34,7 +35,7 @@ class Cancels:
         """Take a message of the control channel."""
         read = read_control(data)
         if isinstance(read, Refusal):
-            log.info("control message not understood", reason=read.reason)
+            self._complain("a control message that is not understood", BadInput(read.reason))
         elif read.job_id:
             self._want(read.job_id, read.reason)
         else:

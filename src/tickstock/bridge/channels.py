@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tickstock.bridge.cancels import Cancels
 from tickstock.bridge.connect import CONTROL, JOBS
 from tickstock.bridge.inbox import Inbox
+from tickstock.bridge.messages import Refusal, read_job, refusal
+from tickstock.bridge.steady import Complaints
+from tickstock.errors import BadInput, Transient
 
-log = structlog.get_logger("tickstock.bridge")
 PING_SECONDS = 5.0
 DEAF_SECONDS = 15.0
 """Without so much as an answer to a ping for so long, the connection is half open."""
@@ -25,12 +26,18 @@ class Channels:
     one, that has forgotten everything."""
 
     def __init__(
-        self, redis: Redis, inbox: Inbox, cancels: Cancels, connected: Callable[[], None]
+        self,
+        redis: Redis,
+        inbox: Inbox,
+        cancels: Cancels,
+        connected: Callable[[], None],
+        complain: Complaints,
     ) -> None:
         self._redis = redis
         self._inbox = inbox
         self._cancels = cancels
         self._connected = connected
+        self._complain = complain
 
     async def session(self) -> None:
         """Subscribe and listen until the connection breaks, which raises a RedisError."""
@@ -61,5 +68,15 @@ class Channels:
             return
         elif channel == CONTROL.encode():
             self._cancels.wish(message["data"])
-        elif not self._inbox.offer(message["data"]):
-            log.error("no room for a published job", waiting=len(self._inbox))
+        else:
+            self._offer(message["data"])
+
+    def _offer(self, data: bytes) -> None:
+        """Nonsense, which nobody can be told of, takes no job's place."""
+        if not refusal(data, "").job_id:
+            read = read_job(data)
+            reason = read.reason if isinstance(read, Refusal) else "It has no job_id."
+            self._complain("a message that nobody can be answered about", BadInput(reason))
+        elif not self._inbox.offer(data):
+            waiting = f"{len(self._inbox):,} messages wait for the database."
+            self._complain("no room for a published job", Transient(waiting))

@@ -45,7 +45,9 @@ class Bridge:
         pace = pace or Pace()
         self._mirror = Mirror(tick, redis, pace)
         self._news = News(redis, tick.clock)
-        self._channels = Channels(redis, self._inbox, self._cancels, self._mirror.forget)
+        self._channels = Channels(
+            redis, self._inbox, self._cancels, self._mirror.forget, self._complain
+        )
         self._stream = Stream(redis, self._inbox, pace.claim)
 
     def stop(self) -> None:

@@ -121,6 +121,7 @@ GROUPS = {
             "status": "db:status",
             "migrate": "db:migrate",
             "backup": "db:backup",
+            "prove": "db:prove",
             "restore": "db:restore",
             "shell": "db:shell",
             "roles": "roles:roles",

@@ -23,6 +23,7 @@ from tickstock.sessions import ENDS_SOON, shipped_calendar
 from tickstock.store import bar_names, jobs, migrate, system, tasks, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
+from tickstock.store.pooler import Pooling, pooling
 from tickstock.store.system import Signs
 from tickstock.store.universes import Listed
 from tickstock.words import plural
@@ -106,6 +107,7 @@ def _of_database(
 def _inside(settings: Settings, database: Database, now: Callable[[], datetime]) -> Iterator[Check]:
     with database.transaction() as connection:
         yield _server(connection.info.server_version)
+        yield _pooler(pooling(database))
         pending = migrate.status(connection).pending
         yield _schema(len(pending))
         if pending:
@@ -201,6 +203,18 @@ def _server(version: int) -> Check:
         return Check("server", Health.OK, what)
     why = f"Below {OLDEST_SERVER}, statements are missing."
     return Check("server", Health.FAILURE, what, why, "Upgrade it.")
+
+
+def _pooler(found: Pooling) -> Check:
+    if found is not Pooling.TRANSACTIONS:
+        between = "nothing stands between" if found is Pooling.NONE else "one that keeps sessions"
+        return Check("pooler", Health.OK, between)
+    return Check(
+        "pooler", Health.WARNING, "one that pools by transactions stands before the server",
+        "Notifications of the database get lost: workers and the bridge look once a second or five "
+        "instead, open pages and Redis clients are not told of changed universes.",
+        "Give worker, serve and bridge an address that goes past it, or let it pool by sessions.",
+    )  # fmt: skip
 
 
 def _schema(pending: int) -> Check:

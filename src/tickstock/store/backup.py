@@ -72,7 +72,7 @@ def back_up(
     programs.check_target(file)
     known = clients.find() if known is None else known
     if prove:
-        _check_right(database)
+        check_right(database, "The proof of a backup", "leave out --prove. No file was made.")
     partial = programs.new_file(file)
     try:
         proof = _proven(database, partial, known) if prove else None
@@ -137,7 +137,7 @@ def _written(database: Database, file: Path, known: Sequence[Client]) -> dict[st
 
 
 def _restored(database: Database, file: Path, known: Sequence[Client]) -> dict[str, Fingerprint]:
-    with _scratch(database) as scratch:
+    with scratch_like(database) as scratch:
         programs.restore(scratch, file, replace=False, known=known)
         with scratch.transaction() as connection:
             connection.execute(QUERIES["hold_still"])
@@ -155,18 +155,19 @@ def _compare(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]
         )
 
 
-def _check_right(database: Database) -> None:
+def check_right(database: Database, what: str, otherwise: str) -> None:
+    """Raises DatabaseForbidden where the user may not make a scratch database for `what`."""
     with database.transaction() as connection:
         row = connection.execute(QUERIES["may_create"]).fetchone()
     if not row or not row[0]:
         raise DatabaseForbidden(
-            "The proof of a backup needs a scratch database, which this user may not make.",
-            "Have `ALTER ROLE ... CREATEDB` done for it, or leave out --prove. No file was made.",
+            f"{what} needs a scratch database, which this user may not make.",
+            f"Have `ALTER ROLE ... CREATEDB` done for it, or {otherwise}",
         )
 
 
 @contextmanager
-def _scratch(database: Database) -> Iterator[Database]:
+def scratch_like(database: Database) -> Iterator[Database]:
     """An empty database like this one, dropped whatever happens."""
     name = f"{SCRATCH}{secrets.token_hex(6)}"
     try:

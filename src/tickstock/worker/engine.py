@@ -98,7 +98,7 @@ class Engine:
                 async with app.open_async():
                     await self._until_stopped(app, stopping)
             except (ConnectorException, DRIVER_ERROR) as e:
-                log.warning("queue away", error=e)
+                log.warning("queue away", error=e.__cause__ or e)
             await within(PAUSE, stopping)
 
     async def _until_stopped(self, app: App, stopping: asyncio.Event) -> None:
@@ -130,6 +130,8 @@ class Engine:
     def _app(self) -> App:
         pool: dict[str, Any] = {"min_size": 1, "max_size": CONNECTIONS}
         pool["timeout"] = CONNECTION_SECONDS
+        # As everywhere: behind PgBouncer the next transaction may be in another session.
+        pool["kwargs"] = {"prepare_threshold": None}
         app = App(connector=PsycopgConnector(conninfo=self._conninfo, **pool))
         app.job_manager = _Manager(app.connector, self._tasks.introduce)
         self._add_slices(app)
