@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -429,3 +430,70 @@ def test_bars_make_a_symbol_known(tick: TickStock) -> None:
         assert tick.universes.judge(["ZZZZQ"]).unknown == ("ZZZZQ",)
         conn.execute("UPDATE tickstock.tickers SET source = 'told'")
     assert tick.universes.judge(["ZZZZQ"]).unknown == ()
+
+
+# --- what the vendor lists ----------------------------------------------------------------
+PEPSI = TickerRecord("PEP", "stocks", "CS", composite_figi="BBG000DH7JK6")
+NEWCOMER = TickerRecord("ZZQNEW", "stocks", "CS", share_class_figi="BBG001SCTQY4")
+CUSIPS = {"713448108": "PEP"}
+
+
+def listing_vendor(
+    monkeypatch: pytest.MonkeyPatch, *tickers: TickerRecord
+) -> AbstractContextManager[ReplayVendor]:
+    monkeypatch.setenv("MASSIVE_API_KEY", "any")
+    monkeypatch.setenv("MASSIVE_CALLS_PER_MINUTE", "0")
+    return serve_in_thread(ReplayVendor(tickers=tickers, cusips=CUSIPS, page_bars=1))
+
+
+def test_what_the_vendor_lists_is_known_and_so_are_its_identifiers(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figis = shell.home / "figis.csv"
+    figis.write_text("figi\nBBG000DH7JK6\nBBG001SCTQY4\n")
+    words = ["universe", "import", str(figis), "--as", X, "--yes"]
+    shell(*words, code=2)
+    assert "figis.csv:2: 'BBG000DH7JK6' is not a symbol: it is a FIGI" in shell.err
+    assert "`tickstock instruments refresh`" in shell.err
+    assert shell.tick.universes.judge(["ZZQNEW"]).unknown == ("ZZQNEW",)
+    with listing_vendor(monkeypatch, PEPSI, NEWCOMER) as vendor:
+        monkeypatch.setenv("MASSIVE_BASE_URL", vendor.url)
+        shell("instruments", "refresh")
+        assert len(vendor.requests) == 2
+    assert "2 symbols are listed" in shell.err
+    assert shell.tick.universes.judge(["ZZQNEW", "PEP"]).unknown == ()
+    shell(*words)
+    assert held(shell.tick, X) == ("PEP", "ZZQNEW")
+    with listing_vendor(monkeypatch, PEPSI) as vendor:
+        monkeypatch.setenv("MASSIVE_BASE_URL", vendor.url)
+        (kept,) = json.loads(shell("instruments", "refresh", "--json"))["data"]
+    assert (kept["source"], kept["symbols"]) == ("massive", 1)
+    assert shell.tick.universes.judge(["ZZQNEW"]).unknown == ("ZZQNEW",)
+    with listing_vendor(monkeypatch) as vendor:
+        monkeypatch.setenv("MASSIVE_BASE_URL", vendor.url)
+        shell("instruments", "refresh", code=1)
+    assert shell.tick.listings.kept()[0].count == 1, "no answer empties what is known"
+
+
+def test_the_vendor_says_whose_a_cusip_is_and_is_asked_once(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = shell.home / "ids.csv"
+    listed.write_text("isin,shares\nUS7134481081,5\n")
+    words = ["universe", "import", str(listed), "--as", X, "--yes"]
+    shell(*words, code=2)
+    assert "it is an ISIN that nobody here knows" in shell.err
+    with listing_vendor(monkeypatch, PEPSI) as vendor:
+        monkeypatch.setenv("MASSIVE_BASE_URL", vendor.url)
+        shell(*words, "--ask-vendor")
+        assert [seen.query for seen in vendor.requests if "cusip=713448108" in seen.query]
+        listed.write_text("cusip,shares\n713448108,5\n")
+        shell(*words, "--ask-vendor")
+        assert len(vendor.requests) == 1
+        listed.write_text("cusip,shares\n713448108,5\n191216100,3\n")
+        shell(*words, "--ask-vendor", code=2)
+    assert "ids.csv:3: '191216100' is not a symbol: it is a CUSIP" in shell.err
+    assert held(shell.tick, X) == ("PEP",)
+    found = shell.tick.imports.read("again.csv", b"isin\nUS7134481081\n", X)
+    assert found.symbols == ("PEP",)
+    assert "by its identifier" in str(found.remarks[0])

@@ -24,6 +24,7 @@ from tickstock.vendors import OpenGate
 from tickstock.vendors.massive.reference import (
     ConstituentRecord,
     ConstituentsCall,
+    CusipCall,
     ListingCall,
     ListingSource,
     TickerRecord,
@@ -58,6 +59,7 @@ def fetch(
         async with ReplayVendor(
             tickers=[*STOCKS, *FUNDS],
             constituents=HOLDINGS,
+            cusips={"713448108": "SPY"},
             faults=faults,
             key=KEY,
             page_bars=page,
@@ -80,6 +82,19 @@ def test_all_pages_of_the_tickers_of_a_type_on_a_day() -> None:
     assert "limit=1000" in first
     assert not any(seen.exposed for seen in vendor.requests)
     assert all(seen.keyed for seen in vendor.requests)
+
+
+def test_all_tickers_of_every_type() -> None:
+    found, vendor = fetch(TickersCall())
+    assert {r.ticker for r in found} == {r.ticker for r in (*STOCKS, *FUNDS)}
+    assert "type=" not in vendor.requests[0].query
+
+
+def test_whose_a_cusip_is() -> None:
+    found, vendor = fetch(CusipCall("713448108"))
+    assert [r.ticker for r in found] == ["SPY"]
+    assert len(vendor.requests) == 1
+    assert fetch(CusipCall("191216100"))[0] == ()
 
 
 def test_the_day_of_the_newest_report_is_one_request() -> None:
@@ -151,7 +166,7 @@ def test_the_replay_source_knows_listings_too() -> None:
         finally:
             await source.close()
 
-    assert asyncio.run(run()) == ()
+    assert {r.ticker for r in asyncio.run(run())} >= {"AAPL", "BRK.B"}
 
 
 # --- reading ----------------------------------------------------------------------------
@@ -200,7 +215,7 @@ def test_records_as_the_vendor_documents_them() -> None:
     records, next_url = read_records(answer, REPORT)
     assert (records[0].constituent_ticker, next_url) == ("CZR", "")
     old = body([{"ticker": "A", "market": "stocks", "active": True, "cik": "1"}], next_url="x")
-    assert read_records(old, TICKERS) == ((TickerRecord("A", "stocks", active=True),), "x")
+    assert read_records(old, TICKERS) == ((TickerRecord("A", "stocks", active=True, cik="1"),), "x")
 
 
 @given(data=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))

@@ -70,6 +70,10 @@ GROUPS = {
             "validate": "universe:validate",
         },
     ),
+    "instruments": (
+        "Read who is listed.",
+        {"refresh": "instruments:refresh"},
+    ),
     "jobs": (
         "Watch and steer jobs.",
         {

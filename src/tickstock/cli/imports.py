@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Collection
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +14,12 @@ from cyclopts import Parameter
 from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
-from tickstock.errors import BadFile, BadInput, BadSetting
+from tickstock.cli.vendor import ask_listings
+from tickstock.errors import BadFile, BadInput
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import CatalogSource
+from tickstock.words import plural
 
 SHOWN = 20
 """Remarks that are printed without --verbose."""
@@ -34,6 +36,10 @@ def import_(
         str,
         Parameter(help="Heading or number of the column of symbols, where several could be it."),
     ] = "",
+    ask_vendor: Annotated[
+        bool,
+        Parameter(negative="", help="Ask whose the CUSIPs and ISINs of a list are, a call each."),
+    ] = False,
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
     allow: Allow = None,
     how: How = How(),
@@ -46,6 +52,9 @@ def import_(
     with open_tick(common) as tick:
         as_ = str(tick.universes.named(as_))
         content = _content(file)
+        if ask_vendor:
+            texts = tick.imports.identifiers(file.name, content, form=format_, column=column)
+            _identify(tick, tick.listings.unknown_cusips(texts))
         imported = tick.imports.read(file.name, content, as_, form=format_, column=column)
         change = tick.imports.plan(imported, as_, title=name)
         return _perform("universe import", tick, change, common=common, how=how, allow=allow)
@@ -115,6 +124,12 @@ def _content(file: Path) -> bytes:
         raise BadFile(f"The file {file} cannot be read: {e.strerror}.", "Check it.") from e
 
 
+def _identify(tick: Any, cusips: Collection[str]) -> None:
+    if cusips:
+        talk(f"Asking the vendor whose {plural(len(cusips), 'identifier')} these are.")
+        ask_listings(tick, partial(tick.listings.identify, cusips))
+
+
 def _members(tick: Any, universe: str, source: CatalogSource, day: date | None) -> Imported:
     """What the source gives now, or, asked of a vendor, on a day."""
     if day is not None and source.kind not in ("tickers", "etf"):
@@ -126,29 +141,8 @@ def _members(tick: Any, universe: str, source: CatalogSource, day: date | None) 
     if source.kind == "package":
         given: Imported = tick.imports.package(source)
         return given
-    return asyncio.run(_ask_vendor(tick, source, day))
-
-
-async def _ask_vendor(tick: Any, source: CatalogSource, day: date | None) -> Imported:
-    from tickstock.vendors.massive.reference import ListingSource
-    from tickstock.vendors.registry import with_capability
-    from tickstock.vendors.spec import Capability
-    from tickstock.worker.gate import SharedGate
-    from tickstock.worker.run import configured_source
-
-    vendor = configured_source(tick, ())
-    try:
-        if not isinstance(vendor, ListingSource):
-            have = ", ".join(with_capability(Capability.LISTINGS))
-            raise BadSetting(
-                f"The vendor {vendor.name} knows no listings.",
-                f"Set TICKSTOCK_VENDOR to one that does: {have}.",
-            )
-        gate = SharedGate(tick.database, vendor.name, vendor.limits.calls_per_minute)
-        found: Imported = await tick.imports.fetch(source, vendor, gate, day)
-        return found
-    finally:
-        await vendor.close()
+    asked: Imported = ask_listings(tick, partial(tick.imports.fetch, source, day=day))
+    return asked
 
 
 def _perform(command: str, tick: Any, change: Any, *, common: Common, **options: Any) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tickstock.service.holdings import Holdings
     from tickstock.service.imports import Imports
     from tickstock.service.jobs import Jobs
+    from tickstock.service.listings import Listings
     from tickstock.service.missing import Missing
     from tickstock.service.plans import Plans
     from tickstock.service.requests import Requests
@@ -83,6 +84,12 @@ class TickStock:
         from tickstock.service.builds import Builds
 
         return Builds(self.database, self.settings, self.clock)
+
+    @cached_property
+    def listings(self) -> Listings:
+        from tickstock.service.listings import Listings
+
+        return Listings(self.database)
 
     @cached_property
     def sessions(self) -> Sessions:

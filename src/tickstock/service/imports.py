@@ -7,6 +7,7 @@ tick.imports.apply(change)
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,11 +15,11 @@ from functools import partial
 
 from tickstock.clock import NEW_YORK
 from tickstock.config import Settings
-from tickstock.errors import EmptyUniverse
+from tickstock.errors import BadFile, EmptyUniverse
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
 from tickstock.store import history as past
-from tickstock.store import instruments, universe_plans, universe_writes
+from tickstock.store import instruments, listings, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.universes.catalog import source_day
@@ -82,10 +83,25 @@ class Imports:
             form,
             resolve=self._spelled,
             traded=self._traded,
+            identify=self._identified,
             etfs=parse_ref(universe).type == "etf_universe",
             today=self._today(),
             column=column,
         )
+
+    def identifiers(
+        self, name: str, data: bytes, form: Form = Form.AUTO, *, column: str = ""
+    ) -> tuple[str, ...]:
+        """The identifiers that stand in a file in the place of symbols."""
+        seen: dict[str, None] = {}
+
+        def note(texts: Sequence[str]) -> Mapping[str, str]:
+            seen.update(dict.fromkeys(texts))
+            return {}
+
+        with contextlib.suppress(BadFile):  # it is read again, and then told
+            read_file(name, data, form, identify=note, column=column)
+        return tuple(seen)
 
     def source(self, universe: str, text: str | None = None) -> CatalogSource:
         """Where to refresh a universe from: what `text` names, else where it came from.
@@ -190,6 +206,10 @@ class Imports:
     def _spelled(self, symbols: Sequence[str]) -> Mapping[str, str]:
         with self._database.transaction() as conn:
             return instruments.spelled(conn, symbols)
+
+    def _identified(self, texts: Sequence[str]) -> Mapping[str, str]:
+        with self._database.transaction() as conn:
+            return listings.identified(conn, texts)
 
     def _traded(self, symbols: Sequence[str]) -> Collection[str]:
         with self._database.transaction() as conn:

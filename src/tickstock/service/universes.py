@@ -13,7 +13,7 @@ from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import PLAIN_KEY, Universe, UniverseRef
 from tickstock.spans import Span
-from tickstock.store import instruments, universe_plans, universe_writes
+from tickstock.store import instruments, listings, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now
@@ -179,6 +179,7 @@ class Universes:
                 content,
                 resolve=partial(instruments.spelled, conn),
                 traded=partial(instruments.traded, conn),
+                identify=partial(listings.identified, conn),
                 today=self._clock().astimezone(NEW_YORK).date(),
             )
 

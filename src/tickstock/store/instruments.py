@@ -172,7 +172,7 @@ def _dated_tickers(connection: Connection, ids: Sequence[int]) -> dict[int, tupl
 
 
 def traded(connection: Connection, symbols: Sequence[str]) -> frozenset[str]:
-    """Those of some symbols of which bars are held, or of which events told."""
+    """Those of some symbols of which bars are held, of which events told, or that are listed."""
     if not symbols:
         return frozenset()
     rows = connection.execute(QUERIES["traded_symbols"], {"symbols": list(symbols)})

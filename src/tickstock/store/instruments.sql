@@ -118,9 +118,11 @@ FROM unnest(%(ids)s::int[], %(symbols)s::text[], %(listed)s::date[], %(delisted)
 WHERE i.id = n.id
 
 -- name: traded_symbols
--- Those of some symbols that were heard of as tickers: bars of the instrument are held, or an event
--- told of it. One query over the set; a question for each took 33 s for 5,000.
+-- Those of some symbols that were heard of as tickers: bars of the instrument are held, an event
+-- told of it, or the vendor lists it. One query over the set; a question for each took 33 s for 5,000.
 SELECT DISTINCT t.symbol FROM tickstock.tickers AS t
 WHERE t.symbol = ANY (%(symbols)s)
   AND (t.source <> '' OR EXISTS (SELECT FROM tickstock.coverage AS c
                                  WHERE c.instrument_id = t.instrument_id AND c.bars > 0))
+UNION
+SELECT symbol FROM tickstock.listings WHERE symbol = ANY (%(symbols)s)

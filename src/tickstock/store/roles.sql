@@ -88,6 +88,7 @@ GRANT SELECT ON
     tickstock.universe_facts, tickstock.universe_counts, tickstock.universe_revisions,
     tickstock.universe_histories, tickstock.universe_spells,
     tickstock.sessions, tickstock.closures, tickstock.instruments, tickstock.tickers,
+    tickstock.listings, tickstock.identifiers,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,

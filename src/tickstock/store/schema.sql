@@ -386,6 +386,27 @@ CREATE TABLE tickstock.tickers (
     PRIMARY KEY (symbol, valid)
 );
 CREATE INDEX tickers_of_instrument ON tickstock.tickers (instrument_id);
+-- Which symbols the vendor lists, and which symbols identifiers have: read when a person asks for it.
+CREATE TABLE tickstock.listings (
+    symbol           text PRIMARY KEY,
+    kind             text NOT NULL DEFAULT '',
+    exchange         text NOT NULL DEFAULT '',
+    name             text NOT NULL DEFAULT '',
+    figi             text,
+    share_class_figi text,
+    cik              text,
+    source           text NOT NULL,
+    read_at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX listings_by_figi ON tickstock.listings (figi);
+CREATE INDEX listings_by_share_class ON tickstock.listings (share_class_figi);
+-- What the vendor answered about a CUSIP; no symbol: it knows none.
+CREATE TABLE tickstock.identifiers (
+    cusip   text PRIMARY KEY,
+    symbol  text,
+    source  text NOT NULL,
+    read_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- ---------------------------------------------------------------------- bars (raw, unadjusted)
 -- No foreign key to instruments: checking it row by row made writing four times slower (measured:

@@ -45,6 +45,13 @@ def identifier_in(text: str) -> Identifier | None:
     return None
 
 
+def cusip_of(text: str) -> str | None:
+    """The CUSIP that an identifier is, or that an ISIN of the US holds."""
+    if is_isin(text):
+        return text[2:11] if text.startswith("US") and is_cusip(text[2:11]) else None
+    return text if is_cusip(text) else None
+
+
 def is_isin(text: str) -> bool:
     return bool(_ISIN.fullmatch(text)) and _luhn(_digits(text))
 

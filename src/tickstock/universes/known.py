@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -77,10 +77,11 @@ def with_dot(symbol: str) -> str | None:
 
 
 @cache
-def us_symbols() -> frozenset[str]:
-    """The shipped list of US symbols."""
+def us_symbols() -> Mapping[str, str]:
+    """The shipped list of US symbols, with their kinds."""
     text = (_DATA / "symbols" / "us_symbols.csv").read_text(encoding="utf-8")
-    return frozenset(line.partition(",")[0] for line in text.splitlines()[2:])
+    rows = (line.split(",", 2) for line in text.splitlines()[2:])
+    return {symbol: kind for symbol, kind, _ in rows}
 
 
 @cache

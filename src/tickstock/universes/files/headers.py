@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from tickstock.universes.files.delimited import bare
+from tickstock.universes.known import is_known
 
 FIRST = "symbol"
 """The heading that is written."""
@@ -68,6 +69,11 @@ def is_symbol_word(text: str) -> bool:
     """Whether a cell alone would be taken for the heading of symbols."""
     word = normal(text)
     return word in STRONG or word in WEAK
+
+
+def is_identifier_word(text: str) -> bool:
+    """Whether a cell alone would be taken for the heading of identifiers, and is no symbol."""
+    return normal(text) in IDENTIFIERS and not is_known(text)
 
 
 def columns_of(row: Sequence[str], words: Collection[str]) -> list[int]:

@@ -14,6 +14,7 @@ from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
 from tickstock.spans import Span
+from tickstock.universes.identifiers import cusip_of, identifier_in
 from tickstock.universes.known import (
     NO_VERDICT,
     SymbolVerdict,
@@ -103,6 +104,19 @@ Resolver = Callable[[Sequence[str]], Mapping[str, str]]
 def nothing_else(_: Sequence[str]) -> Mapping[str, str]:
     """The resolver that takes every symbol as it is written."""
     return {}
+
+
+def _unidentified(text: str) -> str:
+    found = identifier_in(text)
+    kind = found.kind if found else "identifier"
+    if kind == "FIGI":
+        how = "`tickstock instruments refresh` reads those of the vendor"
+    elif cusip_of(text):
+        how = "`universe import --ask-vendor` asks the vendor"
+    else:
+        how = "the vendor does not know them; give the list a column with tickers"
+    an = "an" if kind in ("ISIN", "identifier") else "a"
+    return f"{shown(text)} is not a symbol: it is {an} {kind} that nobody here knows ({how})."
 
 
 def bare_identifier(text: str) -> str:
@@ -285,7 +299,7 @@ class Gather:
         found = self._identify(tuple(self._identified))
         for text, lines in self._identified.items():
             if text not in found:
-                self.problem(lines[0], f"{shown(text)} is an identifier that nobody here knows.")
+                self.problem(lines[0], _unidentified(text))
                 continue
             self.remark(lines[0], f"{text} is read as {found[text]} (by its identifier).")
             for line in lines:

@@ -22,7 +22,7 @@ from tickstock.universes.files.delimited import (
     is_comment,
     lines_of,
 )
-from tickstock.universes.files.headers import is_symbol_word
+from tickstock.universes.files.headers import is_identifier_word, is_symbol_word
 from tickstock.universes.files.imported import Gather
 from tickstock.universes.known import is_known
 from tickstock.universes.suggest import shown
@@ -55,7 +55,7 @@ def read_words(text: str, gather: Gather) -> None:
 def take_cells(rows: Iterable[Row], gather: Gather, *, has_header: bool = False) -> None:
     """Gather every symbol in every cell; with `has_header` a first cell alone may be a heading."""
     for place, (line, cells) in enumerate(rows):
-        if has_header and place == 0 and len(cells) == 1 and is_symbol_word(cells[0]):
+        if has_header and place == 0 and len(cells) == 1 and _is_heading(cells[0]):
             continue
         for cell in cells:
             if cell.isalnum():
@@ -65,6 +65,10 @@ def take_cells(rows: Iterable[Row], gather: Gather, *, has_header: bool = False)
             for word in _words(line, _cleaned(cell), gather):
                 gather.count_row()
                 gather.add(line, word)
+
+
+def _is_heading(cell: str) -> bool:
+    return is_symbol_word(cell) or is_identifier_word(cell)
 
 
 def is_words(text: str) -> bool:

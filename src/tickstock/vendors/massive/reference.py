@@ -35,6 +35,10 @@ class TickerRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     type: str | None = None
     name: str | None = None
     active: bool | None = None
+    primary_exchange: str | None = None
+    composite_figi: str | None = None
+    share_class_figi: str | None = None
+    cik: str | None = None
 
 
 class ConstituentRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
@@ -85,29 +89,55 @@ class ListingCall(Generic[R]):
 
 @dataclass(frozen=True)
 class TickersCall(ListingCall[TickerRecord]):
-    """All tickers of one type, in the vendor's word (`CS`, `ETF`): listed now, or on `day`."""
+    """All tickers, or those of one type in the vendor's word (`CS`, `ETF`): listed now, or on
+    `day`."""
 
-    type: str
+    type: str = ""
     day: date | None = None
 
     record = TickerRecord
     advice = "The plan reaches back a limited time; ask for a later day, or change the plan."
 
     def __str__(self) -> str:
-        return f"the tickers of type {self.type}" + (f" on {self.day}" if self.day else "")
+        which = f"the tickers of type {self.type}" if self.type else "all tickers"
+        return which + (f" on {self.day}" if self.day else "")
 
     @property
     def question(self) -> Question:
-        pairs = {"market": "stocks", "type": self.type, "active": "true", "sort": "ticker"}
-        pairs |= {"order": "asc", "limit": str(TICKERS_PAGE)}
+        pairs = {"market": "stocks", "active": "true", "sort": "ticker", "order": "asc"}
+        pairs |= {"limit": str(TICKERS_PAGE)} | ({"type": self.type} if self.type else {})
         pairs |= {"date": self.day.isoformat()} if self.day else {}
         return Question(TICKERS, tuple(sorted(pairs.items())))
 
     def complaint(self, record: TickerRecord) -> str:
         if not 0 < len(record.ticker) <= _LONGEST_TICKER:
             return "holds a record without a ticker or with an impossible one"
-        if record.market not in ("", "stocks") or record.type not in (None, self.type):
-            return f"holds {clean(record.ticker)!r}, which is not of type {self.type}"
+        is_other = self.type and record.type not in (None, self.type)
+        if record.market not in ("", "stocks") or is_other:
+            return f"holds {clean(record.ticker)!r}, which is not of type {self.type or 'stock'}"
+        return ""
+
+
+@dataclass(frozen=True)
+class CusipCall(ListingCall[TickerRecord]):
+    """Whose CUSIP it is. The answer does not repeat it."""
+
+    cusip: str
+
+    record = TickerRecord
+    advice = "Give the list a column with tickers."
+
+    def __str__(self) -> str:
+        return f"the ticker with the CUSIP {self.cusip}"
+
+    @property
+    def question(self) -> Question:
+        pairs = {"market": "stocks", "cusip": self.cusip, "limit": "10", "active": "true"}
+        return Question(TICKERS, tuple(sorted(pairs.items())))
+
+    def complaint(self, record: TickerRecord) -> str:
+        if not 0 < len(record.ticker) <= _LONGEST_TICKER:
+            return "holds a record without a ticker or with an impossible one"
         return ""
 
 
@@ -151,6 +181,8 @@ class ConstituentsCall(ListingCall[ConstituentRecord]):
 @runtime_checkable
 class ListingSource(Protocol):
     """A source of bars that also knows listings. Raises as `BarSource.fetch` does."""
+
+    name: str
 
     async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]: ...
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
+from tickstock.universes.known import us_symbols
 from tickstock.vendors.massive.reference import (
     CONSTITUENTS_PAGE,
     TICKERS,
@@ -15,7 +17,17 @@ from tickstock.vendors.massive.reference import (
     TickerRecord,
 )
 
-_TICKER_SETTINGS = {"market", "type", "active", "sort", "order", "limit", "date", "offset"}
+_TICKER_SETTINGS = {
+    "market",
+    "type",
+    "active",
+    "cusip",
+    "sort",
+    "order",
+    "limit",
+    "date",
+    "offset",
+}
 _FUND_SETTINGS = {
     "composite_ticker",
     "sort",
@@ -26,12 +38,26 @@ _FUND_SETTINGS = {
 }
 
 
+_TYPES = {"company": "CS", "fund": "ETF", "preferred": "PFD", "warrant": "WARRANT"}
+_TYPES |= {"unit": "UNIT", "right": "RIGHT"}
+
+
+@cache
+def shipped_tickers() -> tuple[TickerRecord, ...]:
+    """The shipped list of US symbols as the vendor would list it."""
+    return tuple(
+        TickerRecord(symbol, "stocks", _TYPES.get(kind)) for symbol, kind in us_symbols().items()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedListings:
-    """The same `tickers` are listed on every day; `constituents` are of any funds and days."""
+    """The same `tickers` are listed on every day; `constituents` are of any funds and days;
+    `cusips` tell whose they are."""
 
     tickers: tuple[TickerRecord, ...] = ()
     constituents: tuple[ConstituentRecord, ...] = ()
+    cusips: Mapping[str, str] = field(default_factory=dict)
 
     def select(
         self, segments: tuple[str, ...], settings: Mapping[str, str]
@@ -44,6 +70,8 @@ class RecordedListings:
             _check(settings, _TICKER_SETTINGS)
             kind = settings.get("type")
             found = [t for t in self.tickers if kind in (None, t.type)]
+            if cusip := settings.get("cusip"):
+                found = [t for t in found if t.ticker == self.cusips.get(cusip)]
             return sorted(found, key=lambda t: t.ticker), TICKERS_PAGE
         _check(settings, _FUND_SETTINGS)
         fund = settings.get("composite_ticker")

@@ -13,7 +13,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -77,6 +77,7 @@ class ReplayVendor:
         folder: CSV files, see `recorded.py` and `recorded_actions.py`.
         splits, dividends: served beside those in the folder, in place of those with their ids.
         tickers, constituents: who is listed, and what funds hold; by default nobody and nothing.
+        cusips: whose they are.
         symbols: the listing that is filled with synthetic bars, where `fill_synthetic` says so.
         faults: what goes wrong; the first that strikes a request is played.
         key: the one key that is accepted; by default any.
@@ -97,6 +98,7 @@ class ReplayVendor:
         dividends: Iterable[Dividend] = (),
         tickers: Iterable[TickerRecord] = (),
         constituents: Iterable[ConstituentRecord] = (),
+        cusips: Mapping[str, str] | None = None,
         symbols: Iterable[str] = (),
         fill_synthetic: bool = True,
         calendar: Calendar | None = None,
@@ -113,7 +115,7 @@ class ReplayVendor:
             calendar or shipped_calendar(),
             now,
             read_actions(folder or SHIPPED).with_more(splits, dividends),
-            RecordedListings(tuple(tickers), tuple(constituents)),
+            RecordedListings(tuple(tickers), tuple(constituents), cusips or {}),
         )
         self._script = Script(faults)
         self._key = key

@@ -16,12 +16,16 @@ def limits(setup: Setup[MassiveSettings]) -> Limits:
 
 def open_source(setup: Setup[MassiveSettings]) -> BarSource:
     """Its bars from the folder alone; without one the shipped bars, and synthetic ones."""
+    from tickstock.vendors.replay.recorded_listings import shipped_tickers
     from tickstock.vendors.replay.server import ReplayVendor
     from tickstock.vendors.replay.source import ReplaySource
 
     folder = Path(setup.argument) if setup.argument else None
     listing = () if folder else setup.symbols
-    vendor = ReplayVendor(folder, symbols=listing, calendar=setup.calendar, now=setup.seconds)
+    tickers = () if folder else shipped_tickers()
+    vendor = ReplayVendor(
+        folder, symbols=listing, tickers=tickers, calendar=setup.calendar, now=setup.seconds
+    )
     return ReplaySource(vendor, limits(setup))
 
 
