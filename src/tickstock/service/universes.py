@@ -33,7 +33,7 @@ from tickstock.universes.expression import (
 )
 from tickstock.universes.files import MAX_BYTES, Imported, read_file
 from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
-from tickstock.universes.known import SymbolVerdict, judge
+from tickstock.universes.known import SymbolVerdict, is_known, judge
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan, judged
 from tickstock.universes.validate import Context, Finding, validate
@@ -202,9 +202,17 @@ class Universes:
             rows = store.stored(connection, self._environment)
             live = store.evaluated(connection, self._environment)
             named = instruments.all_instruments(connection)
+            listed = listings.listed_symbols(connection)
             kept_now = database_now(connection)
         known = {(self._environment, ref): symbols for ref, symbols in live.items()}
-        return validate(rows, Context(self._clock(), kept_now, evaluated=known, instruments=named))
+        context = Context(
+            self._clock(),
+            kept_now,
+            evaluated=known,
+            instruments=named,
+            is_known=lambda symbol: symbol in listed or is_known(symbol),
+        )
+        return validate(rows, context)
 
     # -- definitions -------------------------------------------------------------------------
     def definitions(self) -> Catalog:

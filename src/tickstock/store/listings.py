@@ -47,6 +47,11 @@ def kept(connection: Connection) -> list[Kept]:
     return [Kept(*row) for row in connection.execute(QUERIES["state"])]
 
 
+def listed_symbols(connection: Connection) -> frozenset[str]:
+    """Every symbol that a vendor lists."""
+    return frozenset(symbol for (symbol,) in connection.execute(QUERIES["symbols"]))
+
+
 def identified(connection: Connection, texts: Sequence[str]) -> dict[str, str]:
     """Identifiers (FIGI, CUSIP, ISIN of the US) → their symbols, as far as these are kept."""
     figis = [text for text in texts if is_figi(text)]

@@ -19,6 +19,10 @@ SET kind = EXCLUDED.kind, exchange = EXCLUDED.exchange, name = EXCLUDED.name,
 -- How many symbols are listed by whom, and since when that is known.
 SELECT source, count(*), min(read_at) FROM tickstock.listings GROUP BY source ORDER BY source
 
+-- name: symbols
+-- Every symbol that is listed.
+SELECT symbol FROM tickstock.listings
+
 -- name: by_figi
 -- The symbols of identifiers of Bloomberg's, of the listing or of the share class.
 SELECT f.figi, l.symbol
