@@ -29,7 +29,7 @@ from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.universes.files import Imported
 from tickstock.universes.files.written import OutForm
-from tickstock.universes.findings import Check
+from tickstock.universes.findings import UniverseCheck
 from tickstock.universes.sources import CatalogSource
 from tickstock.vendors import OpenGate
 from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
@@ -464,7 +464,7 @@ def test_what_the_vendor_lists_is_known_and_so_are_its_identifiers(
     assert "2 symbols are listed" in shell.err
     assert shell.tick.universes.judge(["ZZQNEW", "PEP"]).unknown == ()
     put(shell.tick, X, ["ZZQNEW", "ZZQOLD"])
-    said = [f.what for f in shell.tick.universes.validate() if f.check is Check.UNKNOWN]
+    said = [f.what for f in shell.tick.universes.validate() if f.check is UniverseCheck.UNKNOWN]
     assert said == ["1 of 2 symbols are known to nobody: ZZQOLD."]
     shell(*words)
     assert held(shell.tick, X) == ("PEP", "ZZQNEW")
