@@ -92,6 +92,12 @@ class TickStock:
         return Builds(self.database, self.settings, self.clock)
 
     @cached_property
+    def listings(self) -> Listings:
+        from tickstock.service.listings import Listings
+
+        return Listings(self.database)
+
+    @cached_property
     def sessions(self) -> Sessions:
         from tickstock.service.sessions import Sessions
 
