@@ -140,7 +140,7 @@ class Place:
                 job = {
                     "do": "work", "uri": self._cluster.uri(name), "url": vendor.url,
                     "home": str(self._folder), "log": str(self._folder / f"{name}.log"),
-                    "look": 0.05, "rest": 0.5, "lease": 2.0, "concurrency": 8, "batch": 3,
+                    "look": 0.25, "rest": 0.5, "lease": 2.0, "concurrency": 8, "batch": 3,
                 }  # fmt: skip
                 with opened(job) as tick:
                     return self._done(tick, job, count, mortal=mortal, seed=seed)
