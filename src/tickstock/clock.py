@@ -3,7 +3,8 @@
 Two clocks count here, and neither is held against the other. This one tells which day it is for
 people: which sessions are published, what the last week is, what has expired. The database's
 (`store/moment.py`) dates everything that is kept, and rules leases, budgets and due times.
-Durations are measured by `time.monotonic`, which is none of both.
+Durations are measured by `time.monotonic`, which is none of both; how long a lease is good, by
+`awake_or_not`.
 
 For tests alone, the environment variable TICKSTOCK_TEST_NOW, read once, sets this clock: it begins
 at `2028-02-29T15:00Z` when the process does, and goes on from there. A process that could put real
@@ -13,6 +14,7 @@ bars under a wrong date refuses it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -34,6 +36,13 @@ def machine_now() -> datetime:
     """What this machine's clock says, also where `utc_now` was set: to hold it against the
     database's."""
     return datetime.now(UTC)
+
+
+def awake_or_not() -> float:
+    """Seconds that go on while this machine sleeps, where it has a clock that tells them. Good for
+    differences alone."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def epoch_now() -> float:

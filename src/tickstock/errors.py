@@ -109,6 +109,10 @@ class FenceLost(Conflict):
     """A worker that lost its lease tried to commit."""
 
 
+class PoisonCall(Terminal):
+    """A call with which worker after worker died or lost its lease."""
+
+
 class UnknownLoad(Terminal): ...
 
 

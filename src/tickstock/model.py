@@ -324,6 +324,7 @@ class HoleCause(enum.StrEnum):
     NOT_LISTED = "not_listed"
     VENDOR_EMPTY = "vendor_empty"
     FAILED = "failed"
+    POISON = "poison"
     QUARANTINED = "quarantined"
     NOT_ENTITLED = "not_entitled"
 

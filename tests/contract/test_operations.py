@@ -33,11 +33,12 @@ from tickstock.config import Settings, read_settings
 from tickstock.errors import BadInput, Conflict, UnknownUniverse
 from tickstock.model import LoadState
 from tickstock.service import TickStock
-from tickstock.service.queue import SILENCE, queue_of
+from tickstock.service.queue import queue_of
 from tickstock.service.system import look
 from tickstock.store import jobs, ledger, workers
 from tickstock.store.database import Database
 from tickstock.store.jobs import Load
+from tickstock.store.losses import SILENCE
 from tickstock.worker import engine, slices
 from tickstock.worker.run import Worker
 

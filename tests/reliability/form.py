@@ -43,6 +43,7 @@ class Form:
     limit_seconds: float = 4.0
     limits: tuple[tuple[int, float], ...] = ((5, 2.0),)
     jobs: int = 50
+    whole_jobs: int = 10
     lived_in: tuple[int, ...] = (256, 600)
     small_choices: int = 150
     large_choices: int = 30
@@ -74,6 +75,7 @@ LONG = Form(
     limit_seconds=40.0,
     limits=((5, 2.0), (100, 1.0)),
     jobs=500,
+    whole_jobs=400,
     lived_in=(256, 600, 3_000),
     small_choices=2_000,
     large_choices=1_000,

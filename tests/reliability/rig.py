@@ -91,10 +91,11 @@ class Strike:
 @dataclass(frozen=True)
 class Frozen:
     """A run that was frozen. `changed`: tables that it wrote after another had finished its load,
-    which took `seconds`."""
+    which took `seconds`; `asked`: what it asked the vendor for then."""
 
     changed: tuple[str, ...]
     seconds: float
+    asked: tuple[str, ...]
 
 
 class Rig:
@@ -160,7 +161,7 @@ class Rig:
 
     def freeze(self, name: str, point: str, number: int = 1) -> Frozen:
         """Freeze the scenario at `point`, have another finish it, and let it go on."""
-        with self._begun(name) as (job, database, _):
+        with self._begun(name) as (job, database, vendor):
             job = job | {"silence": 0.5}
             pid = self._zygote.start(job | {"point": f"{point}@{number}:freeze"})
             try:
@@ -168,13 +169,14 @@ class Rig:
                 begun = time.monotonic()
                 assert self._zygote.run(job) == 0, self.said(job)
                 seconds = time.monotonic() - begun
-                before = versions(database)
+                before, sent = versions(database), len(vendor.requests)
             finally:
                 os.kill(pid, signal.SIGCONT)
             code = self._zygote.wait(pid)
             after = versions(database)
         assert code == 0, self.said(job)
-        return Frozen(tuple(t for t in before if before[t] != after[t]), seconds)
+        changed = tuple(t for t in before if before[t] != after[t])
+        return Frozen(changed, seconds, tuple(r.path for r in vendor.requests[sent:]))
 
     def takeover(self, name: str, blow: str) -> float:
         """Seconds from the `blow` to a worker until another one has ended its load."""

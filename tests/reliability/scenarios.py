@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,17 +19,18 @@ from tickstock.cache_operations import UniverseOrganizer
 from tickstock.config import Settings, read_settings
 from tickstock.errors import DatabaseUnavailable
 from tickstock.failpoints import arm
-from tickstock.model import Call, CallKind, Timeframe
+from tickstock.model import Answer, Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.spans import Span
-from tickstock.store import database, jobs
+from tickstock.store import database, jobs, losses
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
+from tickstock.vendors import BarSource, Gate
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.worker import engine, slices
 from tickstock.worker.gate import SharedGate
 from tickstock.worker.policy import Policy
-from tickstock.worker.run import Worker
+from tickstock.worker.run import Worker, configured_source
 
 Job = dict[str, Any]
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
@@ -66,6 +69,7 @@ def brisk(job: Job) -> None:
     if gone := job.get("gone", 1.0):
         engine.EVERY_FIVE_SECONDS = "* * * * * *"
         engine.SILENCE, engine.BEAT_SECONDS = timedelta(seconds=gone), gone / 4
+        losses.SILENCE = engine.SILENCE
 
 
 def policy(job: Job) -> Policy:
@@ -233,10 +237,36 @@ def attend(job: Job) -> None:
 
 
 def work(job: Job) -> None:
-    """Be a worker."""
+    """Be a worker; `look` says how soon it offers others a share of its loads, `rest` how soon it
+    comes back to one, and an answer for a ticker that is `deadly` is its end."""
     brisk(job)
+    slices.LOOK_SECONDS = job.get("look", slices.LOOK_SECONDS)
+    slices.REST_SECONDS = job.get("rest", slices.REST_SECONDS)
+
+    def source(tick: TickStock, symbols: tuple[str, ...]) -> Deadly:
+        return Deadly(configured_source(tick, symbols), job.get("deadly", ""))
+
+    more = {"source": source} if "deadly" in job else {}
     with opened(job) as tick:
-        asyncio.run(Worker(tick, policy=policy(job)).run())
+        asyncio.run(Worker(tick, policy=policy(job), **more).run())
+
+
+class Deadly:
+    """A vendor one of whose answers no process survives, as one that takes all memory."""
+
+    def __init__(self, inner: BarSource, symbol: str) -> None:
+        self._inner = inner
+        self._symbol = symbol
+        self.name, self.limits = inner.name, inner.limits
+
+    async def fetch(self, call: Call, gate: Gate) -> Answer:
+        answer = await self._inner.fetch(call, gate)
+        if call.symbol == self._symbol:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    async def close(self) -> None:
+        await self._inner.close()
 
 
 SCENARIOS: dict[str, Callable[[Job], None]] = {

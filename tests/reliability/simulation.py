@@ -8,9 +8,10 @@ virtual, one event follows another, and so a seed that fails does so each time:
     python -m tests.reliability.simulation --count 100000   seeds 0 to 99,999, on all cores
 
 The ledger and the budget are those of `model.py`; the workers mirror `worker/drain.py` (claim,
-fetch, commit in batches, give up, hand back), `worker/heartbeat.py` and `worker/gate.py`. Not
-mirrored: bars (a call's answer is one write), and a freeze between the look at the clock and the
-sending of a request, which no program can exclude.
+fetch, commit in batches, give up, hand back), `worker/heartbeat.py`, `worker/gate.py`, and from
+there to the verdict `worker/actions.py` and `service/loads.py`. Not mirrored: bars (a call's answer
+is one write), and a freeze between the look at the clock and the sending of a request, which no
+program can exclude.
 """
 
 from __future__ import annotations
@@ -27,12 +28,23 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.reliability.model import DONE, FAILED, OPEN, Budget, Held, Ledger
+from tests.reliability.model import (
+    DONE,
+    FAILED,
+    OPEN,
+    Budget,
+    Held,
+    Ledger,
+)
+from tickstock.loading.poison import MOST_LOST, is_poison
 
 LEASE, ATTEMPTS, MOST, BATCH = 1_000, 3, 2, 3
+SPLITS_AND_DIVIDENDS = 2
+"""Calls that are made for them."""
 CALM_AFTER = 6_000
 """From then on nothing more goes wrong, so that every load must end."""
 TOO_LONG = 120_000
+ACTIONS = -1
 JITTER = 20
 """Milliseconds that requests take to the vendor, which counts them when they come."""
 
@@ -47,6 +59,9 @@ class Variant:
 
     fenced: bool = True
     one_budget: bool = True
+    once: bool = True
+    looks: bool = True
+    """Whether a worker looks at its own lease before it sends."""
 
 
 @dataclass
@@ -60,7 +75,12 @@ class Process:
     stopping: bool = False
     frozen_until: int = 0
     held: dict[int, int] = field(default_factory=dict)
+    good: dict[int, int] = field(default_factory=dict)
+    """Until when the leases are, as it knows; that of splits and dividends under ACTIONS."""
     ready: list[Held] = field(default_factory=list)
+    is_alone: bool = False
+    asking: int | None = None
+    """The fence under which it asks for splits and dividends."""
     committing: bool = False
     grants: list[int] = field(default_factory=list)
 
@@ -75,7 +95,11 @@ class World:
         self.events: list[
             tuple[int, int, Process | None, int, Callable[..., None], tuple[Any, ...]]
         ] = []
-        self.ledger = Ledger(dice.randint(1, 5), fenced=self.variant.fenced)
+        given = self.variant
+        self.ledger = Ledger(dice.randint(1, 5), fenced=given.fenced, once=given.once)
+        self.asked_late = self.known = 0
+        self.was_cancelled = False
+        self.is_refused = dice.random() < 0.2
         self.limit, self.window = dice.choice([(5, 2_000), (100, 1_000)])
         self.spacing = self.window * 21 // (20 * self.limit)
         self.late = max(self.spacing // 20, 20)
@@ -86,7 +110,7 @@ class World:
         self.longest = dice.choice([50, 400, 2_500])
         self.outages = [self._span(800) for _ in range(dice.randint(0, 2))]
         urgency = dice.choice([(0,), (0, 0, 30)])
-        self.workers = [Process(f"w{i}", dice.choice(urgency)) for i in range(dice.randint(1, 3))]
+        self.workers = [Process(f"w{i}", dice.choice(urgency)) for i in range(dice.randint(1, 4))]
         self.told: list[str] | None = None
         self._set_the_scene()
 
@@ -128,7 +152,9 @@ class World:
 
     def _do(self, worker: Process, what: Callable[..., None], about: tuple[Any, ...]) -> None:
         if self.now < worker.frozen_until:
-            self.at(worker.frozen_until - self.now, worker, what, *about)
+            # The heartbeat has to ask the database first.
+            late = self.dice.randint(1, 40) if what == self.beat else 0
+            self.at(worker.frozen_until - self.now + late, worker, what, *about)
             return
         if self.told is not None:
             self.told.append(f"{self.now:6} {worker.name} {what.__name__} {about or ''}")
@@ -146,18 +172,23 @@ class World:
     def claim(self, worker: Process) -> None:
         if worker.stopping or self.is_away(worker, self.claim):
             return
-        free = MOST - len(worker.held)
+        free = 0 if worker.held and worker.is_alone else MOST - len(worker.held)
         if free > 0:
-            for held in self.ledger.claim(self.now, worker.name, free, LEASE):
+            alone = not worker.held
+            if alone:
+                self.ledger.set_aside(self.now)
+            found = self.ledger.claim(self.now, worker.name, free, LEASE, alone=alone)
+            worker.is_alone = any(self.ledger.calls[i].lost for i, _ in found)
+            for held in found:
                 self._claimed(worker, *held)
-        if not worker.held:
-            self.ledger.finish("completed")
+        if not worker.held and not self.ledger.has_open_calls and worker.asking is None:
+            self.at(self.dice.randint(0, 60), worker, self.begin_actions)
         self.at(self.dice.randint(20, 300), worker, self.claim)
 
     def _claimed(self, worker: Process, i: int, fence: int) -> None:
         if self.writes[i]:
             raise Violation(f"call {i} was finished and is claimed again")
-        worker.held[i] = fence
+        worker.held[i], worker.good[i] = fence, self.now + LEASE
         self.at(0, worker, self.ask, i, fence)
 
     def beat(self, worker: Process) -> None:
@@ -165,6 +196,9 @@ class World:
             return
         ours = self.ledger.renew(self.now, list(worker.held.items()), LEASE)
         worker.held = {i: worker.held[i] for i in ours}
+        worker.good |= dict.fromkeys(ours, self.now + LEASE)
+        if worker.asking is not None:
+            self._hold_on(worker)
         self.at(LEASE // 3, worker, self.beat)
 
     def ask(self, worker: Process, i: int, fence: int) -> None:
@@ -198,8 +232,21 @@ class World:
         if self.now - due > self.late:
             self.ask(worker, i, fence)
             return
+        if self.variant.looks and self.now >= worker.good[i]:
+            if not self.is_away(worker, self.send, i, fence, due):
+                self._look_first(worker, i, fence)
+            return
+        self.asked_late += self.ledger.calls[i].state == DONE and not self.was_cancelled
         self.arrivals.append(self.now + self.dice.randrange(JITTER))
         self.at(self.dice.randint(1, self.longest), worker, self.answered, i, fence)
+
+    def _look_first(self, worker: Process, i: int, fence: int) -> None:
+        """By its clock the lease may be lost: it sends only when it holds it anew."""
+        if self.ledger.renew(self.now, [(i, fence)], LEASE):
+            worker.good[i] = self.now + LEASE
+            self.ask(worker, i, fence)
+        else:
+            del worker.held[i]
 
     def answered(self, worker: Process, i: int, fence: int) -> None:
         if worker.held.get(i) != fence:
@@ -240,6 +287,80 @@ class World:
         if worker.ready:
             self.at(1, worker, self.commit)
 
+    # -- after the bars --------------------------------------------------------------------------
+    def begin_actions(self, worker: Process) -> None:
+        """As `service.actions.claim`: in one transaction."""
+        if worker.stopping or worker.asking is not None:
+            return
+        if self.is_away(worker, self.begin_actions):
+            return
+        ledger = self.ledger
+        if ledger.has_ended or ledger.has_open_calls:
+            return
+        was_over = ledger.actions.is_over
+        fence = None
+        if self.is_due or not ledger.once:
+            fence = ledger.claim_actions(self.now, worker.name, LEASE)
+        else:
+            ledger.settle_actions(self.now)
+        if fence is None:
+            self.at(self.dice.randint(0, 60), worker, self.verdict)
+        elif is_poison(ledger.actions.lost, ledger.beside(self.now, None, worker.name)):
+            ledger.end_actions(worker.name, fence, FAILED)
+        else:
+            if was_over:
+                raise Violation("splits and dividends were asked for, and are claimed again")
+            worker.asking, worker.good[ACTIONS] = fence, self.now + LEASE
+            self.at(self.dice.randint(0, 60), worker, self.ask_actions, fence)
+
+    @property
+    def is_due(self) -> bool:
+        return self.known < SPLITS_AND_DIVIDENDS
+
+    def _hold_on(self, worker: Process) -> bool:
+        assert worker.asking is not None
+        if self.ledger.renew_actions(self.now, worker.name, worker.asking, LEASE):
+            worker.good[ACTIONS] = self.now + LEASE
+            return True
+        worker.asking = None
+        return False
+
+    def ask_actions(self, worker: Process, fence: int) -> None:
+        if worker.asking != fence or self.is_away(worker, self.ask_actions, fence):
+            return
+        if self.now >= worker.good[ACTIONS] and not self._hold_on(worker):
+            return
+        if self.is_refused or not self.is_due:
+            self.at(self.dice.randint(0, 40), worker, self.end_actions, fence)
+            return
+        self.at(self.dice.randint(1, self.longest), worker, self.write_actions, fence)
+
+    def write_actions(self, worker: Process, fence: int) -> None:
+        if worker.asking != fence or self.is_away(worker, self.write_actions, fence):
+            return
+        if not self.ledger.count_actions(worker.name, fence):
+            worker.asking = None
+            return
+        if self.ledger.actions.fence != fence or self.ledger.has_ended:
+            raise Violation("a late answer was written")
+        self.known += 1
+        self.at(0, worker, self.ask_actions, fence)
+
+    def end_actions(self, worker: Process, fence: int) -> None:
+        if worker.asking != fence or self.is_away(worker, self.end_actions, fence):
+            return
+        worker.asking = None
+        if self.ledger.end_actions(worker.name, fence, FAILED if self.is_refused else DONE):
+            self.at(self.dice.randint(0, 60), worker, self.verdict)
+
+    def verdict(self, worker: Process) -> None:
+        if self.is_away(worker, self.verdict):
+            return
+        if self.ledger.once and not self.ledger.actions.is_over:
+            return
+        if self.ledger.finish("completed") and not self.ledger.actions.is_over:
+            raise Violation(f"a verdict while splits and dividends are {self.ledger.actions.row()}")
+
     # -- what happens to it ----------------------------------------------------------------------
     def die(self, worker: Process) -> None:
         self._end(worker)
@@ -250,6 +371,7 @@ class World:
         worker.is_alive = worker.stopping = worker.committing = False
         worker.frozen_until = 0
         worker.held, worker.ready, worker.grants = {}, [], []
+        worker.good, worker.asking, worker.is_alone = {}, None, False
 
     def begin(self, worker: Process) -> None:
         if not worker.is_alive:
@@ -269,6 +391,9 @@ class World:
         rest = [(i, fence) for i, fence in worker.held.items() if i not in fetched]
         for i, _ in rest:
             del worker.held[i]
+        if (fence := worker.asking) is not None:
+            worker.asking = None
+            self.ledger.hand_back_actions(worker.name, fence)
         self.at(0, worker, self.leave, rest)
 
     def leave(self, worker: Process, rest: list[Held]) -> None:
@@ -282,6 +407,7 @@ class World:
 
     def cancel(self) -> None:
         if self.ledger.cancel():
+            self.was_cancelled = True  # of which a worker hears with its next heartbeat
             self.at(self.dice.randrange(500), None, self.retry)
 
     def retry(self) -> None:
@@ -299,8 +425,10 @@ class World:
                 raise Violation(f"call {i} is open in a load that ended")
             if (call.state == DONE) != (self.writes[i] == 1):
                 raise Violation(f"call {i} is {call.state} and was written {self.writes[i]} times")
-            if call.state == FAILED and call.attempt < 1:
+            if call.state == FAILED and call.attempt < 1 and call.lost < MOST_LOST:
                 raise Violation(f"call {i} failed without having been asked")
+        if self.asked_late:
+            raise Violation(f"{self.asked_late} calls that were done were asked again")
         self._judge_rate()
 
     def _judge_rate(self) -> None:
@@ -343,7 +471,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--without", action="append", default=[], help="fenced or one_budget")
+    parser.add_argument(
+        "--without", action="append", default=[], help="fenced, one_budget, once or looks"
+    )
     given = parser.parse_args()
     variant = Variant(**dict.fromkeys(given.without, False))
     if given.seed is None:

@@ -49,6 +49,20 @@ def test_a_frozen_process_writes_nothing_when_it_goes_on(rig: Rig, point: str) -
     record("process stopped by SIGSTOP between answer and commit", runs=runs, late_writes=0)
 
 
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_a_process_that_freezes_before_it_sends_asks_for_nothing_again(
+    rig: Rig, which: str
+) -> None:
+    """Another has asked for it by then: the first call is one for bars, the last for dividends."""
+    point = "door.entered"
+    number = 1 if which == "first" else rig.baseline("plain load").points[point]
+    for _ in range(FORM.frozen_processes):
+        frozen = rig.freeze("plain load", point, number)
+        assert (frozen.changed, frozen.asked) == ((), ())
+    runs = FORM.frozen_processes
+    record("process stopped by SIGSTOP right before it sends", runs=runs, repeated=0)
+
+
 @pytest.mark.parametrize("point", ["commit.finished", "bars.copying"])
 def test_a_process_that_freezes_in_its_commit_does_not_keep_others_out(
     rig: Rig, point: str

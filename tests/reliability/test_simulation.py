@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from tests.kit import plan, span, ticker_call
 from tests.reliability import model
 from tests.reliability.form import FORM, record
 from tests.reliability.simulation import Variant, World, failing, failing_on_all_cores, told
+from tickstock.errors import FenceLost
 from tickstock.model import LoadState
-from tickstock.store import budget, jobs, ledger
+from tickstock.store import actions, budget, jobs, ledger, losses
+from tickstock.store.actions import Changes, Claim
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
@@ -47,7 +49,12 @@ def test_no_schedule_breaks_a_rule() -> None:
     record("simulated schedules", runs=FORM.schedules, violations=0, seconds=seconds)
 
 
-@pytest.mark.parametrize("variant", [Variant(fenced=False), Variant(one_budget=False)])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        Variant(fenced=False), Variant(one_budget=False), Variant(once=False), Variant(looks=False),
+    ],
+)  # fmt: skip
 def test_what_is_built_in_wrong_is_found(variant: Variant) -> None:
     assert failing(range(2_000), variant)
 
@@ -78,9 +85,12 @@ class Twins:
         self.dice = dice
         self.connection = connection
         self.now = 0
+        self.commands: Sequence[Callable[[Twins], Both]] = COMMANDS
         self.model = model.Ledger(CALLS)
         self.leases: list[Lease] = []
+        self.claims: list[Claim] = []
         self._tick(0)
+        connection.execute("DELETE FROM tickstock.loads")
         symbols = [f"S{i}" for i in range(CALLS)]
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}
         made = plan([ticker_call(s, WEEK) for s in symbols], ids, WEEK)
@@ -106,20 +116,36 @@ class Twins:
 
     def step(self) -> str:
         self._tick(self.dice.choice([0, 1, 40, 400]))
-        command = self.dice.choice(COMMANDS)
+        command = self.dice.choice(self.commands)
         ours, theirs = command(self)
         assert ours == theirs, command.__name__
         assert self.rows() == [self.model.state, *(call.row() for call in self.model.calls)]
+        assert self.asking() == self.model.actions.row(), command.__name__
         return command.__name__
 
     def rows(self) -> list[Any]:
         found = self.connection.execute(
-            "SELECT state, attempt, fence::int, worker, lease_until, not_before"
+            "SELECT state, attempt, lost, fence::int, worker, lease_until, not_before"
             " FROM tickstock.calls WHERE load_id = %s ORDER BY position",
             [self.load],
         ).fetchall()
         state = jobs.read(self.connection, self.load).state.value
-        return [state, *((*row[:4], _ms(row[4]), _ms(row[5])) for row in found)]
+        return [state, *((*row[:5], _ms(row[5]), _ms(row[6])) for row in found)]
+
+    def asking(self) -> Any:
+        row = self.connection.execute(
+            "SELECT state, worker, fence::int, lost, lease_until, calls"
+            " FROM tickstock.load_actions WHERE load_id = %s",
+            [self.load],
+        ).fetchone()
+        return ("", "", 0, 0, None, 0) if row is None else (*row[:4], _ms(row[4]), row[5])
+
+    def claimed(self) -> tuple[Claim, str, int] | None:
+        """A claim to the splits and dividends, of now or before, and how the model names it."""
+        if not self.claims:
+            return None
+        one = self.dice.choice(self.claims[-3:])
+        return one, one.worker, one.fence
 
 
 def _ms(at: datetime | None) -> int | None:
@@ -130,10 +156,16 @@ Both = tuple[Any, Any]
 
 
 def claim(t: Twins) -> Both:
-    who, most, lease = t.dice.choice("ab"), t.dice.randint(1, 3), t.dice.choice([1, 50, 900])
-    found = ledger.claim(t.connection, t.load, who, most, timedelta(milliseconds=lease))
+    who, most, lease = t.dice.choice("abcd"), t.dice.randint(1, 3), t.dice.choice([1, 50, 900])
+    alone, span = t.dice.random() < 0.8, timedelta(milliseconds=lease)
+    found = ledger.claim(t.connection, t.load, who, most, span, alone=alone)
     t.leases += found
-    return sorted(t.held(found)), t.model.claim(t.now, who, most, lease)
+    return sorted(t.held(found)), t.model.claim(t.now, who, most, lease, alone=alone)
+
+
+def set_aside(t: Twins) -> Both:
+    found = ledger.set_aside(t.connection, t.load)
+    return sorted(int(call.symbol[1:]) for call, _ in found), t.model.set_aside(t.now)
 
 
 def renew(t: Twins) -> Both:
@@ -191,9 +223,69 @@ def finish(t: Twins) -> Both:
     return done, t.model.finish("completed")
 
 
+def claim_actions(t: Twins) -> Both:
+    who, lease = t.dice.choice("ab"), t.dice.choice([1, 50, 900])
+    found = actions.claim(t.connection, t.load, who, timedelta(milliseconds=lease))
+    t.claims += [found] if found else []
+    return found and found.fence, t.model.claim_actions(t.now, who, lease)
+
+
+def beside(t: Twins) -> Both:
+    i, who = t.dice.choice([None, *range(CALLS)]), t.dice.choice("abcd")
+    call = None if i is None else t.first + i
+    return losses.beside(t.connection, t.load, call, who), t.model.beside(t.now, i, who)
+
+
+def hold_actions(t: Twins) -> Both:
+    if not (one := t.claimed()):
+        return None, None
+    ours = actions.renew(t.connection, one[0], timedelta(milliseconds=70))
+    return ours, t.model.renew_actions(t.now, *one[1:], 70)
+
+
+def count_actions(t: Twins) -> Both:
+    if not (one := t.claimed()):
+        return None, None
+    return _taken(actions.count, t, one[0], Changes(1)), t.model.count_actions(*one[1:])
+
+
+def end_actions(t: Twins) -> Both:
+    if not (one := t.claimed()):
+        return None, None
+    state = t.dice.choice(["done", "failed"])
+    return _taken(actions.end, t, one[0], state), t.model.end_actions(*one[1:], state)
+
+
+def _taken(work: Callable[..., None], t: Twins, *args: Any) -> bool:
+    try:
+        work(t.connection, *args)
+    except FenceLost:
+        return False
+    return True
+
+
+def leave_actions(t: Twins) -> Both:
+    if not (one := t.claimed()):
+        return None, None
+    return actions.hand_back(t.connection, one[0]), t.model.hand_back_actions(*one[1:])
+
+
+def settle_actions(t: Twins) -> Both:
+    if t.dice.random() < 0.7:
+        return None, None
+    return actions.settle(t.connection, t.load), t.model.settle_actions(t.now)
+
+
+def stop_actions(t: Twins) -> Both:
+    if t.dice.random() < 0.8:
+        return None, None
+    return actions.stop(t.connection, t.load), t.model.stop_actions()
+
+
 COMMANDS: tuple[Callable[[Twins], Both], ...] = (
-    claim, claim, claim, renew, finish_calls, hand_back, postpone, fail, fail_rest, cancel, reopen,
-    finish,
+    claim, claim, claim, set_aside, beside, renew, finish_calls, hand_back, postpone, fail,
+    fail_rest, cancel, reopen, finish, claim_actions, claim_actions, hold_actions, count_actions,
+    end_actions, leave_actions, settle_actions, stop_actions,
 )  # fmt: skip
 
 
@@ -212,8 +304,22 @@ def test_the_model_and_the_ledger_agree(clocked: psycopg.Connection[Any]) -> Non
     met: set[str] = set()
     for seed in range(25):
         twins = Twins(clocked, random.Random(seed))
-        met |= {twins.step() for _ in range(40)}
+        met |= {twins.step() for _ in range(60)}
     assert met == {command.__name__ for command in COMMANDS}
+
+
+def test_the_model_and_the_ledger_agree_on_calls_that_kill(
+    clocked: psycopg.Connection[Any],
+) -> None:
+    """Claims that nobody ends, until every call is set aside."""
+    aside = 0
+    for seed in range(5):
+        twins, killing = Twins(clocked, random.Random(seed)), (claim, set_aside, beside)
+        twins.commands = killing
+        for _ in range(80):
+            twins.step()
+        aside += sum(call.state == model.FAILED for call in twins.model.calls)
+    assert aside
 
 
 def test_a_model_that_differs_is_found(clocked: psycopg.Connection[Any]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from tests.kit import day
 from tickstock.actions import Action, ActionKind, Dividend, Split
 from tickstock.errors import FenceLost, VendorUnreadable
 from tickstock.loading.actions import KnownActions
-from tickstock.store import actions
-from tickstock.store.actions import Changes, Outcome
+from tickstock.model import LoadState
+from tickstock.store import actions, jobs
+from tickstock.store.actions import Changes, Claim, Outcome
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.moment import database_now
@@ -134,6 +136,19 @@ def test_until_when_each_kind_is_known(database: Database) -> None:
 
 
 # --- who asks for a load --------------------------------------------------------------------
+MINUTE = timedelta(minutes=1)
+
+
+def do(database: Database, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    with database.transaction() as conn:
+        return work(conn, *args, **options)
+
+
+def claim(database: Database, load_id: uuid.UUID, worker: str) -> Claim | None:
+    with database.transaction() as conn:
+        return actions.claim(conn, load_id, worker, MINUTE)
+
+
 def new_load(database: Database) -> uuid.UUID:
     load_id = uuid.uuid4()
     with database.transaction() as conn:
@@ -147,28 +162,73 @@ def new_load(database: Database) -> uuid.UUID:
 
 def test_one_worker_asks_and_another_takes_over_when_it_is_gone(database: Database) -> None:
     load_id = new_load(database)
-    minute, gone = timedelta(minutes=1), timedelta(0)
-
-    def claim(worker: str) -> bool:
-        with database.transaction() as conn:
-            return actions.claim(conn, load_id, worker, minute)
-
-    assert claim("a")
-    assert not claim("b")
-    with database.transaction() as conn:
-        actions.renew(conn, load_id, "a", gone)
-    assert claim("b")
-    with database.transaction() as conn:
-        actions.renew(conn, load_id, "a", minute)
+    a = claim(database, load_id, "a")
+    assert a is not None
+    assert claim(database, load_id, "b") is None
+    assert do(database, actions.renew, a, timedelta(0))
+    b = claim(database, load_id, "b")
+    assert b is not None
+    assert (b.fence, b.lost) == (a.fence + 1, 1)
+    assert not do(database, actions.renew, a, MINUTE)
+    for late in (
+        lambda: do(database, actions.count, a, Changes(9)),
+        lambda: do(database, actions.end, a, "failed", "late"),
+    ):
         with pytest.raises(FenceLost):
-            actions.count(conn, load_id, "a", Changes(9))
-        actions.end(conn, load_id, "a", "failed", "late")
-        assert actions.outcome(conn, load_id) == Outcome("running", Changes(), "")
-        actions.count(conn, load_id, "b", Changes(2, 1))
-        actions.end(conn, load_id, "b", "failed", "no dividends")
-        assert actions.outcome(conn, load_id) == Outcome("failed", Changes(2, 1), "no dividends")
-    assert claim("c"), "what failed can be asked for again"
-    with database.transaction() as conn:
-        actions.count(conn, load_id, "c", Changes(1, 0, 1))
-        actions.end(conn, load_id, "c", "done")
-        assert actions.outcome(conn, load_id) == Outcome("done", Changes(3, 1, 1), "")
+            late()
+    do(database, actions.hand_back, a)
+    found = do(database, actions.outcome, load_id)
+    assert (found, found.is_over) == (Outcome("running", Changes(), "", True), False)
+    do(database, actions.count, b, Changes(2, 1))
+    do(database, actions.hand_back, b)
+    c = claim(database, load_id, "c")
+    assert c is not None
+    assert c.lost == 0  # b got an answer written, and gave the rest back
+    do(database, actions.end, c, "failed", "no dividends")
+    found = do(database, actions.outcome, load_id)
+    assert found == Outcome("failed", Changes(2, 1), "no dividends")
+
+
+@pytest.mark.parametrize("end", ["done", "failed"])
+def test_what_has_ended_is_not_claimed_again_until_it_is_opened_again(
+    database: Database, end: str
+) -> None:
+    """The fault: a worker that came late took it up again, and another wrote the verdict then."""
+    load_id = new_load(database)
+    first = claim(database, load_id, "a")
+    do(database, actions.end, first, end, "why")
+    assert claim(database, load_id, "b") is None
+    do(database, actions.reopen, load_id)
+    again = claim(database, load_id, "b")
+    assert again is not None
+    with pytest.raises(FenceLost):
+        do(database, actions.end, first, "done")
+    do(database, actions.end, again, "done")
+    assert do(database, actions.outcome, load_id).message == ""
+
+
+@pytest.mark.parametrize("how", ["cancel", "pause", "retry"])
+def test_whoever_asks_is_refused_when_the_load_stops(database: Database, how: str) -> None:
+    load_id = new_load(database)
+    held = claim(database, load_id, "a")
+    match how:
+        case "cancel":
+            do(database, jobs.cancel, load_id, "enough")
+        case "pause":
+            do(database, jobs.pause, load_id)
+        case _:
+            do(database, jobs.reopen, load_id, anyway=True)
+    assert do(database, actions.outcome, load_id).state == "waiting"
+    with pytest.raises(FenceLost):
+        do(database, actions.count, held, Changes(1))
+    assert not do(database, actions.renew, held, MINUTE)
+
+
+def test_there_is_no_verdict_while_somebody_asks(database: Database) -> None:
+    load_id = new_load(database)
+    held = claim(database, load_id, "a")
+    verdict = (load_id, LoadState.COMPLETED, "", {})
+    assert not do(database, jobs.finish, *verdict)
+    assert not do(database, jobs.fail_load, load_id, "a fault elsewhere", with_open=False)
+    do(database, actions.end, held, "done")
+    assert do(database, jobs.finish, *verdict)

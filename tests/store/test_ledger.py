@@ -32,6 +32,7 @@ from tickstock.errors import (
     VendorUnavailable,
 )
 from tickstock.loading.judge import Target
+from tickstock.loading.poison import MOST_LOST, MOST_LOST_ANYHOW
 from tickstock.model import CallState, LoadState
 from tickstock.service.queue import defer_drain
 from tickstock.store import jobs, ledger, tallies, tasks
@@ -180,11 +181,94 @@ def test_many_threads_never_get_one_call_twice(database: Database) -> None:
 
 def test_an_expired_lease_is_given_to_another_with_a_higher_fence(database: Database) -> None:
     load = submit(database, 1)
-    (old,) = claim(database, load, lease=SHORT)
+    (old,) = claim(database, load)
     assert claim(database, load) == []
-    wait_for_expiry(database)
+    expire(database, [old])
     (new,) = claim(database, load)
-    assert (new.id, new.fence, new.attempt) == (old.id, old.fence + 1, old.attempt + 1)
+    assert (new.id, new.fence, new.lost) == (old.id, old.fence + 1, old.lost + 1)
+
+
+def die(database: Database, load: uuid.UUID, most: int = 99, who: str = "w") -> list[Lease]:
+    """What a worker had in hand that died."""
+    found = claim(database, load, most, who=who)
+    expire(database, found)
+    return found
+
+
+def expire(database: Database, leases: Sequence[Lease]) -> None:
+    over = "UPDATE tickstock.calls SET lease_until = clock_timestamp() - interval '1 s'"
+    with database.transaction() as conn:
+        conn.execute(f"{over} WHERE id = ANY (%s)", [[x.id for x in leases]])
+
+
+def test_a_worker_that_dies_burns_no_attempt_and_a_refusal_is_no_loss(database: Database) -> None:
+    load = submit(database, 1)
+    assert [(x.attempt, x.lost) for _ in "ab" for x in die(database, load)] == [(1, 0), (1, 1)]
+    (lease,) = claim(database, load)
+    assert (lease.attempt, lease.lost) == (1, 2)
+    do(database, ledger.postpone, lease, timedelta(0), SOME, refund=False)
+    (lease,) = claim(database, load)
+    assert (lease.attempt, lease.lost) == (2, 2)
+    do(database, ledger.fail, lease, SOME)
+    assert calls(database, "state, attempt, lost") == [("failed", 2, 2)]
+
+
+def test_calls_that_workers_were_lost_with_come_last_and_alone(database: Database) -> None:
+    load = submit(database, 4)
+    assert len(die(database, load, 2)) == 2
+    fresh = claim(database, load)
+    assert [x.call.symbol for x in fresh] == ["S2", "S3"]
+    assert do(database, ledger.claim, load, "w", 9, LONG, alone=False) == []
+    finish(database, fresh)
+    assert [x.call.symbol for x in die(database, load)] == ["S0"]
+    # It was lost twice by now: another goes first.
+    assert [(x.call.symbol, x.lost) for x in claim(database, load)] == [("S1", 1)]
+    assert [(x.call.symbol, x.lost) for x in claim(database, load)] == [("S0", 2)]
+    assert claim(database, load) == []
+
+
+def test_a_call_that_three_workers_died_with_is_set_aside(database: Database) -> None:
+    load = submit(database, 2)
+    one, two = claim(database, load)
+    finish(database, [two])
+    do(database, ledger.hand_back, [one])
+    for lost in range(MOST_LOST):
+        (last,) = die(database, load)
+        assert (last.call.symbol, last.lost) == ("S0", lost)
+        if lost + 1 < MOST_LOST:
+            assert do(database, ledger.set_aside, load) == []
+    ((call, error),) = do(database, ledger.set_aside, load)
+    assert call.symbol == "S0"
+    assert claim(database, load) == []
+    assert finish(database, [last]) == []
+    asked = "state, attempt, lost, error_class, error"
+    assert calls(database, asked)[0] == ("failed", 0, 3, "PoisonCall", str(error))
+    assert do(database, jobs.reopen, load) == 1
+    assert calls(database, "state, lost, error")[0] == ("waiting", 0, None)
+
+
+def test_a_call_is_not_blamed_where_workers_die_of_something_else(database: Database) -> None:
+    """They are killed one after the other, whatever they have in hand."""
+    load, other = submit(database, 1), submit(database, MOST_LOST_ANYHOW)
+    for number in range(MOST_LOST_ANYHOW - 1):
+        die(database, other, 1, who=f"b{number}")
+        die(database, load, who=f"a{number}")
+        assert do(database, ledger.set_aside, load) == []
+    die(database, load, who="last")
+    ((call, _),) = do(database, ledger.set_aside, load)  # not for ever, though
+    assert call.symbol == "S0"
+
+
+def test_deaths_by_calls_that_are_known_to_kill_do_not_speak_for_another(
+    database: Database,
+) -> None:
+    load = submit(database, 2)
+    die(database, load)  # with both
+    for number in range(2 * MOST_LOST):
+        do(database, ledger.set_aside, load)
+        die(database, load, who=f"w{number}")
+    do(database, ledger.set_aside, load)
+    assert calls(database, "state, lost, error_class") == [("failed", MOST_LOST, "PoisonCall")] * 2
 
 
 def test_renewing_keeps_a_lease_and_tells_which_are_lost(database: Database) -> None:

@@ -22,6 +22,7 @@ TABLE = PACKAGE / "loading" / "causes.py"
 PINNED = {
     # cause: whether it fails a load, how pictures show it, whether its sessions are asked for
     HoleCause.FAILED: (True, "bad", True),
+    HoleCause.POISON: (True, "bad", True),
     HoleCause.NOT_ENTITLED: (True, "bad", False),
     HoleCause.QUARANTINED: (True, "bad", False),
     HoleCause.VENDOR_EMPTY: (False, "gap", False),
@@ -57,7 +58,8 @@ def test_what_is_a_fault_is_one_everywhere(cause: HoleCause) -> None:
 
 def test_what_is_remembered_and_asked_again() -> None:
     again = set(REMEMBERED) - set(SETTLED)
-    assert again == {HoleCause.FAILED, HoleCause.NOT_PUBLISHED}  # the latter where it was asked for
+    # The last one where it was asked for.
+    assert again == {HoleCause.FAILED, HoleCause.POISON, HoleCause.NOT_PUBLISHED}
 
 
 def test_every_cause_is_explained() -> None:

@@ -58,6 +58,13 @@ CAUSES: Mapping[HoleCause, CauseFacts] = {
         Standing.FAILED,
         fails_load=True,
     ),
+    HoleCause.POISON: CauseFacts(
+        "each worker that asked for it died, and it was set aside",
+        "See what ended the workers; then `tickstock jobs retry`, or load again.",
+        Colour.BAD,
+        Standing.FAILED,
+        fails_load=True,
+    ),
     HoleCause.NOT_ENTITLED: CauseFacts(
         "the account does not include it",
         "Change the plan at the vendor, then `tickstock load --refresh`.",

@@ -80,12 +80,6 @@ class TickStock:
         return Histories(self.database, self.settings)
 
     @cached_property
-    def listings(self) -> Listings:
-        from tickstock.service.listings import Listings
-
-        return Listings(self.database)
-
-    @cached_property
     def builds(self) -> Builds:
         from tickstock.service.builds import Builds
 

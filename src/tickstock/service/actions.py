@@ -11,15 +11,20 @@ from typing import Any, TypeVar
 from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
 from tickstock.clock import NEW_YORK
 from tickstock.loading.actions import Subject, plan_actions
+from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
-from tickstock.store import actions, instruments, job_items, jobs, ledger
-from tickstock.store.actions import Outcome
+from tickstock.store import actions, instruments, job_items, jobs, ledger, losses
+from tickstock.store.actions import Claim, Outcome
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.vendors.spec import Capability
 
+SET_ASIDE = (
+    "{} workers died or lost their lease while they asked for them. See in the log what ended "
+    "them; then retry the job."
+)
 T = TypeVar("T", Split, Dividend)
 Targets = Mapping[int, tuple[str, ...]]
 """Instruments and all the tickers that they had."""
@@ -27,14 +32,13 @@ Targets = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be asked for a load. `through`: the New York date that answers are known for.
-    `is_begun`: somebody began to ask and has not said yet what came of it."""
+    """What is ours to be asked for a load. `through`: the New York date that answers are known
+    for."""
 
-    load_id: uuid.UUID
+    claim: Claim
     targets: Targets
     calls: tuple[ActionCall, ...]
     through: date
-    is_begun: bool
 
 
 class Actions:
@@ -111,33 +115,56 @@ class Actions:
         return self._clock().astimezone(NEW_YORK).date()
 
     # -- for the worker of a load -----------------------------------------------------------
-    def work(self, load_id: uuid.UUID) -> Work | None:
-        """What is to be asked now that the bars of a load are there; None while some are open,
-        and for a load that has ended."""
+    def claim(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> Work | None:
+        """What is to be asked now that the bars of a load are there, for this worker to ask, which
+        holds the claim for `lease`.
+
+        None where there is nothing for it to ask: another one is at it, it was done, nothing is
+        due; and while calls are open, or the load is paused or has ended.
+        """
         with self._database.brief() as connection:
-            load = jobs.read(connection, load_id)
-            if load.state.finished or ledger.open_calls(connection, load_id)[0]:
+            # The verdict, and whatever adds calls, locks the load as well: one goes before the
+            # other, and sees what it left.
+            load = jobs.lock(connection, load_id)
+            is_closed = load.state.finished or load.paused_at is not None
+            if is_closed or ledger.open_calls(connection, load_id)[0]:
+                return None
+            outcome = actions.outcome(connection, load_id)
+            if outcome is not None and (outcome.is_over or outcome.is_held):
                 return None
             items = job_items.read(connection, load_id)
             targets = _targets(connection, {i.symbol: i.instrument_id for i in items})
-            refresh = load.asked.refresh
             begun = load.started_at or load.created_at
-            calls = self._calls(connection, targets, refresh, begun)
-            outcome = actions.outcome(connection, load_id)
-            is_begun = outcome is not None and outcome.state == "running"
-            return Work(load_id, targets, calls, self.today(), is_begun)
+            calls = self._calls(connection, targets, load.asked.refresh, begun)
+            if not calls:
+                actions.settle(connection, load_id)
+                return None
+            claim = actions.claim(connection, load_id, worker, lease)
+            if claim is None:
+                return None
+            if self._kills(connection, claim):
+                actions.end(connection, claim, "failed", SET_ASIDE.format(claim.lost))
+                return None
+            return Work(claim, targets, calls, self.today())
 
-    def claim(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> bool:
-        """Whether this worker is the one to ask; it holds the claim for `lease`."""
+    def _kills(self, connection: Connection, claim: Claim) -> bool:
+        """Whether workers die of asking, and not of something else."""
+        if claim.lost < MOST_LOST:
+            return False
+        beside = losses.beside(connection, claim.load_id, None, claim.worker)
+        return is_poison(claim.lost, beside)
+
+    def renew(self, claim: Claim, lease: timedelta) -> bool:
+        """Hold the claim for another `lease`; whether it is still ours."""
         with self._database.brief() as connection:
-            return actions.claim(connection, load_id, worker, lease)
+            return actions.renew(connection, claim, lease)
 
-    def renew(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> None:
-        """Hold the claim for another `lease`; with none, give it up."""
+    def hand_back(self, claim: Claim) -> None:
+        """Leave the rest to whoever comes next."""
         with self._database.brief() as connection:
-            actions.renew(connection, load_id, worker, lease)
+            actions.hand_back(connection, claim)
 
-    def write(self, answer: ActionAnswer, work: Work, worker: str) -> None:
+    def write(self, answer: ActionAnswer, work: Work) -> None:
         """Write one answer, and count what it changed, in one transaction.
 
         Raises VendorUnreadable, see `compare`; FenceLost when the claim has gone to another.
@@ -155,7 +182,7 @@ class Actions:
                 origin=answer.origin,
             )
             changes = replace(changes, calls=answer.pages)
-            actions.count(connection, work.load_id, worker, changes)
+            actions.count(connection, work.claim, changes)
 
     def _spoken_of(self, connection: Connection, call: ActionCall, targets: Targets) -> Targets:
         """The targets whose records an answer brings up to date."""
@@ -168,11 +195,11 @@ class Actions:
         ends = {i: known.get((i, call.kind)) for i in targets}
         return {i: targets[i] for i, k in ends.items() if k is not None and k.through >= call.since}
 
-    def end(self, load_id: uuid.UUID, worker: str, errors: Iterable[str]) -> None:
-        """Write down what came of it."""
+    def end(self, claim: Claim, errors: Iterable[str]) -> None:
+        """Write down what came of it. Raises FenceLost when the claim has gone to another."""
         told = "; ".join(dict.fromkeys(errors))[:1000]
         with self._database.brief() as connection:
-            actions.end(connection, load_id, worker, "failed" if told else "done", told)
+            actions.end(connection, claim, "failed" if told else "done", told)
 
 
 def _targets(connection: Connection, instruments_of: Mapping[str, int]) -> Targets:
@@ -182,13 +209,11 @@ def _targets(connection: Connection, instruments_of: Mapping[str, int]) -> Targe
 
 def with_actions(report: Report, outcome: Outcome | None) -> Report:
     """The verdict on a load whose splits and dividends could not be had says so."""
-    if outcome is None or outcome.state == "done":
+    if outcome is None or outcome.state != "failed":
         return report
     state = LoadState.WITH_ERRORS if report.state is LoadState.COMPLETED else report.state
-    why = outcome.message or "the worker that asked for them is gone"
-    return replace(
-        report, state=state, message=f"{report.message}; splits or dividends not loaded: {why}"
-    )
+    told = f"{report.message}; splits or dividends not loaded: {outcome.message}"
+    return replace(report, state=state, message=told)
 
 
 def outcome_as_dict(outcome: Outcome | None) -> dict[str, Any] | None:

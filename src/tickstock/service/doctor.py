@@ -16,13 +16,13 @@ from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
 from tickstock.service.page_checks import unanswered
-from tickstock.service.queue import SILENCE
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
 from tickstock.sessions import ENDS_SOON, shipped_calendar
 from tickstock.store import bar_names, jobs, migrate, system, tasks, universes, workers
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
+from tickstock.store.losses import SILENCE
 from tickstock.store.pooler import Pooling, pooling
 from tickstock.store.system import Signs
 from tickstock.store.universes import Listed

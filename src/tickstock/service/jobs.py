@@ -105,7 +105,8 @@ class Jobs:
         with self._database.transaction() as connection:
             load = jobs.read(connection, load_id)
             outcome = actions.outcome(connection, load_id)
-            lacking = outcome is not None and outcome.state == "failed"
+            is_over = load.state.finished
+            lacking = is_over and outcome is not None and outcome.state != "done"
             more = lacking or load.met_a_fault
             count = jobs.reopen(connection, load_id, anyway=more) + more
             if count:

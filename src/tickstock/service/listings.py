@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from tickstock.errors import EmptyUniverse
 from tickstock.store import listings as store
 from tickstock.store.database import Database
-from tickstock.store.listings import Kept, Listed
+from tickstock.store.listings import KeptListing, ListedSymbol
 from tickstock.universes.identifiers import cusip_of
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.reference import (
@@ -56,14 +56,14 @@ class Listings:
             with self._database.transaction() as connection:
                 store.note_cusips(connection, {cusip: symbol}, vendor.name)
 
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[KeptListing]:
         """What is kept, by vendor."""
         with self._database.transaction() as connection:
             return store.kept(connection)
 
 
-def _listed(record: TickerRecord) -> Listed:
-    return Listed(
+def _listed(record: TickerRecord) -> ListedSymbol:
+    return ListedSymbol(
         record.ticker,
         record.type or "",
         record.primary_exchange or "",

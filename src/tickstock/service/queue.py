@@ -20,8 +20,6 @@ from tickstock.store.moment import database_now
 
 DRAIN = "tickstock.drain"
 """A slice of a load. Queries in `store/tasks.sql` name it too."""
-SILENCE = timedelta(seconds=20)
-"""A worker that the engine has not heard of for so long is gone (it beats every five seconds)."""
 
 
 def queue_of(vendor: str) -> str:

@@ -32,12 +32,12 @@ class Verdicts:
         self._grids = grids
         self._clock = clock
 
-    def finish(self, load_id: uuid.UUID) -> Report | None:
+    def finish(self, load_id: uuid.UUID, *, in_vain: bool = False) -> Report | None:
         """Write the verdict on a load without open calls. None when it is not at its end, or
-        somebody else has written it."""
+        somebody else has written it. `in_vain`: its splits and dividends are not asked for."""
         reach("finish.begin")
         with self._database.brief() as connection:
-            report = self.write(connection, load_id)
+            report = self.write(connection, load_id, in_vain=in_vain)
         reach("finish.committed")
         return report
 
@@ -47,12 +47,21 @@ class Verdicts:
         with self._database.brief() as connection:
             return jobs.fail_load(connection, load_id, message, with_open=with_open)
 
-    def write(self, connection: Connection, load_id: uuid.UUID) -> Report | None:
+    def write(
+        self, connection: Connection, load_id: uuid.UUID, *, in_vain: bool = False
+    ) -> Report | None:
         """As `finish`, in a transaction of the caller's."""
+        # Locked, so that nobody adds calls or begins to ask for splits and dividends from here on.
+        if jobs.lock(connection, load_id).state.finished:
+            return None
         # In this order: a call that ends after this look is not in the results that follow.
         if ledger.open_calls(connection, load_id)[0]:
             return None
+        if in_vain:
+            actions.stop(connection, load_id)
         outcome = actions.outcome(connection, load_id)
+        if outcome is not None and not (outcome.is_over or in_vain):
+            return None
         report = with_actions(make_report(self._results(connection, load_id)), outcome)
         counts = tallies.by_state(connection, [load_id])[load_id]
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}

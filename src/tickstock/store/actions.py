@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from tickstock.actions import Action, ActionKind, Dividend, Split
@@ -47,11 +48,28 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of the actions of a load. `state`: running, done or failed."""
+    """What came of the actions of a load. `state`: waiting, running, done or failed; `is_held`: the
+    lease of the worker that asks for them has not run out."""
 
     state: str
     changes: Changes
     message: str
+    is_held: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in ("waiting", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The actions of a load are ours to ask for, as long as the fence stands. `lost`: how many
+    workers were lost since one of them got an answer written."""
+
+    load_id: uuid.UUID
+    worker: str
+    fence: int
+    lost: int
 
 
 def read_known(
@@ -137,33 +155,62 @@ def write_answer(
     return Changes(0, *map(len, parts))
 
 
-def claim(connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta) -> bool:
-    """Whether it is for this worker to ask for the actions of the load."""
+def claim(
+    connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta
+) -> Claim | None:
+    """The claim to the actions of the load; None where another holds it, or they have ended."""
     params = {"load_id": load_id, "worker": worker, "lease": lease}
-    return connection.execute(QUERIES["claim"], params).fetchone() is not None
+    return rows.first(connection, partial(Claim, load_id, worker), QUERIES["claim"], params)
 
 
-def renew(connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta) -> None:
-    params = {"load_id": load_id, "worker": worker, "lease": lease}
-    connection.execute(QUERIES["renew"], params)
+def renew(connection: Connection, claim: Claim, lease: timedelta) -> bool:
+    """Hold on to the claim; whether it is still ours."""
+    params = _mine(claim) | {"lease": lease}
+    return connection.execute(QUERIES["renew"], params).fetchone() is not None
 
 
-def count(connection: Connection, load_id: uuid.UUID, worker: str, changes: Changes) -> None:
+def hand_back(connection: Connection, claim: Claim) -> None:
+    """What is not asked yet waits for somebody else, at once."""
+    connection.execute(QUERIES["hand_back"], _mine(claim))
+
+
+def count(connection: Connection, claim: Claim, changes: Changes) -> None:
     """Count what an answer changed. Raises FenceLost when the claim has gone to another."""
-    params = {"load_id": load_id, "worker": worker} | asdict(changes)
-    if connection.execute(QUERIES["count"], params).fetchone() is None:
-        raise FenceLost(
-            f"Another worker asks for the splits and dividends of the load {str(load_id)[:8]}.",
-            "Leave them to it: this one was silent for too long.",
-        )
+    _refuse_late(connection, "count", claim, asdict(changes))
 
 
-def end(
-    connection: Connection, load_id: uuid.UUID, worker: str, state: str, message: str = ""
-) -> None:
-    """Write down what came of it; nothing where the claim has gone to another."""
-    params = {"load_id": load_id, "worker": worker, "state": state, "message": message}
-    connection.execute(QUERIES["end"], params)
+def end(connection: Connection, claim: Claim, state: str, message: str = "") -> None:
+    """Write down what came of it. Raises FenceLost when the claim has gone to another."""
+    _refuse_late(connection, "end", claim, {"state": state, "message": message})
+
+
+def _refuse_late(connection: Connection, query: str, claim: Claim, more: dict[str, Any]) -> None:
+    if connection.execute(QUERIES[query], _mine(claim) | more).fetchone() is None:
+        raise lost(claim)
+
+
+def lost(claim: Claim) -> FenceLost:
+    """What is said to a worker whose claim is no longer its own."""
+    return FenceLost(
+        f"The splits and dividends of the load {str(claim.load_id)[:8]} are no longer this "
+        "worker's to ask for.",
+        "Another one asks for them, or the load was paused or has ended.",
+    )
+
+
+def settle(connection: Connection, load_id: uuid.UUID) -> None:
+    """Nothing is left to be asked of what was begun."""
+    connection.execute(QUERIES["settle"], {"load_id": load_id})
+
+
+def stop(connection: Connection, load_id: uuid.UUID) -> None:
+    """Refuse whoever asks for the actions of the load."""
+    connection.execute(QUERIES["stop"], {"load_id": load_id})
+
+
+def reopen(connection: Connection, load_id: uuid.UUID) -> None:
+    """Let the actions be asked for again, if there were any."""
+    connection.execute(QUERIES["reopen"], {"load_id": load_id})
 
 
 def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
@@ -171,8 +218,12 @@ def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
     return rows.first(connection, _outcome, QUERIES["outcome"], {"load_id": load_id})
 
 
-def _outcome(state: str, message: str, **changes: int) -> Outcome:
-    return Outcome(state, Changes(**changes), message)
+def _mine(claim: Claim) -> dict[str, Any]:
+    return {"load_id": claim.load_id, "worker": claim.worker, "fence": claim.fence}
+
+
+def _outcome(state: str, message: str, is_held: bool, **changes: int) -> Outcome:
+    return Outcome(state, Changes(**changes), message, is_held)
 
 
 def _grouped(records: Iterable[tuple[int, A]]) -> dict[int, list[A]]:

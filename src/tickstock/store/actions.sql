@@ -88,35 +88,69 @@ SET through = greatest(k.through, EXCLUDED.through), asked_at = clock_timestamp(
     tickers = CASE WHEN EXCLUDED.whole IS NULL THEN k.tickers ELSE EXCLUDED.tickers END
 
 -- name: claim
--- Ask for the actions of a load, unless somebody else does.
-INSERT INTO tickstock.load_actions AS a (load_id, worker, lease_until)
-VALUES (%(load_id)s, %(worker)s, clock_timestamp() + %(lease)s)
+-- Ask for the actions of a load: for the first time, again, or in place of a worker that was lost.
+-- What has ended is not asked for again.
+WITH lost AS (
+    INSERT INTO tickstock.losses (load_id, worker, at)
+    SELECT load_id, worker, clock_timestamp() FROM tickstock.load_actions
+    WHERE load_id = %(load_id)s AND state = 'running' AND lease_until < clock_timestamp()
+)
+INSERT INTO tickstock.load_actions AS a (load_id, worker, lease_until, fence)
+VALUES (%(load_id)s, %(worker)s, clock_timestamp() + %(lease)s, 1)
 ON CONFLICT (load_id) DO UPDATE
-SET worker = EXCLUDED.worker, lease_until = EXCLUDED.lease_until, state = 'running', message = ''
-WHERE a.state <> 'running' OR a.lease_until < clock_timestamp()
-RETURNING load_id
+SET worker = EXCLUDED.worker, lease_until = EXCLUDED.lease_until, state = 'running', message = '',
+    fence = a.fence + 1, lost = a.lost + (a.state = 'running')::int
+WHERE a.state = 'waiting' OR a.state = 'running' AND a.lease_until < clock_timestamp()
+RETURNING fence, lost
 
 -- name: renew
 -- Go on holding the claim.
 UPDATE tickstock.load_actions SET lease_until = clock_timestamp() + %(lease)s
-WHERE load_id = %(load_id)s AND worker = %(worker)s AND state = 'running'
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND fence = %(fence)s AND state = 'running'
+RETURNING load_id
+
+-- name: hand_back
+-- Give the claim up before the end: whoever comes next goes on.
+UPDATE tickstock.load_actions SET state = 'waiting', lease_until = NULL
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND fence = %(fence)s AND state = 'running'
 
 -- name: count
 -- What an answer changed, on top of what others did, in the transaction that writes it. Nothing for
--- a worker whose claim has gone to another: it is late, and so is its answer.
+-- a worker whose claim has gone to another: it is late, and so is its answer. Whoever gets an answer
+-- written was not lost with it.
 UPDATE tickstock.load_actions
 SET calls = calls + %(calls)s, added = added + %(added)s, corrected = corrected + %(corrected)s,
-    withdrawn = withdrawn + %(withdrawn)s
-WHERE load_id = %(load_id)s AND worker = %(worker)s AND state = 'running'
+    withdrawn = withdrawn + %(withdrawn)s, lost = 0
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND fence = %(fence)s AND state = 'running'
 RETURNING load_id
 
 -- name: end
 -- What came of it.
 UPDATE tickstock.load_actions
 SET state = %(state)s, message = %(message)s, lease_until = NULL
-WHERE load_id = %(load_id)s AND worker = %(worker)s
+WHERE load_id = %(load_id)s AND worker = %(worker)s AND fence = %(fence)s AND state = 'running'
+RETURNING load_id
+
+-- name: settle
+-- Nothing of it is left to be asked, though it was begun.
+UPDATE tickstock.load_actions
+SET state = 'done', message = '', fence = fence + 1, lease_until = NULL
+WHERE load_id = %(load_id)s
+  AND (state = 'waiting' OR state = 'running' AND lease_until < clock_timestamp())
+
+-- name: stop
+-- Whoever asks is refused from now on: the load has ended, is paused, or has calls to ask first.
+UPDATE tickstock.load_actions SET state = 'waiting', fence = fence + 1, lease_until = NULL
+WHERE load_id = %(load_id)s AND state = 'running'
+
+-- name: reopen
+-- Calls of the load are asked again, and the splits and dividends after them, if any are due then.
+UPDATE tickstock.load_actions
+SET state = 'waiting', fence = fence + 1, lost = 0, lease_until = NULL
+WHERE load_id = %(load_id)s
 
 -- name: outcome
 -- What came of the actions of a load; nothing where none were asked for.
-SELECT state, calls, added, corrected, withdrawn, message
+SELECT state, calls, added, corrected, withdrawn, message,
+       state = 'running' AND coalesce(lease_until >= clock_timestamp(), false) AS is_held
 FROM tickstock.load_actions WHERE load_id = %(load_id)s

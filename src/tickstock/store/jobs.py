@@ -16,7 +16,7 @@ from tickstock.loading.codec import decode, encode
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import LoadState
-from tickstock.store import job_items, ledger, rows, tasks
+from tickstock.store import actions, job_items, ledger, rows, tasks
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -110,6 +110,12 @@ def announce(connection: Connection, load_id: uuid.UUID) -> None:
     connection.execute(QUERIES["announce"], {"load_id": str(load_id)})
 
 
+def lock(connection: Connection, load_id: uuid.UUID) -> Load:
+    """The load, which changes no more until the transaction ends."""
+    connection.execute(QUERIES["lock_load"], {"load_id": load_id})
+    return read(connection, load_id)
+
+
 def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:
     """Lock a load that has not ended and has no open calls; whether it is one."""
     row = connection.execute(QUERIES["lock_open"], {"load_id": load_id}).fetchone()
@@ -128,7 +134,8 @@ def finish(
     message: str,
     report: dict[str, Any],
 ) -> bool:
-    """Write the verdict. False when calls are open or somebody else has written it."""
+    """Write the verdict. False when calls are open, somebody asks for splits and dividends, or
+    somebody else has written it."""
     params = {"load_id": load_id, "state": state, "message": message, "report": Jsonb(report)}
     done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
     reach("finish.written")
@@ -161,6 +168,7 @@ def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
 def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
     """What is open of a load that has just ended, in the same transaction."""
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
+    actions.stop(connection, load_id)
     reach("cancel.calls")
     tasks.end_tasks(connection, load_id)
     announce(connection, load_id)
@@ -171,11 +179,12 @@ def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) 
 
     With `anyway`, the load begins again also where no call is to be asked again.
     """
-    connection.execute(QUERIES["lock_load"], {"load_id": load_id})
+    lock(connection, load_id)
     count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
-    again = anyway or count > 0
-    if again and connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
-        announce(connection, load_id)
+    if anyway or count:
+        actions.reopen(connection, load_id)
+        if connection.execute(QUERIES["reopen_load"], {"load_id": load_id}).rowcount:
+            announce(connection, load_id)
     return count
 
 
@@ -247,6 +256,7 @@ def pause(connection: Connection, load_id: uuid.UUID) -> bool:
     if connection.execute(QUERIES["pause_load"], {"load_id": load_id}).fetchone() is None:
         return False
     connection.execute(QUERIES["pause_calls"], {"load_id": load_id})
+    actions.stop(connection, load_id)
     tasks.end_tasks(connection, load_id)
     announce(connection, load_id)
     return True

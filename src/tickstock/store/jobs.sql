@@ -23,13 +23,15 @@ SELECT count(*) FILTER (WHERE error_class = 'CredentialsRefused') > 0
 FROM tickstock.calls WHERE load_id = %(load_id)s
 
 -- name: finish_load
--- The verdict, once.
+-- The verdict, once, and not while somebody asks for the splits and dividends.
 UPDATE tickstock.loads
 SET state = %(state)s, message = %(message)s, report = %(report)s, finished_at = clock_timestamp(),
     started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
 WHERE id = %(load_id)s AND finished_at IS NULL
   AND NOT EXISTS (SELECT FROM tickstock.calls
                   WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased'))
+  AND NOT EXISTS (SELECT FROM tickstock.load_actions
+                  WHERE load_id = %(load_id)s AND state = 'running')
 RETURNING id
 
 -- name: cancel_load
@@ -41,13 +43,18 @@ WHERE id = %(load_id)s AND finished_at IS NULL
 RETURNING id
 
 -- name: fail_load
--- Ends a load by a fault, without a report; where calls of it are open, only if they are to end too.
+-- Ends a load by a fault, without a report; where calls of it are open, or somebody else asks for
+-- its splits and dividends, only if they are to end too.
 UPDATE tickstock.loads
 SET state = 'failed', finished_at = clock_timestamp(), message = %(message)s, report = NULL,
     started_at = coalesce(started_at, clock_timestamp()), paused_at = NULL
 WHERE id = %(load_id)s AND finished_at IS NULL
-  AND (%(with_open)s OR NOT EXISTS (SELECT FROM tickstock.calls
-                                    WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased')))
+  AND (%(with_open)s
+       OR NOT EXISTS (SELECT FROM tickstock.calls
+                      WHERE load_id = %(load_id)s AND state IN ('waiting', 'leased'))
+          AND NOT EXISTS (SELECT FROM tickstock.load_actions
+                          WHERE load_id = %(load_id)s AND state = 'running'
+                            AND lease_until >= clock_timestamp()))
 RETURNING id
 
 -- name: cancel_calls
@@ -67,7 +74,7 @@ SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE
 -- name: reopen_calls
 -- Retry: only what failed or was cancelled.
 UPDATE tickstock.calls
-SET state = 'waiting', attempt = 0, not_before = NULL, lease_until = NULL, done_at = NULL,
+SET state = 'waiting', attempt = 0, lost = 0, not_before = NULL, lease_until = NULL, done_at = NULL,
     error = NULL, error_class = NULL
 WHERE load_id = %(load_id)s AND state IN ('failed', 'cancelled')
 
@@ -91,8 +98,7 @@ WITH held AS (
     ORDER BY id FOR UPDATE
 )
 UPDATE tickstock.calls AS c
-SET state = 'waiting', fence = c.fence + 1, attempt = greatest(c.attempt - 1, 0), worker = NULL,
-    lease_until = NULL
+SET state = 'waiting', fence = c.fence + 1, worker = NULL, lease_until = NULL
 FROM held WHERE c.id = held.id
 
 -- name: unpause_load

@@ -3,6 +3,11 @@
 Every call is a row with a state, a lease and a fence. Claiming raises the fence; a commit is
 taken only while the fence is still the claimer's, in the transaction that writes the bars.
 The clock of all leases is the database's.
+
+Two things are counted of a call: how often it was refused (`attempt`), and how often a worker died
+or lost its lease with it (`lost`). A call that workers were lost with is claimed alone, so that it
+takes no other with it and none is blamed for another; when it is set aside, `loading/poison.py`
+says.
 """
 
 from __future__ import annotations
@@ -13,14 +18,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from tickstock.errors import PoisonCall
 from tickstock.failpoints import reach
 from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.lengths import Lengths
 from tickstock.loading.plan import Plan
+from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.model import Call, CallKind, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import database, locks, rows
+from tickstock.store import database, locks, losses, rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -29,7 +36,8 @@ QUERIES = load("ledger.sql")
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A claimed call: ours to finish as long as its fence stands."""
+    """A claimed call: ours to finish as long as its fence stands. `attempt`: from 1; `lost`: how
+    many workers were lost with it."""
 
     id: int
     fence: int
@@ -37,6 +45,7 @@ class Lease:
     call: Call
     cells: int
     depth: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +74,21 @@ class MarketDay:
 
 
 def claim(
-    connection: Connection, load_id: uuid.UUID, worker: str, most: int, lease: timedelta
+    connection: Connection,
+    load_id: uuid.UUID,
+    worker: str,
+    most: int,
+    lease: timedelta,
+    *,
+    alone: bool = True,
 ) -> list[Lease]:
-    """Lease up to `most` calls, in the order of the plan."""
+    """Lease up to `most` calls, in the order of the plan; where none waits, and if it is to have
+    the worker to itself (`alone`), one that workers were lost with."""
     params = {"load_id": load_id, "worker": worker, "most": most, "lease": lease}
     connection.execute(QUERIES["not_while_pausing"], _pauses(load_id))
     found = rows.every(connection, _lease, QUERIES["claim"], params)
+    if not found and alone:
+        found = rows.every(connection, _lease, QUERIES["claim_lost"], params)
     reach("ledger.leased")
     if found:
         connection.execute(QUERIES["begin_load"], {"load_id": load_id})
@@ -78,8 +96,41 @@ def claim(
     return sorted(found, key=lambda lease: lease.id)
 
 
-def _lease(call_id: int, fence: int, attempt: int, cells: int, depth: int, **call: Any) -> Lease:
-    return Lease(call_id, fence, attempt, call_of(**call), cells, depth)
+def _lease(
+    call_id: int, fence: int, attempt: int, cells: int, depth: int, lost: int, **call: Any
+) -> Lease:
+    return Lease(call_id, fence, attempt, call_of(**call), cells, depth, lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A call with which workers were lost, the last one of them `worker`."""
+
+    call_id: int
+    worker: str
+    lost: int
+    call: Call
+
+
+def set_aside(connection: Connection, load_id: uuid.UUID) -> list[tuple[Call, PoisonCall]]:
+    """Fail the calls that workers die with; which those are, and what is said of each."""
+    params = {"load_id": load_id, "most": MOST_LOST}
+    found = []
+    for one in rows.every(connection, _suspect, QUERIES["suspects"], params):
+        if is_poison(one.lost, losses.beside(connection, load_id, one.call_id, one.worker)):
+            error = PoisonCall(
+                f"{one.lost} workers died or lost their lease with this call; it is set aside.",
+                "See in the log, and in that of the machine, what ended them; then retry the job.",
+            )
+            said = {"error": str(error), "error_class": type(error).__name__}
+            connection.execute(QUERIES["set_aside"], {"id": one.call_id} | said)
+            found.append((one.call, error))
+    reach("ledger.set_aside")
+    return found
+
+
+def _suspect(call_id: int, worker: str, lost: int, **call: Any) -> _Suspect:
+    return _Suspect(call_id, worker, lost, call_of(**call))
 
 
 def hold_claims(connection: Connection, load_id: uuid.UUID) -> None:
@@ -121,7 +172,7 @@ def postpone(
     connection: Connection, lease: Lease, delay: timedelta, error: Exception, *, refund: bool
 ) -> None:
     """Try the call again after `delay`; with `refund` this attempt does not count."""
-    params = _error(lease, error) | {"delay": delay, "refund": int(refund)}
+    params = _error(lease, error) | {"delay": delay, "counts": int(not refund)}
     connection.execute(QUERIES["postpone"], params)
     reach("ledger.postponed")
 

@@ -15,24 +15,70 @@ SELECT pg_advisory_xact_lock_shared(%(space)s, hashtext(%(load_id)s))
 SELECT pg_advisory_xact_lock(%(space)s, hashtext(%(load_id)s))
 
 -- name: claim
--- Lease calls that wait, or whose lease ran out; none of a paused load. The clock is the database's.
+-- Lease calls that wait and that no worker was lost with; none of a paused load. The clock is the
+-- database's. `attempt` counts what was refused; this one is the next.
 -- Materialized: a plan that looked into the subquery twice would lease more than were asked for.
 WITH free AS MATERIALIZED (
     SELECT id FROM tickstock.calls
-    WHERE load_id = %(load_id)s
-      AND (state = 'waiting' AND (not_before IS NULL OR not_before <= clock_timestamp())
-           OR state = 'leased' AND lease_until < clock_timestamp())
+    WHERE load_id = %(load_id)s AND state = 'waiting' AND lost = 0
+      AND (not_before IS NULL OR not_before <= clock_timestamp())
       AND EXISTS (SELECT FROM tickstock.loads WHERE id = %(load_id)s AND paused_at IS NULL)
     ORDER BY position, id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE tickstock.calls AS c
-SET state = 'leased', fence = c.fence + 1, attempt = c.attempt + 1, worker = %(worker)s,
+SET state = 'leased', fence = c.fence + 1, worker = %(worker)s,
     lease_until = clock_timestamp() + %(lease)s
 FROM free
 WHERE c.id = free.id
-RETURNING c.id AS call_id, c.fence, c.attempt, c.kind, c.timeframe, c.symbol, lower(c.span) AS start,
-          upper(c.span) AS "end", c.cells, c.depth
+RETURNING c.id AS call_id, c.fence, c.attempt + 1 AS attempt, c.kind, c.timeframe, c.symbol,
+          lower(c.span) AS start, upper(c.span) AS "end", c.cells, c.depth, c.lost
+
+-- name: claim_lost
+-- Lease one call that workers were lost with: its lease ran out, now or before. Of several the one
+-- with the fewest losses goes first, so that workers which die of something else do not meet one
+-- call each time.
+WITH free AS MATERIALIZED (
+    SELECT id, worker, state = 'leased' AS is_lost FROM tickstock.calls
+    WHERE load_id = %(load_id)s
+      AND (state = 'waiting' AND lost > 0
+           AND (not_before IS NULL OR not_before <= clock_timestamp())
+           OR state = 'leased' AND lease_until < clock_timestamp())
+      AND EXISTS (SELECT FROM tickstock.loads WHERE id = %(load_id)s AND paused_at IS NULL)
+    ORDER BY lost + (state = 'leased')::int, position, id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+), noted AS (
+    INSERT INTO tickstock.losses (load_id, call_id, worker, at)
+    SELECT %(load_id)s, id, worker, clock_timestamp() FROM free WHERE is_lost
+)
+UPDATE tickstock.calls AS c
+SET state = 'leased', fence = c.fence + 1, lost = c.lost + free.is_lost::int,
+    worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s
+FROM free
+WHERE c.id = free.id
+RETURNING c.id AS call_id, c.fence, c.attempt + 1 AS attempt, c.kind, c.timeframe, c.symbol,
+          lower(c.span) AS start, upper(c.span) AS "end", c.cells, c.depth, c.lost
+
+-- name: suspects
+-- Calls with which at least so many workers were lost, counting the one whose lease has run out now;
+-- which that was, and how many they are.
+SELECT id AS call_id, worker, lost + 1 AS lost, kind, timeframe, symbol, lower(span) AS start,
+       upper(span) AS "end"
+FROM tickstock.calls
+WHERE load_id = %(load_id)s AND state = 'leased' AND lease_until < clock_timestamp()
+  AND lost + 1 >= %(most)s
+ORDER BY id FOR UPDATE SKIP LOCKED
+
+-- name: set_aside
+-- A call that workers die with fails.
+WITH noted AS (
+    INSERT INTO tickstock.losses (load_id, call_id, worker, at)
+    SELECT load_id, id, worker, clock_timestamp() FROM tickstock.calls WHERE id = %(id)s
+)
+UPDATE tickstock.calls
+SET state = 'failed', fence = fence + 1, lost = lost + 1, lease_until = NULL,
+    done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s
+WHERE id = %(id)s
 
 -- name: begin_load
 -- The first claim starts the load. A row that is locked is being cancelled, by somebody who next
@@ -60,7 +106,7 @@ WITH mine AS (
 SELECT id FROM mine
 
 -- name: hand_back
--- Give up leases unfinished: the calls wait again, the attempt does not count.
+-- Give up leases unfinished: the calls wait again.
 WITH mine AS (
     SELECT c.id
     FROM tickstock.calls AS c
@@ -70,7 +116,7 @@ WITH mine AS (
     ORDER BY c.id FOR UPDATE OF c
 )
 UPDATE tickstock.calls AS c
-SET state = 'waiting', attempt = greatest(c.attempt - 1, 0), worker = NULL, lease_until = NULL
+SET state = 'waiting', worker = NULL, lease_until = NULL
 FROM mine WHERE c.id = mine.id
 
 -- name: fence_check
@@ -98,14 +144,14 @@ WHERE c.id = n.id
 -- Try again later. A call that the vendor throttled does not spend an attempt.
 UPDATE tickstock.calls
 SET state = 'waiting', not_before = clock_timestamp() + %(delay)s, worker = NULL, lease_until = NULL,
-    attempt = attempt - %(refund)s, error = %(error)s, error_class = %(error_class)s
+    attempt = attempt + %(counts)s, error = %(error)s, error_class = %(error_class)s
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
 
 -- name: fail
 -- Not to be tried again by itself.
 UPDATE tickstock.calls
-SET state = 'failed', done_at = clock_timestamp(), lease_until = NULL, error = %(error)s,
-    error_class = %(error_class)s
+SET state = 'failed', attempt = attempt + 1, done_at = clock_timestamp(), lease_until = NULL,
+    error = %(error)s, error_class = %(error_class)s
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
 RETURNING id
 

@@ -14,7 +14,7 @@ QUERIES = load("listings.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSymbol:
     """A symbol that is listed; what is not known of it is empty."""
 
     symbol: str
@@ -27,7 +27,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptListing:
     """How many symbols a vendor listed when it was asked."""
 
     source: str
@@ -35,16 +35,18 @@ class Kept:
     read_at: datetime
 
 
-def replace_listings(connection: Connection, listed: Sequence[Listed], source: str) -> None:
+def replace_listings(connection: Connection, listed: Sequence[ListedSymbol], source: str) -> None:
     """Keep what a vendor lists now in place of what it listed before."""
     connection.execute(QUERIES["drop"], {"source": source})
-    columns = {name: [getattr(one, name) for one in listed] for name in Listed.__dataclass_fields__}
+    columns = {
+        name: [getattr(one, name) for one in listed] for name in ListedSymbol.__dataclass_fields__
+    }
     connection.execute(QUERIES["add"], {"source": source, **columns})
 
 
-def kept(connection: Connection) -> list[Kept]:
+def kept(connection: Connection) -> list[KeptListing]:
     """What is kept, by vendor."""
-    return [Kept(*row) for row in connection.execute(QUERIES["state"])]
+    return [KeptListing(*row) for row in connection.execute(QUERIES["state"])]
 
 
 def listed_symbols(connection: Connection) -> frozenset[str]:

@@ -92,7 +92,7 @@ GRANT SELECT ON
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
-    tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls,
+    tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,
     tickstock.budgets, tickstock.workers, tickstock.schedules, tickstock.schedule_runs,
     tickstock.counters,
     tickstock.ohlcv_1min, tickstock.ohlcv_hourly, tickstock.ohlcv_daily, tickstock.ohlcv_weekly,

@@ -634,11 +634,25 @@ CREATE TABLE tickstock.calls (
     parent_id   bigint,
     depth       smallint NOT NULL DEFAULT 0,
     tickers     integer,
-    file_key    text
+    file_key    text,
+    lost        smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX calls_of_load ON tickstock.calls (load_id, position);
 CREATE INDEX calls_claimable ON tickstock.calls (load_id, position) WHERE state IN ('waiting', 'leased');
 CREATE INDEX calls_of_markets ON tickstock.calls (kind, timeframe, lower(span)) WHERE tickers IS NOT NULL;
+
+-- Workers that died or lost their lease, and with which call; without one, with the splits and
+-- dividends of the load. By these a call that kills is told from one that was there when a worker
+-- died of something else.
+CREATE TABLE tickstock.losses (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    load_id     uuid NOT NULL REFERENCES tickstock.loads ON DELETE CASCADE,
+    call_id     bigint,
+    worker      text NOT NULL,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX losses_of_load ON tickstock.losses (load_id, call_id);
+CREATE INDEX losses_by_time ON tickstock.losses (at);
 
 -- ---------------------------------------------------------------------- the shared call budget
 -- One row per vendor account. `next_at` is when the next request may be sent, by the clock of
@@ -820,12 +834,15 @@ CREATE TABLE tickstock.load_actions (
     load_id     uuid PRIMARY KEY REFERENCES tickstock.loads ON DELETE CASCADE,
     worker      text NOT NULL,
     lease_until timestamptz,
-    state       text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed')),
+    state       text NOT NULL DEFAULT 'running'
+                CHECK (state IN ('waiting', 'running', 'done', 'failed')),
     calls       integer NOT NULL DEFAULT 0,
     added       integer NOT NULL DEFAULT 0,
     corrected   integer NOT NULL DEFAULT 0,
     withdrawn   integer NOT NULL DEFAULT 0,
-    message     text NOT NULL DEFAULT ''
+    message     text NOT NULL DEFAULT '',
+    fence       bigint NOT NULL DEFAULT 0,
+    lost        smallint NOT NULL DEFAULT 0
 );
 
 -- ---------------------------------------------------------------------- as of an earlier moment

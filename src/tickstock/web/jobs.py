@@ -22,6 +22,7 @@ from tickstock.web.steering import progress_of
 
 PAGE_LINES = 50
 ADVICE = {
+    "PoisonCall": "See in the log, and in that of the machine, what ended the workers; then retry.",
     "CredentialsRefused": "Set MASSIVE_API_KEY to a valid key, then retry.",
     "NotEntitled": "The account does not include this data: change the plan, or the request.",
     "VendorUnavailable": "The vendor did not answer. Retry when it does.",

@@ -11,12 +11,14 @@ import contextlib
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
 
 import structlog
 
 from tickstock.actions import ActionCall
+from tickstock.clock import awake_or_not
 from tickstock.errors import (
     CredentialsRefused,
     DatabaseUnavailable,
@@ -27,8 +29,10 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
+from tickstock.store.actions import Claim, lost
 from tickstock.vendors import ActionSource, Gate
 from tickstock.worker.belief import most_tries
+from tickstock.worker.door import Door
 from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 
@@ -65,38 +69,33 @@ class Asking:
         self._lease = timedelta(seconds=policy.lease)
         self._retry = OutageRetry(lambda: policy.outage_seconds)
         self._dice = random.Random()
+        self._good_until = 0.0
 
     async def run(self, load_id: uuid.UUID) -> bool:
-        """Ask, write, and say what came of it. False when another worker is at it, or the slice is
-        over.
+        """Ask, write, and say what came of it, as far as that is for this worker to do. False when
+        the claim was lost, or the slice is over.
 
         A stop from outside (a cancellation) hands the rest to whoever takes over the load.
         Raises DatabaseUnavailable when the database stayed away for longer than the policy
         allows.
         """
-        if not await self._due(load_id):
+        asked = awake_or_not()
+        work = await self._through_outages(self._actions.claim, load_id, self._worker, self._lease)
+        if work is None:
             return True
-        if not await self._through_outages(self._actions.claim, load_id, self._worker, self._lease):
-            return False
         try:
-            async with self._held(load_id):
+            async with self._held(work.claim, asked):
                 reach("actions.claimed")
-                # Looked at again: the last one to hold the claim may have asked for everything.
-                work = await self._due(load_id)
-                errors = await self._ask_all(work) if work else []
+                errors = await self._ask_all(work)
                 reach("actions.asked")
-                await self._through_outages(self._actions.end, load_id, self._worker, errors)
+                await self._through_outages(self._actions.end, work.claim, errors)
                 reach("actions.ended")
-        except FenceLost as lost:
-            log.warning("late answer refused", load=str(load_id), error=str(lost))
+        except FenceLost as e:
+            log.warning("claim lost", load=str(load_id), error=str(e))
             return False
         except _Over:
             return False
         return True
-
-    async def _due(self, load_id: uuid.UUID) -> Work | None:
-        work = await self._through_outages(self._actions.work, load_id)
-        return work if work and (work.calls or work.is_begun) else None
 
     async def _ask_all(self, work: Work) -> list[str]:
         errors = list[str]()
@@ -132,31 +131,64 @@ class Asking:
         return await self._once(call, work)
 
     async def _once(self, call: ActionCall, work: Work) -> None:
-        answer = await self._retry.through(lambda: self._source.fetch_actions(call, self._gate))
+        door = Door(self._gate, _Hold(self, work.claim))
+        answer = await self._retry.through(lambda: self._source.fetch_actions(call, door))
         reach("actions.fetched")
         if answer.aside:
             told = {"records": len(answer.aside), "first": str(answer.aside[0])}
             log.warning("records put aside", call=str(call), **told)
-        await self._through_outages(self._actions.write, answer, work, self._worker)
+        await self._through_outages(self._actions.write, answer, work)
 
     async def _through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._retry.through(lambda: asyncio.to_thread(work, *args, **kwargs))
 
     @contextlib.asynccontextmanager
-    async def _held(self, load_id: uuid.UUID) -> AsyncIterator[None]:
+    async def _held(self, claim: Claim, asked: float) -> AsyncIterator[None]:
         """Keep the claim while inside; give it up when the work ends before its end."""
-        keeper = asyncio.create_task(self._keep(load_id), name=f"claim of the actions of {load_id}")
+        self._good_until = asked + self._lease.total_seconds()
+        name = f"claim of the actions of {claim.load_id}"
+        keeper = asyncio.create_task(self._keep(claim), name=name)
         try:
             yield
         except BaseException:
             with contextlib.suppress(TickStockError):
-                await asyncio.to_thread(self._actions.renew, load_id, self._worker, timedelta(0))
+                await asyncio.to_thread(self._actions.hand_back, claim)
             raise
         finally:
             keeper.cancel()
 
-    async def _keep(self, load_id: uuid.UUID) -> None:
+    async def _keep(self, claim: Claim) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             with contextlib.suppress(TickStockError):
-                await asyncio.to_thread(self._actions.renew, load_id, self._worker, self._lease)
+                await asyncio.to_thread(self._hold_on, claim)
+
+    def is_overdue(self) -> bool:
+        """Whether the claim may be another's by now, for all that we know."""
+        return awake_or_not() >= self._good_until
+
+    async def hold_on(self, claim: Claim) -> None:
+        """As `_hold_on`, for the loop."""
+        await self._through_outages(self._hold_on, claim)
+
+    def _hold_on(self, claim: Claim) -> None:
+        """Renew the claim. Raises FenceLost when it is no longer ours: nothing is sent then."""
+        asked = awake_or_not()
+        if not self._actions.renew(claim, self._lease):
+            self._good_until = 0.0
+            raise lost(claim)
+        self._good_until = asked + self._lease.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """The claim, as the door looks at it."""
+
+    asking: Asking
+    claim: Claim
+
+    def is_overdue(self) -> bool:
+        return self.asking.is_overdue()
+
+    async def renew(self) -> None:
+        await self.asking.hold_on(self.claim)

@@ -19,9 +19,10 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from tickstock.clock import Clock, utc_now
+from tickstock.clock import Clock, awake_or_not, utc_now
 from tickstock.errors import (
     CredentialsRefused,
+    FenceLost,
     TickStockError,
     VendorUnreadable,
 )
@@ -39,6 +40,7 @@ from tickstock.worker.belief import Belief
 from tickstock.worker.committing import Committer
 from tickstock.worker.fetching import Count, Fetcher
 from tickstock.worker.heartbeat import Heartbeat
+from tickstock.worker.lane import Lane
 from tickstock.worker.memory_budget import MemoryBudget
 from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
@@ -77,6 +79,8 @@ class Drain:
     share: Callable[[], int] | None = None
     """How many calls this load may have in hand now; without it, the policy's `concurrency`."""
     count: Count = lambda *_: None
+    lane: Lane = field(default_factory=Lane)
+    """That of the process, for calls that workers were lost with."""
     has_claimed: bool = False
     """Whether calls were asked for, if there were any."""
     is_whole: bool = False
@@ -88,6 +92,8 @@ class Drain:
     _tasks: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _wanted: dict[Timeframe, WantedTargets] = field(default_factory=dict)
+    _is_alone: bool = False
+    """Whether a call is in hand that workers were lost with: then it is the only one."""
     _belief: Belief = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _memory: MemoryBudget = field(init=False)
@@ -157,6 +163,7 @@ class Drain:
                 await self._claim_all(heart, committer)
             finally:
                 await self._wind_up(heart, committer)
+                self.lane.leave(self)
                 if self._crash is None and not self.is_whole:
                     await self._through_outages(self._second_look)
                 self._threads.shutdown(wait=False)
@@ -170,15 +177,17 @@ class Drain:
                     return
                 await self._nap(LOOK_SECONDS)
                 continue
-            most = self.share() if self.share else self.policy.concurrency
-            self._memory.resize(self.policy.bars * most // self.policy.concurrency)
-            free = most - len(self._tasks)
-            if self._committer.uncommitted >= 2 * self.policy.batch:
-                free = 0
-            claimed = await self._through_outages(self._claim, free) if free > 0 else []
+            free, alone = self._free()
+            claimed, asked = list[Lease](), 0.0
+            if free > 0:
+                claimed, asked = await self._through_outages(self._claim, free, alone)
+            is_still = self._is_alone and free == 0
+            self._is_alone = is_still or any(lease.lost for lease in claimed)
+            if alone and not self._is_alone:
+                self.lane.leave(self)
             self.has_claimed = True
             for lease in claimed:
-                self._start(lease, heart)
+                self._start(lease, heart, asked)
             if self._over.is_set():  # by now
                 self._lost(self._fetcher.unasked)
             if claimed:
@@ -190,12 +199,23 @@ class Drain:
             if wait is None:
                 self.is_whole = True
                 return
-            await self._nap(min(wait, LOOK_SECONDS))
+            await self._nap(min(wait, LOOK_SECONDS) if alone else LOOK_SECONDS)
 
-    def _start(self, lease: Lease, heart: Heartbeat) -> None:
+    def _free(self) -> tuple[int, bool]:
+        """How many calls may be claimed now, and whether it may be one that workers were lost
+        with: not beside others, and one at a time in this process."""
+        most = self.share() if self.share else self.policy.concurrency
+        self._memory.resize(self.policy.bars * most // self.policy.concurrency)
+        has_none = not self._tasks and not self._committer.uncommitted
+        is_full = self._committer.uncommitted >= 2 * self.policy.batch
+        if is_full or (self._is_alone and not has_none):
+            return 0, False
+        return most - len(self._tasks), has_none and self.lane.take(self)
+
+    def _start(self, lease: Lease, heart: Heartbeat, asked: float) -> None:
         # After a freeze we may meet calls whose lease we have lost ourselves.
         self._lost([older for older in self._fetcher.fetching if older.id == lease.id])
-        heart.hold(lease)
+        heart.hold(lease, asked)
         self._fetcher.begin(lease)
         task = asyncio.create_task(self._ask(lease, heart), name=f"call {lease.id}")
         self._tasks[lease] = task
@@ -212,14 +232,22 @@ class Drain:
     async def _ask(self, lease: Lease, heart: Heartbeat) -> None:
         """Fetch one call, and settle what is not an answer."""
         try:
-            fetched = await self._fetcher.fetch(lease)
+            fetched = await self._fetcher.fetch(lease, _Hold(self, lease, heart))
         except CredentialsRefused as error:
             self._refused = error  # every call would meet it: see _wind_up
+        except FenceLost as error:
+            heart.drop(lease)
+            log.warning("call not asked", call=str(lease.call), error=str(error))
         except Exception as error:
             heart.drop(lease)
             await self._settle(lease, error)
         else:
             self._committer.add(fetched)
+
+    async def hold_on(self, lease: Lease, heart: Heartbeat) -> None:
+        """Raise FenceLost unless the lease is still ours, which by our clock it need not be."""
+        if await self._through_outages(heart.renew, [lease]):
+            raise FenceLost(f"The lease of the call {lease.call} has gone to another worker.")
 
     async def _settle(self, lease: Lease, error: Exception) -> None:
         await self._through_outages(self._settler.give_up, [lease], self._told(lease, error))
@@ -257,13 +285,18 @@ class Drain:
             await self._through_outages(self._hand_back, left)
 
     # -- what runs in a thread ----------------------------------------------------------------
-    def _claim(self, most: int) -> list[Lease]:
-        lease = timedelta(seconds=self.policy.lease)
+    def _claim(self, most: int, alone: bool) -> tuple[list[Lease], float]:
+        """Leases, and when they were asked for by our clock."""
+        lease, asked = timedelta(seconds=self.policy.lease), awake_or_not()
         reach("drain.claim")
         with self.database.brief() as connection:
-            found = ledger.claim(connection, self.load_id, self.worker, most, lease)
+            if alone:
+                self._settler.set_aside(connection)
+            found = ledger.claim(
+                connection, self.load_id, self.worker, most, lease, alone=alone
+            )  # fmt: skip
         reach("drain.claimed")
-        return found
+        return found, asked
 
     def _read_targets(self) -> dict[Timeframe, WantedTargets]:
         reach("drain.targets")
@@ -317,3 +350,18 @@ class Drain:
 
     def _seconds_left(self) -> float:
         return STOP_SECONDS if self._stopping.is_set() else self.policy.outage_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """The lease of one call, as the door looks at it."""
+
+    drain: Drain
+    lease: Lease
+    heart: Heartbeat
+
+    def is_overdue(self) -> bool:
+        return self.heart.is_overdue(self.lease)
+
+    async def renew(self) -> None:
+        await self.drain.hold_on(self.lease, self.heart)

@@ -18,8 +18,9 @@ from procrastinate.manager import JobManager
 from procrastinate.worker import Worker as EngineWorker
 
 from tickstock.failpoints import reach
-from tickstock.service.queue import DRAIN, SILENCE
+from tickstock.service.queue import DRAIN
 from tickstock.store.connection import DRIVER_ERROR
+from tickstock.store.losses import SILENCE
 from tickstock.waiting import end, within
 from tickstock.worker.told import Told
 

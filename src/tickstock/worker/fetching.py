@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from tickstock.errors import TickStockError
+from tickstock.errors import FenceLost, TickStockError
 from tickstock.failpoints import reach
 from tickstock.loading.judge import Targets, WantedTargets, narrowed
 from tickstock.model import Answer, Call, Timeframe
@@ -16,6 +16,7 @@ from tickstock.store.ledger import Lease
 from tickstock.vendors import BarSource, Gate
 from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Fetched
+from tickstock.worker.door import Door, Hold
 from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
 log = structlog.get_logger("tickstock.worker")
@@ -47,26 +48,29 @@ class Fetcher:
         self.fetching.discard(lease)
         self.unasked.discard(lease)
 
-    async def fetch(self, lease: Lease) -> Fetched:
-        """What was answered, in as much memory as it takes."""
+    async def fetch(self, lease: Lease, hold: Hold) -> Fetched:
+        """What was answered, in as much memory as it takes. Raises FenceLost where the lease was
+        lost before it was asked for."""
         expected = most_bars(lease.call, lease.cells, self.calendar)
         await self.memory.enter(expected)
         size = 0
         try:
             targets = self.wanted[lease.call.timeframe].of(lease.call)
-            answer = narrowed(await self._answer(lease, targets), targets)
+            answer = narrowed(await self._answer(lease, targets, hold), targets)
             size = len(answer.bars)
         finally:
             self.memory.leave(expected - size)
         return Fetched(lease, answer, targets)
 
-    async def _answer(self, lease: Lease, targets: Targets) -> Answer:
+    async def _answer(self, lease: Lease, targets: Targets, hold: Hold) -> Answer:
         reach("drain.fetch")
         try:
             self.refuse_known(lease.call)
             self.unasked.discard(lease)
-            gate = _CallGate(self.gate, lease, self.unasked)
+            gate = _CallGate(Door(self.gate, hold), lease, self.unasked)
             answer = await self.belief.ask(lease.call, targets, self.source, gate)
+        except FenceLost:
+            raise
         except TickStockError as error:
             self.count("answers", type(error).__name__, 1)
             raise

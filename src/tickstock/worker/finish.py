@@ -90,9 +90,10 @@ class Ends:
             end.report = await self._fail(load_id, end.stage, error)
         self._trouble.pop(load_id, None)
 
-    async def verdict(self, load_id: uuid.UUID) -> Report | None:
-        """Write the verdict; None when calls are open, or somebody else has written it."""
-        report = await self._through(self._verdicts.finish, load_id)
+    async def verdict(self, load_id: uuid.UUID, *, in_vain: bool) -> Report | None:
+        """Write the verdict; None when calls are open, when somebody asks for splits and dividends
+        or has to, unless that is `in_vain`, and when somebody else has written it."""
+        report = await self._through(self._verdicts.finish, load_id, in_vain=in_vain)
         if report is not None:
             log.info("load ended", load=str(load_id), state=report.state, message=report.message)
         return report

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from tickstock.clock import awake_or_not
 from tickstock.errors import TickStockError
 from tickstock.failpoints import reach
 from tickstock.store import ledger
@@ -22,7 +23,8 @@ class Heartbeat:
     """Renews every third of the lease time; tells the loop which leases are lost.
 
     Used as an async context manager around the work. `hold` and `drop` may be called from any
-    thread; what is lost is dropped.
+    thread; what is lost is dropped. Until when a lease is good is counted from before it was asked
+    for, by our own clock.
     """
 
     def __init__(
@@ -32,26 +34,35 @@ class Heartbeat:
         self._lease = lease
         self._lost = lost
         self._held: dict[int, Lease] = {}
+        self._good: dict[int, float] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def hold(self, lease: Lease) -> None:
+    def hold(self, lease: Lease, asked: float) -> None:
+        """Renew a lease that was asked for at `asked` (see `awake_or_not`)."""
         with self._lock:
             self._held[lease.id] = lease
+            self._good[lease.id] = asked + self._lease.total_seconds()
 
     def drop(self, *leases: Lease) -> None:
         """Stop renewing these, and only these: the same call may be held again by a newer lease."""
         with self._lock:
             for lease in leases:
                 if self._held.get(lease.id) == lease:
-                    del self._held[lease.id]
+                    del self._held[lease.id], self._good[lease.id]
 
     def held(self) -> list[Lease]:
         with self._lock:
             return list(self._held.values())
+
+    def is_overdue(self, lease: Lease) -> bool:
+        """Whether the lease may be another's by now, for all that we know."""
+        with self._lock:
+            is_held = self._held.get(lease.id) == lease
+            return not is_held or awake_or_not() >= self._good[lease.id]
 
     def beat_now(self) -> None:
         """Look at once which leases are still ours: somebody may have ended or paused the load."""
@@ -78,15 +89,25 @@ class Heartbeat:
 
     def _renew(self, leases: list[Lease]) -> None:
         try:
-            reach("heartbeat.renew")
-            with self._database.brief() as connection:
-                ours = ledger.renew(connection, leases, self._lease)
-            reach("heartbeat.renewed")
+            gone = self.renew(leases)
         except TickStockError as e:
             # Not renewed is not yet lost: the fence decides at the commit.
             log.warning("leases not renewed", error=e)
             return
-        gone = [lease for lease in leases if lease.id not in ours]
         if gone:
-            self.drop(*gone)
             self._loop.call_soon_threadsafe(self._lost, gone)
+
+    def renew(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Hold on to leases; those that are lost. For any thread but the loop's."""
+        reach("heartbeat.renew")
+        asked = awake_or_not()
+        with self._database.brief() as connection:
+            ours = ledger.renew(connection, leases, self._lease)
+        reach("heartbeat.renewed")
+        with self._lock:
+            for lease in leases:
+                if lease.id in ours and self._held.get(lease.id) == lease:
+                    self._good[lease.id] = asked + self._lease.total_seconds()
+        gone = [lease for lease in leases if lease.id not in ours]
+        self.drop(*gone)
+        return gone

@@ -27,6 +27,7 @@ from tickstock.worker.drain import STOP_SECONDS, Drain
 from tickstock.worker.engine import Engine, Tasks
 from tickstock.worker.finish import End, Ends, Stage
 from tickstock.worker.gate import SharedGate
+from tickstock.worker.lane import Lane
 from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 from tickstock.worker.presence import Counts, Presence
@@ -70,6 +71,7 @@ class Worker:
         self._retry = OutageRetry(self._seconds_left)
         self._ends = Ends(tick.verdicts, self._retry)
         self._over: set[uuid.UUID] = set()
+        self._lane = Lane()
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -148,9 +150,10 @@ class Worker:
         load, symbols = await self.through_outages(self._read, load_id)
         if load.state.finished or load.paused_at is not None:
             return
-        if await self._drain(load, symbols, end):
+        in_vain = await self._drain(load, symbols, end)
+        if in_vain is not None:
             end.stage = Stage.VERDICT
-            end.report = await self._ends.verdict(load_id)
+            end.report = await self._ends.verdict(load_id, in_vain=in_vain)
 
     def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
         with self._tick.database.transaction() as connection:
@@ -159,8 +162,9 @@ class Worker:
             wanted = job_items.targets(connection, load_id)
             return load, tuple({target.symbol for part in wanted.values() for target in part})
 
-    async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool:
-        """Bars, then splits and dividends; false when the latter are left to another worker."""
+    async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool | None:
+        """Bars, then splits and dividends; whether it was in vain to ask for the latter. None when
+        something is left to be asked, here or elsewhere."""
         tick = self._tick
         if load.vendor != tick.settings.vendor:
             raise BadSetting(
@@ -173,7 +177,7 @@ class Worker:
         gate = self._gate(source).of(load.id, load.priority)
         drain = Drain(
             tick.database, source, gate, calendar, load.id, self.name, self._policy,
-            share=self._share, count=self._counts.add, clock=tick.clock,
+            share=self._share, count=self._counts.add, lane=self._lane, clock=tick.clock,
         )  # fmt: skip
         self._drains[load.id] = drain
         end.is_excused = lambda: drain.blames_a_call
@@ -186,10 +190,11 @@ class Worker:
             end.stage = Stage.ACTIONS
             is_open, in_vain = await self.through_outages(self._look_at, load.id)
             if is_open:
-                return False
-            if in_vain:
-                return True  # splits and dividends would meet the same; the next load asks for them
-            return await self._ask_for_actions(load.id, source, gate)
+                return None
+            # After bars in vain they would meet the same; the next load asks for them.
+            if in_vain or not isinstance(source, ActionSource):
+                return True
+            return False if await self._ask_for_actions(load.id, source, gate) else None
         finally:
             await source.close()
 
@@ -213,9 +218,8 @@ class Worker:
             is_open = ledger.open_calls(connection, load_id)[0] > 0
             return is_open, jobs.in_vain(connection, load_id)
 
-    async def _ask_for_actions(self, load_id: uuid.UUID, source: BarSource, gate: Gate) -> bool:
-        if not isinstance(source, ActionSource):
-            return True
+    async def _ask_for_actions(self, load_id: uuid.UUID, source: ActionSource, gate: Gate) -> bool:
+        """False when there is more to ask."""
         asking = Asking(
             self._tick.actions, source, gate, self.name, self._policy, lambda: load_id in self._over
         )

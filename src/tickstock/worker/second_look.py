@@ -20,7 +20,7 @@ from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small
 from tickstock.model import Call, Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import bars, coverage, jobs, ledger
+from tickstock.store import actions, bars, coverage, jobs, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.ledger import MarketDay
 
@@ -56,7 +56,9 @@ def look_again(
             if not doubt.day.depth:
                 again.append((doubt.day.call_id, doubt.day.call))
     reach("second_look.done")
-    ledger.add_parts(connection, again, deeper=1)
+    if again:
+        ledger.add_parts(connection, again, deeper=1)
+        actions.reopen(connection, load_id)  # after these calls, which bring more bars
     return len(again)
 
 

@@ -18,6 +18,7 @@ from tickstock.errors import (
     DatabaseRefused,
     DatabaseUnavailable,
     NotEntitled,
+    PoisonCall,
     TickStockError,
     Transient,
     VendorThrottled,
@@ -43,6 +44,11 @@ AGAIN = (Transient, DatabaseRefused, Conflict)
 which somebody may have emptied by then."""
 NO_ATTEMPT = (VendorThrottled, DatabaseUnavailable)
 """Errors that are nothing against the call: they do not count as an attempt."""
+CAUSE_OF: Mapping[type[TickStockError], HoleCause] = {
+    NotEntitled: HoleCause.NOT_ENTITLED,
+    PoisonCall: HoleCause.POISON,
+}
+"""Why sessions are not held whose call failed for good, where it is not just that."""
 
 
 @dataclass(slots=True)
@@ -78,6 +84,12 @@ class Settler:
                 self._mark_failed(connection, failed, error)
             reach("drain.giving_up")
         reach("drain.given_up")
+
+    def set_aside(self, connection: Connection) -> None:
+        """Give up the calls that workers die with."""
+        for call, error in ledger.set_aside(connection, self.load_id):
+            log.error("call set aside", call=str(call), error=str(error))
+            self._mark_failed(connection, [call], error)
 
     def _fails(self, connection: Connection, lease: Lease, error: TickStockError) -> list[Call]:
         """Fail the call for good, if that is what the error means, or have it asked again, or its
@@ -122,8 +134,7 @@ class Settler:
     def _mark_failed(
         self, connection: Connection, calls: Sequence[Call], error: TickStockError
     ) -> None:
-        entitled = isinstance(error, NotEntitled)
-        cause = HoleCause.NOT_ENTITLED if entitled else HoleCause.FAILED
+        cause = CAUSE_OF.get(type(error), HoleCause.FAILED)
         found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
         for call in calls:
             targets = self.wanted[call.timeframe].of(call)
