@@ -275,6 +275,68 @@ def test_damaged_bars_are_told_and_left_as_they_are(shell: Shell, damage: str, t
     )
 
 
+def test_a_changed_bar_is_told_with_its_day_until_it_is_accepted(shell: Shell) -> None:
+    shell.query("UPDATE tickstock.bars_day SET close = close * 1.001 WHERE at = '2004-07-01'")
+    told = shell("verify", "{AAPL, MSFT}", code=1)
+    assert "damaged: AAPL: 2004-07-01: its bars are not those that were written" in told
+    assert "2,936 bars of 2 symbols (day): 2 damages" in told
+    assert run(["verify", "{AAPL}", "--accept", "--home", str(shell.home)]) == 0
+    said = shell.capture.readouterr()
+    assert "taken as they are now: 1 day of bars, 0 jobs" in said.err
+    assert "1,468 bars of 1 symbol (day): sound" in said.out
+    (left,) = json.loads(shell("verify", "{AAPL, MSFT}", "--json", code=1))["data"]["damages"]
+    assert (left["symbol"], left["day"]) == ("MSFT", "2004-07-01")
+
+
+def test_counts_that_are_wrong_are_put_right_when_bars_are_accepted(shell: Shell) -> None:
+    shell.query("UPDATE tickstock.coverage SET bars = 3, first_at = now(), updated_at = now()")
+    assert len(json.loads(shell("verify", "{AAPL}", "--json", code=1))["data"]["damages"]) == 3
+    assert shell("verify", "{AAPL}", "--accept").splitlines()[-2].endswith("splits and dividends")
+
+
+def test_what_was_stored_before_checksums_is_unknown_not_sound(shell: Shell) -> None:
+    shell.query("DELETE FROM tickstock.bar_checksums")
+    shell.query(
+        "INSERT INTO tickstock.bar_checksums (timeframe, instruments, unknown)"
+        " SELECT timeframe, array_agg(instrument_id), held FROM tickstock.coverage GROUP BY 1, 3"
+    )
+    shell.query("UPDATE tickstock.loads SET checksum = NULL")
+    told = shell("verify", "{AAPL}")
+    assert "unknown: bars of 1,468 days (1 symbol) were written before checksums were kept" in told
+    assert "unknown: 1 job ended before checksums were kept" in told
+    assert "tickstock verify '{AAPL}' --accept" in told
+    assert "(day): nothing found damaged, " in told
+    assert "(day): sound, " in shell("verify", "{AAPL}", "--accept")
+    shell.query("UPDATE tickstock.bars_day SET volume = 1 WHERE at = '2004-07-01'")
+    shell("verify", "{AAPL}", code=1)
+    assert "unknown: bars of 1,468 days" in shell("verify", "{MSFT}")
+
+
+def test_a_job_that_somebody_changed_is_told(shell: Shell) -> None:
+    shell.query("UPDATE tickstock.calls SET rows_new = rows_new + 1 WHERE symbol = 'AAPL'")
+    told = shell("verify", "{MSFT}", code=1)
+    assert "is not as it was when it ended" in told
+    assert "tickstock jobs show" in told
+    assert shell("verify", "{MSFT}", "--accept").splitlines()[-2].count("sound") == 1
+
+
+def test_accepting_is_of_stored_bars(shell: Shell, tmp_path: Path) -> None:
+    shell("verify", "--folder", str(tmp_path), "--accept", code=2)
+
+
+@pytest.mark.parametrize("compared", [1, 2])
+def test_instruments_are_compared_in_parts_of_any_size(shell: Shell, compared: int) -> None:
+    shell.query("UPDATE tickstock.bars_day SET low = low - 0.01 WHERE at = '2004-07-01'")
+    from tickstock.config import read_settings
+
+    with TickStock.open(read_settings(home=shell.home)) as tick:
+        found = tick.verify.stored(["AAPL", "MSFT"], compared=compared)
+        assert found == tick.verify.stored(["AAPL", "MSFT"])
+        assert [(d.symbol, d.day) for d in found.damages] == [
+            (symbol, day("2004-07-01")) for symbol in ("AAPL", "MSFT")
+        ]
+
+
 def test_two_databases_are_compared_by_their_hashes(shell: Shell) -> None:
     ask = ("verify", "{AAPL, MSFT}", "--json")
     first = json.loads(shell(*ask))["data"]
@@ -283,7 +345,7 @@ def test_two_databases_are_compared_by_their_hashes(shell: Shell) -> None:
         "UPDATE tickstock.bars_day SET volume = volume + 1 WHERE at = '2004-07-01' AND"
         " instrument_id = (SELECT id FROM tickstock.instruments WHERE symbol = 'MSFT')"
     )
-    second = json.loads(shell(*ask))["data"]
+    second = json.loads(shell(*ask, code=1))["data"]
     assert second["hashes"][0] == first["hashes"][0]
     assert second["hashes"][1] != first["hashes"][1]
     assert second["content"] != first["content"]

@@ -51,6 +51,7 @@ class Form:
     planned_symbols: int = 1_000
     punched_years: int = 1
     faulty_vendors: int = 40
+    corruptions: int = 4
     lease: float = 1.5
     gone: float = 1.0
     silence: float = 0.75
@@ -83,6 +84,7 @@ LONG = Form(
     planned_symbols=10_000,
     punched_years=20,
     faulty_vendors=1_000,
+    corruptions=2_000,
     lease=Policy().lease,
     gone=0.0,
     silence=database.SILENCE,

@@ -136,6 +136,8 @@ def test_the_app_loads_organizes_schedules_and_keeps_users(
         "UPDATE tickstock.universe_spells SET symbol = 'X'",
         "DELETE FROM tickstock.bar_revisions",
         "DELETE FROM tickstock.bar_arrivals",
+        "DELETE FROM tickstock.bar_checksums",
+        "UPDATE tickstock.bar_checksums SET sums = ''",
         "ALTER TABLE public.cache_entries DISABLE TRIGGER cache_entries_history",
         "SET session_replication_role = replica",
         "UPDATE tickstock.users SET role = 'admin'",

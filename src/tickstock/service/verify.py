@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
 from tickstock.actions import Adjust
-from tickstock.bars import impossible
+from tickstock.checksums import Cells, Comparison, compare, joined
 from tickstock.content import ContentHash, symbol_hashes
 from tickstock.crosscheck import ActionFinding
-from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe
+from tickstock.model import BarTable, Instrument, Timeframe
+from tickstock.service import damages
+from tickstock.service.damages import Damage
 from tickstock.service.doubts import findings_in
 from tickstock.service.reading import read
-from tickstock.spans import day_of
-from tickstock.store import coverage, instruments
-from tickstock.store.calendar import read_calendar
+from tickstock.store import bars as bar_store
+from tickstock.store import checksums, coverage, instruments, job_checksums
 from tickstock.store.connection import Connection
-from tickstock.store.coverage import Summary
 from tickstock.store.database import Database
-from tickstock.vendors.newyork import dates_of
 
 STORED = (Timeframe.DAY, Timeframe.HOUR, Timeframe.MINUTE)
-AT_ONCE = {Timeframe.DAY: 200, Timeframe.HOUR: 20, Timeframe.MINUTE: 1}
+AT_ONCE: Mapping[Timeframe, int] = {
+    Timeframe.DAY: 200,
+    Timeframe.HOUR: 20,
+    Timeframe.MINUTE: 1,
+}
 """Instruments checked at once, so that memory stays flat in the size of the universe."""
-DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Bars and what is kept about them do not fit: a fault of the store, not of the vendor."""
-
-    symbol: str
-    what: str
-    do: str
+COMPARED = 1_000
+"""Instruments whose checksums are read at once: each time, all writes are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a check found. `hashes`: symbol and hash of its raw bars, for comparing two databases;
     `content` is the hash of all of them. `without_bars` are symbols of which none is stored, and
-    `others` the timeframes in which some of those are held after all, with these."""
+    `others` the timeframes in which some of those are held after all, with these. `unknown`:
+    symbols with the number of days, and `unknown_jobs` the number of jobs, that were written before
+    checksums were kept: nothing says what they should be."""
 
     timeframe: Timeframe
     bars: int
@@ -52,46 +49,103 @@ class Verified:
     content: str
     without_bars: tuple[str, ...]
     others: tuple[tuple[Timeframe, tuple[str, ...]], ...] = ()
+    unknown: tuple[tuple[str, int], ...] = ()
+    unknown_jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was taken as it is: days of instruments, and jobs."""
+
+    days: int
+    jobs: int
 
 
 class Verify:
-    """Checks what is stored; changes nothing."""
+    """Checks what is stored; changes no bars."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
-    def stored(self, symbols: Sequence[str], timeframe: Timeframe = Timeframe.DAY) -> Verified:
-        """Bars against coverage and kept counts and, of day bars, against splits and dividends."""
+    def stored(
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe = Timeframe.DAY,
+        *,
+        compared: int = COMPARED,
+    ) -> Verified:
+        """Bars against their checksums, coverage and kept counts and, of day bars, against splits
+        and dividends; and the ledger. All as of one moment."""
         symbols = tuple(dict.fromkeys(symbols))
         stored, content = timeframe.stored, ContentHash()
-        damages: list[Damage] = []
+        found: list[Damage] = []
         findings: list[ActionFinding] = []
         hashes: list[tuple[str, str]] = []
+        unknown: list[tuple[str, int]] = []
         count = 0
         with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols)
-            chosen = [found[s] for s in symbols if s in found]
-            for some in _groups(chosen, AT_ONCE[stored]):
-                bars = self._raw(connection, some, stored)
-                count += len(bars)
-                damages += _damages(connection, some, bars, stored)
-                findings += self._findings(connection, some, bars, stored)
-                hashes += symbol_hashes(bars)
-                content.add(bars)
+            checksums.hold_still(connection)
+            known = instruments.find_held(connection, symbols)
+            chosen = [known[s] for s in symbols if s in known]
+            for many in _groups(chosen, compared):
+                names = {i.id: i.symbol for i in reversed(many)}
+                cells: list[Cells] = []
+                for some in _groups(many, AT_ONCE[stored]):
+                    bars = self._raw(connection, some, stored)
+                    count += len(bars)
+                    cells.append(damages.cells_there(bars, some, stored))
+                    found += damages.against_kept(connection, some, bars, stored)
+                    findings += self._findings(connection, some, bars, stored)
+                    hashes += symbol_hashes(bars)
+                    content.add(bars)
+                comparison = _compared(connection, many, cells, stored)
+                found += damages.altered(comparison, names)
+                found += damages.odd(connection, stored, names)
+                found += damages.coverage_altered(connection, stored, names)
+                unknown += damages.unknown_days(comparison, names)
+            found += damages.of_nobody(connection, stored)
+            in_ledger, unknown_jobs = damages.in_ledger(connection)
             without = tuple(s for s in symbols if s not in dict(hashes))
-            lacking = [found[s] for s in without if s in found]
+            lacking = [known[s] for s in without if s in known]
             others = tuple(_held_otherwise(connection, lacking, stored))
         return Verified(
             stored,
             count,
-            tuple(damages),
+            (*found, *in_ledger),
             tuple(sorted(findings)),
             tuple(hashes),
             content.hexdigest(),
             without,
             others,
+            tuple(unknown),
+            unknown_jobs,
         )
+
+    def accept(self, symbols: Sequence[str], timeframe: Timeframe = Timeframe.DAY) -> Accepted:
+        """Take bars, what is kept about them, and jobs that have ended, for right as they are."""
+        stored, days = timeframe.stored, 0
+        with self._database.transaction() as connection:
+            known = instruments.find_held(connection, tuple(dict.fromkeys(symbols)))
+        for some in _groups([*known.values()], AT_ONCE[stored]):
+            with self._database.transaction() as connection:
+                days += self._accept(connection, some, stored)
+        with self._database.transaction() as connection:
+            jobs = [j.id for j in job_checksums.ended(connection) if j.changes != ()]
+            job_checksums.write(connection, jobs)
+        return Accepted(days, len(jobs))
+
+    def _accept(self, connection: Connection, some: Sequence[Instrument], stored: Timeframe) -> int:
+        ids = sorted({i.id for i in some})
+        bar_store.lock_instruments(connection, ids)
+        bars = self._raw(connection, some, stored)
+        cells = damages.cells_there(bars, some, stored)
+        comparison = _compared(connection, some, [cells], stored)
+        new = comparison.wrong | comparison.unknown
+        actual = comparison.actual
+        checksums.add_cells(connection, stored, Cells(actual.key[new], actual.sums[new]))
+        checksums.accept_coverage(connection, stored, damages.counts(bars, some, stored))
+        return int(new.sum())
 
     def _raw(
         self, connection: Connection, some: Sequence[Instrument], stored: Timeframe
@@ -111,6 +165,16 @@ class Verify:
         return [*findings_in(connection, some, bars, None, self._clock())]
 
 
+def _compared(
+    connection: Connection,
+    many: Sequence[Instrument],
+    cells: Sequence[Cells],
+    stored: Timeframe,
+) -> Comparison:
+    ids = np.unique(np.array([i.id for i in many], np.int64))
+    return compare(joined(cells), checksums.read_statements(connection, stored, ids))
+
+
 def _held_otherwise(
     connection: Connection, some: Sequence[Instrument], asked: Timeframe
 ) -> Iterator[tuple[Timeframe, tuple[str, ...]]]:
@@ -125,65 +189,3 @@ def _held_otherwise(
 
 def _groups(chosen: Sequence[Instrument], size: int) -> Iterator[Sequence[Instrument]]:
     return (chosen[i : i + size] for i in range(0, len(chosen), size))
-
-
-# --- what is kept against what is there ------------------------------------------------------
-def _damages(
-    connection: Connection, some: Sequence[Instrument], bars: BarTable, stored: Timeframe
-) -> Iterator[Damage]:
-    ids = [i.id for i in some]
-    kept = coverage.summaries(connection, stored, ids)
-    held = coverage.held_spans(connection, stored, ids)
-    bad, _ = impossible(bars)
-    sessions = read_calendar(connection).days
-    days = bars.at if stored is Timeframe.DAY else dates_of(bars.at)
-    edges = np.searchsorted(bars.owner, np.arange(len(some) + 1)).tolist()
-    for place, instrument in enumerate(some):
-        rows = slice(edges[place], edges[place + 1])
-        mine = np.flatnonzero(held.instrument == instrument.id)
-        mine = mine[np.argsort(held.start[mine])]
-        for what in (
-            *_against_kept(kept.get(instrument.id), bars.at[rows], stored),
-            *_against_held(held.start[mine], held.end[mine], days[rows], sessions),
-            *_impossible(int(bad[rows].sum())),
-        ):
-            hint = f"Load it again: tickstock load '{{{instrument.symbol}}}' --for all --refresh"
-            yield Damage(instrument.symbol, what, hint)
-
-
-def _against_kept(kept: Summary | None, at: Ints, stored: Timeframe) -> Iterator[str]:
-    count = kept.bars if kept else 0
-    if count != len(at):
-        yield f"{count} bars are counted, and {len(at)} are stored"
-    if kept is None or not len(at):
-        return
-    unit = DAY_SECONDS if stored is Timeframe.DAY else 1
-    for name, counted, row in (("first", kept.first_at, at[0]), ("last", kept.last_at, at[-1])):
-        there = datetime.fromtimestamp(int(row) * unit, UTC)
-        if counted != there:
-            yield f"the {name} bar is noted as of {counted}, and is of {there}"
-
-
-def _against_held(starts: Ints, ends: Ints, days: Ints, sessions: Ints) -> Iterator[str]:
-    """Days with bars that are not held, and held sessions without a bar. `starts` and `ends` are
-    the first days of the held spans, in order, and the days after their last ones."""
-    there = np.unique(days)
-    if outside := there[~_in_spans(starts, ends, there)].tolist():
-        first = day_of(outside[0])
-        yield f"{len(outside)} days have bars and do not count as held, the first {first}"
-    held = sessions[_in_spans(starts, ends, sessions)]
-    if empty := np.setdiff1d(held, there).tolist():
-        yield f"{len(empty)} sessions count as held and have no bar, the first {day_of(empty[0])}"
-
-
-def _in_spans(starts: Ints, ends: Ints, days: Ints) -> Flags:
-    if not len(starts):
-        return np.zeros(len(days), bool)
-    place = np.searchsorted(starts, days, side="right") - 1
-    inside: Flags = (place >= 0) & (days < ends[place])
-    return inside
-
-
-def _impossible(count: int) -> Iterator[str]:
-    if count:
-        yield f"{count} bars cannot be true (see the checks on bars)"

@@ -15,10 +15,11 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from tickstock.checksums import Cells, cells_of, key_of, row_hashes
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Floats, Ints, Timeframe
 from tickstock.spans import Span
-from tickstock.store import locks
+from tickstock.store import checksums, locks
 from tickstock.store.pgbinary import (
     COPY_END,
     COPY_HEADER,
@@ -28,6 +29,7 @@ from tickstock.store.pgbinary import (
     differing,
 )
 from tickstock.store.queries import load
+from tickstock.vendors.newyork import dates_of, instants_of
 
 QUERIES = load("bars.sql")
 TABLES = {
@@ -113,8 +115,10 @@ def write_rows(
     if not len(rows):
         none = np.zeros(0, bool)
         return Written(none, none)
-    new, changed = _compare(rows, _stored_range(connection, timeframe, rows))
+    stored = _stored_range(connection, timeframe, rows)
+    new, changed = _compare(rows, stored)
     reach("bars.read_back")
+    checksums.add_cells(connection, timeframe, _cells_after(rows, stored, new, changed, timeframe))
     if new.any():
         if timeframe is Timeframe.MINUTE:
             _add_months(connection, rows.at[new])
@@ -196,9 +200,13 @@ def _query(name: str, timeframe: Timeframe) -> sql.Composed:
 
 
 def _stored_range(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> Rows:
+    """What is stored of the days from the first to the last one of each instrument in `rows`."""
     first = np.flatnonzero(np.diff(rows.instrument, prepend=-1))
     last = np.append(first[1:], len(rows)) - 1
-    return read_rows(connection, timeframe, rows.instrument[first], rows.at[first], rows.at[last])
+    lo, hi = rows.at[first], rows.at[last]
+    if timeframe is not Timeframe.DAY:
+        lo, hi = instants_of(dates_of(lo)), instants_of(dates_of(hi) + 1) - 1
+    return read_rows(connection, timeframe, rows.instrument[first], lo, hi)
 
 
 def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags]:
@@ -216,6 +224,31 @@ def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags]:
     differs |= (rows.vwap != stored.vwap[match]) & ~np.isnan(rows.vwap)
     differs |= (rows.trades != stored.trades[match]) & (rows.trades >= 0)
     return ~held, held & differs
+
+
+def cells(rows: Rows, timeframe: Timeframe) -> Cells:
+    """The checksums of bars by instrument and day."""
+    prices = (rows.open, rows.high, rows.low, rows.close)
+    hashes = row_hashes(rows.instrument, rows.at, prices, rows.volume, rows.vwap, rows.trades)
+    return cells_of(_cell_of(rows, timeframe), hashes)
+
+
+def _cell_of(rows: Rows, timeframe: Timeframe) -> Ints:
+    return key_of(rows.instrument, rows.at if timeframe is Timeframe.DAY else dates_of(rows.at))
+
+
+def _cells_after(
+    rows: Rows, stored: Rows, new: Flags, changed: Flags, timeframe: Timeframe
+) -> Cells:
+    """The checksums of the days that a write touches, as they are after it: with the bars in them
+    that are stored already and stay."""
+    written = new | changed
+    brought = rows if written.all() else rows.pick(written)
+    if timeframe is Timeframe.DAY or not len(stored) or not len(brought):
+        return cells(brought, timeframe)
+    touched = np.isin(_cell_of(stored, timeframe), _cell_of(brought, timeframe))
+    stays = touched & ~np.isin(stored.key(), brought.key())
+    return cells(Rows.join([stored.pick(stays), brought]), timeframe)
 
 
 def _add_months(connection: psycopg.Connection[Any], at: Ints) -> None:

@@ -1,7 +1,8 @@
 -- name: lock_instruments
 -- Two writers of the same instrument take turns. 512 buckets, because a whole-market day names
--- more instruments than the server's lock table holds; sorted, so that no two can deadlock.
-SELECT pg_advisory_xact_lock(%(space)s, bucket)
+-- more instruments than the server's lock table holds; sorted, so that no two can deadlock. Says
+-- besides that this transaction keeps checksums: what others write is marked as unknown.
+SELECT pg_advisory_xact_lock(%(space)s, bucket), set_config('tickstock.checksums', 'kept', true)
 FROM (SELECT DISTINCT id %% 512 AS bucket FROM unnest(%(ids)s::int[]) AS id ORDER BY 1) AS b
 
 -- name: read_day

@@ -43,16 +43,23 @@ WHERE (held.origin = 'synthetic') <> (news.origin = 'synthetic')
 GROUP BY i.symbol ORDER BY i.symbol
 
 -- name: add
--- Add held spans and counts; an answer that brought nothing new touches nothing.
+-- Add held spans and counts; an answer that brought nothing new touches nothing. A row that was not as
+-- a load left it stays marked as such: adding to it makes it no truer.
 INSERT INTO tickstock.coverage AS c
-    (instrument_id, timeframe, origin, held, bars, first_at, last_at)
-SELECT id, %(timeframe)s, origin, held::datemultirange, bars, to_timestamp(first), to_timestamp(last)
+    (instrument_id, timeframe, origin, held, bars, first_at, last_at, updated_at, written_origin, written_at)
+SELECT id, %(timeframe)s, origin, held::datemultirange, bars, to_timestamp(first), to_timestamp(last),
+       now_, origin, now_
 FROM unnest(%(ids)s::int[], %(origins)s::text[], %(held)s::text[], %(bars)s::bigint[],
-            %(first)s::bigint[], %(last)s::bigint[]) AS n(id, origin, held, bars, first, last)
+            %(first)s::bigint[], %(last)s::bigint[]) AS n(id, origin, held, bars, first, last),
+     clock_timestamp() AS now_
 ON CONFLICT (instrument_id, timeframe) DO UPDATE
 SET held = c.held + EXCLUDED.held, bars = c.bars + EXCLUDED.bars, origin = EXCLUDED.origin,
     first_at = least(c.first_at, EXCLUDED.first_at), last_at = greatest(c.last_at, EXCLUDED.last_at),
-    updated_at = clock_timestamp()
+    updated_at = EXCLUDED.updated_at,
+    written_origin = CASE WHEN (c.written_origin, c.written_at) = (c.origin, c.updated_at)
+                          THEN EXCLUDED.origin ELSE c.written_origin END,
+    written_at = CASE WHEN (c.written_origin, c.written_at) = (c.origin, c.updated_at)
+                      THEN EXCLUDED.updated_at ELSE c.written_at END
 WHERE EXCLUDED.bars > 0 OR NOT c.held @> EXCLUDED.held OR c.origin <> EXCLUDED.origin
 
 -- name: clear_holes

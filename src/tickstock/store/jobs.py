@@ -16,7 +16,7 @@ from tickstock.loading.codec import decode, encode
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
 from tickstock.model import LoadState
-from tickstock.store import actions, job_items, ledger, rows, tasks
+from tickstock.store import actions, job_checksums, job_items, ledger, rows, tasks
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
@@ -140,6 +140,7 @@ def finish(
     done = connection.execute(QUERIES["finish_load"], params).fetchone() is not None
     reach("finish.written")
     if done:
+        job_checksums.write(connection, [load_id])
         tasks.drop_waiting(connection, load_id)
         announce(connection, load_id)
     return done
@@ -170,6 +171,7 @@ def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
     actions.stop(connection, load_id)
     reach("cancel.calls")
+    job_checksums.write(connection, [load_id])
     tasks.end_tasks(connection, load_id)
     announce(connection, load_id)
 

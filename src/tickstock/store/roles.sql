@@ -58,7 +58,7 @@ END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tickstock TO {app};
 REVOKE INSERT, UPDATE, DELETE ON tickstock.migrations, tickstock.universe_revisions FROM {app};
 REVOKE UPDATE, DELETE ON tickstock.universe_histories, tickstock.universe_spells,
-    tickstock.bar_revisions, tickstock.bar_arrivals FROM {app};
+    tickstock.bar_revisions, tickstock.bar_arrivals, tickstock.bar_checksums FROM {app};
 REVOKE INSERT, UPDATE, DELETE ON tickstock.users, tickstock.audit_log FROM {app};
 GRANT INSERT (who, action, subject) ON tickstock.audit_log TO {app};
 GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]) TO {app};
@@ -90,7 +90,7 @@ GRANT SELECT ON
     tickstock.sessions, tickstock.closures, tickstock.instruments, tickstock.tickers,
     tickstock.listings, tickstock.identifiers,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
-    tickstock.bar_arrivals, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
+    tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
     tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,
     tickstock.budgets, tickstock.workers, tickstock.schedules, tickstock.schedule_runs,
