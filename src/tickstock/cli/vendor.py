@@ -1,0 +1,49 @@
+"""`tickstock vendor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.session import open_tick
+from tickstock.words import plural
+
+
+def limits(
+    *,
+    forget: Annotated[
+        bool, Parameter(negative="", help="Forget them, so that the next load asks again.")
+    ] = False,
+    common: Common = Common(),
+) -> int:
+    """Show what your account at the vendor includes, as its refusals have told.
+
+    How far back and how new, which timeframes, and which kinds of calls. What was learned stands
+    for 30 days, and plans leave out what is not included. After a change of your plan at the
+    vendor, use --forget: the next load asks for everything again.
+    """
+    from tickstock.loading.account import told_of
+
+    with open_tick(common) as tick:
+        if forget:
+            count = tick.account.forget()
+            talk(f"{plural(count, 'limit')} forgotten; the next load asks again.")
+        found = tick.account.limits()
+        if common.json:
+            shown = [asdict(limit) | {"told": told_of([limit])} for limit in found]
+            print_json("vendor-limits", {"account": told_of(found), "limits": shown})
+            return 0
+        out = console()
+        if not found:
+            out.print("Nothing has been refused that this vendor sells.", markup=False)
+            return 0
+        out.print(f"Your account: {told_of(found)}", markup=False)
+        for limit in found:
+            kind = limit.kind.replace("_", " ")
+            day = f"{limit.learned_at:%Y-%m-%d}"
+            what = told_of([limit]) or f"nothing of {', '.join(limit.refused)}"
+            out.print(f"  {kind:<12}{limit.timeframe:<6}{what}, learned on {day}", markup=False)
+    return 0
