@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ def impossible(bars: BarTable) -> tuple[Flags, tuple[str, ...]]:
     return flags, tuple(str(r) for r in reasons[flags])
 
 
-HIGH, LOW, HIGH_WICK, LOW_WICK, VWAP, REPEATED, JUMP, ANOTHER_FIRM = (
+HIGH, LOW, HIGH_WICK, LOW_WICK, VWAP, REPEATED, JUMP, ANOTHER_FIRM, DISAGREE = (
     "high below open or close",
     "low above open or close",
     "high far above open and close",
@@ -39,6 +40,7 @@ HIGH, LOW, HIGH_WICK, LOW_WICK, VWAP, REPEATED, JUMP, ANOTHER_FIRM = (
     "repeats the bar before",
     "opens far from the close before",
     "perhaps another firm: opens far from the close before a long gap",
+    "two answers of the vendor disagree",
 )
 """What may be wrong with a bar that is kept."""
 FAR = 0.35
@@ -49,6 +51,23 @@ OUTSIDE = 0.1
 count in it, and not in low and high: after bad news these may be many and far below."""
 NEXT_DAYS = 10
 """Days after which a bar is no longer compared with the one before."""
+
+
+SAME_PRICE, SAME_VOLUME = 1e-6, 0.01
+"""By so much, relatively, two answers for one bar may differ: prices as they are rounded, a volume
+as trades come in late."""
+
+
+def disagreement(one: Sequence[float], other: Sequence[float]) -> str:
+    """What differs between two bars of one cell, each open, high, low, close and volume, as
+    `close 10 and 10.5`; empty where nothing does."""
+    within = (*(SAME_PRICE for _ in PRICES), SAME_VOLUME)
+    rows = zip((*PRICES, "volume"), one, other, within, strict=True)
+    told = [
+        f"{name} {a:.10g} and {b:.10g}" for name, a, b, most in rows
+        if abs(a - b) > most * max(abs(a), abs(b))
+    ]  # fmt: skip
+    return ", ".join(told)
 
 
 def doubtful(bars: BarTable) -> Flags:

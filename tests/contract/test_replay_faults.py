@@ -128,7 +128,8 @@ HARMLESS = {
     What.PAGES_OVERLAP,
 }
 CHANGED = {
-    What.RESTATED, What.EMPTY, What.PAGE_MISSING, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF
+    What.RESTATED, What.EMPTY, What.PAGE_MISSING, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF,
+    What.HALF_SESSION,
 }  # fmt: skip
 
 

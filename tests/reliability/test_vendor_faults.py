@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cluster
+from tests.kit import CALENDAR
 from tests.loading_rig import (
     CALM,
     QUICK,
@@ -31,6 +32,7 @@ from tests.loading_rig import (
     truth_of,
 )
 from tests.reliability.form import FORM, record
+from tickstock.actions import Adjust, Dividend, Split
 from tickstock.clock import NEW_YORK
 from tickstock.errors import NotEntitled, VendorUnavailable
 from tickstock.model import Limits, Timeframe
@@ -55,7 +57,7 @@ HASTY = replace(CALM, total=0.5)
 ENDLESS = (What.THROTTLED, What.THROTTLED_EMPTY)
 """A load waits for as long as the vendor says so: these strike the first requests alone."""
 INSIDE_A_SESSION = {
-    What.PAGE_MISSING, What.EMPTY, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF
+    What.PAGE_MISSING, What.EMPTY, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF, What.HALF_SESSION
 }  # fmt: skip
 """Faults by which minutes may be lacking in a session that is held: no trade, no bar."""
 FAULTY = {"failed", "not_entitled", "quarantined"}
@@ -69,6 +71,9 @@ SAID_BY = {
 first three, and neither is a file that is not there, or a whole market without a row."""
 SAID_BY_FILES = {"vendor_empty": {"half"}, "quarantined": {"spoilt"}, "not_entitled": {"refused"}}
 """The same of files."""
+ENTITLEMENT = {What.NOT_ENTITLED, What.REFUSED_INSIDE}
+QUESTIONS = 40
+"""To explain a refusal where others are made at random."""
 PLENTY = 4
 """Whole sessions of a symbol beside which half of one is seen."""
 Bars = dict[tuple[str, int], Any]
@@ -88,12 +93,12 @@ class FaultyFiles(FilesOf):
         assert found is not None
         if dice.random() >= self._chance:
             return found
-        kind = dice.randrange(11)
+        kind = dice.randrange(12)
         self.played.add({1: "refused", 8: "half", 9: "spoilt"}.get(kind, "other"))
         match kind:
             case 0:
                 return None
-            case 8 | 9 | 10:
+            case 8 | 9 | 10 | 11:
                 return replace(found, data=_lines_spoilt(found.data, kind))
             case 1:
                 raise NotEntitled("The account is not entitled to this file.", "Pay.")
@@ -112,11 +117,50 @@ class FaultyFiles(FilesOf):
 
 
 def _lines_spoilt(data: bytes | memoryview, kind: int) -> bytes:
-    """A file that is whole gzip: the first half of its lines, one of them spoilt, or the header."""
+    """A file that is whole gzip: the first half of its lines, one of them spoilt, the header, or
+    the first half of its session."""
     head, *lines = gzip.decompress(data).splitlines(keepends=True)
     if kind == 9:
         lines[0] = lines[0].replace(b",", b",x", 1)
+    if kind == 11:
+        times = [int(line.split(b",")[6]) for line in lines]
+        half = (min(times) + max(times)) // 2
+        lines = [line for line, at in zip(lines, times, strict=True) if at <= half]
+        return gzip.compress(head + b"".join(lines))
     return gzip.compress(head + b"".join({8: lines[: len(lines) // 2], 9: lines}.get(kind, [])))
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the vendor records of one symbol, wrong as it is: of two dividends on one day the one
+    that was declared last stands, doubled ones are one, and splits on a night that did not move are
+    none. Where they come late, the first load is not told of them."""
+
+    splits: tuple[Split, ...] = ()
+    dividends: tuple[Dividend, ...] = ()
+    is_late: bool = False
+
+    @property
+    def cash(self) -> float:
+        return max(self.dividends, key=lambda d: d.declared or d.day).cash if self.dividends else 0
+
+
+def _records(rng: np.random.Generator, symbol: str, span: Span) -> Records:
+    on = CALENDAR.day(CALENDAR.between(span)[0] + 2)
+    paid = [
+        Dividend(
+            f"d{n}", symbol, on, cash, "USD", "recurring", on - timedelta(days=40 - n),
+            on + timedelta(days=1), on + timedelta(days=14),
+        )
+        for n, cash in enumerate((0.25, float(rng.choice([0.25, 0.35]))))
+    ]  # fmt: skip
+    cut = [Split(f"s{n}", symbol, on, 1, to, "forward_split") for n, to in enumerate((2, 3))]
+    what = rng.integers(4)
+    some = [paid[i] for i in rng.permutation(2)]
+    return Records(
+        tuple(cut) if what in (1, 2) else (), tuple(some) if what in (2, 3) else (),
+        is_late=bool(rng.random() < 0.5),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,6 +176,9 @@ class Case:
     calls_per_minute: int
     file_faults: float | None
     at_once: int
+    since: date | None
+    """Before which the account includes nothing; None where it includes everything."""
+    records: Records
 
     @property
     def kinds(self) -> set[What]:
@@ -161,6 +208,8 @@ def case_of(seed: int) -> Case:
         calls_per_minute=int(rng.choice([0, 5])),
         file_faults=float(rng.choice([0.0, 0.3, 1.0])) if rng.random() < 0.4 else None,
         at_once=int(rng.choice([1, 4, 64])),
+        since=first + timedelta(days=int(rng.integers(1, 30))) if rng.random() < 0.15 else None,
+        records=_records(rng, symbols[0], span),
     )  # fmt: skip
 
 
@@ -208,8 +257,15 @@ class House:
         if case.file_faults is not None:
             files = self.files = FaultyFiles(case.seed, 0.0 if well else case.file_faults)
         faults = () if well else case.faults
+        if case.since is not None and not well:
+            limit = Fault(What.NOT_ENTITLED, "/v2/aggs/", before=case.since)
+            faults = (limit, *faults)
+        told = case.records if well or not case.records.is_late else Records()
         policy = replace(QUICK, concurrency=case.at_once)
-        async with ReplayVendor(symbols=LISTING, faults=faults, page_bars=case.page_bars) as vendor:
+        async with ReplayVendor(
+            symbols=LISTING, faults=faults, page_bars=case.page_bars,
+            splits=told.splits, dividends=told.dividends,
+        ) as vendor:  # fmt: skip
 
             def source(_: TickStock, symbols: tuple[str, ...]) -> BarSource:
                 bounds = self._bounds(well=well)
@@ -248,13 +304,17 @@ def check(case: Case, database: Database, home: Path) -> str:
     assert report is not None
     _every_hole_has_a_cause(report, kept, truth)
     for cause in report["causes"]:
-        assert case.kinds & SAID_BY[cause] or _is_said_by_files(house, cause), cause
+        assert case.kinds & SAID_BY[cause] or _is_said_by_files(house, cause) or (
+            case.since is not None and cause == "not_entitled"
+        ), cause  # fmt: skip
+    _nothing_else_is_not_entitled(house, database)
     _no_market_is_empty(house, database, report)
     _causes_are_told(house, report)
     assert code(progress) in _exit_codes(report, case), (code(progress), progress.load.message)
     if "failed" in report["causes"]:
         assert progress.errors or _is_doubted(house)
     _heals(house, database, truth)
+    _records_are_told_from_the_truth(house)
     return f"exit {code(progress)}"
 
 
@@ -280,12 +340,44 @@ def _no_market_is_empty(house: House, database: Database, report: dict[str, Any]
 
 def _few_calls_are_made(house: House, database: Database) -> None:
     """No more than planned, and what a refusal or a doubt explains: a call is asked again when it
-    failed, and an empty answer once more at once."""
-    tries = "SELECT sum(attempt + (state = 'done')::int)::int FROM tickstock.calls"
-    ((attempts,),) = sql(database, tries)
+    failed, an empty answer once more at once, and after a refusal single sessions, until it is
+    clear what the account includes. Each is counted."""
+    tries = "coalesce(sum(attempt + (state = 'done')::int), 0)::int"
+    sums = f"{tries}, coalesce(sum(asked), 0)::int"
+    ((attempts, made),) = sql(database, f"SELECT {sums} FROM tickstock.calls")
     free = sum(len(f.nth) for f in house.case.faults if f.what in ENDLESS)
     resets = 2 if What.RESET in house.case.kinds else 1  # aiohttp itself asks again
-    assert house.asked <= resets * (2 * (attempts or 0) + free)
+    assert house.asked <= resets * (made + free)
+    refused = "error_class = 'NotEntitled' AND asked > 0"
+    ((refusals,),) = sql(database, f"SELECT count(*)::int FROM tickstock.calls WHERE {refused}")
+    # A question that is not answered puts its own error in the place of the refusal.
+    refusals = max(refusals, house.case.since is not None)
+    assert made <= 2 * (attempts + free) + QUESTIONS * refusals
+
+
+def _nothing_else_is_not_entitled(house: House, database: Database) -> None:
+    """Where an account begins on a day, and nothing else was refused."""
+    case = house.case
+    if case.since is None or case.kinds & ENTITLEMENT or case.file_faults is not None:
+        return
+    ends = "SELECT max(upper(span)) FROM tickstock.holes WHERE cause = 'not_entitled'"
+    ((end,),) = sql(database, ends)
+    assert end is None or end <= case.since
+
+
+def _records_are_told_from_the_truth(house: House) -> None:
+    """When all is loaded: late, doubled and contradicting records change prices as the true one."""
+    case, records = house.case, house.case.records
+    if DAY not in case.timeframes:
+        return
+    bars = [house.here.tick.holdings.bars(case.symbols[:1], DAY, adjust=a) for a in Adjust]
+    raw, splits, total = (found.close for found in bars)
+    assert splits.tolist() == raw.tolist()
+    on = CALENDAR.index(records.dividends[0].day) if records.dividends else 0
+    days = CALENDAR.before(bars[0].at)
+    before = days < on
+    factor = 1 - records.cash / raw[before][-1] if before.any() and records.dividends else 1.0
+    assert np.allclose(total, np.where(before, raw * factor, raw), rtol=1e-9)
 
 
 def _nothing_is_wrong(case: Case, kept: Bars, truth: Bars) -> None:
@@ -356,9 +448,9 @@ def _exit_codes(report: dict[str, Any], case: Case) -> set[int]:
         return {3} if lacks_actions else {0}
     if any(i[3] for i in report["items"]):
         return {3}
-    refused = {What.UNKNOWN_KEY, What.NOT_ENTITLED, What.REFUSED_INSIDE} & case.kinds
+    refused = {What.UNKNOWN_KEY, *ENTITLEMENT} & case.kinds
     refused_files = case.file_faults
-    return {1, 4} if refused or refused_files else {1}
+    return {1, 4} if refused or refused_files or case.since else {1}
 
 
 def _heals(house: House, database: Database, truth: dict[Timeframe, Bars]) -> None:

@@ -159,7 +159,8 @@ def test_the_calendars_last_session_has_an_end():
 def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_stands():
     call = ticker_call("A", WEEK)
     (failed,) = failure_holes(call, BOTH, HoleCause.FAILED, "why", NOW)
-    (refused,) = failure_holes(call, BOTH, HoleCause.NOT_ENTITLED, "why", NOW)
+    stands = timedelta(days=30)
+    (refused,) = failure_holes(call, BOTH, HoleCause.NOT_ENTITLED, "why", NOW, stands)
     assert (failed.span, failed.expires_at) == (WEEK, None)
     assert refused.expires_at == NOW + timedelta(days=30)
     assert failure_holes(ticker_call("X", WEEK), BOTH, HoleCause.FAILED, "why", NOW) == ()

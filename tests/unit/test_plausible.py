@@ -17,11 +17,13 @@ from tickstock.loading.plausible import (
     Empties,
     full_lengths,
     half_sessions,
+    is_cut_short,
     lacking_names,
     names_beside,
     small_markets,
 )
-from tickstock.model import Aside, HoleCause, Timeframe, epoch_day
+from tickstock.model import Aside, Call, CallKind, HoleCause, Timeframe, epoch_day
+from tickstock.spans import Span
 
 NONE = np.empty(0, np.float64)
 MINUTE, HOUR = Timeframe.MINUTE, Timeframe.HOUR
@@ -140,6 +142,49 @@ def test_a_short_session_is_whole_with_fewer_bars_and_others_beside_it_count() -
     assert half_sessions(counts(3), full(3), HOUR, np.array([7.0, 8, 7, 8])).all()
     early = {date(2024, 7, 3): 210, date(2024, 7, 5): 390}
     assert full_lengths(early, CALENDAR).tolist() == [390, 390]
+
+
+@pytest.mark.parametrize(
+    ("bars", "first", "last", "is_cut"),
+    [
+        ([390, 390], 0, 389, False),
+        ([195, 195], 0, 194, True),
+        ([195, 195], 195, 389, True),
+        ([195], 0, 194, False),  # perhaps halted for the rest of the day
+        ([380, 375, 380], 0, 379, True),  # nobody trades in the last ten minutes
+        ([20, 18], 0, 385, False),
+        ([2] * 8, 100, 101, True),
+        ([2] * 3, 0, 1, False),  # thin ones, which trade in the opening auction alone
+        ([1] * 14, 10, 190, True),
+        ([1] * 6, 10, 190, False),
+        ([6, 5, 4], 0, 200, False),
+        ([], 0, 0, False),
+    ],
+)
+def test_a_file_that_holds_a_part_of_its_session_is_told(
+    bars: list[int], first: int, last: int, is_cut: bool
+) -> None:
+    assert is_cut_short(np.array(bars, np.int64), first, last, 390) is is_cut
+
+
+@pytest.mark.parametrize("kept", [390, 195, 2])
+def test_half_a_session_in_a_file_is_not_held(kept: int) -> None:
+    on = date(2024, 7, 10)
+    opens = int(datetime(2024, 7, 10, 13, 30, tzinfo=UTC).timestamp())
+    names = [f"N{n}" for n in range(5)]
+    bars = [bar(name, opens + 60 * i) for name in names for i in range(kept)]
+    week = span("2024-07-08", "2024-07-12")
+    targets = {name: Target(n, name, week) for n, name in enumerate(names)}
+    call = Call(CallKind.FLAT_DAY, MINUTE, Span(on, on + timedelta(days=1)))
+    verdict = judge(answer(call, bars), targets, CALENDAR, NOW)
+    if kept == 390:
+        assert (verdict.cells, verdict.holes, verdict.again) == (5, (), ())
+        return
+    assert (verdict.cells, len(verdict.order)) == (0, 0)
+    assert {h.cause for h in verdict.holes} == {HoleCause.FAILED}
+    assert {h.instrument_id for h in verdict.holes} == set(range(5))
+    assert f"{kept} bars of this session, where 390 are usual" in verdict.holes[0].detail
+    assert verdict.again == (call,)
 
 
 def test_a_half_session_is_not_held_and_asked_for_again() -> None:

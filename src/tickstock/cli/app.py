@@ -115,6 +115,10 @@ GROUPS = {
             "link": "user:link",
         },
     ),
+    "vendor": (
+        "Show what your account at the vendor includes.",
+        {"limits": "vendor:limits"},
+    ),
     "db": (
         "Look after the database.",
         {

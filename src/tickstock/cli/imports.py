@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from tickstock.cli.asking import ask_listings
 from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
-from tickstock.cli.vendor import ask_listings
 from tickstock.errors import BadFile, BadInput
 from tickstock.universes.files import MAX_BYTES, Form, Imported
 from tickstock.universes.files.written import OutForm

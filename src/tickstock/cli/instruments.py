@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tickstock.cli.asking import ask_listings
 from tickstock.cli.output import Common, print_json, talk
 from tickstock.cli.session import open_tick
-from tickstock.cli.vendor import ask_listings
 
 
 def refresh(

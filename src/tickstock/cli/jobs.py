@@ -214,6 +214,7 @@ def show_outcome(progress: Progress, *, as_json: bool) -> None:
     state = _state_text(_state_word(progress))
     out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
     _show_actions(out, load)
+    _show_asides(out, load)
     _show_doubts(out, load)
     _show_taken(out, load)
     if progress.rows_changed:
@@ -229,6 +230,15 @@ def _show_actions(out: Console, load: Load) -> None:
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
     if said:
         out.print(f"  splits and dividends: {', '.join(said)}")
+
+
+def _show_asides(out: Console, load: Load) -> None:
+    """Rows of answers that were put aside, with some of them."""
+    found = (load.report or {}).get("aside") or {}
+    if found.get("rows"):
+        out.print(f"  {plural(found['rows'], 'row')} put aside, for instance:")
+        for example in found["examples"]:
+            out.print(f"    {example}", markup=False)
 
 
 def _show_doubts(out: Console, load: Load) -> None:

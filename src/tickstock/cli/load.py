@@ -220,6 +220,8 @@ def show_plan_line(made: Plan) -> None:
     kinds = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
     calls = f"{plural(len(made.calls), 'call')} ({kinds})" if made.calls else "no call"
     talk(f"{plural(made.cells, 'session')} missing: {calls}, about {_time(made.seconds)}")
+    if made.account:
+        talk(f"your account: {made.account}")
 
 
 def show_plan(made: Plan, token: str) -> None:
@@ -236,6 +238,8 @@ def show_plan(made: Plan, token: str) -> None:
         names = ", ".join(f"{s} {span}" for s, span in skip.examples)
         out.print(f"  not asked  {skip.cells:>12,}   {skip.cause.replace('_', ' ')}: {names}")
     kinds = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
+    if made.account:
+        out.print(f"  your account {'':>8}   {made.account}")
     out.print(f"  calls      {len(made.calls):>12,}   {kinds or 'nothing to ask'}")
     out.print(
         f"  bars       {made.expected_bars:>12,}   about {max(made.bytes / 1e6, 0.1):,.1f} MB"

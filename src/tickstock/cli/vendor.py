@@ -1,42 +1,49 @@
-"""Asking the vendor at once, at the command line, under the limit that all share."""
+"""`tickstock vendor`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import asdict
+from typing import Annotated
 
-from tickstock.errors import BadSetting
+from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from tickstock.service import TickStock
-    from tickstock.vendors import Gate
-    from tickstock.vendors.massive.reference import ListingSource
-
-T = TypeVar("T")
+from tickstock.cli.output import Common, console, print_json, talk
+from tickstock.cli.session import open_tick
+from tickstock.words import plural
 
 
-def ask_listings(tick: TickStock, ask: Callable[[ListingSource, Gate], Awaitable[T]]) -> T:
-    """What `ask` answers with the configured vendor. Raises BadSetting for one without listings."""
-    return asyncio.run(_ask(tick, ask))
+def limits(
+    *,
+    forget: Annotated[
+        bool, Parameter(negative="", help="Forget them, so that the next load asks again.")
+    ] = False,
+    common: Common = Common(),
+) -> int:
+    """Show what your account at the vendor includes, as its refusals have told.
 
+    How far back and how new, which timeframes, and which kinds of calls. What was learned stands
+    for 30 days, and plans leave out what is not included. After a change of your plan at the
+    vendor, use --forget: the next load asks for everything again.
+    """
+    from tickstock.loading.account import told_of
 
-async def _ask(tick: TickStock, ask: Callable[[ListingSource, Gate], Awaitable[T]]) -> T:
-    from tickstock.vendors.massive.reference import ListingSource
-    from tickstock.vendors.registry import with_capability
-    from tickstock.vendors.spec import Capability
-    from tickstock.worker.gate import SharedGate
-    from tickstock.worker.run import configured_source
-
-    vendor = configured_source(tick, ())
-    try:
-        if not isinstance(vendor, ListingSource):
-            have = ", ".join(with_capability(Capability.LISTINGS))
-            raise BadSetting(
-                f"The vendor {vendor.name} knows no listings.",
-                f"Set TICKSTOCK_VENDOR to one that does: {have}.",
-            )
-        gate = SharedGate(tick.database, vendor.name, vendor.limits.calls_per_minute)
-        return await ask(vendor, gate)
-    finally:
-        await vendor.close()
+    with open_tick(common) as tick:
+        if forget:
+            count = tick.account.forget()
+            talk(f"{plural(count, 'limit')} forgotten; the next load asks again.")
+        found = tick.account.limits()
+        if common.json:
+            shown = [asdict(limit) | {"told": told_of([limit])} for limit in found]
+            print_json("vendor-limits", {"account": told_of(found), "limits": shown})
+            return 0
+        out = console()
+        if not found:
+            out.print("Nothing has been refused that this vendor sells.", markup=False)
+            return 0
+        out.print(f"Your account: {told_of(found)}", markup=False)
+        for limit in found:
+            kind = limit.kind.replace("_", " ")
+            day = f"{limit.learned_at:%Y-%m-%d}"
+            what = told_of([limit]) or f"nothing of {', '.join(limit.refused)}"
+            out.print(f"  {kind:<12}{limit.timeframe:<6}{what}, learned on {day}", markup=False)
+    return 0

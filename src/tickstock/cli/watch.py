@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tickstock.model import LoadState
+from tickstock.model import HoleCause, LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
 from tickstock.words import plural
@@ -35,7 +35,9 @@ def exit_code(progress: Progress) -> int:
     state = progress.load.state
     if not state.finished:
         return 130
-    if state is LoadState.FAILED and any(e.kind in PERMISSION for e in progress.errors):
+    causes = set((progress.load.report or {}).get("causes", ()))
+    is_refused = any(e.kind in PERMISSION for e in progress.errors)
+    if state is LoadState.FAILED and (is_refused or causes == {HoleCause.NOT_ENTITLED}):
         return 4
     return EXIT[state]
 

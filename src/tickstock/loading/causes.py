@@ -67,7 +67,7 @@ CAUSES: Mapping[HoleCause, CauseFacts] = {
     ),
     HoleCause.NOT_ENTITLED: CauseFacts(
         "the account does not include it",
-        "Change the plan at the vendor, then `tickstock load --refresh`.",
+        "Change the plan at the vendor, then `tickstock vendor limits --forget`, and load.",
         Colour.BAD,
         Standing.SETTLED,
         fails_load=True,

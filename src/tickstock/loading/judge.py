@@ -15,7 +15,13 @@ import numpy as np
 
 from tickstock.bars import impossible
 from tickstock.loading.bits import runs
-from tickstock.loading.plausible import LEAST_BARS, half_sessions, is_newest, is_whole_empty
+from tickstock.loading.plausible import (
+    LEAST_BARS,
+    half_sessions,
+    is_cut_short,
+    is_newest,
+    is_whole_empty,
+)
 from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
 from tickstock.model import (
     Answer,
@@ -152,7 +158,9 @@ def judge(
         (instrument >= 0) & (session >= 0) & ~_outside_spells(answer, session, targets, calendar)
     )
     bad, reasons = impossible(bars)
-    halves = _halves(call, session[wanted & ~bad], calendar, beside)
+    sound = wanted & ~bad
+    halves = _halves(call, session[sound], calendar, beside)
+    halves |= _cut_short(answer, instrument[sound], session[sound], sound, calendar)
     good = np.flatnonzero(wanted & ~bad & ~np.isin(session, [*halves]))
     order = good[np.lexsort((bars.at[good], instrument[good]))]
     quarantined = np.flatnonzero(bad & wanted)
@@ -251,11 +259,16 @@ def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
 
 
 def failure_holes(
-    call: Call, targets: Targets, cause: HoleCause, detail: str, now: datetime
+    call: Call,
+    targets: Targets,
+    cause: HoleCause,
+    detail: str,
+    now: datetime,
+    stands: timedelta | None = None,
 ) -> tuple[Hole, ...]:
     """The holes that a call leaves which failed for good. A failed span is asked again at the
-    next load; a refusal by the plan of the account stands for a while."""
-    expires = now + NOT_ENTITLED_STANDS if cause is HoleCause.NOT_ENTITLED else None
+    next load; a refusal by the plan of the account `stands` for a while."""
+    expires = None if stands is None else now + stands
     return tuple(
         Hole(t.instrument_id, span, cause, detail, now, expires)
         for t in _spoken_of(call, targets)
@@ -338,6 +351,29 @@ def _halves(
     halves = half_sessions(counts, minutes, call.timeframe, beside)
     usual = int(np.median(np.concatenate((counts[~halves], beside)))) if halves.any() else 0
     return {int(s): (int(n), usual) for s, n in zip(sessions[halves], counts[halves], strict=True)}
+
+
+def _cut_short(
+    answer: Answer, instrument: Ints, session: Ints, sound: Flags, calendar: Calendar
+) -> dict[int, tuple[int, int]]:
+    """The session of a file of minutes that holds a part of it alone: of how many minutes it has
+    bars, and how many there are."""
+    call = answer.call
+    if call.kind is not CallKind.FLAT_DAY or call.timeframe is not Timeframe.MINUTE:
+        return {}
+    if not len(session):
+        return {}
+    place = int(session[0])
+    minutes = int(calendar.closes[place] - calendar.opens[place]) // 60
+    at = (answer.bars.at[sound] - calendar.opens[place]) // 60
+    inside = (at >= 0) & (at < minutes)
+    if not inside.any():
+        return {}
+    _, counts = np.unique(instrument[inside], return_counts=True)
+    first, last = int(at[inside].min()), int(at[inside].max())
+    if not is_cut_short(counts, first, last, minutes):
+        return {}
+    return {place: (len(np.unique(at[inside])), minutes)}
 
 
 def _rows_aside(

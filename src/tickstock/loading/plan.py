@@ -63,7 +63,8 @@ class Plan:
     over the network) are estimates, and `seconds` follows from them and the vendor's call limit.
     `exact` says that no other calls are cheaper at the same prices; `least_seconds` is what is
     proven about them otherwise. A ticker call is priced by its row's whole missing range.
-    `price` is money, where the vendor charges by the call.
+    `price` is money, where the vendor charges by the call. `account` says what the account includes
+    of what is asked for, as far as refusals have told.
     """
 
     request: LoadRequest
@@ -77,6 +78,7 @@ class Plan:
     exact: bool
     digest: str
     price: float = 0.0
+    account: str = ""
 
     @property
     def cells(self) -> int:

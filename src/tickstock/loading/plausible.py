@@ -146,6 +146,25 @@ def half_sessions(bars: Ints, minutes: Ints, timeframe: Timeframe, others: Float
     return flags
 
 
+BURST = 3
+"""Bars of a thin ticker come in bursts: so many count as one."""
+AT_AN_EDGE = 0.1
+"""How often a burst falls to the open or the close at least, where many trade alone."""
+
+
+def is_cut_short(bars: Ints, first: int, last: int, minutes: int) -> bool:
+    """Whether a file of minutes holds a part of its session alone: it is unlikely that all tickers,
+    of which each has so many `bars`, trade from minute `first` to minute `last` alone, of so many
+    `minutes`. Each may be halted, or thin; not all at once."""
+    unseen = max(first, minutes - 1 - last) / minutes
+    if unseen <= 0 or not len(bars):
+        return False
+    bursts = np.maximum(bars / BURST, 1.0)
+    seen = math.log(max(1 - unseen, AT_AN_EDGE))
+    logarithm = np.maximum(bursts * seen, math.log(RARE)).sum()
+    return bool(logarithm < math.log(UNLIKELY))
+
+
 def is_short(answer: Answer, calendar: Calendar) -> bool:
     """Whether an intraday answer of a ticker has too few sessions to tell what is usual."""
     if answer.call.kind is not CallKind.TICKER or answer.call.timeframe not in LEAST_BARS:

@@ -19,6 +19,7 @@ from tickstock.store.database import Database
 from tickstock.store.migrate import refuse_unasked
 
 if TYPE_CHECKING:
+    from tickstock.service.account import AccountView
     from tickstock.service.actions import Actions
     from tickstock.service.builds import Builds
     from tickstock.service.charts import Charts
@@ -48,7 +49,7 @@ log = structlog.get_logger("tickstock.service")
 class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
-    `holdings`, `missing`, `charts`, `actions`, `exports`, `verify`.
+    `holdings`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -113,7 +114,7 @@ class TickStock:
     def _grids(self) -> Grids:
         from tickstock.service.grids import Grids
 
-        return Grids(self.dates, self.clock)
+        return Grids(self.dates, self.settings, self.clock)
 
     @cached_property
     def requests(self) -> Requests:
@@ -196,6 +197,12 @@ class TickStock:
         from tickstock.service.imports import Imports
 
         return Imports(self.database, self.settings, self.universes, self.clock)
+
+    @cached_property
+    def account(self) -> AccountView:
+        from tickstock.service.account import AccountView
+
+        return AccountView(self.database, self.settings, self.clock)
 
     @cached_property
     def verify(self) -> Verify:

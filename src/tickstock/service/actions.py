@@ -15,7 +15,7 @@ from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
-from tickstock.store import actions, instruments, job_items, jobs, ledger, losses
+from tickstock.store import actions, asides, instruments, job_items, jobs, ledger, losses
 from tickstock.store.actions import Claim, Outcome
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -183,6 +183,7 @@ class Actions:
             )
             changes = replace(changes, calls=answer.pages)
             actions.count(connection, work.claim, changes)
+            asides.note_of_load(connection, work.load_id, call, answer.aside)
 
     def _spoken_of(self, connection: Connection, call: ActionCall, targets: Targets) -> Targets:
         """The targets whose records an answer brings up to date."""

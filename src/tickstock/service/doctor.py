@@ -14,7 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
 from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
+from tickstock.loading.account import AccountLimits, told_of
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
+from tickstock.service.account import standing_limits
 from tickstock.service.page_checks import unanswered
 from tickstock.service.system import is_alive
 from tickstock.service.vendor import check_vendor
@@ -124,6 +126,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _leases(signs)
         yield _queue(tasks.count_orphans(connection, SILENCE))
         yield from (_budget(row) for row in system.budgets(connection))
+        yield _account(settings, standing_limits(connection, settings, now))
         yield _sessions(signs, read_calendar(connection).known.last)
         yield _universes(signs)
         yield _origins(signs)
@@ -328,6 +331,14 @@ def _budget(row: system.BudgetRow) -> Check:
         "call budget", Health.WARNING, f"{what}; the next call in {row.seconds:,.0f} s",
         "The vendor has told us to wait so long.", "Lower its calls per minute to your plan's.",
     )  # fmt: skip
+
+
+def _account(settings: Settings, known: AccountLimits) -> Check:
+    if not known:
+        return Check("account", Health.OK, f"{settings.vendor}: nothing has been refused")
+    learned = max(limit.learned_at for limit in known)
+    what = f"{settings.vendor}: {told_of(known)} (learned on {learned:%Y-%m-%d})"
+    return Check("account", Health.OK, what)
 
 
 def _sessions(signs: Signs, known: date) -> Check:

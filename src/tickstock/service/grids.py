@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from tickstock.config import Settings
+from tickstock.loading.account import AccountLimits, holes_of_account, published_to
 from tickstock.loading.grid import Grid, build_grid
 from tickstock.model import Hole, Instrument, Timeframe
+from tickstock.service.account import standing_limits
 from tickstock.service.dates import Dates
 from tickstock.spans import Span
 from tickstock.store import coverage
@@ -17,9 +20,26 @@ from tickstock.store.connection import Connection
 class Grids:
     """Builds grids, for those who plan and for those who look."""
 
-    def __init__(self, dates: Dates, clock: Callable[[], datetime]) -> None:
+    def __init__(self, dates: Dates, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._dates = dates
+        self._settings = settings
         self._clock = clock
+
+    def account(self, connection: Connection) -> AccountLimits:
+        """What is known of the account, and stands."""
+        return standing_limits(connection, self._settings, self._clock)
+
+    def refused(
+        self,
+        connection: Connection,
+        timeframe: Timeframe,
+        ids: Sequence[int],
+        span: Span,
+        told: Sequence[Hole],
+    ) -> list[Hole]:
+        """What of `span` the account does not include, beside what is `told` already."""
+        limits, known = self._dates.limits(), self.account(connection)
+        return list(holes_of_account(timeframe, ids, span, limits, known, told))
 
     def of(
         self,
@@ -34,16 +54,18 @@ class Grids:
     ) -> Grid:
         """What is expected, held and missing of these instruments, as the database has it now; by
         the answers about holes that still stand, or by those `told`."""
-        now, ids = self._clock(), [i.id for i in chosen]
-        calendar = read_calendar(connection)
+        now, ids, limits = self._clock(), [i.id for i in chosen], self._dates.limits()
+        calendar, known = read_calendar(connection), self.account(connection)
         if told is None:
             told = coverage.standing_holes(connection, timeframe, ids, now)
+            if not refresh:
+                told += self.refused(connection, timeframe, ids, span, told)
         return build_grid(
             timeframe,
             chosen,
             span,
             calendar,
-            calendar.published(now, self._dates.limits().publication_lag),
+            published_to(timeframe, calendar, limits, known, now),
             coverage.held_spans(connection, timeframe, ids),
             told,
             refresh=refresh,

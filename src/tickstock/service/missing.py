@@ -91,6 +91,7 @@ class Missing:
         # Answers that have expired too: they say why, until somebody asks again.
         ids = [i.id for i in chosen]
         told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
+        told += self._grids.refused(connection, timeframe, ids, span, told)
         grid = self._grids.of(connection, chosen, timeframe, span, told=told)
         return grid, told, self._clock()
 

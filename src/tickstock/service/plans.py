@@ -9,6 +9,7 @@ from typing import Any
 
 from tickstock.config import Settings
 from tickstock.errors import StalePlan
+from tickstock.loading.account import told_of, within_account
 from tickstock.loading.codec import decode, encode
 from tickstock.loading.moved import state_of, what_moved
 from tickstock.loading.plan import Plan
@@ -66,7 +67,10 @@ class Plans:
             )
             for timeframe in request.timeframes
         ]
-        return make_plan(request, grids, self._dates.limits())
+        known = self._grids.account(connection)
+        made = make_plan(request, grids, within_account(self._dates.limits(), known))
+        frames = [limit for limit in known if limit.timeframe in request.timeframes]
+        return replace(made, account=told_of(frames))
 
     def refuse_stale(self, connection: Connection, request: LoadRequest, digest: str) -> None:
         """Raise StalePlan where the plan of a request is no longer the one of `digest`."""
@@ -160,6 +164,7 @@ def summary_of(plan: Plan) -> dict[str, Any]:
         "seconds": round(plan.seconds, 1),
         "exact": plan.exact,
         "digest": plan.digest,
+        "account": plan.account,
     }
 
 

@@ -17,7 +17,8 @@ OPEN_STATES = (CallState.WAITING, CallState.LEASED)
 class Progress:
     """How far a load is: a query over its calls, asked when somebody looks.
 
-    `held` of `expected` sessions; `calls` of `calls_planned` at an end; `percent` is 100 only for
+    `held` of `expected` sessions; `calls` were made, of `calls_planned` as far as is known; one
+    that need not be made counts in neither. `percent` is 100 only for
     a load that completed. `seconds_left` is None when nothing is known about the pace yet.
     `seconds` from the start until its end, or until now. `holders` are those who have calls of it
     in hand.
@@ -58,9 +59,11 @@ def make_progress(
     """
     by_state = {t.state: t for t in counts}
     done, failed = by_state.get(CallState.DONE), by_state.get(CallState.FAILED)
-    ended = sum(t.calls for s, t in by_state.items() if s not in OPEN_STATES)
-    # More than were planned, where answers were cut off or refused in part.
-    planned = max(int(load.summary["calls"]), sum(t.calls for t in counts))
+    # What ended without a request was no call, and some take more than one.
+    ended = sum(t.made for s, t in by_state.items() if s not in OPEN_STATES)
+    waiting = sum(t.calls for s, t in by_state.items() if s in OPEN_STATES)
+    cancelled = by_state.get(CallState.CANCELLED)
+    planned = ended + waiting + (cancelled.unmade if cancelled else 0)
     held = _held(load, done)
     return Progress(
         load=load,
@@ -68,7 +71,7 @@ def make_progress(
         held=held,
         calls_planned=planned,
         calls=ended,
-        calls_failed=failed.calls if failed else 0,
+        calls_failed=failed.calls - failed.unmade if failed else 0,
         rows_new=done.rows_new if done else 0,
         rows_changed=done.rows_changed if done else 0,
         percent=_percent(load, held),

@@ -9,6 +9,8 @@ from tickstock.clock import Clock
 from tickstock.config import Settings
 from tickstock.errors import DatabaseUnavailable, TickStockError
 from tickstock.extras import need
+from tickstock.loading.account import AccountLimits, told_of
+from tickstock.service.account import standing_limits
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import shipped_calendar
 from tickstock.store import migrate, system, workers
@@ -34,6 +36,12 @@ class System:
     vendor: str
     environment: str
     calls_per_minute: float
+    account: AccountLimits
+
+    @property
+    def account_told(self) -> str:
+        """What the account includes, as far as refusals have told; empty where none has."""
+        return told_of(self.account)
 
     @property
     def alive(self) -> int:
@@ -46,6 +54,7 @@ def look(database: Database, settings: Settings, clock: Clock) -> System:
     with database.transaction() as connection:
         schema = migrate.status(connection)
         version = connection.info.server_version
+        known = () if schema.pending else standing_limits(connection, settings, clock)
         where = "embedded" if database.server else "DATABASE_URI"
         return System(
             tuple(workers.known(connection)),
@@ -59,6 +68,7 @@ def look(database: Database, settings: Settings, clock: Clock) -> System:
             settings.vendor,
             settings.environment,
             vendor_limits(settings, shipped_calendar(), clock()).calls_per_minute,
+            known,
         )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import SecretStr
+
 from tickstock.config import Settings
 from tickstock.sessions import Calendar
+from tickstock.store.account_limits import Account
 from tickstock.vendors import BarSource, Limits
 from tickstock.vendors.registry import find
 from tickstock.vendors.spec import AnySpec, Capability, Setup
+
+FINGERPRINT = 16
+"""Digits of a hash: enough to tell accounts apart, and nothing to find a key by."""
 
 
 def vendor_limits(settings: Settings, calendar: Calendar, now: datetime) -> Limits:
@@ -39,6 +47,20 @@ def check_vendor(settings: Settings, calendar: Calendar, now: datetime) -> None:
     """Whether all that the vendor needs is set. Raises as `open_vendor`, which asks nobody too."""
     spec, setup = _set_up(settings, calendar, lambda: now)
     spec.check(setup)
+
+
+def account_of(settings: Settings) -> Account:
+    """Whose account the vendor of the settings is asked for. By another key, or at another address,
+    it is another account."""
+    spec, argument = find(settings.vendor)
+    chosen = settings.of_vendor(spec.settings)
+    values = {n: getattr(chosen, n) for n in type(chosen).model_fields}
+    keys = {n: v.get_secret_value() for n, v in values.items() if isinstance(v, SecretStr)}
+    if not keys:
+        return Account(settings.vendor)
+    places = {n: v for n, v in values.items() if isinstance(v, str)}
+    text = json.dumps([argument, keys, places], sort_keys=True)
+    return Account(settings.vendor, hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT])
 
 
 def vendor_has(vendor: str, capability: Capability) -> bool:

@@ -14,7 +14,7 @@ from tickstock.service.actions import outcome_as_dict, with_actions
 from tickstock.service.doubts import count_doubts
 from tickstock.service.grids import Grids
 from tickstock.spans import Span
-from tickstock.store import actions, instruments, job_items, jobs, ledger, tallies
+from tickstock.store import actions, asides, instruments, job_items, jobs, ledger, tallies
 from tickstock.store.bar_names import taken_names
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -67,6 +67,7 @@ class Verdicts:
         body = report.as_dict() | {"rows_new": sum(t.rows_new for t in counts)}
         body["rows_changed"] = sum(t.rows_changed for t in counts)
         body["actions"] = outcome_as_dict(outcome)
+        body["aside"] = asdict(asides.of_load(connection, load_id))
         body["doubts"] = self._doubts(connection, load_id)
         body["names_taken"] = [str(name) for name in taken_names(connection)]
         done = jobs.finish(connection, load_id, report.state, report.message, body)

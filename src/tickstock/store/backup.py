@@ -33,7 +33,12 @@ _PARTS = (
         "coverage",
         re.compile(r"tickstock\.(coverage|holes|doubts|quarantine|bar_\w+|sessions|closures)"),
     ),
-    ("ledger", re.compile(r"tickstock\.(loads|load_\w+|calls|plans|budgets|schedule\w*)")),
+    (
+        "ledger",
+        re.compile(
+            r"tickstock\.(loads|load_\w+|calls|plans|budgets|rows_aside|account_\w+|schedule\w*)"
+        ),
+    ),
 )
 """Tables that belong together, for people; the first that fits."""
 

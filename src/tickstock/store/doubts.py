@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
-from tickstock.bars import ANOTHER_FIRM, JUMP, NEXT_DAYS
+from tickstock.bars import ANOTHER_FIRM, DISAGREE, JUMP, NEXT_DAYS, disagreement
 from tickstock.bars import doubts as doubts_of
 from tickstock.loading.causes import ANSWERED
-from tickstock.model import BarTable, Flags, Timeframe
+from tickstock.model import PRICES, BarTable, CallKind, Flags, Ints, Timeframe
 from tickstock.spans import Span
 from tickstock.store import rows
 from tickstock.store.bars import DAY_SECONDS, Rows, Written, read_neighbours
@@ -21,6 +21,9 @@ from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("doubts.sql")
+SAID_BY = {
+    CallKind.TICKER: "ticker", CallKind.MARKET_DAY: "whole market", CallKind.FLAT_DAY: "file"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,38 @@ def note_doubts(connection: Connection, timeframe: Timeframe, rows: Rows, writte
         picked = judged.rows.pick(np.array([d.row for d in found], np.int64))
         texts = {"reasons": [d.reason for d in found], "details": [d.detail for d in found]}
         connection.execute(QUERIES["add"], _keys(timeframe, picked) | texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Stored bars that answers have changed: which call changed each, on which day, under which
+    ticker. `batch` are calls that are not done yet, but will be with these."""
+
+    rows: Rows
+    calls: Ints
+    days: Sequence[date]
+    symbols: Sequence[str]
+    batch: Sequence[int]
+
+
+def note_disagreements(connection: Connection, timeframe: Timeframe, changed: Changed) -> int:
+    """Note bars of which an answer for a whole market and one for the ticker alone, in one load,
+    say something else; how many those are."""
+    rows = changed.rows
+    if not len(rows):
+        return 0
+    params = _keys(timeframe, rows) | {"calls": changed.calls.tolist(), "days": changed.days}
+    params |= {"symbols": changed.symbols, "batch": list(changed.batch)}
+    found: dict[int, str] = {}
+    for place, *before, was, now in connection.execute(QUERIES["other_answers"], params):
+        after = [getattr(rows, name)[place].item() for name in (*PRICES, "volume")]
+        if told := disagreement(before, after):
+            found[place] = f"{told}, by {SAID_BY[was]} and by {SAID_BY[now]}"
+    if found:
+        picked = _keys(timeframe, rows.pick(np.array([*found], np.int64)))
+        texts = {"reasons": [DISAGREE] * len(found), "details": [*found.values()]}
+        connection.execute(QUERIES["add"], picked | texts)
+    return len(found)
 
 
 @dataclass(frozen=True, slots=True)

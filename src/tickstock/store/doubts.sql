@@ -51,3 +51,20 @@ FROM tickstock.quarantine AS q JOIN tickstock.instruments AS i ON i.id = q.instr
 WHERE q.instrument_id = ANY (%(ids)s) AND q.timeframe = %(timeframe)s
   AND q.at >= %(start)s AND q.at < %(end)s
 ORDER BY i.symbol, q.at, q.reason
+
+-- name: other_answers
+-- Of bars that a call has changed: those that another kind of call of the same load had brought, for a
+-- whole market or for the ticker alone, what they were, and which kind of call that was.
+SELECT (n.place - 1)::int, r.open, r.high, r.low, r.close, r.volume, o.kind, me.kind
+FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[], %(days)s::date[],
+            %(symbols)s::text[]) WITH ORDINALITY AS n(id, at, call, day, symbol, place)
+JOIN tickstock.calls AS me ON me.id = n.call
+JOIN tickstock.bar_revisions AS r
+  ON r.instrument_id = n.id AND r.timeframe = %(timeframe)s AND r.at = to_timestamp(n.at)
+     AND r.call_id = n.call
+JOIN LATERAL (
+    SELECT c.kind FROM tickstock.calls AS c
+    WHERE c.load_id = me.load_id AND c.timeframe = me.timeframe AND c.span @> n.day
+      AND (c.kind = 'ticker') <> (me.kind = 'ticker') AND c.symbol IN ('', n.symbol)
+      AND (c.state = 'done' OR c.id = ANY (%(batch)s))
+    LIMIT 1) AS o ON true

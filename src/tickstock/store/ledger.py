@@ -20,12 +20,10 @@ from typing import Any
 
 from tickstock.errors import PoisonCall
 from tickstock.failpoints import reach
-from tickstock.loading.entitlement import Met, met_of
 from tickstock.loading.lengths import Lengths
 from tickstock.loading.plan import Plan
 from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.model import Call, CallKind, Timeframe
-from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import database, locks, losses, rows
 from tickstock.store.connection import Connection
@@ -50,7 +48,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a finished call brought. `tickers`: of a whole market, how many it spoke of."""
+    """What a finished call brought. `tickers`: of a whole market, how many it spoke of; `asked`:
+    how often the vendor was asked for it, where that was counted."""
 
     id: int
     held: int
@@ -59,6 +58,7 @@ class Finished:
     pages: int
     tickers: int | None = None
     key: str | None = None
+    asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +164,31 @@ def finish_calls(connection: Connection, done: Sequence[Finished]) -> None:
             "pages": [d.pages for d in done],
             "tickers": [d.tickers for d in done],
             "keys": [d.key for d in done],
+            "asked": [d.asked for d in done],
         },
     )
 
 
 def postpone(
-    connection: Connection, lease: Lease, delay: timedelta, error: Exception, *, refund: bool
+    connection: Connection,
+    lease: Lease,
+    delay: timedelta,
+    error: Exception,
+    *,
+    refund: bool,
+    asked: int = 1,
 ) -> None:
-    """Try the call again after `delay`; with `refund` this attempt does not count."""
-    params = _error(lease, error) | {"delay": delay, "counts": int(not refund)}
+    """Try the call again after `delay`; with `refund` this attempt does not count. It has taken
+    `asked` requests."""
+    params = _error(lease, error) | {"delay": delay, "counts": int(not refund), "asked": asked}
     connection.execute(QUERIES["postpone"], params)
     reach("ledger.postponed")
 
 
-def fail(connection: Connection, lease: Lease, error: Exception) -> bool:
-    """Give the call up. False when the lease was lost."""
-    failed = connection.execute(QUERIES["fail"], _error(lease, error)).fetchone() is not None
+def fail(connection: Connection, lease: Lease, error: Exception, asked: int = 1) -> bool:
+    """Give the call up, after `asked` requests more. False when the lease was lost."""
+    params = _error(lease, error) | {"asked": asked}
+    failed = connection.execute(QUERIES["fail"], params).fetchone() is not None
     reach("ledger.failed")
     return failed
 
@@ -201,18 +210,6 @@ def add_parts(connection: Connection, parts: Sequence[tuple[int, Call]], *, deep
             "deeper": deeper,
         }
         connection.execute(QUERIES["add_parts"], columns)
-
-
-def met(
-    connection: Connection, load_id: uuid.UUID, timeframe: Timeframe, calendar: Calendar
-) -> Met:
-    """What ticker calls of a load have met of the account's plan."""
-    params = {"load_id": load_id, "timeframe": timeframe}
-    row = connection.execute(QUERIES["met"], params).fetchone()
-    assert row is not None  # an aggregate always answers one row
-    refused, start, end, tickers = row
-    spans = [Span(r.lower, r.upper) for r in refused or ()]
-    return met_of(spans, Span(start, end) if start else None, tickers, calendar)
 
 
 def lengths(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, Lengths]:

@@ -134,24 +134,26 @@ ORDER BY c.id FOR UPDATE OF c
 UPDATE tickstock.calls AS c
 SET state = 'done', done_at = clock_timestamp(), lease_until = NULL, held = n.held,
     rows_new = n.rows_new, rows_changed = n.rows_changed, pages = n.pages,
-    tickers = n.tickers, file_key = n.key, error = NULL, error_class = NULL
+    tickers = n.tickers, file_key = n.key, asked = coalesce(c.asked, 0) + n.asked, error = NULL,
+    error_class = NULL
 FROM unnest(%(ids)s::bigint[], %(held)s::int[], %(rows_new)s::int[], %(rows_changed)s::int[],
-            %(pages)s::int[], %(tickers)s::int[], %(keys)s::text[])
-     AS n(id, held, rows_new, rows_changed, pages, tickers, key)
+            %(pages)s::int[], %(tickers)s::int[], %(keys)s::text[], %(asked)s::int[])
+     AS n(id, held, rows_new, rows_changed, pages, tickers, key, asked)
 WHERE c.id = n.id
 
 -- name: postpone
 -- Try again later. A call that the vendor throttled does not spend an attempt.
 UPDATE tickstock.calls
 SET state = 'waiting', not_before = clock_timestamp() + %(delay)s, worker = NULL, lease_until = NULL,
-    attempt = attempt + %(counts)s, error = %(error)s, error_class = %(error_class)s
+    attempt = attempt + %(counts)s, error = %(error)s, error_class = %(error_class)s,
+    asked = coalesce(asked, 0) + %(asked)s
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
 
 -- name: fail
 -- Not to be tried again by itself.
 UPDATE tickstock.calls
 SET state = 'failed', attempt = attempt + 1, done_at = clock_timestamp(), lease_until = NULL,
-    error = %(error)s, error_class = %(error_class)s
+    error = %(error)s, error_class = %(error_class)s, asked = coalesce(asked, 0) + %(asked)s
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'leased'
 RETURNING id
 
@@ -205,19 +207,6 @@ WHERE c.kind = %(kind)s AND c.timeframe = %(timeframe)s AND c.tickers IS NOT NUL
   AND l.vendor = (SELECT vendor FROM tickstock.loads WHERE id = %(load_id)s)
 ORDER BY lower(c.span), c.id DESC
 
--- name: met
--- Which ticker calls of a load were refused for the account's plan, and from when to when others
--- were answered.
-WITH met AS (
-    SELECT symbol, span, state = 'done' AS answered FROM tickstock.calls
-    WHERE load_id = %(load_id)s AND kind = 'ticker' AND timeframe = %(timeframe)s
-      AND (state = 'done' OR error_class = 'NotEntitled' AND state IN ('failed', 'replaced'))
-)
-SELECT array_agg(DISTINCT span) FILTER (WHERE NOT answered),
-       min(lower(span)) FILTER (WHERE answered), max(upper(span)) FILTER (WHERE answered),
-       count(DISTINCT symbol) FILTER (WHERE NOT answered)
-FROM met
-
 -- name: fail_rest
 -- An error that meets every call alike (a refused key) ends all that still wait.
 WITH rest AS (
@@ -225,7 +214,8 @@ WITH rest AS (
     ORDER BY id FOR UPDATE
 )
 UPDATE tickstock.calls AS c
-SET state = 'failed', done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s
+SET state = 'failed', done_at = clock_timestamp(), error = %(error)s, error_class = %(error_class)s,
+    asked = coalesce(c.asked, 0)
 FROM rest WHERE c.id = rest.id
 RETURNING c.kind, c.timeframe, c.symbol, lower(c.span) AS start, upper(c.span) AS "end"
 

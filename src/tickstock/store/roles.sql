@@ -93,8 +93,9 @@ GRANT SELECT ON
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
     tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,
-    tickstock.budgets, tickstock.workers, tickstock.schedules, tickstock.schedule_runs,
-    tickstock.counters,
+    tickstock.rows_aside,
+    tickstock.budgets, tickstock.account_limits, tickstock.workers, tickstock.schedules,
+    tickstock.schedule_runs, tickstock.counters,
     tickstock.ohlcv_1min, tickstock.ohlcv_hourly, tickstock.ohlcv_daily, tickstock.ohlcv_weekly,
     tickstock.ohlcv_monthly
 TO {reader};

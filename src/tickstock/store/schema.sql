@@ -640,7 +640,8 @@ CREATE TABLE tickstock.calls (
     depth       smallint NOT NULL DEFAULT 0,
     tickers     integer,
     file_key    text,
-    lost        smallint NOT NULL DEFAULT 0
+    lost        smallint NOT NULL DEFAULT 0,
+    asked       integer
 );
 CREATE INDEX calls_of_load ON tickstock.calls (load_id, position);
 CREATE INDEX calls_claimable ON tickstock.calls (load_id, position) WHERE state IN ('waiting', 'leased');
@@ -670,6 +671,24 @@ CREATE TABLE tickstock.budgets (
     throttled  bigint NOT NULL DEFAULT 0,
     wanted_priority integer NOT NULL DEFAULT 0,
     wanted_until    timestamptz
+);
+
+-- What an account at a vendor includes, by kind of call and timeframe, as refusals have told.
+-- `account` is a fingerprint of the settings by which the vendor knows whose it is. Nothing before
+-- `since` is included, nor a session within `lag` after its close; `refused` are tickers of which nothing is;
+-- with `excludes` nothing at all. `learned_by` is the load that met it.
+CREATE TABLE tickstock.account_limits (
+    vendor     text NOT NULL,
+    account    text NOT NULL,
+    kind       text NOT NULL,
+    timeframe  text NOT NULL,
+    since      date,
+    lag        interval NOT NULL DEFAULT '0',
+    refused    text[] NOT NULL DEFAULT '{}',
+    excludes   boolean NOT NULL DEFAULT false,
+    learned_at timestamptz NOT NULL,
+    learned_by uuid,
+    PRIMARY KEY (vendor, account, kind, timeframe)
 );
 
 -- Worker processes that said something lately; for people, never for correctness.
@@ -848,6 +867,16 @@ CREATE TABLE tickstock.load_actions (
     message     text NOT NULL DEFAULT '',
     fence       bigint NOT NULL DEFAULT 0,
     lost        smallint NOT NULL DEFAULT 0
+);
+
+-- How many rows of each answer of a load were put aside, with the first of them: where it stood, whose
+-- it was, and what was wrong with it.
+CREATE TABLE tickstock.rows_aside (
+    load_id uuid NOT NULL REFERENCES tickstock.loads ON DELETE CASCADE,
+    of_call text NOT NULL,
+    rows    integer NOT NULL,
+    first   text NOT NULL,
+    PRIMARY KEY (load_id, of_call)
 );
 
 -- ---------------------------------------------------------------------- as of an earlier moment

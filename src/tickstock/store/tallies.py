@@ -19,7 +19,9 @@ QUERIES = load("tallies.sql")
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Calls of one load in one state; `lately`: ended since somebody last began to work on it."""
+    """Calls of one load in one state; `lately`: ended since somebody last began to work on it.
+    `unmade` are those for which the vendor was never asked, and `made` how often it was for the
+    others."""
 
     state: CallState
     calls: int
@@ -28,6 +30,8 @@ class Tally:
     rows_new: int
     rows_changed: int
     lately: int = 0
+    unmade: int = 0
+    made: int = 0
 
 
 @dataclass(frozen=True, slots=True)

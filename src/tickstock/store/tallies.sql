@@ -8,11 +8,14 @@ GROUP BY load_id, worker ORDER BY load_id, count(*) DESC
 -- name: tally
 -- Calls by state: the progress of loads is a query, never a counter that every call bumps. An
 -- answer may bring sessions that were held before; they do not count as progress. `lately`: how many
--- have ended since somebody last began.
+-- have ended since somebody last began; `unmade`: how many ended without having been asked; `made`:
+-- how often the others were, of what was not counted once each.
 SELECT c.load_id, c.state, count(*) AS calls, sum(c.cells) AS cells,
        coalesce(sum(least(c.held, c.cells)), 0) AS held,
        coalesce(sum(c.rows_new), 0) AS rows_new, coalesce(sum(c.rows_changed), 0) AS rows_changed,
-       count(*) FILTER (WHERE c.done_at >= l.active_since) AS lately
+       count(*) FILTER (WHERE c.done_at >= l.active_since AND c.asked IS DISTINCT FROM 0) AS lately,
+       count(*) FILTER (WHERE c.asked = 0 OR c.asked IS NULL AND c.state = 'cancelled') AS unmade,
+       coalesce(sum(coalesce(c.asked, (c.state <> 'cancelled')::int)), 0) AS made
 FROM tickstock.calls AS c JOIN tickstock.loads AS l ON l.id = c.load_id
 WHERE c.load_id = ANY (%(ids)s) GROUP BY c.load_id, c.state
 
@@ -22,9 +25,12 @@ SELECT kind, timeframe, symbol, lower(span) AS start, upper(span) AS "end" FROM 
 WHERE load_id = %(load_id)s AND state = 'leased' ORDER BY position LIMIT 1
 
 -- name: call_errors
--- What went wrong, grouped by cause, with an example of each.
-SELECT error_class AS kind, count(*) AS calls, min(error) AS example, min(symbol) AS symbol,
-       count(*) FILTER (WHERE state = 'failed') AS failed
+-- What went wrong, grouped by cause, with an example of each; of calls that were made, if any were.
+SELECT error_class AS kind,
+       coalesce(nullif(count(*) FILTER (WHERE asked IS DISTINCT FROM 0), 0), count(*)) AS calls,
+       coalesce(min(error) FILTER (WHERE asked > 0), min(error)) AS example,
+       coalesce(min(symbol) FILTER (WHERE asked > 0), min(symbol)) AS symbol,
+       count(*) FILTER (WHERE state = 'failed' AND asked IS DISTINCT FROM 0) AS failed
 FROM tickstock.calls
 WHERE load_id = %(load_id)s AND error_class IS NOT NULL
 GROUP BY error_class ORDER BY count(*) DESC

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import structlog
 
+from tickstock.clock import NEW_YORK
 from tickstock.failpoints import reach
 from tickstock.loading.gains import Brought, gains_of
 from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, Targets, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
 from tickstock.loading.truncation import MOST_DEPTH
-from tickstock.model import Answer, Call, Floats, Ints, Timeframe
+from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, union
-from tickstock.store import bar_history, bars, coverage, doubts, ledger
+from tickstock.spans import Span, day_of, union
+from tickstock.store import asides, bar_history, bars, coverage, doubts, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.flat_files import note_file
@@ -28,11 +29,13 @@ log = structlog.get_logger("tickstock.worker")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A call that is ours, its answer, and what the load wants of it."""
+    """A call that is ours, its answer, what the load wants of it, and how often the vendor was
+    asked."""
 
     lease: Lease
     answer: Answer
     targets: Targets
+    asked: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class Committed:
     rows_new: int
     rows_changed: int
     refused: tuple[int, ...]
+
+
+Judged = tuple[Fetched, AnswerVerdict]
 
 
 def commit(
@@ -66,7 +72,8 @@ def commit(
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
-            done += _write(connection, timeframe, part, calendar)
+            for alike in _by_way(part):
+                done += _write(connection, timeframe, alike, calendar, batch)
         reach("commit.written")
         if done:
             ledger.finish_calls(connection, done)
@@ -107,7 +114,7 @@ def _market(answer: Answer) -> tuple[int | None, str | None]:
     return (None, None) if answer.call.symbol else (answer.spoke_of, answer.key or None)
 
 
-def _cut_off(ours: Sequence[tuple[Fetched, AnswerVerdict]]) -> list[tuple[int, Call]]:
+def _cut_off(ours: Sequence[Judged]) -> list[tuple[int, Call]]:
     """Parts of answers that look cut off, to be asked again; not for ever."""
     found = [
         (fetched.lease.id, call)
@@ -127,11 +134,19 @@ def _tell_strays(fetched: Fetched, verdict: AnswerVerdict) -> None:
         log.warning("bars on days without a session", call=call, bars=verdict.off_session)
 
 
+def _by_way(part: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
+    """Answers for whole markets, and then those for a ticker: where both hold a bar, the second one
+    is compared with what the first one has written."""
+    whole = [(f, v) for f, v in part if not f.lease.call.symbol]
+    yield from (some for some in (whole, [p for p in part if p[0].lease.call.symbol]) if some)
+
+
 def _write(
     connection: Connection,
     timeframe: Timeframe,
-    part: Sequence[tuple[Fetched, AnswerVerdict]],
+    part: Sequence[Judged],
     calendar: Calendar,
+    batch: Sequence[Fetched],
 ) -> list[Finished]:
     rows, owner = _rows(part)
     origins = [_origins(fetched) for fetched, _ in part]
@@ -141,8 +156,12 @@ def _write(
     written = bars.write_rows(connection, timeframe, rows, calls)
     reach("commit.bars_written")
     doubts.note_doubts(connection, timeframe, rows, written)
+    _compare(connection, timeframe, part, batch, rows, owner, written.changed)
     bar_history.note_late(connection, timeframe, rows.pick(written.new), calls[written.new])
     _set_aside(connection, timeframe, part)
+    for fetched, _ in part:
+        call = fetched.lease
+        asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
     _note_files(connection, part)
     reach("commit.set_aside")
     brought = Brought(rows.instrument, rows.at, owner, written.new)
@@ -154,16 +173,50 @@ def _write(
     new = np.bincount(owner[written.new], minlength=len(part)).tolist()
     changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
     return [
-        Finished(f.lease.id, v.cells, new[i], changed[i], f.answer.pages, *_market(f.answer))
+        Finished(
+            f.lease.id, v.cells, new[i], changed[i], f.answer.pages, *_market(f.answer), f.asked
+        )
         for i, (f, v) in enumerate(part)
     ]
 
 
-def _rows(part: Sequence[tuple[Fetched, AnswerVerdict]]) -> tuple[bars.Rows, Ints]:
+def _compare(
+    connection: Connection,
+    timeframe: Timeframe,
+    part: Sequence[Judged],
+    batch: Sequence[Fetched],
+    rows: bars.Rows,
+    owner: Ints,
+    changed: Flags,
+) -> None:
+    """Where a bar came by another way before, in the same load, see whether both say the same."""
+    which = np.flatnonzero(changed)
+    if not len(which):
+        return
+    names = [{t.instrument_id: t.symbol for t in f.targets.values()} for f, _ in part]
+    of, ids = owner[which].tolist(), rows.instrument[which].tolist()
+    at = rows.at[which].tolist()
+    found = doubts.Changed(
+        rows.pick(which),
+        np.array([part[i][0].lease.id for i in of], np.int64),
+        [_day_of(n, timeframe) for n in at],
+        [names[i][one] for i, one in zip(of, ids, strict=True)],
+        [f.lease.id for f in batch],
+    )
+    if count := doubts.note_disagreements(connection, timeframe, found):
+        log.warning("two answers disagree", timeframe=timeframe.value, bars=count)
+
+
+def _day_of(at: int, timeframe: Timeframe) -> date:
+    if timeframe is Timeframe.DAY:
+        return day_of(at)
+    return datetime.fromtimestamp(at, NEW_YORK).date()
+
+
+def _rows(part: Sequence[Judged]) -> tuple[bars.Rows, Ints]:
     """All wanted bars of the batch by key, and which answer each came with.
 
-    Two answers of one batch may hold the same bar (a whole-market day and a ticker's range); the
-    later one counts.
+    Two answers may hold the same bar (two ranges of a ticker); the later one counts.
     """
     pieces = [_wanted(f.answer, v.instrument, v.order) for f, v in part]
     rows = bars.Rows.join(pieces)
@@ -181,16 +234,14 @@ def _wanted(answer: Answer, instrument: Ints, rows: Ints) -> bars.Rows:
     return every.pick(rows)
 
 
-def _set_aside(
-    connection: Connection, timeframe: Timeframe, part: Sequence[tuple[Fetched, AnswerVerdict]]
-) -> None:
+def _set_aside(connection: Connection, timeframe: Timeframe, part: Sequence[Judged]) -> None:
     for fetched, verdict in part:
         if len(verdict.quarantined):
             rows = _wanted(fetched.answer, verdict.instrument, verdict.quarantined)
             bars.keep_quarantined(connection, timeframe, rows, verdict.reasons, fetched.lease.id)
 
 
-def _note_files(connection: Connection, part: Sequence[tuple[Fetched, AnswerVerdict]]) -> None:
+def _note_files(connection: Connection, part: Sequence[Judged]) -> None:
     for fetched, _ in part:
         if fetched.answer.etag and note_file(connection, fetched.answer):
             log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
@@ -213,9 +264,7 @@ def _origins(fetched: Fetched) -> _Origins:
     return _Origins(answer.origin, others)
 
 
-def _pairs(
-    part: Sequence[tuple[Fetched, AnswerVerdict]], origins: Sequence[_Origins]
-) -> set[tuple[int, str]]:
+def _pairs(part: Sequence[Judged], origins: Sequence[_Origins]) -> set[tuple[int, str]]:
     """Each instrument with each origin of its bars."""
     return {
         (instrument, origin[instrument])
@@ -224,7 +273,7 @@ def _pairs(
     }
 
 
-def _asked(part: Sequence[tuple[Fetched, AnswerVerdict]]) -> list[tuple[int, Span]]:
+def _asked(part: Sequence[Judged]) -> list[tuple[int, Span]]:
     """What was asked for, by instrument. Days of many answers are put together."""
     asked: dict[int, list[Span]] = {}
     for _, verdict in part:

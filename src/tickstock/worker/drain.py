@@ -31,6 +31,7 @@ from tickstock.loading.judge import WantedTargets
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store import job_items, jobs, ledger
+from tickstock.store.account_limits import Account
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
@@ -38,6 +39,7 @@ from tickstock.vendors import BarSource, Gate
 from tickstock.waiting import within
 from tickstock.worker.belief import Belief
 from tickstock.worker.committing import Committer
+from tickstock.worker.entitled import Entitled
 from tickstock.worker.fetching import Count, Fetcher
 from tickstock.worker.heartbeat import Heartbeat
 from tickstock.worker.lane import Lane
@@ -76,6 +78,8 @@ class Drain:
     policy: Policy = field(default_factory=Policy)
     clock: Clock = utc_now
     dice: random.Random = field(default_factory=random.Random)
+    account: Account | None = None
+    """Whose account is asked; without it, nothing is kept of what it includes."""
     share: Callable[[], int] | None = None
     """How many calls this load may have in hand now; without it, the policy's `concurrency`."""
     count: Count = lambda *_: None
@@ -110,13 +114,14 @@ class Drain:
         self._memory = MemoryBudget(self.policy.bars)
         self._belief = Belief(self.calendar, self.clock)
         self._retry = OutageRetry(self._seconds_left)
-        self._settler = Settler(
-            self.database, self.load_id, self.calendar, self.clock, self.policy, self.dice,
-            self._belief, self._wanted,
-        )  # fmt: skip
+        entitled = Entitled(self.source, self.calendar, self.clock)
         self._fetcher = Fetcher(
-            self.source, self.gate, self.calendar, self._belief, self._memory, self.count,
-            self._wanted, self._settler.refuse_known,
+            entitled, self.gate, self.calendar, self._belief, self._memory, self.count,
+            self._wanted,
+        )  # fmt: skip
+        self._settler = Settler(
+            self.database, self.load_id, self.clock, self.policy, self.dice, self._belief,
+            self._wanted, entitled, self._fetcher.asked, self.account,
         )  # fmt: skip
         self._committer = Committer(
             self.database, self.load_id, self.calendar, self.clock, self.policy, self._memory,
@@ -241,6 +246,7 @@ class Drain:
         except Exception as error:
             heart.drop(lease)
             await self._settle(lease, error)
+            self._fetcher.recall()
         else:
             self._committer.add(fetched)
 
@@ -303,12 +309,14 @@ class Drain:
         with self.database.brief() as connection:
             found = job_items.targets(connection, self.load_id)
             self._belief.learn(ledger.lengths(connection, self.load_id))
+            self._settler.begin_account(connection, found)
         return {timeframe: WantedTargets(targets) for timeframe, targets in found.items()}
 
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""
         reach("drain.look")
         with self.database.brief() as connection:
+            self._settler.keep_account(connection)
             count, wait = ledger.open_calls(connection, self.load_id)
             if count:
                 ledger.end_silent_copies(connection)
@@ -319,6 +327,7 @@ class Drain:
 
     def _second_look(self) -> None:
         with self.database.brief() as connection:
+            self._settler.keep_account(connection)
             self._look_again(connection)
 
     def _look_again(self, connection: Connection) -> int:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
-from tickstock.errors import FenceLost, TickStockError
+from tickstock.errors import FenceLost, TickStockError, VendorUnavailable
 from tickstock.failpoints import reach
 from tickstock.loading.judge import Targets, WantedTargets, narrowed
-from tickstock.model import Answer, Call, Timeframe
+from tickstock.model import Answer, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store.ledger import Lease
-from tickstock.vendors import BarSource, Gate
+from tickstock.vendors import Gate
 from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Fetched
 from tickstock.worker.door import Door, Hold
+from tickstock.worker.entitled import Entitled
 from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
 log = structlog.get_logger("tickstock.worker")
@@ -26,19 +30,23 @@ Count = Callable[[str, str, int], None]
 
 @dataclass(slots=True)
 class Fetcher:
-    """Asks the vendor. `refuse_known` raises for a call of which is known that it is refused."""
+    """Asks the vendor, for what the account includes as far as is known."""
 
-    source: BarSource
+    entitled: Entitled
     gate: Gate
     calendar: Calendar
     belief: Belief
     memory: MemoryBudget
     count: Count
     wanted: Mapping[Timeframe, WantedTargets]
-    refuse_known: Callable[[Call], None]
     fetching: set[Lease] = field(default_factory=set)
     unasked: set[Lease] = field(default_factory=set)
     """Of these: those that wait for memory or for the gate, so that nothing is lost with them."""
+    asked: Counter[Lease] = field(default_factory=Counter)
+    """How often the vendor was asked for a call that is in hand."""
+    waiting: dict[Lease, asyncio.Task[None]] = field(default_factory=dict)
+    """Calls that wait for the gate, by whom they can be called back, and those that are."""
+    recalled: set[Lease] = field(default_factory=set)
 
     def begin(self, lease: Lease) -> None:
         self.fetching.add(lease)
@@ -60,15 +68,23 @@ class Fetcher:
             size = len(answer.bars)
         finally:
             self.memory.leave(expected - size)
-        return Fetched(lease, answer, targets)
+        return Fetched(lease, answer, targets, self.asked.pop(lease, 0))
+
+    def recall(self) -> None:
+        """Look again at the calls that wait for the gate: what is known by now to be refused is not
+        sent."""
+        for lease, task in self.waiting.items():
+            if lease not in self.recalled and self.entitled.is_refused(lease.call):
+                self.recalled.add(lease)
+                task.cancel()
 
     async def _answer(self, lease: Lease, targets: Targets, hold: Hold) -> Answer:
         reach("drain.fetch")
         try:
-            self.refuse_known(lease.call)
+            self.entitled.refuse_known(lease.call)
             self.unasked.discard(lease)
-            gate = _CallGate(Door(self.gate, hold), lease, self.unasked)
-            answer = await self.belief.ask(lease.call, targets, self.source, gate)
+            gate = _CallGate(Door(self.gate, hold), lease, self)
+            answer = await self.belief.ask(lease.call, targets, self.entitled.of(gate), gate)
         except FenceLost:
             raise
         except TickStockError as error:
@@ -87,19 +103,44 @@ class Fetcher:
 @dataclass(slots=True)
 class _CallGate:
     """The gate as a call meets it: until the first time that it is let in, the vendor has not been
-    asked."""
+    asked, and it can be called back."""
 
     gate: Gate
     lease: Lease
-    unasked: set[Lease]
+    fetcher: Fetcher
     is_in: bool = False
 
     async def enter(self) -> None:
-        if not self.is_in:
-            self.unasked.add(self.lease)
-        await self.gate.enter()
+        if self.is_in:
+            await self.gate.enter()
+            return
+        async with self.waiting():
+            await self.gate.enter()
         self.is_in = True
-        self.unasked.discard(self.lease)
 
     async def push_back(self, seconds: float | None) -> None:
         await self.gate.push_back(seconds)
+
+    def is_asked(self) -> None:
+        self.fetcher.asked[self.lease] += 1
+
+    @contextlib.asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """Inside, the vendor has not been asked. NotEntitled when the call is called back."""
+        home, lease, task = self.fetcher, self.lease, asyncio.current_task()
+        home.unasked.add(lease)
+        if task is not None:
+            home.waiting[lease] = task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task is None or lease not in home.recalled or task.uncancel():
+                raise
+            home.entitled.refuse_known(lease.call)
+            raise VendorUnavailable(  # by an answer that came since
+                f"The call for {lease.call} was called back.", "It is asked again."
+            ) from None
+        finally:
+            home.waiting.pop(lease, None)
+            home.recalled.discard(lease)
+            home.unasked.discard(lease)

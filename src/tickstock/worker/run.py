@@ -17,7 +17,7 @@ from tickstock.errors import BadSetting, TickStockError
 from tickstock.loading.report import Report
 from tickstock.service import TickStock
 from tickstock.service.queue import defer_drain, queue_of, schedules_queue_of
-from tickstock.service.vendor import open_vendor
+from tickstock.service.vendor import account_of, open_vendor
 from tickstock.sessions import shipped_calendar
 from tickstock.store import job_items, jobs, ledger, tasks
 from tickstock.store.jobs import Load
@@ -178,6 +178,7 @@ class Worker:
         drain = Drain(
             tick.database, source, gate, calendar, load.id, self.name, self._policy,
             share=self._share, count=self._counts.add, lane=self._lane, clock=tick.clock,
+            account=account_of(tick.settings),
         )  # fmt: skip
         self._drains[load.id] = drain
         end.is_excused = lambda: drain.blames_a_call

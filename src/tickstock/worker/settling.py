@@ -25,16 +25,23 @@ from tickstock.errors import (
     VendorTooSlow,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.entitlement import Met, is_refused, parts_of_refused
-from tickstock.loading.judge import WantedTargets, failure_holes
-from tickstock.model import Call, Hole, HoleCause, Timeframe
-from tickstock.sessions import Calendar
-from tickstock.spans import Span, subtract
-from tickstock.store import bars, coverage, ledger
+from tickstock.loading.account import AccountLimits
+from tickstock.loading.judge import (
+    NOT_ENTITLED_STANDS,
+    RECENT_EMPTY_STANDS,
+    Target,
+    WantedTargets,
+    failure_holes,
+)
+from tickstock.model import Call, CallKind, Hole, HoleCause, Timeframe
+from tickstock.spans import Span
+from tickstock.store import account_limits, bars, coverage, jobs, ledger
+from tickstock.store.account_limits import Account
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
 from tickstock.worker.belief import Belief
+from tickstock.worker.entitled import Entitled
 from tickstock.worker.policy import Policy
 
 log = structlog.get_logger("tickstock.worker")
@@ -53,26 +60,39 @@ CAUSE_OF: Mapping[type[TickStockError], HoleCause] = {
 
 @dataclass(slots=True)
 class Settler:
-    """Settles calls of one load, by the class of the error that they met."""
+    """Settles calls of one load, by the class of the error that they met, and keeps what was
+    learned of the account. `asked` counts how often the vendor was asked for a call."""
 
     database: Database
     load_id: uuid.UUID
-    calendar: Calendar
     clock: Clock
     policy: Policy
     dice: random.Random
     belief: Belief
     wanted: Mapping[Timeframe, WantedTargets]
-    met: dict[Timeframe, Met] = field(default_factory=dict)
+    entitled: Entitled
+    asked: Counter[Lease]
+    account: Account | None = None
     _met_by: Counter[tuple[int, type]] = field(default_factory=Counter)
 
-    def refuse_known(self, call: Call) -> None:
-        """Raise NotEntitled for days that the account was refused in calls for other symbols."""
-        if is_refused(call, self.met.get(call.timeframe, Met()), self.calendar):
-            raise NotEntitled(
-                f"The vendor account is not entitled to {call}: calls for other symbols told.",
-                "Ask for a span that the plan includes, or change the plan.",
-            )
+    def begin_account(
+        self, connection: Connection, wanted: Mapping[Timeframe, Sequence[Target]]
+    ) -> None:
+        """Take over what is known of the account."""
+        spans = [target.span for targets in wanted.values() for target in targets]
+        days = Span(min(s.start for s in spans), max(s.end for s in spans)) if spans else None
+        kept: AccountLimits = ()
+        mine: AccountLimits | None = None
+        if self.account is not None:
+            kept = account_limits.known(connection, self.account)
+            if jobs.read(connection, self.load_id).asked.refresh:  # what others met is no matter
+                mine = account_limits.known(connection, self.account, self.load_id)
+        self.entitled.begin(days, kept, but_only=mine)
+
+    def keep_account(self, connection: Connection) -> None:
+        """Keep what was learned of the account."""
+        if self.account is not None and (news := self.entitled.news()):
+            account_limits.learn(connection, self.account, news, self.load_id)
 
     def give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
         """Postpone or fail calls, by the class of the error."""
@@ -82,6 +102,7 @@ class Settler:
                 failed += ledger.fail_rest(connection, self.load_id, error)
             if failed:
                 self._mark_failed(connection, failed, error)
+            self.keep_account(connection)
             reach("drain.giving_up")
         reach("drain.given_up")
 
@@ -98,48 +119,58 @@ class Settler:
         self._met_by[lease.id, type(error)] += 1
         often = self._met_by[lease.id, type(error)] >= self.belief.most_tries(lease.call, error)
         left = lease.attempt < self.policy.attempts and not often
+        asked = self.asked.pop(lease, 0)
         again = isinstance(error, AGAIN) and (free or left)
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
             log.warning(
                 "call not answered", call=str(lease.call), error=str(error), final=not again
             )
         if isinstance(error, NotEntitled):
-            return self._refused_parts(connection, lease, error)
+            return self._refused_parts(connection, lease, error, asked)
         if isinstance(error, VendorTooSlow) and (parts := self.belief.parts(lease.call)):
-            if ledger.fail(connection, lease, error):
+            if ledger.fail(connection, lease, error, asked):
                 ledger.replace_call(connection, lease, parts)
             return []
         if not again:
-            return [lease.call] if ledger.fail(connection, lease, error) else []
+            return [lease.call] if ledger.fail(connection, lease, error, asked) else []
         delay = self.policy.delay(lease.attempt, self.dice)
         if isinstance(error, VendorThrottled) and error.retry_after is not None:
             delay = timedelta(seconds=error.retry_after)
-        ledger.postpone(connection, lease, delay, error, refund=free)
+        ledger.postpone(connection, lease, delay, error, refund=free, asked=asked)
         return []
 
     def _refused_parts(
-        self, connection: Connection, lease: Lease, error: NotEntitled
+        self, connection: Connection, lease: Lease, error: NotEntitled, asked: int
     ) -> list[Call]:
-        """Have those parts asked that the account may be entitled to; answers the others."""
+        """Have the part asked for that the account includes; answers the others."""
         call = lease.call
-        if not ledger.fail(connection, lease, error):
+        if not ledger.fail(connection, lease, error, asked):
             return []
-        met = ledger.met(connection, self.load_id, call.timeframe, self.calendar)
-        self.met[call.timeframe] = met
-        parts = parts_of_refused(call, met, self.calendar)
-        ledger.replace_call(connection, lease, parts)
-        rest = subtract([call.span], [part.span for part in parts])
-        return [replace(call, span=span) for span in rest]
+        ledger.replace_call(connection, lease, self.entitled.parts(call))
+        return [replace(call, span=span) for span in self.entitled.refused(call)]
 
     def _mark_failed(
         self, connection: Connection, calls: Sequence[Call], error: TickStockError
     ) -> None:
-        cause = CAUSE_OF.get(type(error), HoleCause.FAILED)
         found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
         for call in calls:
             targets = self.wanted[call.timeframe].of(call)
-            for hole in failure_holes(call, targets, cause, str(error)[:500], self.clock()):
+            cause, stands = self._meaning(call, error)
+            told = str(error)[:500]
+            for hole in failure_holes(call, targets, cause, told, self.clock(), stands):
                 found.setdefault(call.timeframe, {})[hole.instrument_id, hole.span] = hole
         bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
         for timeframe, holes in found.items():
             coverage.replace_holes(connection, timeframe, list(holes), list(holes.values()))
+
+    def _meaning(self, call: Call, error: TickStockError) -> tuple[HoleCause, timedelta | None]:
+        """Why a call brought nothing, and for how long that stands. What is too new may be had
+        tomorrow; what is refused for all tickers at once, by ticker at the next load."""
+        if not isinstance(error, NotEntitled):
+            return CAUSE_OF.get(type(error), HoleCause.FAILED), None
+        limits = self.entitled.source.limits
+        by_ticker = limits.ticker and call.timeframe in limits.timeframes
+        if call.kind is not CallKind.TICKER and by_ticker and self.entitled.excludes(call):
+            return HoleCause.FAILED, None
+        new = self.entitled.is_new(call)
+        return HoleCause.NOT_ENTITLED, RECENT_EMPTY_STANDS if new else NOT_ENTITLED_STANDS

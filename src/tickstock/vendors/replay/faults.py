@@ -60,6 +60,7 @@ class What(enum.StrEnum):
     IMPOSSIBLE = "a price below zero"  # [that bar put aside]
     SPOILT_ROW = "a price that is no number"  # [that row put aside]
     HALF = "half of the bars, as if they were all"  # [bars missing, none wrong]
+    HALF_SESSION = "two bars of a session, as if they were all"  # [bars missing, none wrong]
     # spoiled bytes
     NOT_A_NUMBER = "NaN"  # [unreadable]
     INFINITE = "Infinity"  # [unreadable]
@@ -263,6 +264,17 @@ def restated(bar: Bar) -> Bar:
     return msgspec.structs.replace(bar, c=round((bar.h + bar.low) / 2, 2), v=round(bar.v * 1.02))
 
 
+def _with_half_session(bars: list[Bar]) -> list[Bar]:
+    """Of the session in the middle the first two bars alone. Trading begins at 4:00 in New York, at
+    8:00 or 9:00 UTC, and ends before 2:00."""
+    days = [(b.t - 5 * _HOUR_MS) // _DAY_MS for b in bars]
+    if not days:
+        return bars
+    odd = days[len(days) // 2]
+    first = days.index(odd)
+    return [b for i, b in enumerate(bars) if days[i] != odd or i < first + 2]
+
+
 _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
     What.DUPLICATES: _twice,
     What.UNSORTED: lambda bars: bars[::-1],
@@ -271,6 +283,7 @@ _BARS: dict[What, Callable[[list[Bar]], list[Bar]]] = {
     What.EMPTY: lambda _: [],
     What.BARE: lambda bars: [msgspec.structs.replace(b, vw=None, n=None) for b in bars],
     What.HALF: lambda bars: bars[: (len(bars) + 1) // 2],
+    What.HALF_SESSION: _with_half_session,
     What.IMPOSSIBLE: lambda bars: (
         [msgspec.structs.replace(b, low=-b.low) for b in bars[:1]] + bars[1:]
     ),
