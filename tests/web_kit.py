@@ -139,6 +139,7 @@ def running(
     users: bool = True,
     public_url: str | None = None,
     limits: ConnectionLimits | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
     """Serve the database; with a user of every role."""
     tick, access = TickStock(settings, database), Access(database)
@@ -146,7 +147,7 @@ def running(
         with database.transaction() as connection:
             for role in Role:
                 sign_in.add_user(connection, role.value, role, _hashed(PASSWORDS[role]))
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     site = make_site("127.0.0.1", port, public_url, tls=False, users=True)
     parts: tuple[Callable[[], Any], ...] = (lambda: Worker(tick),) if worker else ()

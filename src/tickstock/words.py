@@ -11,6 +11,22 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def sessions_held(held: int, expected: int) -> str:
+    """`1,200 of 1,500 sessions held`. Of none nothing is said to be held."""
+    return f"{held:,} of {expected:,} sessions held" if expected else "no session expected"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `2.5 h`; a dash where it is not known."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def number(value: float | int | None) -> str:
     """A price or a count for the eye: never an exponent, and ten significant digits, so that any
     two prices that differ on an exchange differ here."""

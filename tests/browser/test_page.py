@@ -134,16 +134,26 @@ def test_by_keyboard_alone(tab: OpenTab, served: Running) -> None:
     page.keyboard.press("Enter")
     for _ in range(40):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.name") == "universe":
+        if page.evaluate("document.activeElement.name") == "q":
             break
+    page.keyboard.type("etf")
+    page.wait_for_url("**q=etf*")  # what is looked for stands in the address
+    expect(page.locator(".pick").first).to_contain_text("etf", ignore_case=True)
+    # From the search down into the list, up and down there, back, and Enter to what comes next.
     page.keyboard.press("ArrowDown")
-    chosen = page.locator("#picker :checked")
-    expect(chosen).to_have_count(1)
+    choices = page.locator("#picker input")
+    expect(choices.nth(0)).to_be_checked()
+    expect(choices.nth(0)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(choices.nth(1)).to_be_checked()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Search universes")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(choices.nth(0)).to_be_checked()
     expect(page.locator("#plan-calls")).to_be_visible()
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.innerText") == "Load Universe Data":
-            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Load Universe Data")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/jobs/*")
 

@@ -80,12 +80,14 @@ def test_a_paused_load_is_asked_nothing_and_goes_on_where_it_was(tick: TickStock
             assert leased(tick) == 0  # handed back at once
             paused = tick.jobs.progress(load.id)
             assert paused.paused
-            assert paused.seconds_left is None
+            assert paused.standstill is not None
             await asyncio.sleep(0.2)  # what was waiting at the gate notices
             before = len(source.asked)
             await asyncio.sleep(0.3)
             assert len(source.asked) == before
-            assert tick.jobs.progress(load.id).calls == paused.calls
+            later = tick.jobs.progress(load.id)
+            assert later.calls == paused.calls
+            assert later.seconds_left == paused.seconds_left  # it stands still too
             assert await asyncio.to_thread(tick.steering.resume, load.id)
             await until(lambda: state(tick, load) is LoadState.COMPLETED)
         return source.asked

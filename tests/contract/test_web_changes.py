@@ -70,10 +70,12 @@ def test_an_edit_is_shown_first_and_then_done_exactly_so(client: Client) -> None
     log = client.get(f"/api/universes/{MINE}/history").json["changes"]
     assert [(c["reason"], c["joined"], c["left"]) for c in log[:2]] == [
         ("remove from the page by admin", [], ["AAPL"]),
-        ("asked for", ["IBM"], []),
+        ("asked for (add from the page by admin)", ["IBM"], []),
     ]
     blame = client.get(f"/api/universes/{MINE}/blame").json["members"]
-    assert {m["symbol"]: m["reason"] for m in blame}["IBM"] == "asked for"
+    assert {m["symbol"]: m["reason"] for m in blame}[
+        "IBM"
+    ] == "asked for (add from the page by admin)"
     assert "asked for" in client.get(f"/universes/{MINE}?blame=1").text
 
     number = next(c["revision"] for c in log if c["action"] == "insert")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Timeframe
 from tickstock.spans import Span
-from tickstock.web.load_form import DURATIONS, LoadForm, form_of_load, matches
+from tickstock.web.load_form import DURATIONS, LoadForm, form_of_load
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12).map(
     str.strip
@@ -96,11 +96,3 @@ def test_a_load_becomes_the_form_that_asks_for_the_same(name: str, field: str) -
     assert getattr(form, field) == name.removeprefix("csv:")
     assert (form.duration, form.first, form.last) == ("dates", "2024-01-02", "2024-01-31")
     assert (form.timeframes, form.missing_only) == (("hour",), False)
-
-
-@pytest.mark.parametrize(
-    ("search", "found"),
-    [("", True), ("core", True), ("CORE etf", True), ("etf core", True), ("bond", False)],
-)
-def test_every_word_of_a_search_has_to_be_somewhere(search: str, found: bool) -> None:
-    assert matches(search, "Core ETFs", "core_etfs", "etf_universe") is found

@@ -13,16 +13,17 @@ from tickstock.web.context import local
 from tickstock.web.live import Live, OpenPage
 from tickstock.web.render import (
     ago,
-    duration_text,
+    exchange_day,
     marked,
     number,
     plural,
     price,
     size_text,
     spaced,
-    time_text,
+    time_mark,
 )
-from tickstock.web.universe_rows import search
+from tickstock.web.universe_rows import Rows, search
+from tickstock.words import duration
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -58,27 +59,37 @@ def test_ago(seconds: int, text: str) -> None:
     ],
 )
 def test_durations(seconds: float | None, text: str) -> None:
-    assert duration_text(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_other_words() -> None:
     assert (number(None), number(1234567)) == ("–", "1,234,567")
     assert (plural(1, "symbol"), plural(1200, "symbol")) == ("1 symbol", "1,200 symbols")
     assert (size_text(999), size_text(1500), size_text(3e12)) == ("999 B", "1.5 kB", "3.0 TB")
-    assert (ago(None), time_text(None)) == ("–", "–")
-    assert time_text(NOW) == "2026-03-02 12:00:00 UTC"
+    assert (ago(None), time_mark(None)) == ("–", "–")
+
+
+def test_a_moment_is_told_by_the_exchanges_clock_and_in_utc_on_hover() -> None:
+    assert time_mark(NOW) == (
+        '<time datetime="2026-03-02T12:00:00+00:00" title="2026-03-02 12:00:00 UTC">'
+        "2026-03-02 07:00:00 ET</time>"
+    )
+    # In summer the exchange is four hours behind; a day there may be another one.
+    assert exchange_day(datetime(2026, 7, 1, 3, 59, tzinfo=UTC)) == "2026-06-30"
 
 
 def listed(kind: str, key: str, symbols: int | None = 3) -> Listed:
     return Listed(UniverseRef(kind, key), f"Name of {key}", symbols, None, "", "", NOW)
 
 
-ROWS = [
-    listed("etf_universe", "a"),
-    listed("etf_universe", "b", 0),
-    listed("stock_etf_combo", "c"),
-    listed("stock_universe", "d", None),
-]
+ROWS = Rows.of(
+    [
+        listed("etf_universe", "a"),
+        listed("etf_universe", "b", 0),
+        listed("stock_etf_combo", "c"),
+        listed("stock_universe", "d", None),
+    ]
+)
 
 
 def test_a_search_groups_by_type_and_tells_the_health() -> None:
@@ -90,6 +101,14 @@ def test_a_search_groups_by_type_and_tells_the_health() -> None:
     ]
     health = [line.health for g in found.groups for line in g.lines]
     assert health == ["ok", "empty", "old type", "unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", 1), ("name", 1), ("NAME etf", 1), ("etf name", 1), ("bond", 0), ("name bond", 0)],
+)
+def test_every_word_of_a_search_has_to_be_somewhere(text: str, found: int) -> None:
+    assert search(Rows.of([listed("etf_universe", "a")]), text, 10).total == found
 
 
 def test_a_search_shows_some_counts_all_and_keeps_the_picked_one() -> None:

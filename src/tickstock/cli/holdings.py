@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from tickstock.cli.load import Universe
 from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
-from tickstock.words import plural
+from tickstock.words import plural, sessions_held
 
 if TYPE_CHECKING:
     from tickstock.loading.grid import Grid
@@ -93,7 +93,7 @@ def show_coverage(view: CoverageView, title: str) -> None:
         out.print(f"and {more} more symbols; --json has them all")
     out.print(LEGEND, style="dim")
     held, expected = view.grid.held.count(), view.grid.expected.count() + view.unasked
-    out.print(f"{held:,} of {expected:,} sessions held")
+    out.print(sessions_held(held, expected))
     for cause, count in view.grid.counts().items():
         names = ", ".join(f"{s} {span}" for s, span in view.grid.examples(cause))
         out.print(f"  {cause.replace('_', ' ')}: {count:,}  ({names})")

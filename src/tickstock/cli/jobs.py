@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
-from tickstock.words import plural
+from tickstock.words import plural, sessions_held
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -192,7 +192,7 @@ def _state(text: str) -> LoadState:
 
 def show_outcome(progress: Progress, *, as_json: bool) -> None:
     """What a load came to, or how far it is."""
-    from tickstock.cli.watch import line_of
+    from tickstock.cli.watch import calls_made, line_of, standing
 
     load = progress.load
     if as_json:
@@ -210,9 +210,11 @@ def show_outcome(progress: Progress, *, as_json: bool) -> None:
     bars = f"{plural(progress.rows_new, 'bar')} new"
     if progress.rows_changed:
         bars += f", {progress.rows_changed:,} changed"
-    calls = f"{progress.calls:,} of {progress.calls_planned:,} calls"
+    calls = calls_made(progress)
     state = _state_text(_state_word(progress))
     out.print(f"{state}: {load.message or _held(progress)} · {bars} · {calls}")
+    if said := standing(progress):
+        out.print(f"  {said}", markup=False)
     _show_actions(out, load)
     _show_asides(out, load)
     _show_doubts(out, load)
@@ -258,7 +260,7 @@ def _show_taken(out: Console, load: Load) -> None:
 
 
 def _held(progress: Progress) -> str:
-    return f"{progress.held:,} of {progress.expected:,} sessions held"
+    return sessions_held(progress.held, progress.expected)
 
 
 def _state_word(progress: Progress) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tickstock.model import HoleCause, LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
-from tickstock.words import plural
+from tickstock.words import duration, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -25,6 +25,8 @@ EXIT = {
     LoadState.FAILED: 1,
     LoadState.CANCELLED: 1,
 }
+LONG_HOLD = 5.0
+"""Seconds for which a vendor wants no call that are worth a word."""
 PERMISSION = ("CredentialsRefused", "NotEntitled")
 Show = Callable[[Progress, str], None]
 """Shows how far a load is, to somebody who is the worker of that name (or none)."""
@@ -88,7 +90,7 @@ class _Bar:
             self._task,
             description=held_up(progress, me) or what or progress.load.title,
             completed=progress.held,
-            rate=f"{progress.calls}/{progress.calls_planned} calls",
+            rate=standing(progress) or calls_made(progress),
         )
         kinds = {e.kind for e in progress.errors}
         if not finished and kinds - self._told:
@@ -110,6 +112,24 @@ class _JsonLines:
             return
         self._said, self._at = line, time.monotonic()
         print(line, file=sys.stderr, flush=True)
+
+
+def calls_made(progress: Progress) -> str:
+    """`1,321 of 3,000 calls made, 1,679 not asked`."""
+    text = f"{progress.calls:,} of {progress.calls_planned:,} calls made"
+    parts = {"failed": progress.calls_failed, "not asked": progress.calls_not_asked}
+    return ", ".join([text, *(f"{n:,} {what}" for what, n in parts.items() if n)])
+
+
+def standing(progress: Progress) -> str:
+    """Why nothing is asked, and for how long; nothing while calls are made."""
+    still = progress.standstill
+    if still is None:
+        held = progress.held_off
+        return f"the vendor wants no call for {duration(held)}" if held >= LONG_HOLD else ""
+    if progress.paused:
+        return f"paused for {duration(still.seconds)}"
+    return f"waiting for a worker for {duration(still.seconds)}"
 
 
 def trouble(progress: Progress) -> str:
@@ -147,8 +167,13 @@ def line_of(progress: Progress) -> dict[str, object]:
         "expected": progress.expected,
         "calls": progress.calls,
         "calls_planned": progress.calls_planned,
+        "calls_failed": progress.calls_failed,
+        "calls_not_asked": progress.calls_not_asked,
+        "calls_a_minute": progress.calls_a_minute,
         "bars_new": progress.rows_new,
         "bars_changed": progress.rows_changed,
         "seconds_left": progress.seconds_left,
+        "standstill": progress.standstill.why.value if progress.standstill else None,
+        "standstill_since": progress.standstill.since.isoformat() if progress.standstill else None,
         "trouble": trouble(progress),
     }

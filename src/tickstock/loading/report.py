@@ -10,7 +10,7 @@ from typing import Any
 from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import Grid
 from tickstock.model import HoleCause, LoadState, Timeframe
-from tickstock.words import plural
+from tickstock.words import plural, sessions_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ def make_report(items: Sequence[ItemResult]) -> Report:
 
 def _message(items: Sequence[ItemResult], failed: int) -> str:
     held, expected = sum(i.held for i in items), sum(i.expected for i in items)
-    text = f"{plural(len({i.symbol for i in items}), 'symbol')}, {held} of {expected} sessions held"
+    many = plural(len({i.symbol for i in items}), "symbol")
+    text = f"{many}, {sessions_held(held, expected)}"
     causes = _causes(items)
     if causes:
         text += " (" + ", ".join(f"{n} {c.replace('_', ' ')}" for c, n in causes.items()) + ")"

@@ -3,6 +3,7 @@ draw it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -33,9 +34,17 @@ class Strip:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def make_strip(grid: Grid, most: int | None = None, *, by_session: bool = False) -> Strip:
-    """Sum a grid up by month, or show every session: all its instruments, or the first `most`."""
-    symbols = tuple(i.symbol for i in grid.instruments[:most])
+def make_strip(
+    grid: Grid,
+    most: int | None = None,
+    *,
+    by_session: bool = False,
+    chosen: Sequence[int] | None = None,
+) -> Strip:
+    """Sum a grid up by month, or show every session: all its instruments, the first `most`, or
+    those of the `chosen` rows."""
+    picked = list(range(len(grid.instruments))[:most]) if chosen is None else list(chosen)
+    symbols = tuple(grid.instruments[row].symbol for row in picked)
     if not len(grid.days):
         return Strip((), symbols, tuple(() for _ in symbols))
     month = grid.days.astype("datetime64[D]").astype(f"datetime64[{'D' if by_session else 'M'}]")
@@ -43,7 +52,7 @@ def make_strip(grid: Grid, most: int | None = None, *, by_session: bool = False)
     tables: dict[str, Bits] = {"expected": grid.expected, "held": grid.held}
     tables |= {cause.value: cells for cause, cells in grid.holes.items()}
     sums = {
-        name: np.add.reduceat(_first(bits, most).unpack(), first, axis=1, dtype=np.int64).tolist()
+        name: np.add.reduceat(_rows(bits, picked).unpack(), first, axis=1, dtype=np.int64).tolist()
         for name, bits in tables.items()
     }
     rows = tuple(
@@ -55,8 +64,8 @@ def make_strip(grid: Grid, most: int | None = None, *, by_session: bool = False)
     return Strip(months, symbols, rows)
 
 
-def _first(bits: Bits, most: int | None) -> Bits:
-    return Bits(bits.packed[:most], bits.columns)
+def _rows(bits: Bits, picked: Sequence[int]) -> Bits:
+    return Bits(bits.packed[np.array(picked, np.int64)], bits.columns)
 
 
 def _cell(counts: dict[str, int]) -> Cell:

@@ -14,7 +14,7 @@ from tickstock.service.client_jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.store.client_jobs import RefusedJob
 from tickstock.store.tallies import CallError
-from tickstock.words import plural
+from tickstock.words import plural, sessions_held
 
 SHOWN_ERRORS = 3
 NO_BARS = "No bars were asked for (include_ohlcv is false), so none were loaded."
@@ -58,7 +58,7 @@ def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
     return JobStatus(
         status=load.state.value,
         progress=progress.percent,
-        message=_message(progress),
+        message=_message(progress, zone),
         description=_description(progress),
         total_symbols=len(load.asked.symbols),
         processed_symbols=len(good) + len(bad),
@@ -99,18 +99,29 @@ def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
     return at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
-def _message(progress: Progress) -> str:
+def _message(progress: Progress, zone: tzinfo | None) -> str:
+    """Nothing in it goes on by itself: who stands still says since when, not for how long."""
     load = progress.load
     if load.state is LoadState.COMPLETED and not load.job.get("bars", True):
         return NO_BARS
+    if load.state is LoadState.CANCELLED and progress.calls_not_asked:
+        return f"{load.message} {_calls(progress)}".strip()
     if load.state.finished:
         return load.message
-    held = f"{progress.held} of {progress.expected} sessions held"
+    held = sessions_held(progress.held, progress.expected)
     if load.paused_at is not None:
         return f"Paused; {held}"
+    if progress.standstill is not None:
+        since = progress.standstill.since.astimezone(zone)
+        return f"Waiting for a worker since {since:%H:%M:%S}; {held}"
     if load.state is LoadState.SUBMITTED:
         return f"Waiting for a worker; {held}"
-    return f"{held}, {progress.calls} of {progress.calls_planned} calls done"
+    return f"{held}, {progress.calls:,} of {progress.calls_planned:,} calls done"
+
+
+def _calls(progress: Progress) -> str:
+    made = f"{progress.calls:,} of {progress.calls_planned:,} calls were made"
+    return f"{made}, {progress.calls_not_asked:,} not asked."
 
 
 def _description(progress: Progress) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,13 @@ from tickstock.service.actions import Actions
 from tickstock.service.plans import Plans, summary_of, with_instruments
 from tickstock.service.progress import Progress, make_progress
 from tickstock.service.verdicts import Verdicts
-from tickstock.store import actions, jobs, tallies
+from tickstock.store import actions, jobs, tallies, workers
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.jobs import Load
 from tickstock.store.moment import database_now
+from tickstock.store.tallies import Tally
+from tickstock.store.workers import Attendance
 
 
 class Jobs:
@@ -126,42 +128,47 @@ class Jobs:
         *,
         text: str = "",
         before: datetime | None = None,
+        **other: Any,
     ) -> list[Progress]:
-        """The newest loads with their progress: of `state`, with `text` in title or requester,
-        made before `before`."""
+        """The loads that `store.jobs.newest` lists, with their progress."""
         with self._database.transaction() as connection:
-            loads = jobs.newest(connection, most, state, text, before)
-            counts = tallies.by_state(connection, [x.id for x in loads])
-            now = database_now(connection)
-        return [make_progress(x, counts[x.id], None, (), now=now) for x in loads]
+            found = jobs.newest(connection, most, state, text, before, **other)
+            return _look(connection, found, lambda _: False)
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
         """Progress of those of the loads that exist, oldest first."""
         with self._database.transaction() as connection:
-            loads = jobs.read_many(connection, ids)
-            counts = tallies.by_state(connection, ids)
-            at_work = {
-                x.id: tallies.current(connection, x.id)
-                for x in loads
-                if x.state is LoadState.RUNNING
-            }
-            faulty = {
-                x.id: tallies.errors(connection, x.id)
-                for x in loads
-                if any(t.state is CallState.FAILED for t in counts[x.id])
-            }
-            now = database_now(connection)
-        return [
-            make_progress(x, counts[x.id], at_work.get(x.id), faulty.get(x.id, ()), now=now)
-            for x in loads
-        ]
+            found = jobs.read_many(connection, ids)
+            return _look(connection, found, lambda t: any(x.state is CallState.FAILED for x in t))
 
     def progress(self, load_id: uuid.UUID) -> Progress:
         with self._database.transaction() as connection:
-            load = jobs.read(connection, load_id)
-            counts = tallies.by_state(connection, [load_id])[load_id]
-            current = None if load.state.finished else tallies.current(connection, load_id)
-            errors = tallies.errors(connection, load_id)
-            holders = tallies.holders(connection, [load_id]).get(load_id, ())
-            now = database_now(connection)
-        return make_progress(load, counts, current, errors, holders, now=now)
+            return _look(connection, [jobs.read(connection, load_id)], lambda _: True)[0]
+
+
+def _look(
+    connection: Connection,
+    loads: Sequence[Load],
+    has_errors: Callable[[Sequence[Tally]], bool],
+) -> list[Progress]:
+    """How far each of these is; with the errors of those whose calls may have some that matter."""
+    ids = [x.id for x in loads]
+    counts = tallies.by_state(connection, ids)
+    open_ = [x.id for x in loads if not x.state.finished]
+    holders = tallies.holders(connection, open_) if open_ else {}
+    present = workers.attendance(connection) if open_ else {}
+    at_work = {x: tallies.current(connection, x) for x in holders}
+    faulty = {x: tallies.errors(connection, x) for x in ids if has_errors(counts[x])}
+    now = database_now(connection)
+    return [
+        make_progress(
+            x,
+            counts[x.id],
+            at_work.get(x.id),
+            faulty.get(x.id, ()),
+            holders.get(x.id, ()),
+            present.get(x.vendor, Attendance()),
+            now=now,
+        )
+        for x in loads
+    ]

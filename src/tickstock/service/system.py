@@ -19,8 +19,6 @@ from tickstock.store.system import BudgetRow, LeaseRow, Sizes
 from tickstock.store.workers import WorkerRow
 
 REDIS_SECONDS = 0.5
-ALIVE_SECONDS = 30.0
-"""A worker process that was heard of within this time is alive (it beats every ten seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +70,9 @@ def look(database: Database, settings: Settings, clock: Clock) -> System:
         )
 
 
-def workers_alive(database: Database) -> int:
-    """How many worker processes were heard of just now."""
-    with database.transaction() as connection:
-        return sum(map(is_alive, workers.known(connection)))
-
-
 def is_alive(worker: WorkerRow) -> bool:
     """Whether a worker process was heard of just now."""
-    return worker.seconds < ALIVE_SECONDS
+    return worker.seconds < workers.ALIVE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,21 @@ class Universes:
         with self._database.transaction() as connection:
             return store.list_universes(connection, self._environment)
 
+    def list_if_changed(
+        self, known: tuple[int | None, ...] | None
+    ) -> tuple[tuple[int | None, ...], Sequence[Listed] | None]:
+        """The fingerprint of the list, and the list where it is another one than is `known`."""
+        with self._database.transaction() as connection:
+            now = store.fingerprint(connection)
+            return now, None if now == known else store.list_universes(
+                connection, self._environment
+            )
+
+    def names(self, refs: Sequence[str]) -> dict[str, str]:
+        """What people call those of the universes that there are and that have a name."""
+        with self._database.transaction() as connection:
+            return store.names(connection, self._environment, refs)
+
     def get(self, text: str) -> Universe:
         """One universe by its name `type:key`."""
         with self._database.transaction() as connection:

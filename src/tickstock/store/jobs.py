@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,17 @@ from tickstock.store.connection import Connection
 from tickstock.store.queries import load
 
 QUERIES = load("jobs.sql")
+
+
+class Order(enum.StrEnum):
+    """In what order loads are listed; figures the largest first, of equal ones the newest."""
+
+    NEWEST = "newest"
+    NAME = "name"
+    STATE = "state"
+    SESSIONS = "sessions"
+    CALLS = "calls"
+    BY = "by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +244,18 @@ def newest(
     state: LoadState | None = None,
     text: str = "",
     before: datetime | None = None,
+    *,
+    by: str = "",
+    timeframe: str = "",
+    order: Order = Order.NEWEST,
+    skip: int = 0,
 ) -> list[Load]:
-    """The newest loads of `state`, with `text` in title or requester, made before `before`."""
-    params = {"most": most, "state": state, "text": text, "before": before}
+    """The newest loads of `state`, with `text` in title, requester or name of the universe, made
+    before `before`, `by` somebody, of a timeframe; or the first in another order."""
+    params = {
+        "most": most, "state": state, "text": text, "before": before, "by": by,
+        "timeframe": timeframe, "order": order, "skip": skip,
+    }  # fmt: skip
     return rows.every(connection, _load, QUERIES["loads"], params)
 
 

@@ -154,14 +154,24 @@ WHERE id::text LIKE %(prefix)s OR client_id = %(text)s
 ORDER BY named DESC, created_at DESC LIMIT 2
 
 -- name: loads
--- The newest loads; optionally of one state, with a text in title or requester, older than a time.
+-- The newest loads, or in another order; optionally of one state, requester or timeframe, older than
+-- a time, with a text in title, requester or the name of the universe.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
        report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
-  AND position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
+  AND (position(lower(%(text)s) IN lower(title || ' ' || requested_by)) > 0
+       OR title IN (SELECT type || ':' || key FROM public.cache_entries
+                    WHERE %(text)s <> '' AND position(lower(%(text)s) IN lower(name)) > 0))
   AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s)
-ORDER BY created_at DESC, id LIMIT %(most)s
+  AND (%(by)s = '' OR lower(requested_by) = lower(%(by)s))
+  AND (%(timeframe)s = '' OR request->'timeframes' @> to_jsonb(%(timeframe)s::text))
+ORDER BY CASE %(order)s WHEN 'calls' THEN (summary->>'calls')::bigint
+                        WHEN 'sessions' THEN (summary->>'expected')::bigint END DESC,
+         CASE %(order)s WHEN 'name' THEN lower(title) WHEN 'by' THEN lower(requested_by)
+                        WHEN 'state' THEN state END,
+         created_at DESC, id
+LIMIT %(most)s OFFSET %(skip)s
 
 -- name: unfinished
 -- Loads that have not come to their verdict: ended by a fault of late, or open for minutes though

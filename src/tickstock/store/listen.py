@@ -18,10 +18,18 @@ LOAD = "tickstock_load"
 """A load was submitted, cancelled, opened again, or has ended; the payload is its id."""
 
 
-async def notifications(conninfo: str, channels: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
+PULSE = "pulse"
+"""What a listener is told, as a channel, when the database has just answered."""
+
+
+async def notifications(
+    conninfo: str, channels: Sequence[str], pulse: float | None = None
+) -> AsyncIterator[tuple[str, str]]:
     """Channel and payload of every notification from now on, over a connection of its own.
 
-    First comes `("", "")` when the connection stands: something may have been missed before.
+    First comes `("", "")` when the connection stands: something may have been missed before. With
+    `pulse` the database is asked for a sign of life every so many seconds, and each is told:
+    a server that is frozen, or behind a cut cable, breaks no connection.
     Raises DatabaseUnavailable, or what else `translate` makes of it, when the connection cannot be
     made, or breaks.
     """
@@ -35,7 +43,10 @@ async def notifications(conninfo: str, channels: Sequence[str]) -> AsyncIterator
                 await connection.execute(query)
             OUTAGES.back(DATABASE)
             yield "", ""
-            async for found in connection.notifies():
-                yield found.channel, found.payload
+            while True:
+                async for found in connection.notifies(timeout=pulse):
+                    yield found.channel, found.payload
+                await connection.execute(QUERIES["pulse"])
+                yield PULSE, ""
     except psycopg.Error as e:
         raise told(e) from e

@@ -13,3 +13,6 @@ SELECT pg_notify(%(channel)s, '')
 -- name: backend
 -- The process of the server that answers.
 SELECT pg_backend_pid()
+-- name: pulse
+-- Whether the database answers.
+SELECT 1

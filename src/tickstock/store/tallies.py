@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tickstock.model import Call, CallState, Timeframe
@@ -15,13 +15,18 @@ from tickstock.store.ledger import call_of
 from tickstock.store.queries import load
 
 QUERIES = load("tallies.sql")
+RECENT = timedelta(minutes=1)
+"""The pace of a job is that of the calls that ended so long before the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Calls of one load in one state; `lately`: ended since somebody last began to work on it.
-    `unmade` are those for which the vendor was never asked, and `made` how often it was for the
-    others."""
+    """Calls of one load in one state.
+
+    `lately`: of a load that is open, ended since somebody last began to work on it, in the minute
+    (`RECENT`) before the last that ended, at `last_at`. `unmade` are those for which the vendor was
+    never asked, and `made` how often it was for the others.
+    """
 
     state: CallState
     calls: int
@@ -32,6 +37,7 @@ class Tally:
     lately: int = 0
     unmade: int = 0
     made: int = 0
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,17 @@ def _holder(load_id: uuid.UUID, **rest: Any) -> tuple[uuid.UUID, Holder]:
 def by_state(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
     """Calls of each load by state."""
     found: dict[uuid.UUID, list[Tally]] = {i: [] for i in ids}
-    for load_id, tally in rows.every(connection, _tally, QUERIES["tally"], {"ids": list(ids)}):
+    asked = {"ids": list(ids), "recent": RECENT}
+    for load_id, tally in rows.every(connection, _tally, QUERIES["tally"], asked):
         found[load_id].append(tally)
     return found
 
 
-def _tally(load_id: uuid.UUID, state: str, **counts: int) -> tuple[uuid.UUID, Tally]:
-    return load_id, Tally(CallState(state), **{name: int(n) for name, n in counts.items()})
+def _tally(
+    load_id: uuid.UUID, state: str, last_at: datetime | None, **counts: int
+) -> tuple[uuid.UUID, Tally]:
+    sums = {name: int(n) for name, n in counts.items()}
+    return load_id, Tally(CallState(state), **sums, last_at=last_at)
 
 
 def current(connection: Connection, load_id: uuid.UUID) -> Call | None:

@@ -7,17 +7,27 @@ GROUP BY load_id, worker ORDER BY load_id, count(*) DESC
 
 -- name: tally
 -- Calls by state: the progress of loads is a query, never a counter that every call bumps. An
--- answer may bring sessions that were held before; they do not count as progress. `lately`: how many
--- have ended since somebody last began; `unmade`: how many ended without having been asked; `made`:
--- how often the others were, of what was not counted once each.
+-- answer may bring sessions that were held before; they do not count as progress. `last_at` is when
+-- the last call ended; `lately`, how many ended in the time before that since somebody last began: of
+-- loads that are open, of others nobody asks. `unmade`: how many ended without having been asked;
+-- `made`: how often the others were, of what was not counted once each.
+WITH wanted AS MATERIALIZED (
+    SELECT id, active_since,
+           CASE WHEN finished_at IS NULL AND active_since IS NOT NULL THEN
+               (SELECT max(done_at) FROM tickstock.calls WHERE load_id = l.id) - %(recent)s
+           END AS recent
+    FROM tickstock.loads AS l WHERE id = ANY (%(ids)s)
+)
 SELECT c.load_id, c.state, count(*) AS calls, sum(c.cells) AS cells,
        coalesce(sum(least(c.held, c.cells)), 0) AS held,
        coalesce(sum(c.rows_new), 0) AS rows_new, coalesce(sum(c.rows_changed), 0) AS rows_changed,
-       count(*) FILTER (WHERE c.done_at >= l.active_since AND c.asked IS DISTINCT FROM 0) AS lately,
+       count(*) FILTER (WHERE c.done_at >= greatest(w.active_since, w.recent)
+                              AND c.asked IS DISTINCT FROM 0) AS lately,
        count(*) FILTER (WHERE c.asked = 0 OR c.asked IS NULL AND c.state = 'cancelled') AS unmade,
-       coalesce(sum(coalesce(c.asked, (c.state <> 'cancelled')::int)), 0) AS made
-FROM tickstock.calls AS c JOIN tickstock.loads AS l ON l.id = c.load_id
-WHERE c.load_id = ANY (%(ids)s) GROUP BY c.load_id, c.state
+       coalesce(sum(coalesce(c.asked, (c.state <> 'cancelled')::int)), 0) AS made,
+       max(c.done_at) AS last_at
+FROM tickstock.calls AS c JOIN wanted AS w ON w.id = c.load_id
+GROUP BY c.load_id, c.state
 
 -- name: current
 -- What is being asked right now.

@@ -6,7 +6,7 @@ universes are ever touched in it, and only one environment at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +87,17 @@ def exists(conn: Connection, ref: UniverseRef, environment: str = "DEFAULT") -> 
         return False
     row = conn.execute(QUERIES["exists"], of_ref(ref, environment)).fetchone()
     return bool(row and row[0])
+
+
+def fingerprint(conn: Connection) -> tuple[int | None, ...]:
+    """Another value for every state of the list of universes."""
+    return tuple(conn.execute(QUERIES["fingerprint"]).fetchone() or ())
+
+
+def names(conn: Connection, environment: str, refs: Sequence[str]) -> dict[str, str]:
+    """What people call those of the universes `type:key` that there are and that have a name."""
+    params = {"environment": environment, "refs": list(refs)}
+    return dict(conn.execute(QUERIES["names"], params).fetchall())
 
 
 def list_universes(conn: Connection, environment: str = "DEFAULT") -> list[Listed]:

@@ -99,6 +99,18 @@ LEFT JOIN tickstock.universe_counts AS n ON n.entry_id = c.id
 WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS NOT NULL
 ORDER BY c.type, coalesce(c.name, ''), c.key
 
+-- name: fingerprint
+-- Another number for every state of what `list` reads: each version of a row has a place and a
+-- transaction of its own. Quicker than to read it all, and nothing has to tell of a change.
+SELECT (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 1)) FROM public.cache_entries),
+       (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 2)) FROM tickstock.universe_facts),
+       (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 3)) FROM tickstock.universe_counts)
+
+-- name: names
+-- What people call these universes.
+SELECT type || ':' || key, name FROM public.cache_entries
+WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s) AND name <> ''
+
 -- name: values_to_count
 -- Values, and the versions they are of. A row that was never stamped is older than any. In one order
 -- for all readers: two of them keep their counts at the same time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tickstock.store import rows
 from tickstock.store.connection import Connection
@@ -12,6 +13,8 @@ from tickstock.store.queries import load
 
 QUERIES = load("workers.sql")
 FORGOTTEN_AFTER = timedelta(days=1)
+ALIVE_SECONDS = 30.0
+"""A worker process that was heard of within this time is alive (it beats every ten seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ class WorkerRow:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who could ask a vendor: how many worker processes are `alive`, when the last one was heard
+    of, and how many seconds the vendor wants no call."""
+
+    alive: int = 0
+    heard_at: datetime | None = None
+    held_off: float = 0.0
+
+
 def introduce(connection: Connection, me: Me, engine_id: int) -> None:
     """Say which of the engine's workers this process is; forget those that it has forgotten."""
     names = Me.__match_args__
@@ -53,6 +66,16 @@ def leave(connection: Connection, name: str) -> None:
 def known(connection: Connection) -> list[WorkerRow]:
     """All that were heard of, the latest first."""
     return rows.every(connection, WorkerRow, QUERIES["known"])
+
+
+def attendance(connection: Connection) -> dict[str, Attendance]:
+    """By vendor, of those that have a worker or were ever asked."""
+    asked = {"alive": timedelta(seconds=ALIVE_SECONDS)}
+    return dict(rows.every(connection, _attendance, QUERIES["attendance"], asked))
+
+
+def _attendance(vendor: str, **found: Any) -> tuple[str, Attendance]:
+    return vendor, Attendance(**found)
 
 
 def add_counts(connection: Connection, sums: Mapping[tuple[str, str], int]) -> None:

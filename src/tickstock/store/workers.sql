@@ -23,6 +23,17 @@ SELECT w.name, w.host, w.pid, w.vendor, w.version, w.started_at,
 FROM tickstock.workers AS w LEFT JOIN procrastinate_workers AS e ON e.id = w.engine_id
 ORDER BY seconds
 
+-- name: attendance
+-- By vendor: workers that are alive, when the last was heard of, seconds until the next call is due.
+SELECT vendor, coalesce(h.alive, 0) AS alive, h.heard_at,
+       greatest(0, extract(epoch FROM b.next_at - clock_timestamp()))::float8 AS held_off
+FROM (SELECT w.vendor, max(coalesce(e.last_heartbeat, w.seen_at)) AS heard_at,
+             count(*) FILTER (WHERE coalesce(e.last_heartbeat, w.seen_at)
+                                    > clock_timestamp() - %(alive)s) AS alive
+      FROM tickstock.workers AS w LEFT JOIN procrastinate_workers AS e ON e.id = w.engine_id
+      GROUP BY w.vendor) AS h
+FULL JOIN tickstock.budgets AS b USING (vendor)
+
 -- name: add_counts
 -- Add to the sums.
 INSERT INTO tickstock.counters AS c (name, label, total)

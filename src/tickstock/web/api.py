@@ -209,7 +209,7 @@ def _request(ctx: RequestContext) -> LoadRequest:
 
 def loads(ctx: RequestContext) -> Response:
     """The newest loads, by `state`, `q` and `before`."""
-    found = Filter.read(ctx).newest(ctx, MOST_JOBS)
+    found = Filter.read(ctx).found(ctx, MOST_JOBS)
     return JSONResponse({"loads": [progress_as_dict(p) for p in found]})
 
 
@@ -264,9 +264,13 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
         "calls": progress.calls,
         "calls_planned": progress.calls_planned,
         "calls_failed": progress.calls_failed,
+        "calls_not_asked": progress.calls_not_asked,
+        "calls_a_minute": progress.calls_a_minute,
         "bars_new": progress.rows_new,
         "bars_changed": progress.rows_changed,
         "seconds_left": progress.seconds_left,
+        "standstill": progress.standstill.why.value if progress.standstill else None,
+        "standstill_since": _iso(progress.standstill.since if progress.standstill else None),
         "current": str(progress.current) if progress.current else None,
         "errors": [
             {

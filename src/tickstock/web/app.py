@@ -16,7 +16,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from tickstock.service import TickStock
 from tickstock.service.access import Access
@@ -29,6 +29,7 @@ from tickstock.web.routes import RULES
 from tickstock.web.same_origin import SameOrigin
 from tickstock.web.site import Site
 from tickstock.web.static import serve_file
+from tickstock.web.universe_rows import Shelf
 
 log = logging.getLogger("tickstock.web")
 LARGEST_BODY = 256 * 1024
@@ -53,7 +54,7 @@ def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
         exception_handlers={HTTPException: _refused, Exception: _failed},
         lifespan=_listening(live),
     )
-    app.state.services = PageServices(tick, access, site, live)
+    app.state.services = PageServices(tick, access, site, live, Shelf(tick.universes))
     return app
 
 
@@ -78,11 +79,20 @@ def _context_of(request: Request) -> RequestContext:
     return RequestContext(request.app.state.services, request, kind, FormData(), {})
 
 
+def _allowed(request: Request) -> str:
+    """The methods that the address takes: of all its routes, not of the first one alone."""
+    found = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in found for method in route.methods or ()}))
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     texts = {404: "There is no such page.", 405: "This address does not take that method."}
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return answers.of_status(_context_of(request), status, texts.get(status, f"{detail}."))
+    answer = answers.of_status(_context_of(request), status, texts.get(status, f"{detail}."))
+    if status == 405:
+        answer.headers["allow"] = _allowed(request)
+    return answer
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -25,6 +25,7 @@ from tickstock.web.answers import status_of
 from tickstock.web.candles import draw
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, span_of
+from tickstock.web.render import time_mark
 
 INTRADAY = (Timeframe.HOUR, Timeframe.MINUTE)
 TIMEFRAMES = (("day", "Day"), ("hour", "Hour"), ("1min", "Minute"), ("week", "Week"),
@@ -99,7 +100,8 @@ def _view(chart: Chart) -> dict[str, Any]:
         # Nobody expects bars of these days: told in words, not marked in the picture.
         "outside": [s for s in chart.stretches if s.cause in OUTSIDE],
         "causes": CAUSES,
-        "zone": "UTC" if chart.reading.timeframe in INTRADAY else "New York",
+        "intraday": chart.reading.timeframe in INTRADAY,
+        "when": lambda at: _when(at, chart.reading.timeframe),
     }
 
 
@@ -133,7 +135,7 @@ def _lines(chart: Chart, flagged: dict[datetime, Doubted]) -> Iterator[ChartLine
         moment = datetime.fromtimestamp(at if timeframe in INTRADAY else at * 86_400, UTC)
         doubt = flagged.get(moment) if timeframe is timeframe.stored else None
         said = doubt.reason if doubt else ""
-        yield ChartLine(_time(at, timeframe), tuple(numbers[:5]), said, doubt is not None)
+        yield ChartLine(_when(moment, timeframe), tuple(numbers[:5]), said, doubt is not None)
     yield from map(_lacking_line, reversed(lacking))
 
 
@@ -223,6 +225,13 @@ def _days(chart: Chart) -> Ints:
 def _number(timeframe: Timeframe, at: datetime) -> int:
     """A moment in the unit of the table."""
     return int(at.timestamp()) if timeframe in INTRADAY else epoch_day(at.astimezone(UTC).date())
+
+
+def _when(at: datetime, timeframe: Timeframe) -> str:
+    """The time of a bar for people; bars of whole days have a date alone."""
+    if timeframe in INTRADAY:
+        return time_mark(at)
+    return str(at.astimezone(UTC).date())
 
 
 def _time(at: int, timeframe: Timeframe) -> str:

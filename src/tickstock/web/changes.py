@@ -147,8 +147,9 @@ def _perform(
     ctx: RequestContext, form: ChangeForm, plan: OrganizePlan, allow: list[str], where: str
 ) -> None:
     refuse_stale(plan, ctx.field("digest"))
-    why = form.why or f"{form.kind} from {where} by {ctx.name}"
-    ctx.tick.edits.apply(plan, reason=why, allow=allow)
+    who = f"{form.kind} from {where} by {ctx.name}"
+    reason = f"{form.why} ({who})" if form.why else who
+    ctx.tick.edits.apply(plan, reason=reason, allow=allow)
     ctx.note(f"universe {form.kind}", form.ref)
 
 

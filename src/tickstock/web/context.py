@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -17,6 +17,10 @@ from tickstock.service.access import Access, Role, Visitor
 from tickstock.web.live import Live
 from tickstock.web.render import render
 from tickstock.web.site import Site
+from tickstock.web.universe_rows import Shelf
+
+NOT_TYPED = ("digest", "kept", "file_name", "password", "next")
+"""Fields of forms that nobody types, or that may stand in no address."""
 
 
 class AnswerKind(enum.StrEnum):
@@ -35,11 +39,13 @@ class PageServices:
     access: Access
     site: Site
     live: Live
+    shelf: Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: the address, the fields of a form or a JSON body, and who asks."""
+    """One request: the address, the fields of a form or a JSON body, and who asks; `form_at` is
+    the page of the form."""
 
     services: PageServices
     request: Request
@@ -47,6 +53,7 @@ class RequestContext:
     fields: FormData
     body: Mapping[str, Any]
     who: Visitor | None = None
+    form_at: str = ""
 
     @property
     def tick(self) -> TickStock:
@@ -77,6 +84,16 @@ class RequestContext:
     def name(self) -> str:
         """Of the one who asks."""
         return self.who.name if self.who else ""
+
+    @property
+    def typed_at(self) -> str:
+        """The page that shows what was typed again; empty for what comes from no form."""
+        typed = [
+            (name, value)
+            for name, value in self.fields.multi_items()
+            if isinstance(value, str) and name not in NOT_TYPED and value
+        ]
+        return f"{self.form_at}?{urlencode(typed)}" if self.form_at and typed else self.form_at
 
     def has_role(self, role: str) -> bool:
         """Whether the one who asks has the role, or a higher one."""

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from starlette.responses import Response
 
-from tickstock.errors import BadInput, TickStockError
+from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.grid import Grid
-from tickstock.loading.report import item_results
 from tickstock.loading.strip import Cell, make_strip
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
-from tickstock.web.fields import one_of
+from tickstock.web.fields import one_of, place_in_list
 
 MOST_CELLS = 4_000
 """On one page; a symbol more needs another one."""
 MOST_MONTHS = 72
 DURATIONS = (("", "All held"), ("1w", "1 Week"), ("1mo", "1 Month"), ("3mo", "3 Months"),
              ("1y", "1 Year"), ("2y", "2 Years"), ("5y", "5 Years"))  # fmt: skip
+MOST_NAMES = 300
+"""Universes that are offered while one is typed."""
 MOST_SESSIONS = 45
 """Spans of so few sessions are shown session by session."""
+
+
+class Sort(enum.StrEnum):
+    """In what order symbols are shown."""
+
+    WORST = "worst"
+    LISTED = "listed"
+
+
+SORTS = ((Sort.WORST, "Most gaps first"), (Sort.LISTED, "As in the universe"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +52,92 @@ class Square:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Which part of the coverage of which universe is looked at, as the address says."""
+
+    universe: str
+    timeframe: str
+    duration: str
+    sort: str
+    cause: str
+    symbol: str
+    start: int
+
+    @classmethod
+    def read(cls, ctx: RequestContext) -> Picture:
+        return cls(
+            ctx.query("universe").strip(),
+            ctx.query("timeframe", "day"),
+            ctx.query("for"),
+            one_of(Sort, ctx.query("sort") or Sort.WORST, "an order of symbols"),
+            ctx.query("cause"),
+            ctx.query("q").strip(),
+            place_in_list(ctx.query("start")),
+        )
+
+    def at(self, start: int) -> str:
+        """The address of this view from another symbol on."""
+        fields = {
+            "universe": self.universe, "timeframe": self.timeframe, "for": self.duration,
+            "sort": self.sort, "cause": self.cause, "q": self.symbol, "start": str(start),
+        }  # fmt: skip
+        return f"/coverage?{urlencode({name: text for name, text in fields.items() if text})}"
+
+    def rows(self, grid: Grid) -> list[int]:
+        """The rows of the grid that are shown, in their order."""
+        rows = np.arange(len(grid.instruments))
+        if self.sort == Sort.WORST:
+            lacking = grid.expected.row_counts() - grid.held.row_counts()
+            rows = np.argsort(-lacking, kind="stable")
+        if self.cause:
+            cells = grid.holes.get(one_of(HoleCause, self.cause, "a cause"))
+            rows = rows[np.asarray(cells.packed.any(axis=1))[rows]] if cells else rows[:0]
+        wanted = self.symbol.upper()
+        return [int(row) for row in rows if wanted in grid.instruments[row].symbol.upper()]
+
+
 def show(ctx: RequestContext) -> Response:
     """The heat map of a universe."""
-    universe, timeframe = ctx.query("universe").strip(), ctx.query("timeframe", "day")
-    duration = ctx.query("for")
+    picture = Picture.read(ctx)
     context: dict[str, Any] = {
-        "universe": universe, "timeframe": timeframe, "duration": duration,
-        "durations": DURATIONS, "names": ctx.tick.universes.list(), "causes": CAUSES,
+        "picture": picture, "durations": DURATIONS, "sorts": SORTS,
+        "names": ctx.services.shelf.rows().listed[:MOST_NAMES], "causes": CAUSES,
     }  # fmt: skip
-    if not universe:
+    if not picture.universe:
         return ctx.page("coverage.html", **context, view=None, error=None)
     try:
-        view = _view(ctx, universe, timeframe, duration)
+        view = _view(ctx, picture)
     except TickStockError as e:
         return ctx.page("coverage.html", status_of(e), **context, view=None, error=e)
     return ctx.page("coverage.html", **context, view=view, error=None)
 
 
-def _view(ctx: RequestContext, universe: str, timeframe: str, duration: str) -> dict[str, object]:
-    tick = ctx.tick
-    symbols = tick.universes.members(universe)
-    span = tick.dates.span(duration) if duration else None
-    found = tick.holdings.coverage(symbols, one_of(Timeframe, timeframe, "a timeframe"), span)
-    by_session = len(found.grid.days) <= MOST_SESSIONS
-    start = _start(ctx)
-    columns = make_strip(found.grid, 0, by_session=by_session).months[-MOST_MONTHS:]
+def _view(ctx: RequestContext, picture: Picture) -> dict[str, object]:
+    tick, start = ctx.tick, picture.start
+    timeframe = one_of(Timeframe, picture.timeframe, "a timeframe")
+    symbols = tick.universes.members(picture.universe)
+    span = tick.dates.span(picture.duration) if picture.duration else None
+    found = tick.holdings.coverage(symbols, timeframe, span)
+    grid = found.grid
+    by_session = len(grid.days) <= MOST_SESSIONS
+    columns = make_strip(grid, 0, by_session=by_session).months[-MOST_MONTHS:]
     end = start + max(1, MOST_CELLS // max(1, len(columns)))
-    strip = make_strip(found.grid, end, by_session=by_session)
-    counts = {i.symbol: i for i in item_results(found.grid)}
-    spans = [_days(day, by_session=by_session) for day in columns]
+    chosen = picture.rows(grid)
+    shown = chosen[start:end]
+    strip = make_strip(grid, by_session=by_session, chosen=shown)
+    expected, held = grid.expected.row_counts(), grid.held.row_counts()
+    days = [_on(_days(day, by_session=by_session)) for day in columns]
     rows = []
-    for symbol, row in list(zip(strip.symbols, strip.rows, strict=True))[start:end]:
-        address = _Address(symbol, universe, timeframe)
-        cells = zip(row[-MOST_MONTHS:], spans, strict=True)
-        squares = [_square(cell, address.of(days)) for cell, days in cells]
-        rows.append((symbol, counts[symbol], squares, found.summaries.get(symbol), address.of()))
+    for number, symbol, row in zip(shown, strip.symbols, strip.rows, strict=True):
+        address = _bars_of(symbol, picture)
+        cells = zip(row[-MOST_MONTHS:], days, strict=True)
+        squares = [_square(cell, address + on) for cell, on in cells]
+        part = int(held[number]), int(expected[number])
+        rows.append((symbol, part, squares, found.summaries.get(symbol), address))
     holes = [
-        (cause, n, [(s, days, _Address(s, universe, timeframe).of(days)) for s, days in examples])
-        for cause, n, examples in _examples(found.grid)
+        (cause, n, [(s, d, _bars_of(s, picture) + _on(d)) for s, d in examples])
+        for cause, n, examples in _examples(grid)
     ]
     return {
         "columns": columns,
@@ -84,11 +145,11 @@ def _view(ctx: RequestContext, universe: str, timeframe: str, duration: str) -> 
         "rows": rows,
         "first": start + 1,
         "last": start + len(rows),
-        "symbols": len(found.grid.instruments),
-        "next": _page_at(ctx, end) if end < len(found.grid.instruments) else "",
-        "previous": _page_at(ctx, max(0, 2 * start - end)) if start else "",
-        "held": found.grid.held.count(),
-        "expected": found.grid.expected.count() + found.unasked,
+        "symbols": len(chosen),
+        "next": picture.at(end) if end < len(chosen) else "",
+        "previous": picture.at(max(0, 2 * start - end)) if start else "",
+        "held": int(held.sum()),
+        "expected": int(expected.sum()) + found.unasked,
         "holes": holes,
         "unknown": found.unknown,
     }
@@ -99,34 +160,15 @@ def _examples(grid: Grid) -> Iterator[tuple[HoleCause, int, tuple[tuple[str, Spa
         yield cause, count, grid.examples(cause)
 
 
-def _start(ctx: RequestContext) -> int:
-    text = ctx.query("start", "0")
-    if not text.isdecimal() or len(text) > 9:
-        raise BadInput(
-            f"{text[:40]!r} is no place in a list.", "Follow the links, or leave it out."
-        )
-    return int(text)
+def _bars_of(symbol: str, picture: Picture) -> str:
+    """The address of the bars of a symbol. A page has thousands that differ in their days alone:
+    `_on` is put behind them."""
+    fields = {"symbol": symbol, "timeframe": picture.timeframe, "universe": picture.universe}
+    return f"/bars?{urlencode(fields)}"
 
 
-def _page_at(ctx: RequestContext, start: int) -> str:
-    """The address of this view from another symbol on."""
-    names = ("universe", "timeframe", "for")
-    fields = {name: ctx.query(name) for name in names if ctx.query(name)}
-    return f"/coverage?{urlencode(fields | {'start': start})}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """Addresses of the bars of a symbol, and of why some are not held."""
-
-    symbol: str
-    universe: str
-    timeframe: str
-
-    def of(self, days: Span | None = None) -> str:
-        fields = {"symbol": self.symbol, "timeframe": self.timeframe, "universe": self.universe}
-        dates = {"from": str(days.start), "to": str(days.last)} if days else {}
-        return f"/bars?{urlencode(fields | dates)}"
+def _on(days: Span) -> str:
+    return f"&from={days.start}&to={days.last}"
 
 
 def _days(first: date, *, by_session: bool) -> Span:

@@ -9,8 +9,9 @@ import hmac
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -27,8 +28,6 @@ log = logging.getLogger("tickstock.web")
 MOST_FIELDS = 200
 LARGEST_FIELD = 65_536
 UNREADABLE = re.compile("[\0\ud800-\udfff]")
-NOT_TYPED = ("digest", "kept", "file_name", "password")
-"""Fields of forms that nobody types, or that may stand in no address."""
 
 
 def endpoint(rule: Route) -> Callable[[Request], Any]:
@@ -36,7 +35,9 @@ def endpoint(rule: Route) -> Callable[[Request], Any]:
 
     async def answer(request: Request) -> Response:
         services: PageServices = request.app.state.services
-        ctx = RequestContext(services, request, rule.kind, FormData(), {})
+        ctx = RequestContext(
+            services, request, _kind(rule, request), FormData(), {}, form_at=rule.form_at
+        )
         try:
             ctx = await _with_body(rule, ctx)
             refuse_unreadable(ctx)
@@ -47,6 +48,14 @@ def endpoint(rule: Route) -> Callable[[Request], Any]:
         return await run_in_threadpool(_answer, rule, ctx)
 
     return answer
+
+
+def _kind(rule: Route, request: Request) -> AnswerKind:
+    """What errors are told in: JSON to who sends or wants it, also where there is a page."""
+    accepts = request.headers.get("accept", "")
+    sends_json = request.headers.get("content-type", "").startswith("application/json")
+    wants_json = sends_json or "application/json" in accepts
+    return AnswerKind.JSON if wants_json and "html" not in accepts else rule.kind
 
 
 def _answer(rule: Route, ctx: RequestContext) -> Response:
@@ -77,7 +86,7 @@ def _shows_token(ctx: RequestContext) -> bool:
 def _with_visitor(ctx: RequestContext) -> RequestContext:
     token = ctx.request.cookies.get(ctx.services.site.cookie)
     who = ctx.services.access.visitor(token) if token else None
-    return RequestContext(ctx.services, ctx.request, ctx.kind, ctx.fields, ctx.body, who)
+    return replace(ctx, who=who)
 
 
 async def _with_body(rule: Route, ctx: RequestContext) -> RequestContext:
@@ -88,13 +97,13 @@ async def _with_body(rule: Route, ctx: RequestContext) -> RequestContext:
         body = _object(await request.body())
         if rule.body is not None and rule.body.get("additionalProperties") is False:
             _refuse_strangers(body, rule.body["properties"])
-        return RequestContext(ctx.services, request, ctx.kind, ctx.fields, body)
+        return replace(ctx, body=body)
     fields = await request.form(
         max_files=int(rule.largest is not None),
         max_fields=MOST_FIELDS,
         max_part_size=rule.largest or LARGEST_FIELD,
     )
-    return RequestContext(ctx.services, request, ctx.kind, fields, {})
+    return replace(ctx, fields=fields)
 
 
 def refuse_unreadable(ctx: RequestContext) -> None:
@@ -144,10 +153,8 @@ def _object(data: bytes) -> dict[str, Any]:
 def _back(rule: Route, ctx: RequestContext) -> str:
     """Where to go after signing in: the same page, or the one that shows the typed form again."""
     if rule.kind is AnswerKind.PART:
-        return local(urlsplit(ctx.request.headers.get("hx-current-url", "")).path)
+        shown = urlsplit(ctx.request.headers.get("hx-current-url", ""))
+        return local(f"{shown.path}?{shown.query}" if shown.query else shown.path)
     if rule.method == "GET":
         return ctx.address
-    typed = [
-        (k, v) for k, v in ctx.fields.multi_items() if isinstance(v, str) and k not in NOT_TYPED
-    ]
-    return f"{rule.form_at or '/'}?{urlencode(typed)}" if typed else rule.form_at or "/"
+    return ctx.typed_at or "/"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -31,13 +31,13 @@ def day(text: str) -> date | None:
         raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None
 
 
-def moment(text: str) -> datetime | None:
-    """An instant in ISO 8601, or None for an empty field; one without a zone is meant in UTC."""
+def moment(text: str, zone: tzinfo = UTC) -> datetime | None:
+    """An instant in ISO 8601, or None for an empty field; one without a zone is meant in `zone`."""
     try:
         found = datetime.fromisoformat(text) if text else None
     except ValueError:
         raise BadDates(f"{text[:40]!r} is not a time.", "Write it in ISO 8601.") from None
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found is None or found.tzinfo else found.replace(tzinfo=zone)
 
 
 def ref_of(ctx: RequestContext) -> str:
@@ -69,3 +69,12 @@ def texts(ctx: RequestContext, name: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(s, str) for s in found):
         raise BadInput(f"`{name}` is no list of texts.", 'Send, say, ["SPY", "QQQ"].')
     return found
+
+
+def place_in_list(text: str) -> int:
+    """How many lines come before; none for an empty field. Raises BadInput."""
+    if text and (not text.isdecimal() or len(text) > 9):
+        raise BadInput(
+            f"{text[:40]!r} is no place in a list.", "Follow the links, or leave it out."
+        )
+    return int(text or 0)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tickstock.errors import StalePlan, TickStockError
 from tickstock.service.browse import Preview, preview
 from tickstock.web.context import RequestContext
+from tickstock.web.jobs import names_of
 from tickstock.web.load_form import DURATIONS, TIMEFRAMES, LoadForm
 from tickstock.web.universe_rows import search
 
@@ -44,7 +45,7 @@ def show(ctx: RequestContext) -> Response:
 def picker(ctx: RequestContext) -> Response:
     """The list of universes that a search finds."""
     form = LoadForm.read(ctx.request.query_params.multi_items())
-    found = search(ctx.tick.universes.list(), form.search, PICKER_LINES, form.universe)
+    found = search(ctx.services.shelf.rows(), form.search, PICKER_LINES, form.universe)
     return ctx.page("picker.html", form=form, found=found)
 
 
@@ -72,9 +73,8 @@ def load(ctx: RequestContext) -> Response:
 
 
 def _card(ctx: RequestContext, form: LoadForm) -> Card:
-    """Planning may note instruments that are new: only who may load is shown a plan."""
-    if not form.chosen or not ctx.has_role("operator"):
-        return Card(form, form.chosen)
+    if not form.chosen:
+        return Card(form, False)
     try:
         return Card(form, True, preview(ctx.tick, form.request(ctx.tick)))
     except TickStockError as e:
@@ -95,12 +95,13 @@ def _page(
         form=form,
         card=card,
         stale=stale,
-        found=search(tick.universes.list(), form.search, PICKER_LINES, form.universe),
+        found=search(ctx.services.shelf.rows(), form.search, PICKER_LINES, form.universe),
         csv_files=tick.universes.csv_files(),
         csv_dir=tick.settings.csv_dir,
         durations=DURATIONS,
         timeframes=TIMEFRAMES,
-        recent=tick.jobs.newest(RECENT),
+        recent=(recent := tick.jobs.newest(RECENT)),
+        names=names_of(ctx, recent),
         maintenance=MAINTENANCE,
         readme=README,
     )

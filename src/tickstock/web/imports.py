@@ -130,7 +130,7 @@ def _page(
         status,
         ref=ref,
         title=title,
-        column=ctx.field("column"),
+        column=ctx.field("column") or ctx.query("column"),
         change=change,
         guard=refusal(change.plan) if change else None,
         kept=kept,
@@ -138,7 +138,7 @@ def _page(
         error=error,
         shown=SHOWN,
         largest=LARGEST_FILE,
-        names=[row.ref for row in ctx.tick.universes.list()[:300]],
+        names=[row.ref for row in ctx.services.shelf.rows().listed[:300]],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from tickstock.errors import BadInput
 from tickstock.loading.report import ItemResult
-from tickstock.model import LoadState
+from tickstock.model import LoadState, Timeframe
 from tickstock.service.progress import Progress
-from tickstock.service.system import workers_alive
+from tickstock.store.jobs import Order
 from tickstock.web import steering
 from tickstock.web.context import RequestContext
-from tickstock.web.load_form import form_of_load
+from tickstock.web.fields import one_of, place_in_list
+from tickstock.web.load_form import TIMEFRAMES, form_of_load
 from tickstock.web.steering import progress_of
 
 PAGE_LINES = 50
@@ -39,27 +40,50 @@ ADVICE = {
 class Filter:
     """What the address asks the list for."""
 
-    state: str
-    text: str
-    before: str
+    state: str = ""
+    text: str = ""
+    by: str = ""
+    timeframe: str = ""
+    sort: str = ""
+    skip: str = ""
+    before: str = ""
 
     @classmethod
     def read(cls, ctx: RequestContext) -> Filter:
-        return cls(ctx.query("state"), ctx.query("q").strip(), ctx.query("before"))
+        names = (NAMES.get(f.name, f.name) for f in fields(cls))
+        return cls(*(ctx.query(name).strip() for name in names))
 
-    def newest(self, ctx: RequestContext, most: int = PAGE_LINES) -> list[Progress]:
+    @property
+    def order(self) -> Order:
+        return one_of(Order, self.sort or Order.NEWEST, "an order of jobs")
+
+    def found(self, ctx: RequestContext, most: int) -> list[Progress]:
+        timeframe = one_of(Timeframe, self.timeframe, "a timeframe") if self.timeframe else ""
         return ctx.tick.jobs.newest(
-            most, _state(self.state), text=self.text, before=_moment(self.before)
-        )
+            most, _state(self.state), text=self.text, before=_moment(self.before), by=self.by,
+            timeframe=timeframe, order=self.order, skip=place_in_list(self.skip),
+        )  # fmt: skip
 
     def address(self, path: str = "/jobs", **other: str) -> str:
-        fields = {"state": self.state, "q": self.text, "before": self.before} | other
-        pairs = {name: value for name, value in fields.items() if value}
+        given = {NAMES.get(name, name): value for name, value in asdict(self).items()} | other
+        pairs = {name: value for name, value in given.items() if value}
         return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    def sorted_by(self, order: str) -> str:
+        """The address of the list in another order, from its beginning."""
+        return self.address(sort="" if order == Order.NEWEST else order, skip="", before="")
+
+    @property
+    def is_set(self) -> bool:
+        return any(asdict(replace(self, sort="")).values())
+
+
+NAMES = {"text": "q"}
+"""What fields are called in the address."""
 
 
 def list_all(ctx: RequestContext) -> Response:
-    """The newest loads that the filter lets through."""
+    """The loads that the filter lets through, the newest first or in another order."""
     return _list(ctx, "jobs.html")
 
 
@@ -70,19 +94,26 @@ def rows(ctx: RequestContext) -> Response:
 
 def _list(ctx: RequestContext, template: str) -> Response:
     chosen = Filter.read(ctx)
-    found = chosen.newest(ctx, PAGE_LINES + 1)
+    found = chosen.found(ctx, PAGE_LINES + 1)
     older = ""
     if len(found) > PAGE_LINES:
         found = found[:PAGE_LINES]
-        older = chosen.address(before=found[-1].load.created_at.isoformat())
+        older = chosen.address(skip=str(place_in_list(chosen.skip) + PAGE_LINES))
     return ctx.page(
-        template, filter=chosen, jobs=found, older=older, states=[s.value for s in LoadState]
-    )
+        template, filter=chosen, jobs=found, names=names_of(ctx, found), older=older,
+        states=[s.value for s in LoadState], timeframes=TIMEFRAMES,
+    )  # fmt: skip
 
 
 def recent(ctx: RequestContext) -> Response:
     """The last few loads, for other pages."""
-    return ctx.page("recent.html", recent=ctx.tick.jobs.newest(6))
+    found = ctx.tick.jobs.newest(6)
+    return ctx.page("recent.html", recent=found, names=names_of(ctx, found))
+
+
+def names_of(ctx: RequestContext, found: Sequence[Progress]) -> dict[str, str]:
+    """What people call the universes that these loads are of."""
+    return ctx.tick.universes.names([p.load.title for p in found])
 
 
 def show(ctx: RequestContext) -> Response:
@@ -129,18 +160,16 @@ def _again(progress: Progress) -> str:
 def _context(ctx: RequestContext, progress: Progress) -> dict[str, Any]:
     load = progress.load
     ended = load.state.finished
-    elapsed = progress.seconds
     # What a fault has ended may not be summed up: it is what the fault may have come from.
     items = _items(ctx, progress) if ended and not load.met_a_fault else []
     return {
         "p": progress,
+        "name": names_of(ctx, [progress]).get(load.title, load.title),
         "load": load,
         "ended": ended,
-        "elapsed": elapsed,
-        "rate": progress.calls / elapsed * 60 if elapsed and progress.calls else None,
+        "word": "paused" if progress.paused else load.state.value,
         "items": sorted(items, key=lambda i: (not i.failed, not i.causes, i.symbol)),
         "advice": ADVICE,
-        "no_worker": not ended and not workers_alive(ctx.tick.database),
         "can_retry": ended
         and (progress.calls_failed or load.met_a_fault or load.state is LoadState.CANCELLED),
     }

@@ -1,7 +1,8 @@
 """Tells open pages that something has changed, so that they ask again.
 
 One connection per process listens to the database; each open page holds one stream of server-sent
-events. A nudge carries no data: the database is the only memory.
+events. A nudge carries no data: the database is the only memory. Between nudges the stream beats,
+and says whether the database answers: a page that hears neither says that it is blind.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tickstock.errors import TickStockError, TooManyAttempts
-from tickstock.store.listen import LOAD, UNIVERSE, notifications
+from tickstock.store.listen import LOAD, PULSE, UNIVERSE, notifications
 from tickstock.waiting import within
 
 log = structlog.get_logger("tickstock.web")
 EVENTS = {UNIVERSE: "universes", LOAD: "loads"}
-KEEP_ALIVE = 15.0
-"""Seconds after which a silent stream says something, so that nobody between takes it for dead."""
+BEAT = 0.5
+"""Seconds after which a silent stream says something: pages tell in three seconds what is lost."""
+PULSE_SECONDS = 1.0
+SILENCE = 2.0
+"""The database is asked for a sign of life every second, and is away after two without one."""
 LONGEST_STREAM = 600.0
 """A stream ends after this time; the browser opens another one, which checks the session again."""
-LONGEST_WAIT = 15.0
+LONGEST_WAIT = 2.0
 MOST_STREAMS, MOST_OF_ONE = 128, 8
 """Streams at once, in all and of one session. Browsers open six connections to a server at most."""
 
@@ -42,21 +46,32 @@ class Live:
         self._lock = threading.Lock()
         self._closed = False
         self.listening = asyncio.Event()
+        self._answered = -SILENCE
 
     async def run(self) -> None:
         wait = 0.5
         while True:
             try:
-                async for channel, _ in notifications(self._conninfo, list(EVENTS)):
+                listening = notifications(self._conninfo, list(EVENTS), PULSE_SECONDS)
+                async for channel, _ in listening:
                     wait = 0.5
                     self.listening.set()
+                    self._answered = asyncio.get_running_loop().time()
+                    if channel == PULSE:
+                        continue
                     # A fresh connection may have missed something of any kind.
                     self._nudge([EVENTS[channel]] if channel else list(EVENTS.values()))
             except TickStockError as e:
                 log.warning("not listening to the database", error=e)
             self.listening.clear()
+            self._answered = -SILENCE
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+
+    @property
+    def sees(self) -> bool:
+        """Whether the database answered just now. Only on the loop."""
+        return asyncio.get_running_loop().time() - self._answered < SILENCE
 
     def _nudge(self, events: list[str]) -> None:
         for page in list(self._pages):
@@ -89,7 +104,10 @@ class Live:
         yield "retry: 1000\nevent: hello\ndata:\n\n"
         while not self._closed and loop.time() < end:
             events = await page.next()
-            yield "".join(f"event: {e}\ndata:\n\n" for e in events) or ":\n\n"
+            said = "".join(f"event: {e}\ndata:\n\n" for e in events)
+            yield f"{said}event: beat\ndata: {'sees' if self.sees else 'blind'}\n\n"
+        if not self._closed:
+            yield "event: bye\ndata:\n\n"  # all is well: the page opens another one
 
 
 class _Stream(StreamingResponse):
@@ -119,7 +137,7 @@ class OpenPage:
 
     async def next(self) -> list[str]:
         """What has happened, after some time also nothing."""
-        await within(KEEP_ALIVE, self._changed)
+        await within(BEAT, self._changed)
         self._changed.clear()
         events, self._pending = sorted(self._pending), set()
         return events

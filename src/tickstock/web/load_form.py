@@ -84,6 +84,11 @@ class LoadForm:
         return bool(self.csv if self.source == CSV else self.expression or self.universe)
 
     @property
+    def complete(self) -> bool:
+        """Whether it says all that a command line needs."""
+        return self.chosen and bool(self.timeframes) and bool(self.first or not self.by_dates)
+
+    @property
     def by_dates(self) -> bool:
         return self.duration == "dates"
 
@@ -149,12 +154,6 @@ def form_of_load(request: LoadRequest) -> LoadForm:
 def is_name(text: str) -> bool:
     """Whether this is one universe (`type:key`) rather than an expression."""
     return re.fullmatch(r"\w+:\w+", text) is not None
-
-
-def matches(search: str, *texts: str) -> bool:
-    """Whether every word of the search begins or is in one of the texts, whatever capitals."""
-    hay = " ".join(texts).lower()
-    return all(word in hay for word in search.lower().split())
 
 
 def _day(text: str) -> date | None:

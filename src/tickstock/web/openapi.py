@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import tickstock
+from tickstock.model import LoadState
+from tickstock.store.jobs import Order
 from tickstock.web.bodies import DATE, MODE, TEXT
 from tickstock.web.context import AnswerKind, Route
+from tickstock.web.replies import EXAMPLES, FILES, REPLIES
 
+TIMEFRAME: dict[str, Any] = {"enum": ["day", "hour", "1min"]}
 MOMENT = TEXT | {"format": "date-time"}
 CREATED = {
     "/api/loads",
@@ -19,6 +23,9 @@ CREATED = {
     "/api/schedules/{name}/run",
 }
 """What answers 201."""
+NEEDED = {"/api/members": {"expression"}, "/api/diff": {"first", "second"}, "/api/bars": {"symbol"},
+          "/api/coverage": {"universe"}}  # fmt: skip
+"""Query fields without which nothing is answered."""
 QUERIES: dict[str, dict[str, Any]] = {
     "/api/members": {"expression": TEXT, "as_of": DATE, "known_at": MOMENT},
     "/api/diff": {"first": TEXT, "second": TEXT},
@@ -32,8 +39,22 @@ QUERIES: dict[str, dict[str, Any]] = {
         "to": DATE,
     },
     "/api/organize": {"mode": MODE},
-    "/api/loads": {"state": TEXT, "q": TEXT, "before": MOMENT},
-    "/api/coverage": {"universe": TEXT, "timeframe": TEXT, "for": TEXT, "from": DATE, "to": DATE},
+    "/api/loads": {
+        "state": {"enum": list(LoadState)},
+        "q": TEXT | {"description": "in title, requester or the name of the universe"},
+        "by": TEXT | {"description": "who asked for it"},
+        "timeframe": TIMEFRAME,
+        "sort": {"enum": list(Order)},
+        "skip": {"type": "integer", "minimum": 0},
+        "before": MOMENT,
+    },
+    "/api/coverage": {
+        "universe": TEXT,
+        "timeframe": TIMEFRAME,
+        "for": TEXT,
+        "from": DATE,
+        "to": DATE,
+    },
 }
 ERROR: dict[str, Any] = {
     "type": "object",
@@ -44,6 +65,7 @@ REASONS = {
     "401": "nobody is signed in",
     "403": "the role is too low, or the request comes from elsewhere",
     "404": "no such universe or load",
+    "405": "the address does not take that method; the header `Allow` says which it takes",
     "409": "the state has moved since, or somebody else was first",
     "422": "the input cannot be what it should be",
     "503": "the database does not answer",
@@ -89,12 +111,25 @@ def _operation(rule: Route) -> dict[str, Any]:
         f"{rule.method.lower()}",
         "description": f"Role: {rule.role}.",
         "parameters": _parameters(rule),
-        "responses": {success: {"description": text}} | reasons,
+        "responses": {success: {"description": text, "content": _content(rule)}} | reasons,
     }
     if rule.body and rule.body["properties"]:
-        content = {"application/json": {"schema": rule.body}}
+        names = rule.body.get("required") or list(rule.body["properties"])[:1]
+        example = {name: EXAMPLES[name] for name in names if name in EXAMPLES}
+        content = {"application/json": {"schema": rule.body, "example": example}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _content(rule: Route) -> dict[str, Any]:
+    if rule.path in FILES:
+        return {kind: {"schema": TEXT} for kind in FILES[rule.path]}
+    return {"application/json": {"schema": reply_of(rule)}}
+
+
+def reply_of(rule: Route) -> dict[str, Any]:
+    """The schema of what is answered where all went well."""
+    return REPLIES.get(f"{rule.method} {rule.path}") or REPLIES[rule.path]
 
 
 def _failure(reason: str) -> dict[str, Any]:
@@ -103,9 +138,12 @@ def _failure(reason: str) -> dict[str, Any]:
 
 
 def _parameters(rule: Route) -> list[dict[str, Any]]:
-    in_path = [
-        {"name": name, "in": "path", "required": True, "schema": TEXT}
-        for name in re.findall(r"{(\w+)}", rule.path)
-    ]
     queries = QUERIES.get(rule.path, {}) if rule.method == "GET" else {}
-    return in_path + [{"name": n, "in": "query", "schema": s} for n, s in queries.items()]
+    needed = NEEDED.get(rule.path, set())
+    in_path = [_parameter(name, "path", TEXT, True) for name in re.findall(r"{(\w+)}", rule.path)]
+    return in_path + [_parameter(n, "query", s, n in needed) for n, s in queries.items()]
+
+
+def _parameter(name: str, where: str, schema: dict[str, Any], needed: bool) -> dict[str, Any]:
+    found = {"name": name, "in": where, "required": needed, "schema": schema}
+    return found | ({"example": EXAMPLES[name]} if name in EXAMPLES else {})

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import jinja2
 from markupsafe import Markup, escape
 
-from tickstock.clock import utc_now
+from tickstock.clock import NEW_YORK, utc_now
 from tickstock.web.static import address
+from tickstock.words import duration, plural, sessions_held
 from tickstock.words import number as in_full
-from tickstock.words import plural
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -30,10 +30,10 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    env.globals["static"] = address
+    env.globals |= {"static": address, "sessions_held": sessions_held}
     env.filters.update(
-        n=number, ago=ago, time=time_text, lasts=duration_text, words=words, size=size_text,
-        plural=plural, plain=unquote, price=price,
+        n=number, ago=ago_mark, time=time_mark, day=exchange_day,
+        lasts=duration, words=words, size=size_text, plural=plural, plain=unquote, price=price,
         capitalize_first=capitalize_first, spaced=spaced, marked=marked,
     )  # fmt: skip
     return env
@@ -93,20 +93,33 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     return f"{days} day{'s' * (days > 1)} ago" if days < 100 else f"{at:%Y-%m-%d}"
 
 
-def time_text(at: datetime | None) -> str:
-    """A moment in UTC, to the second."""
-    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def exchange_time(at: datetime) -> str:
+    """A moment by the exchange's clock, to the second: `2026-03-02 07:00:00 ET`."""
+    return f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S} ET"
 
 
-def duration_text(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min`, `2.5 h`."""
-    if seconds is None:
-        return "–"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < 90 * MINUTE else f"{seconds / HOUR:.1f} h"
+def exchange_day(at: datetime) -> str:
+    """The date of a moment where the exchange is."""
+    return f"{at.astimezone(NEW_YORK):%Y-%m-%d}"
+
+
+def utc_time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def time_mark(at: datetime | None) -> Markup | str:
+    """A moment by the exchange's clock, the one of the whole page; in UTC on hover."""
+    return "–" if at is None else _mark(at, utc_time(at), exchange_time(at))
+
+
+def ago_mark(at: datetime | None) -> Markup | str:
+    """How long ago, with both clocks on hover."""
+    return "–" if at is None else _mark(at, f"{exchange_time(at)}, {utc_time(at)}", ago(at))
+
+
+def _mark(at: datetime, title: str, text: str) -> Markup:
+    mark = Markup('<time datetime="{}" title="{}">{}</time>')
+    return mark.format(at.isoformat(), title, text)
 
 
 def size_text(count: float) -> str:

@@ -6,7 +6,7 @@ Pure ASGI, so that it also holds for files, streams and answers of the framework
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickstock.web.site import Site
@@ -53,17 +53,16 @@ class SameOrigin:
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
+        origins = ", ".join(sorted(self._site.origins))
         # A probe asks by address, and learns nothing but "ok".
         if headers.get("host", "").lower() not in self._site.hosts and scope["path"] != "/healthz":
-            return PlainTextResponse(
-                f"This page answers under {', '.join(sorted(self._site.origins))} only.\n", 421
-            )
+            return _say(headers, scope, 421, f"This page answers under {origins} only.")
         if scope["method"] not in SAFE_METHODS and not self._same_origin(headers):
-            return PlainTextResponse(
+            said = (
                 "Refused: the request does not come from this page. A program says where it means "
-                f"to write by the header `Origin: {min(self._site.origins)}`.\n",
-                403,
+                f"to write by the header `Origin: {min(self._site.origins)}`."
             )
+            return _say(headers, scope, 403, said)
         return None
 
     def _same_origin(self, headers: Headers) -> bool:
@@ -85,3 +84,11 @@ class SameOrigin:
             await send(message)
 
         return sending
+
+
+def _say(headers: Headers, scope: Scope, status: int, what: str) -> ASGIApp:
+    """In plain text; in JSON to who asks the API or wants it."""
+    if scope["path"].startswith("/api") or "application/json" in headers.get("accept", ""):
+        body = {"error": "Refused", "what": what, "hint": "", "message": what}
+        return JSONResponse(body, status)
+    return PlainTextResponse(f"{what}\n", status)

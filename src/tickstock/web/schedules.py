@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
+from tickstock.errors import TickStockError
 from tickstock.loading.due import parse_time
 from tickstock.service.schedules import Planned, schedule_as_dict
 from tickstock.store.jobs import Load
 from tickstock.web.context import RequestContext
+from tickstock.web.system import page
+from tickstock.web.system_forms import ScheduleForm, Typed
 
 
 def add(ctx: RequestContext) -> Response:
     """Load a universe every day, or after every close."""
-    _add(ctx, after_close=bool(ctx.field("after_close")))
+    form = ScheduleForm.read(ctx.fields.multi_items())
+    try:
+        _add(ctx, after_close=form.after_close, timeframes=",".join(form.timeframes))
+    except TickStockError as e:
+        return page(ctx, Typed(form, error=e, about="schedule"))
     return ctx.go("/system#schedules")
 
 
@@ -27,14 +34,14 @@ def run(ctx: RequestContext) -> Response:
     return ctx.go(f"/jobs/{_run(ctx).id}")
 
 
-def _add(ctx: RequestContext, *, after_close: bool) -> Planned:
+def _add(ctx: RequestContext, *, after_close: bool, timeframes: str) -> Planned:
     made = ctx.tick.schedules.add(
         ctx.field("name").strip(),
         ctx.field("universe").strip(),
         parse_time(ctx.field("at")),
         after_close=after_close,
         duration=ctx.field("for") or "1w",
-        timeframes=ctx.field("timeframes") or "day",
+        timeframes=timeframes or "day",
         created_by=ctx.name,
     )
     ctx.note("schedule added", f"{made.schedule.name} {made.schedule.universe}")
@@ -60,7 +67,8 @@ def schedules(ctx: RequestContext) -> Response:
 
 def create(ctx: RequestContext) -> Response:
     """Add a schedule; `at` is New York time, `18:30`."""
-    made = _add(ctx, after_close=ctx.body.get("after_close") is True)
+    after_close = ctx.body.get("after_close") is True
+    made = _add(ctx, after_close=after_close, timeframes=ctx.field("timeframes"))
     return JSONResponse(schedule_as_dict(made), 201)
 
 

@@ -11,8 +11,10 @@ from starlette.responses import (
 
 from tickstock.service.access import Role
 from tickstock.service.system import look, look_at_redis
+from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
-from tickstock.web.load_form import DURATIONS
+from tickstock.web.load_form import DURATIONS, TIMEFRAMES
+from tickstock.web.system_forms import Typed
 
 
 def home(ctx: RequestContext) -> Response:
@@ -23,12 +25,22 @@ def home(ctx: RequestContext) -> Response:
 
 def show(ctx: RequestContext) -> Response:
     """How the installation is doing."""
-    access = ctx.services.access
+    return page(ctx, Typed.read(ctx))
+
+
+def page(ctx: RequestContext, typed: Typed) -> Response:
+    """The page with what was typed, and why it could not be done."""
+    access, planned = ctx.services.access, ctx.tick.schedules.planned()
+    ran = [s.last.load_id for s in planned if s.last and s.last.load_id]
     return ctx.page(
         "system.html",
+        status_of(typed.error) if typed.error else 200,
+        typed=typed,
+        results={p.load.id: p for p in ctx.tick.jobs.progress_of(ran)},
         system=look(ctx.tick.database, ctx.tick.settings, ctx.tick.clock),
         redis=look_at_redis(ctx.tick.settings),
-        schedules=ctx.tick.schedules.planned(),
+        schedules=planned,
+        timeframes=TIMEFRAMES,
         users=access.users() if ctx.has_role("admin") else None,
         roles=list(Role),
         log=access.log() if ctx.has_role("admin") else None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tickstock.model import UNIVERSE_TYPES
+from tickstock.service.universes import Universes
 from tickstock.store.universes import Listed
-from tickstock.web.load_form import matches
 
 TYPE_NAMES = {
     "etf_universe": "ETF universes",
@@ -51,13 +51,44 @@ class FoundRows:
     picked: UniverseLine | None
 
 
-def search(rows: Sequence[Listed], text: str, most: int, picked: str = "") -> FoundRows:
+class Shelf:
+    """The list of universes as it is now, kept between two looks at the same one: who types asks
+    for it with every key. For any thread."""
+
+    def __init__(self, universes: Universes) -> None:
+        self._universes = universes
+        self._kept: tuple[tuple[int | None, ...], Rows] | None = None
+
+    def rows(self) -> Rows:
+        kept = self._kept
+        fingerprint, found = self._universes.list_if_changed(kept[0] if kept else None)
+        if kept is None or found is not None:
+            self._kept = kept = fingerprint, Rows.of(found or ())
+        return kept[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Universes, and the text of each in which a search looks."""
+
+    listed: tuple[Listed, ...]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, listed: Iterable[Listed]) -> Rows:
+        kept = tuple(listed)
+        return cls(kept, tuple(f"{r.name} {r.ref.key} {r.ref.type}".lower() for r in kept))
+
+
+def search(rows: Rows, text: str, most: int, picked: str = "") -> FoundRows:
     """The universes whose name, key or type holds every word of `text`, the first `most`."""
-    hits = [r for r in rows if matches(text, r.name, r.ref.key, r.ref.type)]
+    words = text.lower().split()
+    pairs = zip(rows.listed, rows.texts, strict=True)
+    hits = [row for row, said in pairs if all(word in said for word in words)]
     shown = [line_of(r) for r in hits[:most]]
     chosen: UniverseLine | None = None
     if picked and all(line.ref != picked for line in shown):
-        chosen = next((line_of(r) for r in rows if str(r.ref) == picked), None)
+        chosen = next((line_of(r) for r in rows.listed if str(r.ref) == picked), None)
     return FoundRows(_groups(shown), len(hits), len(shown), chosen)
 
 

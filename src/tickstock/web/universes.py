@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from tickstock.clock import NEW_YORK
 from tickstock.errors import StalePlan, TickStockError, UnknownUniverse
 from tickstock.model import Universe
 from tickstock.service.history import View
@@ -36,7 +37,7 @@ def rows(ctx: RequestContext) -> Response:
 
 def _list(ctx: RequestContext, template: str) -> Response:
     text = ctx.query("q").strip()
-    found = search(ctx.tick.universes.list(), text, MOST_LINES)
+    found = search(ctx.services.shelf.rows(), text, MOST_LINES)
     checked = _health(ctx) if ctx.query("check") else {"findings": None}
     return ctx.page(template, found=found, text=text, **checked)
 
@@ -59,7 +60,7 @@ def show(ctx: RequestContext) -> Response:
     error: TickStockError | None = None
     try:
         universe = ctx.tick.universes.get(ref)
-        found = ctx.tick.history.show(ref, day(as_of), moment(known_at))
+        found = ctx.tick.history.show(ref, day(as_of), moment(known_at, NEW_YORK))
         blame = ctx.tick.history.blame(ref) if ctx.query("blame") else []
     except UnknownUniverse as e:
         if not log:
