@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenTab
 from tests.web_kit import PASSWORDS, Running
+from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service import TickStock
 from tickstock.service.access import Role
 from tickstock.store.jobs import Load
@@ -33,7 +34,7 @@ VIEWS = {
     "universe": "/universes/etf_universe:core_etfs",
     "expression": "/universes/etf_universe:master_all_etfs",
     "blame": "/universes/etf_universe:core_etfs?blame=1",
-    "as-of": "/universes/etf_universe:core_etfs?as_of=2030-01-02",
+    "as-of": f"/universes/etf_universe:core_etfs?as_of={machine_now().astimezone(NEW_YORK).date()}",
     "diff": "/universes/diff?first=etf_universe:core_etfs&second=etf_universe:index_broad_market",
     "edit": "/universes/edit?ref=etf_universe:core_etfs",
     "import": "/universes/import?ref=etf_universe:core_etfs",

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.web_kit import Answer, Client, Running, organized, running, settings_for
+from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service.access import Role
 
 CORE = "etf_universe:core_etfs"
@@ -178,9 +179,10 @@ def test_two_universes_compared(client: Client) -> None:
 
 
 def test_the_past_of_a_universe_has_a_label(client: Client) -> None:
-    text = client.get(f"/universes/{CORE}?as_of=2030-01-02").text
-    assert "Survivorship: the members of 2030-01-02, all 10 of them." in text
-    found = client.get(f"/api/members?expression={CORE}&as_of=2030-01-02").json
+    today = machine_now().astimezone(NEW_YORK).date()  # the rows are dated by the database
+    text = client.get(f"/universes/{CORE}?as_of={today}").text
+    assert f"Survivorship: the members of {today}, all 10 of them." in text
+    found = client.get(f"/api/members?expression={CORE}&as_of={today}").json
     assert found["survivorship"]["then"] == 10
     early = client.get(f"/universes/{CORE}?as_of=1999-01-02")
     assert early.status == 200
@@ -344,3 +346,9 @@ def test_the_system_page_tells_of_redis(page: Running, client: Client) -> None:
     assert state.address == "127.0.0.1:1"
     assert "does not answer" in state.trouble
     assert "secret" not in str(state)
+
+
+def test_a_day_that_has_not_come_is_refused(client: Client) -> None:
+    assert "2199-01-02 has not come yet" in client.get(f"/universes/{CORE}?as_of=2199-01-02").text
+    found = client.get(f"/api/members?expression={CORE}&as_of=2199-01-02")
+    assert (found.status, found.json["error"]) == (422, "BadDates")
