@@ -29,7 +29,7 @@ def seeds_of(text: str) -> range:
 @dataclass(frozen=True)
 class Form:
     """Sizes of the proofs; times in seconds. `gone`: how soon the engine takes a silent worker for
-    dead, 0 as by default."""
+    dead, 0 as by default. `most_times`: that a worker comes to the point where it dies."""
 
     is_long: bool = False
     kill_seeds: range = range(1)
@@ -44,6 +44,8 @@ class Form:
     limits: tuple[tuple[int, float], ...] = ((5, 2.0),)
     jobs: int = 50
     whole_jobs: int = 10
+    most_times: int = 12
+    worker_lives: tuple[float, float] = (4.0, 20.0)
     lived_in: tuple[int, ...] = (256, 600)
     small_choices: int = 150
     large_choices: int = 30
@@ -77,6 +79,8 @@ LONG = Form(
     limits=((5, 2.0), (100, 1.0)),
     jobs=500,
     whole_jobs=400,
+    most_times=80,
+    worker_lives=(10.0, 60.0),
     lived_in=(256, 600, 3_000),
     small_choices=2_000,
     large_choices=1_000,

@@ -46,11 +46,8 @@ POINTS = (
 )  # fmt: skip
 """Where workers die; or anywhere, when their time is over. The one does not depend on how fast the
 machine is, the other one does."""
-MOST_TIMES = 12
 KEPT = ("bars", "coverage", "splits", "dividends", "known", "asking")
 """Tables that are the same in the end. In which parts a refused span is told of, is not."""
-SECONDS = (4.0, 20.0)
-"""So long a worker lives."""
 
 
 def symbols_of(number: int) -> tuple[str, ...]:
@@ -85,9 +82,9 @@ class Crew:
     def begin(self, *, mortal: bool) -> None:
         job = self._job
         if mortal and self._dice.random() < 0.75:
-            number = self._dice.randint(1, MOST_TIMES)
+            number = self._dice.randint(1, FORM.most_times)
             job = job | {"point": f"{self._dice.choice(POINTS)}@{number}:kill"}
-        life = self._dice.uniform(*SECONDS) if mortal else float("inf")
+        life = self._dice.uniform(*FORM.worker_lives) if mortal else float("inf")
         self._until[self._forks.start(job)] = time.monotonic() + life
 
     def replace_the_dead(self) -> None:
