@@ -56,6 +56,14 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "store.prove.Ended.bars": "a count",
+    "service.prove.TOLD": "loads whose message is shown",
+    "service.prove.SYMBOLS_A_LOAD": "calls of a load of the proof",
+    "service.prove.BLOWS": "blows in the time that is given",
+    "service.prove.Proof.kills": "a count",
+    "service.prove.Proof.freezes": "a count",
+    "service.prove.Proof.cuts": "a count",
+    "service.prove.Proof.sessions_cut": "a count",
     "store.panels.UNKNOWN": "never, as a number of a session",
     "cli.__init__.BETWEEN_COLLECTIONS": "how often Python looks for garbage",
     "outages.DEEPEST": "causes of an error that are followed",

@@ -154,6 +154,7 @@ def prove(
         "bars_expected": proof.quiet.bars,
         "equal": proof.quiet.digest == proof.disturbed.digest,
         "seconds": round(proof.seconds, 1),
+        "faults": proof.faults,
     }
     if common.json:
         print_json("db prove", facts)

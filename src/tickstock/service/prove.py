@@ -35,6 +35,8 @@ BLOWS = 12
 WAIT = 120.0
 """Seconds beyond it until the loads must have ended."""
 LOOK = 0.2
+TOLD = 5
+"""Loads whose message is shown."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Proof:
     cuts: int = 0
     sessions_cut: int = 0
     seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
     quiet: asked.Ended = field(default=asked.Ended(0, 0, 0))
     disturbed: asked.Ended = field(default=asked.Ended(0, 0, 0))
 
@@ -84,6 +87,7 @@ def prove(
                 _until_ended(disturbed, WAIT)
             proof.seconds = time.monotonic() - begun
             proof.disturbed = asked.outcome(disturbed)
+            proof.faults = asked.faults(disturbed, TOLD)
     return proof
 
 

@@ -36,6 +36,12 @@ def outcome(database: Database) -> Ended:
     return Ended(found.loads, found.completed, found.open, *(row or (0, "")))
 
 
+def faults(database: Database, most: int) -> list[str]:
+    """What loads say that ended otherwise than completed."""
+    with database.transaction() as connection:
+        return [said for (said,) in connection.execute(QUERIES["faults"], {"most": most})]
+
+
 def cut(database: Database) -> int:
     """End the sessions of all others in this database; how many there were."""
     with database.transaction() as connection:

@@ -4,6 +4,11 @@ SELECT count(*)::int, (count(*) FILTER (WHERE state = 'completed'))::int,
     (count(*) FILTER (WHERE finished_at IS NULL))::int
 FROM tickstock.loads
 
+-- name: faults
+-- What loads say that ended otherwise.
+SELECT state || ': ' || message FROM tickstock.loads
+WHERE finished_at IS NOT NULL AND state <> 'completed' ORDER BY finished_at LIMIT %(most)s
+
 -- name: cut
 -- End every other session in this database, as a restart of the server does.
 SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity
