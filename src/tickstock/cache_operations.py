@@ -25,7 +25,7 @@ from tickstock.universes.plan import Mode, lines
 logger = logging.getLogger("tickstock.universes")
 
 
-class _Door:
+class _OpensItself:
     """Works on the database that is handed in, else on the one that the settings name, which is
     opened when it is first needed and closed by `close`. Without settings they are read."""
 
@@ -54,7 +54,7 @@ class _Door:
             opened.close()
 
 
-class CacheOperations(_Door):
+class CacheOperations(_OpensItself):
     """Reads universes of the environment that the settings name."""
 
     def get_universe_symbols(self, universe_type: str, universe_key: str) -> list[str]:
@@ -93,7 +93,7 @@ class CacheOperations(_Door):
             return universes.exists(conn, ref, self._settings.environment)
 
 
-class UniverseOrganizer(_Door):
+class UniverseOrganizer(_OpensItself):
     """Brings the stored universes to their definitions.
 
     `organize` does both types in one plan and one transaction. The two methods for one type each

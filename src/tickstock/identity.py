@@ -63,7 +63,7 @@ class Identity:
     tickers: tuple[Ticker, ...]
     listed: date | None = None
     delisted: date | None = None
-    gone_by: date | None = None
+    delisted_before: date | None = None
 
 
 def shipped_events() -> tuple[Event, ...]:
@@ -118,7 +118,7 @@ class _Draft:
     past: list[Ticker] = field(default_factory=list)
     listed: date | None = None
     delisted: date | None = None
-    gone_by: date | None = None
+    delisted_before: date | None = None
 
     def renamed(self, symbol: str, day: date) -> None:
         self._pass(day)
@@ -126,7 +126,7 @@ class _Draft:
 
     def finished(self, end: date = date.max) -> Identity:
         self._pass(end)
-        return Identity((*self.past,), self.listed, self.delisted, self.gone_by)
+        return Identity((*self.past,), self.listed, self.delisted, self.delisted_before)
 
     def _pass(self, day: date) -> None:
         """The present ticker ends, if it was in use for a day at all."""
@@ -188,7 +188,7 @@ class _TickerBook:
                 draft.delisted = event.day
                 self._end(event.symbol, event.day + ONE_DAY)
             case EventKind.GONE:
-                draft.gone_by = event.day
+                draft.delisted_before = event.day
 
     def _begin(self, event: Event) -> None:
         if event.symbol in self.at_hand or event.kind is EventKind.LISTING:

@@ -113,20 +113,20 @@ class Instrument:
     """What stays the same when a ticker is renamed. `symbol` is today's (or its last) ticker.
 
     `tickers` are its dated tickers by time; none where it had one only, as far as is known.
-    `delisted` is the last day on which it was listed; `gone_by` is a day on which it was found to
-    be no longer listed, where the last day is not known.
+    `delisted` is the last day on which it was listed; `delisted_before` is a day on which it was
+    found to be no longer listed, where the last day is not known.
     """
 
     id: int
     symbol: str
     listed: date | None = None
     delisted: date | None = None
-    gone_by: date | None = None
+    delisted_before: date | None = None
     tickers: tuple[Ticker, ...] = ()
 
     @property
     def is_gone(self) -> bool:
-        return self.delisted is not None or self.gone_by is not None
+        return self.delisted is not None or self.delisted_before is not None
 
     def called(self, span: Span) -> tuple[Ticker, ...]:
         """The tickers under which a vendor knows it on the days of `span`, which they cover.

@@ -27,12 +27,12 @@ ARGUMENTS = [
 
 @dataclass
 class Tab:
-    """A page of the browser and everything it complained about."""
+    """A page of the browser and everything it warned of."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     expected: str = "nothing at all"
-    """A piece of those complaints that the test provokes."""
+    """A piece of those warnings that the test provokes."""
 
     def go(self, address: str) -> Page:
         self.page.goto(address)
@@ -68,7 +68,7 @@ OpenTab = Callable[..., Tab]
 @pytest.fixture
 def tab(chromium: Browser, served: Running) -> Iterator[OpenTab]:
     """Opens tabs, signed in as the admin unless told otherwise. At the end no tab may have
-    complained: console errors, broken scripts, violations of the policy, foreign addresses."""
+    warned of: console errors, broken scripts, violations of the policy, foreign addresses."""
     contexts: list[BrowserContext] = []
     tabs: list[Tab] = []
 
@@ -80,7 +80,7 @@ def tab(chromium: Browser, served: Running) -> Iterator[OpenTab]:
             context.add_cookies([{"name": served.site.cookie, "value": token, "url": served.url}])
         made = Tab(context.new_page())
         made.page.on("console", lambda m: _note(made, m.type, m.text))
-        made.page.on("pageerror", lambda e: made.complaints.append(f"script: {e}"))
+        made.page.on("pageerror", lambda e: made.warnings.append(f"script: {e}"))
         made.page.on("request", lambda r: _check_address(made, served.url, r.url))
         tabs.append(made)
         return made
@@ -88,14 +88,14 @@ def tab(chromium: Browser, served: Running) -> Iterator[OpenTab]:
     yield open_tab
     for context in contexts:
         context.close()
-    assert [c for t in tabs for c in t.complaints if t.expected not in c] == []
+    assert [c for t in tabs for c in t.warnings if t.expected not in c] == []
 
 
 def _note(tab: Tab, kind: str, text: str) -> None:
     if kind in ("error", "warning"):
-        tab.complaints.append(f"console {kind}: {text}")
+        tab.warnings.append(f"console {kind}: {text}")
 
 
 def _check_address(tab: Tab, ours: str, address: str) -> None:
     if not address.startswith((ours, "data:")):
-        tab.complaints.append(f"asked {address}")
+        tab.warnings.append(f"asked {address}")

@@ -784,12 +784,12 @@ def test_a_changed_universe_is_published(tick: TickStock, redis_server: RedisSer
             await heard.subscribe("tickstock.universe.updated")
             async with running(tick, redis_server):
                 # While nobody looked, anything may have changed.
-                assert (await next_news(heard))["universe"] == "*"
+                assert (await next_notification(heard))["universe"] == "*"
                 with tick.database.transaction() as connection:
                     connection.execute(
                         "UPDATE cache_entries SET value = '[\"SPY\"]' WHERE key = 'core_etfs'"
                     )
-                told = await next_news(heard)
+                told = await next_notification(heard)
                 del told["timestamp"]
                 named = {"type": "etf_universe", "key": "core_etfs"}
                 assert told == {"universe": "etf_universe:core_etfs"} | named
@@ -797,7 +797,7 @@ def test_a_changed_universe_is_published(tick: TickStock, redis_server: RedisSer
     go(test())
 
 
-async def next_news(heard: Any) -> dict[str, Any]:
+async def next_notification(heard: Any) -> dict[str, Any]:
     async with asyncio.timeout(40):
         async for message in heard.listen():
             if message["type"] == "message":

@@ -199,7 +199,7 @@ def test_a_schedule_that_meets_a_fault_is_performed_once(tick: TickStock, lines:
 
 
 # --- what is no fault -----------------------------------------------------------------------------
-def test_a_database_that_takes_no_writes_is_complained_of_once_and_waited_for(
+def test_a_database_that_takes_no_writes_is_warned_of_once_and_waited_for(
     tick: TickStock, lines: list[Any], tmp_path: Path
 ) -> None:
     load = submit(tick)

@@ -143,7 +143,7 @@ def test_files_of_several_members_without_a_last_line_end_are_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "complaint"),
+    ("data", "message"),
     [
         (b"", "without exactly one column 'ticker'"),
         (b"<html>no</html>", "broken gzip"),
@@ -159,9 +159,9 @@ def test_files_of_several_members_without_a_last_line_end_are_whole() -> None:
         (gzip.compress("\n".join([HEADER, line("A"), "B,1,2,3"]).encode()), "middle of a line"),
     ],
 )
-def test_what_is_not_such_a_file_is_an_error(data: bytes, complaint: str) -> None:
+def test_what_is_not_such_a_file_is_an_error(data: bytes, message: str) -> None:
     for wanted in ((), ("A",)):
-        with pytest.raises(VendorUnreadable, match=complaint):
+        with pytest.raises(VendorUnreadable, match=message):
             read(data, wanted)
 
 

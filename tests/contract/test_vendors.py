@@ -256,7 +256,7 @@ def test_an_unknown_vendor_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("symbol,date,open,high,low,close\n", "bars.csv:1: the column 'volume' is missing"),
         (OWN_BARS + "X,2011-11-31,1,1,1,1,1,,\n", "bars.csv:5: this line is not a bar"),
@@ -267,10 +267,10 @@ def test_an_unknown_vendor_is_refused(name: str) -> None:
     ],
 )
 def test_a_file_that_is_not_bars_is_named_with_its_line(
-    tmp_path: Path, text: str, complaint: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "bars.csv").write_text(text)
-    with pytest.raises(BadFile, match=complaint):
+    with pytest.raises(BadFile, match=message):
         open_source(f"replay:{tmp_path}")
 
 

@@ -247,7 +247,7 @@ INSERT INTO public.cache_entries VALUES (3, 't', 'n', 'k', '{"a": 1, "a": 2}');
 
 
 @pytest.mark.parametrize(
-    ("statements", "complaint"),
+    ("statements", "message"),
     [
         ("CREATE TABLE public.cache_entries (id int, key text)",
          "column type is missing; column name is missing; column value is missing"),
@@ -264,12 +264,12 @@ INSERT INTO public.cache_entries VALUES (3, 't', 'n', 'k', '{"a": 1, "a": 2}');
     ],
 )  # fmt: skip
 def test_what_cannot_be_adopted_is_refused_with_the_reason(
-    cluster: Cluster, statements: str, complaint: str
+    cluster: Cluster, statements: str, message: str
 ) -> None:
     name = cluster.create()
     with made(cluster.uri(name), statements) as conn:
         form = definition(conn)
-        with pytest.raises(DatabaseRefused, match=complaint):
+        with pytest.raises(DatabaseRefused, match=message):
             migrate(conn)
         assert definition(conn) == form
     cluster.drop(name)

@@ -131,7 +131,7 @@ def test_what_is_done_after_is_done_with_the_last_step_or_not_at_all(empty: str)
 
 # --- refused ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ("UPDATE tickstock.migrations SET checksum = 'x' WHERE version = '0001'", "0001 start was"),
         (
@@ -141,14 +141,14 @@ def test_what_is_done_after_is_done_with_the_last_step_or_not_at_all(empty: str)
     ],
 )
 def test_a_database_that_does_not_fit_is_refused(
-    cluster: Cluster, template: str, change: str, complaint: str
+    cluster: Cluster, template: str, change: str, message: str
 ) -> None:
     name = cluster.create(template)
     with connect(cluster.uri(name)) as conn:
         conn.execute(change)
-        with pytest.raises(DatabaseRefused, match=complaint):
+        with pytest.raises(DatabaseRefused, match=message):
             migrate(conn)
-        with pytest.raises(DatabaseRefused, match=complaint):
+        with pytest.raises(DatabaseRefused, match=message):
             status(conn)
     cluster.drop(name)
 

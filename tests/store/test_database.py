@@ -335,5 +335,5 @@ def test_an_encoding_that_cannot_hold_every_name_is_refused(
 
 
 def test_a_pooler_that_tells_twice_of_a_cut_session_is_an_outage() -> None:
-    said = translate(psycopg.InternalError("received 2 results from command 'COMMIT'"))
-    assert isinstance(said, DatabaseUnavailable)
+    said = databases.translate(psycopg.InternalError("received 2 results from command 'COMMIT'"))
+    assert isinstance(said, errors.DatabaseUnavailable)

@@ -30,7 +30,7 @@ def test_queries_come_by_name_without_their_descriptions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("-- name: a\n-- d\nSELECT 1\n-- name: a\n-- d\nSELECT 2", "x.sql:4: .*'a' is there twice"),
         ("-- name: a b\n-- d\nSELECT 1", "x.sql:1: .*'a b' is not snake_case"),
@@ -41,8 +41,8 @@ def test_queries_come_by_name_without_their_descriptions() -> None:
         ("-- name: a", "x.sql:1: .*has no description"),
     ],
 )
-def test_a_malformed_file_is_refused_with_its_line(text: str, complaint: str) -> None:
-    with pytest.raises(BadFile, match=complaint):
+def test_a_malformed_file_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(BadFile, match=message):
         parse(text, "x.sql")
 
 

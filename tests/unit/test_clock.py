@@ -161,8 +161,8 @@ ELSEWHERE = {
 MEASURED = {
     "dates.py": "for the table",
     "reliability/": "figures for RELIABILITY.md; pauses that have to be at least so long",
-    "contract/test_bridge.py": "how often it may complain in the time that it took",
-    "contract/test_drain.py": "how often it may complain in the time that it took",
+    "contract/test_bridge.py": "how often it may warn in the time that it took",
+    "contract/test_drain.py": "how often it may warn in the time that it took",
     "contract/test_replay_faults.py": "an answer is delayed by at least so much",
     "store/test_budget.py": "everybody is held back for at least so long",
 }

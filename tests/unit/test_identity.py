@@ -64,7 +64,7 @@ def test_a_ticker_found_with_another_firm_is_that_firms_since_it_was_free() -> N
 
 def test_gone_without_a_last_day() -> None:
     (one,) = known("2026-10-09,gone,CELG,,")
-    assert (one.delisted, one.gone_by) == (None, date(2026, 10, 9))
+    assert (one.delisted, one.delisted_before) == (None, date(2026, 10, 9))
     assert one.tickers[0].span.end == date.max
 
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tickstock.bridge.mirror import Pace, Shown, is_due, next_look, published
-from tickstock.bridge.news import ALL, news_of
-from tickstock.bridge.steady import Complaints
+from tickstock.bridge.notifications import ALL, notification_of
+from tickstock.bridge.steady import Warnings
 from tickstock.bridge.stream import message_of
 from tickstock.model import Call, CallKind, LoadState, Timeframe
 from tickstock.service.client_jobs import JobDetail
@@ -179,14 +179,14 @@ def test_the_heartbeat_is_within_what_clients_wait() -> None:
 
 
 # --- the small things beside --------------------------------------------------------------------
-def test_complaints_are_one_line_a_second() -> None:
+def test_warnings_are_one_line_a_second() -> None:
     import structlog
 
     now = [100.0]
-    complain = Complaints(lambda: now[0])
+    warn = Warnings(lambda: now[0])
     with structlog.testing.capture_logs() as lines:
         for _ in range(1_000):
-            complain("mirror", ConnectionError("gone"))
+            warn("mirror", ConnectionError("gone"))
             now[0] += 0.01
     assert len(lines) == 10
     assert sum(line["unsaid"] for line in lines) + len(lines) >= 900
@@ -206,6 +206,8 @@ def test_the_message_in_an_entry(fields: Any, message: bytes) -> None:
     assert message_of(fields) == message
 
 
-def test_news() -> None:
-    assert b'"type":"etf_universe","key":"core_etfs"' in news_of("etf_universe:core_etfs", NOON)
-    assert b'"universe":"*","type":"","key":""' in news_of(ALL, NOON)
+def test_notification() -> None:
+    assert b'"type":"etf_universe","key":"core_etfs"' in notification_of(
+        "etf_universe:core_etfs", NOON
+    )
+    assert b'"universe":"*","type":"","key":""' in notification_of(ALL, NOON)

@@ -37,7 +37,7 @@ def on_day(day: date) -> dict[str, Instrument]:
 
 
 def test_a_rename_is_no_loss_and_a_delisting_is_named() -> None:
-    meta, gone = Instrument(1, "META"), Instrument(2, "CELG", gone_by=date(2026, 10, 9))
+    meta, gone = Instrument(1, "META"), Instrument(2, "CELG", delisted_before=date(2026, 10, 9))
     label = survivorship(
         ["META", "NEW"], ["FB", "CELG", "XYZ"], DAY, {"META": meta}, {"FB": meta, "CELG": gone}
     )

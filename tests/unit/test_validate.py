@@ -331,7 +331,7 @@ def test_symbols_that_are_no_longer_what_they_were() -> None:
             "FB": known("FB", tickers=meta),
             "META": known("META", tickers=meta),
             "WBD": known("WBD", delisted=date(2026, 10, 6)),
-            "OLD": known("OLD", gone_by=date(2026, 10, 9)),
+            "OLD": known("OLD", delisted_before=date(2026, 10, 9)),
         },
     )
     assert [(f.check, f.symbol) for f in findings] == [

@@ -341,16 +341,16 @@ def test_a_whole_market_page_leads_to_its_own_day_alone() -> None:
 
 
 # --- fuzz --------------------------------------------------------------------------------
-def reads_or_complains(answer: bytes, call: Call) -> None:
-    bars, complaint = BarTable.empty(), ""
+def reads_or_refuses(answer: bytes, call: Call) -> None:
+    bars, message = BarTable.empty(), ""
     try:
         page = read_page(answer, call)
         bars, _ = tidy([page.bars], call)
         if page.next_url:
             next_question(first_question(call), page.next_url, call)
     except TickStockError as error:
-        complaint = str(error)
-    assert complaint.isprintable()
+        message = str(error)
+    assert message.isprintable()
     columns = np.concatenate([bars.open, bars.high, bars.low, bars.close, bars.volume])
     assert np.isfinite(columns).all()
     assert (np.diff(bars.owner * 10**9 + bars.at) > 0).all()
@@ -358,7 +358,7 @@ def reads_or_complains(answer: bytes, call: Call) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(answer: bytes) -> None:
-    reads_or_complains(answer, CALL)
+    reads_or_refuses(answer, CALL)
 
 
 @given(st.integers(0, 2**32), st.sampled_from([CALL, MARKET]))
@@ -376,7 +376,7 @@ def test_any_spoiled_answer_is_read_or_refused(seed: int, call: Call) -> None:
                 del spoiled[at : at + dice.randint(1, 9)]
             case _:
                 spoiled[at:at] = dice.choice([b"null", b"-", b"1e400", b"[", b'"', b"99999999999"])
-    reads_or_complains(bytes(spoiled), call)
+    reads_or_refuses(bytes(spoiled), call)
 
 
 ANYTHING = st.recursive(
@@ -395,7 +395,7 @@ FIELDS = ["status", "adjusted", "resultsCount", "results", "next_url", "ticker",
 )
 def test_any_json_is_read_or_refused(envelope: dict[str, object], odd: dict[str, object]) -> None:
     whole = json.loads(body(bar(**odd)))
-    reads_or_complains(msgspec.json.encode(whole | envelope), CALL)
+    reads_or_refuses(msgspec.json.encode(whole | envelope), CALL)
 
 
 @given(st.text(max_size=60))

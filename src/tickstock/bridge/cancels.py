@@ -9,7 +9,7 @@ import structlog
 
 from tickstock.bridge.inbox import Inbox
 from tickstock.bridge.messages import Refusal, read_control
-from tickstock.bridge.steady import Complaints, Pauses
+from tickstock.bridge.steady import Pauses, Warnings
 from tickstock.errors import BadInput
 from tickstock.service import TickStock
 
@@ -23,10 +23,10 @@ MOST = 10_000
 class Cancels:
     """Wishes wait here until their load is found, however long the database is away."""
 
-    def __init__(self, tick: TickStock, inbox: Inbox, complain: Complaints) -> None:
+    def __init__(self, tick: TickStock, inbox: Inbox, warn: Warnings) -> None:
         self._tick = tick
         self._inbox = inbox
-        self._complain = complain
+        self._warn = warn
         self._wishes: dict[str, tuple[str, float]] = {}
         self._all: str | None = None
         self._new = asyncio.Event()
@@ -35,7 +35,7 @@ class Cancels:
         """Take a message of the control channel."""
         read = read_control(data)
         if isinstance(read, Refusal):
-            self._complain("a control message that is not understood", BadInput(read.reason))
+            self._warn("a control message that is not understood", BadInput(read.reason))
         elif read.job_id:
             self._want(read.job_id, read.reason)
         else:
@@ -56,7 +56,7 @@ class Cancels:
             try:
                 await self._carry_out()
             except Exception as error:
-                self._complain("a cancel waits for the database", error)
+                self._warn("a cancel waits for the database", error)
                 await pauses.wait()
             else:
                 pauses.reset()

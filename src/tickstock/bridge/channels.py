@@ -13,7 +13,7 @@ from tickstock.bridge.cancels import Cancels
 from tickstock.bridge.connect import CONTROL, JOBS
 from tickstock.bridge.inbox import Inbox
 from tickstock.bridge.messages import Refusal, read_job, refusal
-from tickstock.bridge.steady import Complaints
+from tickstock.bridge.steady import Warnings
 from tickstock.errors import BadInput, Transient
 
 PING_SECONDS = 5.0
@@ -31,13 +31,13 @@ class Channels:
         inbox: Inbox,
         cancels: Cancels,
         connected: Callable[[], None],
-        complain: Complaints,
+        warn: Warnings,
     ) -> None:
         self._redis = redis
         self._inbox = inbox
         self._cancels = cancels
         self._connected = connected
-        self._complain = complain
+        self._warn = warn
 
     async def session(self) -> None:
         """Subscribe and listen until the connection breaks, which raises a RedisError."""
@@ -76,7 +76,7 @@ class Channels:
         if not refusal(data, "").job_id:
             read = read_job(data)
             reason = read.reason if isinstance(read, Refusal) else "It has no job_id."
-            self._complain("a message that nobody can be answered about", BadInput(reason))
+            self._warn("a message that nobody can be answered about", BadInput(reason))
         elif not self._inbox.offer(data):
             waiting = f"{len(self._inbox):,} messages wait for the database."
-            self._complain("no room for a published job", Transient(waiting))
+            self._warn("no room for a published job", Transient(waiting))

@@ -9,7 +9,7 @@ import structlog
 from tickstock.bridge.accept import accept
 from tickstock.bridge.inbox import Inbox, InboxEntry
 from tickstock.bridge.messages import Job, Refusal, read_job
-from tickstock.bridge.steady import EXPECTED, Complaints, Pauses
+from tickstock.bridge.steady import EXPECTED, Pauses, Warnings
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.service import TickStock
@@ -22,10 +22,10 @@ PATIENT_ATTEMPTS = 5
 class Intake:
     """Empties the inbox into PostgreSQL. While that does not answer, everything waits."""
 
-    def __init__(self, tick: TickStock, inbox: Inbox, complain: Complaints) -> None:
+    def __init__(self, tick: TickStock, inbox: Inbox, warn: Warnings) -> None:
         self._tick = tick
         self._inbox = inbox
-        self._complain = complain
+        self._warn = warn
 
     async def run(self) -> None:
         """Settle what comes, until cancelled."""
@@ -44,7 +44,7 @@ class Intake:
     async def _persist(self, read: Job | Refusal) -> None:
         """Come back when it is durable, however long that takes."""
         if isinstance(read, Refusal) and not read.job_id:
-            self._complain("a message that nobody can be answered about", BadInput(read.reason))
+            self._warn("a message that nobody can be answered about", BadInput(read.reason))
             return
         pauses, attempt = Pauses(), 0
         while True:
@@ -56,7 +56,7 @@ class Intake:
                     # For ever in the way of all that come after it; nothing can be told of it.
                     log.error("a message is given up", job=read.job_id, exc_info=error)
                     return
-                self._complain("a message waits for the database", error)
+                self._warn("a message waits for the database", error)
                 await pauses.wait()
             else:
                 return

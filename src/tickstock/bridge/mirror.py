@@ -166,11 +166,11 @@ class Mirror:
     async def _send(self, part: Sequence[tuple[Shown, bool]]) -> None:
         now = local(self._tick.clock())
         async with self._redis.pipeline(transaction=False) as pipe:
-            for new, is_news in part:
+            for new, is_change in part:
                 status = new.status.stamped(local(new.changed), now)
                 for key in status_keys(new.job_id):
                     pipe.set(key, msgspec.json.encode(status), ex=EXPIRES)
-                if is_news:
+                if is_change:
                     pipe.publish(STATUS, published(new.job_id, status))
             await pipe.execute()
 

@@ -14,8 +14,8 @@ from tickstock.bridge.connect import is_away, watch
 from tickstock.bridge.inbox import Inbox
 from tickstock.bridge.intake import Intake
 from tickstock.bridge.mirror import Mirror, Pace
-from tickstock.bridge.news import News
-from tickstock.bridge.steady import Complaints, Session, keep_going
+from tickstock.bridge.notifications import UniverseNotifications
+from tickstock.bridge.steady import Session, Warnings, keep_going
 from tickstock.bridge.stream import Stream
 from tickstock.outages import OUTAGES, REDIS
 from tickstock.service import TickStock
@@ -38,15 +38,15 @@ class Bridge:
         self._redis = redis
         OUTAGES.recognize(REDIS, is_away)
         self._stopping = asyncio.Event()
-        self._complain = Complaints()
+        self._warn = Warnings()
         self._inbox = Inbox()
-        self._intake = Intake(tick, self._inbox, self._complain)
-        self._cancels = Cancels(tick, self._inbox, self._complain)
+        self._intake = Intake(tick, self._inbox, self._warn)
+        self._cancels = Cancels(tick, self._inbox, self._warn)
         pace = pace or Pace()
         self._mirror = Mirror(tick, redis, pace)
-        self._news = News(redis, tick.clock)
+        self._notifications = UniverseNotifications(redis, tick.clock)
         self._channels = Channels(
-            redis, self._inbox, self._cancels, self._mirror.forget, self._complain
+            redis, self._inbox, self._cancels, self._mirror.forget, self._warn
         )
         self._stream = Stream(redis, self._inbox, pace.claim)
 
@@ -64,7 +64,7 @@ class Bridge:
             asyncio.create_task(self._intake.run(), name="bridge: intake"),
             asyncio.create_task(self._cancels.run(), name="bridge: cancels"),
             self._task("mirroring", self._mirror.session),
-            self._task("publishing universes", self._news.session),
+            self._task("publishing universes", self._notifications.session),
             self._task("listening to PostgreSQL", self._notice),
             self._task("asking for Redis", lambda: watch(self._redis)),
         ]
@@ -90,9 +90,7 @@ class Bridge:
             part.result()
 
     def _task(self, part: str, session: Session) -> asyncio.Task[None]:
-        return asyncio.create_task(
-            keep_going(part, session, self._complain), name=f"bridge: {part}"
-        )
+        return asyncio.create_task(keep_going(part, session, self._warn), name=f"bridge: {part}")
 
     async def _notice(self) -> None:
         """Pass on what PostgreSQL notifies of until the connection breaks, which is raised."""
@@ -101,4 +99,4 @@ class Bridge:
             if channel != UNIVERSE:
                 self._mirror.nudge()
             if channel != LOAD:
-                self._news.add(payload)
+                self._notifications.add(payload)

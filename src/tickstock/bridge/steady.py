@@ -23,7 +23,7 @@ EXPECTED = (RedisError, TickStockError, OSError)
 """Outages and refusals. Anything else is a fault of ours and is logged with its traceback."""
 
 
-class Complaints:
+class Warnings:
     """Tells of failures, one line a second; the others are counted in the next line. That Redis is
     away, or the database, is told by `outages`."""
 
@@ -67,7 +67,7 @@ Session = Callable[[], Coroutine[Any, Any, None]]
 """Serves one connection; ends, mostly by raising, when that does."""
 
 
-async def keep_going(part: str, session: Session, complain: Complaints) -> None:
+async def keep_going(part: str, session: Session, warn: Warnings) -> None:
     """Run `session` again and again, until cancelled."""
     pauses = Pauses()
     while True:
@@ -75,7 +75,7 @@ async def keep_going(part: str, session: Session, complain: Complaints) -> None:
         try:
             await session()
         except Exception as error:
-            complain(part, error)
+            warn(part, error)
         if time.monotonic() - began > STEADY_SECONDS:
             pauses.reset()
         await pauses.wait()

@@ -194,7 +194,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _broken_pipe() -> int:
-    """The reader of our output went away (`| head`): nothing to complain about."""
+    """The reader of our output went away (`| head`): nothing to warn of."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -90,16 +90,16 @@ def _with_rest(
     """All records of everybody where that takes no more pages, or else of the fresh ones and of
     those whose turn it is, and what is new of the others."""
     everything = _of_tickers(kind, [*fresh, *(s for _, s in rest)], None, group)
-    turns = _turns(kind, rest, today, group)
-    calls = _of_tickers(kind, [*fresh, *turns], None, group)
-    in_turn = {s.tickers for s in turns}
+    due = _due_today(kind, rest, today, group)
+    calls = _of_tickers(kind, [*fresh, *due], None, group)
+    in_turn = {s.tickers for s in due}
     if left := [(k, s) for k, s in rest if s.tickers not in in_turn]:
         since = min(k.through for k, _ in left) - OVERLAP[kind]
         calls += _cheaper(kind, [s for _, s in left], since, today, group)
     return everything if _pages(everything, today) <= _pages(calls, today) else calls
 
 
-def _turns(
+def _due_today(
     kind: ActionKind, rest: Sequence[tuple[KnownActions, Subject]], today: date, group: int
 ) -> list[Subject]:
     """Those that were asked for as a whole longest ago, as many as the pages for it hold."""

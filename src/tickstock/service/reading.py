@@ -190,13 +190,13 @@ def bounds(span: Span | None, stored: Timeframe) -> tuple[int, int]:
 def _table(chosen: Sequence[Instrument], rows: Rows) -> BarTable:
     """The rows of each chosen instrument in turn; two tickers may stand for the same one."""
     ids = np.array([i.id for i in chosen], np.int64)
-    owner, pick = _turns(ids, rows)
+    owner, pick = _owners_of(ids, rows)
     r = rows if pick is None else rows.pick(pick)
     prices = (r.open, r.high, r.low, r.close, r.volume, r.vwap)
     return BarTable(tuple(i.symbol for i in chosen), owner, r.at, *prices, r.trades)
 
 
-def _turns(ids: Ints, rows: Rows) -> tuple[Ints, Ints | None]:
+def _owners_of(ids: Ints, rows: Rows) -> tuple[Ints, Ints | None]:
     """The owner of each row of the table, and which row it is; None where all are in order."""
     by_key: Ints | None = None
     instrument = rows.instrument

@@ -108,7 +108,7 @@ class EmbeddedServer:
         that may not be written or belongs to another user, and DatabaseRefused for a full disk or
         data of another version of PostgreSQL.
         """
-        with _door(home):
+        with _entry(home):
             place = places.find(home)
             users = _lock(place.folder / "users.lock", fcntl.LOCK_SH, QUEUE_SECONDS)
             try:
@@ -140,7 +140,7 @@ class EmbeddedServer:
 
     def revive(self) -> None:
         """Start the server again if it was killed; wait for it if it recovers. Errors as `join`."""
-        with _door(self._place.folder), _turn(self._place):
+        with _entry(self._place.folder), _turn(self._place):
             _ensure_running(self._place)
 
     def leave(self) -> None:
@@ -150,7 +150,7 @@ class EmbeddedServer:
 
 def stop(home: Path) -> bool:
     """Stop the server of `home`, also when others use it; False when none runs."""
-    with _door(home):
+    with _entry(home):
         place = places.find(home)
         with _turn(place):
             if _all_gone(place):
@@ -485,7 +485,7 @@ def _disk_full(path: Path) -> DatabaseRefused:
 
 
 @contextlib.contextmanager
-def _door(home: Path) -> Iterator[None]:
+def _entry(home: Path) -> Iterator[None]:
     """Tell the system's errors in our words."""
     try:
         yield

@@ -51,8 +51,8 @@ def _resolve(
     rows = connection.execute(QUERIES["resolve"], params).fetchall()
     tickers = _dated_tickers(connection, [row[1] for row in rows])
     return {
-        symbol: Instrument(id_, symbol, listed, gone, gone_by, tickers.get(id_, ()))
-        for symbol, id_, listed, gone, gone_by in rows
+        symbol: Instrument(id_, symbol, listed, gone, delisted_before, tickers.get(id_, ()))
+        for symbol, id_, listed, gone, delisted_before in rows
     }
 
 
@@ -115,10 +115,10 @@ def foresee_dated(
     }
     found: dict[int, Instrument] = {}
     owned: dict[str, list[tuple[int, Span]]] = defaultdict(list)
-    for symbol, id_, listed, gone, gone_by, since, until in connection.execute(
+    for symbol, id_, listed, gone, delisted_before, since, until in connection.execute(
         QUERIES["resolve_dated"], params
     ):
-        found[id_] = Instrument(id_, symbol, listed, gone, gone_by)
+        found[id_] = Instrument(id_, symbol, listed, gone, delisted_before)
         owned[symbol].append((id_, Span(since, until)))
     rest = {s: subtract(of, [days for _, days in owned[s]]) for s, of in wanted}
     meant = foresee_instruments(connection, [s for s, days in rest.items() if days], span)
@@ -157,9 +157,9 @@ def with_lifetimes(connection: Connection, instruments: Sequence[Instrument]) ->
     lives = {id_: life for id_, *life in rows}
     tickers = _dated_tickers(connection, ids)
     return [
-        Instrument(i.id, i.symbol, listed, delisted, gone_by, tickers.get(i.id, ()))
+        Instrument(i.id, i.symbol, listed, delisted, delisted_before, tickers.get(i.id, ()))
         for i in instruments
-        for listed, delisted, gone_by in (lives[i.id],)
+        for listed, delisted, delisted_before in (lives[i.id],)
     ]
 
 
@@ -321,5 +321,5 @@ def _lives(ones: Sequence[Identity]) -> dict[str, object]:
         "symbols": [one.tickers[-1].symbol for one in ones],
         "listed": [one.listed for one in ones],
         "delisted": [one.delisted for one in ones],
-        "gone_by": [one.gone_by for one in ones],
+        "gone_by": [one.delisted_before for one in ones],
     }

@@ -432,7 +432,11 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
 def _identity(row: StoredUniverse, symbol: str, instrument: Instrument) -> Iterator[Finding]:
     now = instrument.tickers[-1] if instrument.tickers else None
     if instrument.is_gone:
-        when = f"since {instrument.delisted}" if instrument.delisted else f"by {instrument.gone_by}"
+        when = (
+            f"since {instrument.delisted}"
+            if instrument.delisted
+            else f"by {instrument.delisted_before}"
+        )
         what = f"{visible(symbol)} is no longer listed {when}."
         why = "No new bars will come; as a list of today it is out of date."
         yield _found(UniverseCheck.DELISTED, row, what, why, "Remove it.", symbol)

@@ -47,11 +47,11 @@ def draw(bars: BarTable, marks: Sequence[int] = (), gaps: Sequence[int] = ()) ->
     if not len(shown):
         return None
     bottom, top = float(shown.low.min()), float(shown.high.max())
-    room = (HEIGHT - 2 * PAD) / ((top - bottom) or 1.0)
+    pixels = (HEIGHT - 2 * PAD) / ((top - bottom) or 1.0)
     step = (WIDTH - RIGHT) / len(shown)
 
     def y(price: float) -> float:
-        return round(HEIGHT - PAD - (price - bottom) * room, 1)
+        return round(HEIGHT - PAD - (price - bottom) * pixels, 1)
 
     prices = [bottom + (top - bottom) * i / (LINES - 1) for i in range(LINES)]
     marked = np.flatnonzero(np.isin(shown.at, list(marks))) + 0.5

@@ -81,7 +81,7 @@ def commit(
         reach("commit.finished")
     reach("commit.committed")
     for fetched, verdict in ours:
-        _tell_strays(fetched, verdict)
+        _warn_of_unwanted(fetched, verdict)
     refused = tuple(f.lease.id for f in batch if f.lease.id not in mine)
     return Committed(sum(d.rows_new for d in done), sum(d.rows_changed for d in done), refused)
 
@@ -127,7 +127,7 @@ def _cut_off(ours: Sequence[Judged]) -> list[tuple[int, Call]]:
     return found
 
 
-def _tell_strays(fetched: Fetched, verdict: AnswerVerdict) -> None:
+def _warn_of_unwanted(fetched: Fetched, verdict: AnswerVerdict) -> None:
     """Bars on days without a session are not kept: perhaps the calendar is wrong, not the bars."""
     if verdict.off_session:
         call = str(fetched.lease.call)

@@ -4,7 +4,7 @@ A fault is what asking again would not fix: an error inside TickStock that is no
 whatever goes wrong in finishing. It ends the load as failed, without a report, with the error's
 name as its message, and nobody goes on with it until somebody says so (`retry`). A database that is
 away is no fault: it is waited for. One that answers and refuses even to write down the failure is
-asked again in growing pauses, and complained of once.
+asked again in growing pauses, and warned of once.
 """
 
 from __future__ import annotations

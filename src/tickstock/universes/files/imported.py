@@ -240,7 +240,7 @@ class Gather:
         self._look_up_identifiers()
         if self._problems:
             raise self._refusal("")
-        self._mend_spellings()
+        self._fix_spellings()
         if not self._symbols:
             raise BadFile(self._nothing(), "It needs a symbol column, or one symbol a line.")
         self._remarks.sort(key=lambda remark: remark.line or 0)
@@ -311,7 +311,7 @@ class Gather:
         self._symbols[symbol] = line
         self._rows[SYMBOL] += 1
 
-    def _mend_spellings(self) -> None:
+    def _fix_spellings(self) -> None:
         told = dict.fromkeys(spell.symbol for spell in self.spells)
         meant = self._resolve(tuple(self._symbols | told))
         if not meant:

@@ -82,7 +82,7 @@ class ListingCall(Generic[R]):
         """Whether the first page is all that is wanted."""
         return False
 
-    def complaint(self, record: R) -> str:
+    def fault(self, record: R) -> str:
         """What is wrong with a record, as the end of a sentence; empty if nothing."""
         raise NotImplementedError
 
@@ -109,7 +109,7 @@ class TickersCall(ListingCall[TickerRecord]):
         pairs |= {"date": self.day.isoformat()} if self.day else {}
         return Question(TICKERS, tuple(sorted(pairs.items())))
 
-    def complaint(self, record: TickerRecord) -> str:
+    def fault(self, record: TickerRecord) -> str:
         if not 0 < len(record.ticker) <= _LONGEST_TICKER:
             return "holds a record without a ticker or with an impossible one"
         is_other = self.type and record.type not in (None, self.type)
@@ -170,7 +170,7 @@ class ConstituentsCall(ListingCall[ConstituentRecord]):
     def one_page(self) -> bool:
         return self.since is None
 
-    def complaint(self, record: ConstituentRecord) -> str:
+    def fault(self, record: ConstituentRecord) -> str:
         if record.composite_ticker != self.fund:
             return f"holds a record of {clean(record.composite_ticker)!r}"
         if not (self.since or date.min) <= record.effective_date <= (self.until or date.max):
@@ -206,8 +206,8 @@ def read_records(body: bytes, call: ListingCall[R], hide: str = "") -> tuple[tup
     except MALFORMED as error:
         raise unreadable(call, f"holds a record in another form: {error}") from None
     for record in records:
-        if complaint := call.complaint(record):
-            raise unreadable(call, complaint)
+        if fault := call.fault(record):
+            raise unreadable(call, fault)
     return tuple(records), page.next_url or ""
 
 

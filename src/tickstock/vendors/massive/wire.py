@@ -181,8 +181,8 @@ def read_page(body: bytes, call: Call, hide: str = "") -> BarPage:
     if found.status == "NOT_AUTHORIZED":
         raise not_entitled(call, _said(found, hide))
     rows = found.results or []
-    if complaint := _complaint(found, rows, call, hide):
-        raise unreadable(call, complaint)
+    if fault := _fault_of(found, rows, call, hide):
+        raise unreadable(call, fault)
     bars, aside = _sorted_out(rows, call, hide)
     return BarPage(
         _table(bars, call), found.next_url or "", found.status == "DELAYED", tuple(aside)
@@ -271,7 +271,7 @@ def _head(row: Any) -> BarHead:
         return BarHead()
 
 
-def _complaint(found: Envelope, bars: list[Any], call: Call, hide: str) -> str:
+def _fault_of(found: Envelope, bars: list[Any], call: Call, hide: str) -> str:
     """What is wrong with the answer as a whole, as the end of a sentence; empty if nothing."""
     if found.status not in ("OK", "DELAYED"):
         return (

@@ -17,7 +17,7 @@ ALL = "*"
 MOST = 1_000
 
 
-class News:
+class UniverseNotifications:
     """Changed universes, by name, until they are published."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
@@ -39,12 +39,12 @@ class News:
             await self._new.wait()
             while self._changed:
                 universe = next(iter(self._changed))
-                await self._redis.publish(UNIVERSES, news_of(universe, self._clock()))
+                await self._redis.publish(UNIVERSES, notification_of(universe, self._clock()))
                 self._changed.pop(universe, None)
             self._new.clear()
 
 
-def news_of(universe: str, now: datetime) -> bytes:
+def notification_of(universe: str, now: datetime) -> bytes:
     """The message about one universe; type and key are empty where all are meant."""
     kind, _, key = universe.rpartition(":")
     body = {
