@@ -20,7 +20,7 @@ from tests.work import statements
 from tickstock import errors
 from tickstock.store import database as databases
 from tickstock.store import embedded
-from tickstock.store.database import Database, mask
+from tickstock.store.database import Database, mask, translate
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.migrate import take_turn
 
@@ -332,3 +332,8 @@ def test_an_encoding_that_cannot_hold_every_name_is_refused(
         Database.open(any_cluster.uri("narrow"), Path())
     assert "UTF8" in caught.value.hint
     any_cluster.drop("narrow")
+
+
+def test_a_pooler_that_tells_twice_of_a_cut_session_is_an_outage() -> None:
+    said = translate(psycopg.InternalError("received 2 results from command 'COMMIT'"))
+    assert isinstance(said, errors.DatabaseUnavailable)

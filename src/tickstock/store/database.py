@@ -361,6 +361,8 @@ def is_away(thing: object) -> bool:
 
 
 def _state_of_refusal(exc: psycopg.Error) -> str:
+    if isinstance(exc, psycopg.InternalError) and "results from command" in str(exc):
+        return "08"  # a pooler whose session was cut tells of it twice
     if not isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
         return ""
     if exc.pgconn is not None and exc.pgconn.needs_password:
