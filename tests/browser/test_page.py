@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import re
 import time
@@ -50,8 +51,9 @@ VIEWS = {
 
 @pytest.fixture(scope="module")
 def jobs(served: Running) -> dict[str, str]:
-    """Loads to look at: one that completed, and one with errors."""
+    """Loads to look at: one that completed, and one with errors; and a schedule."""
     tick = served.tick
+    tick.schedules.add("nightly", "etf_universe:core_etfs", datetime.time(1), timeframes="day,hour")
     core = tick.requests.resolve("etf_universe:core_etfs", duration="3mo")
     # The replay vendor has recorded bars of AAPL, and none of these days.
     two = tick.requests.resolve("x", symbols=["AAPL", "SPY"], duration="1w")
@@ -420,11 +422,16 @@ def test_no_view_breaks_the_rules_of_accessibility(
             page = tab(color_scheme=scheme, bypass_csp=True, signed_in=False).page
         page.goto(served.url + path.format(**jobs))
         page.add_script_tag(path=AXE)
-        found: Any = page.evaluate(
-            "axe.run({resultTypes: ['violations'],"
-            " runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
-        )
-        wrong += [f"{name}: {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found["violations"]]
+        for width in (1440, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            found: Any = page.evaluate(
+                "axe.run({resultTypes: ['violations'],"
+                " runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+            )
+            wrong += [
+                f"{name} {width}: {v['id']}: {v['nodes'][0]['html'][:160]}"
+                for v in found["violations"]
+            ]
         page = opened.page
     opened.expected = "422"
     assert wrong == []
