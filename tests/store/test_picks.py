@@ -27,7 +27,7 @@ Bars = dict[str, dict[int, tuple[float, float]]]
 """Close and volume by name and session."""
 
 
-def invented() -> Bars:
+def synthetic_table() -> Bars:
     """With gaps, late listings, equal values, and a name without a bar."""
     chance = random.Random(14)
     found: Bars = {}
@@ -64,7 +64,7 @@ def write(database: Database, bars: Bars) -> None:
 
 @pytest.fixture
 def bars() -> Bars:
-    return invented()
+    return synthetic_table()
 
 
 @pytest.fixture
