@@ -160,10 +160,12 @@ ELSEWHERE = {
 """Files that are not run on other days, and why not."""
 MEASURED = {
     "dates.py": "for the table",
+    "mutations.py": "for its lines",
     "reliability/": "figures for RELIABILITY.md; pauses that have to be at least so long",
     "contract/test_bridge.py": "how often it may warn in the time that it took",
     "contract/test_drain.py": "how often it may warn in the time that it took",
     "contract/test_replay_faults.py": "an answer is delayed by at least so much",
+    "unit/hostile_lists.py": "of the processor, which has a limit of its own for each file",
     "store/test_budget.py": "everybody is held back for at least so long",
 }
 """Where time is measured, and why a slow machine cannot fail it."""
