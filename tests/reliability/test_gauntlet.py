@@ -145,6 +145,7 @@ ELSEWHERE = {
     "worker": "runs above, and dies",
     "serve": "its page and its worker run below",
     "db shell": "is psql",
+    "db prove": "has databases of its own: tests/acceptance/test_prove.py",
     "db stop": "stops the server of all tests, and is a word about DATABASE_URI here",
     "jobs watch": "the load has ended: as jobs show",
 }
@@ -184,8 +185,12 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "universe import": [("list.csv", "--as", u, "--yes") for u in (ODD[3], BAD)],
     "universe export": each("U", "--format", "json", of=(*OF_ALL, ODD[2])),
     "universe refresh": [(LARGEST,), (BAD,)],
+    "universe build": [("stock_universe:theme_built", "--rule", f"pick({LARGEST}; top 9 by price)",
+                        "--from", "2026-01-02", "--to", "2026-03-02", "--yes")],
     "universe validate": [(), ("--format", "markdown"), ("--fix", "--yes")],
     "universe organize": [("--dry-run",), ("--yes",), ("--preserve", "--yes")],
+    "instruments refresh": [()],
+    "vendor limits": [(), ("--json",)],
     "jobs list": [(), ("--json",)],
     "jobs show": [("LOAD",)],
     "jobs cancel": [("LOAD",)],
@@ -213,7 +218,7 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "db restore": [("kept.dump",)],
     "db roles": [()],
 }  # fmt: skip
-FAILS = {"universe refresh", "universe validate", "bridge", "db restore", "universe revert",
+FAILS = {"universe refresh", "universe build", "instruments refresh", "universe validate", "bridge", "db restore", "universe revert",
          "jobs cancel", "jobs pause", "jobs resume", "jobs retry", "jobs prune", "user add",
          "user passwd", "user remove", "schedule add", "schedule run-now", "schedule remove",
          "sessions reopen", "db roles", "universe tell"}  # fmt: skip

@@ -183,7 +183,7 @@ class Actions:
             )
             changes = replace(changes, calls=answer.pages)
             actions.count(connection, work.claim, changes)
-            asides.note_of_load(connection, work.load_id, call, answer.aside)
+            asides.note_of_load(connection, work.claim.load_id, call, answer.aside)
 
     def _spoken_of(self, connection: Connection, call: ActionCall, targets: Targets) -> Targets:
         """The targets whose records an answer brings up to date."""
