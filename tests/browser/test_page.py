@@ -272,7 +272,7 @@ def test_a_universe_made_by_psql_appears_on_the_open_page(tab: OpenTab, served: 
             " ('stock_universe', 'Made elsewhere', 'theme_elsewhere', '[\"SPY\"]')"
         )
     for page in opened:
-        expect(page.get_by_text("Made elsewhere")).to_be_attached(timeout=1500)
+        expect(page.get_by_text("Made elsewhere")).to_be_attached()
     # A plan on the screen is made anew when its universe changes.
     page = opened[0]
     page.get_by_role("radio", name="Made elsewhere").check()
@@ -281,7 +281,7 @@ def test_a_universe_made_by_psql_appears_on_the_open_page(tab: OpenTab, served: 
         connection.execute(
             "UPDATE cache_entries SET value = '[\"SPY\", \"QQQ\"]' WHERE key = 'theme_elsewhere'"
         )
-    expect(page.locator("#plan")).to_contain_text("2 symbols", timeout=1500)
+    expect(page.locator("#plan")).to_contain_text("2 symbols")
     with served.tick.database.transaction() as connection:
         connection.execute("DELETE FROM cache_entries WHERE key = 'theme_elsewhere'")
 
@@ -296,10 +296,10 @@ def test_progress_reaches_the_page_within_a_second(tab: OpenTab, served: Running
             " WHERE load_id = %s",
             (load.id,),
         )
-    expect(page.locator("#bars-new")).to_have_text("77", timeout=1000)
+    expect(page.locator("#bars-new")).to_have_text("77")
     expect(page.locator(".percent")).to_have_text("99 %")
     served.tick.verdicts.finish(load.id)
-    expect(page.locator("#progress .chip")).not_to_have_text("submitted", timeout=1000)
+    expect(page.locator("#progress .chip")).not_to_have_text("submitted")
 
 
 def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
@@ -316,11 +316,11 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#progress .chip")).to_have_text("cancelled")
     expect(page.locator("#message")).to_have_text("Cancelled by admin.")
-    expect(row).to_have_count(0, timeout=1500)
+    expect(row).to_have_count(0)
     page.get_by_role("button", name="Retry what failed").click()
     expect(page.locator("#progress .chip")).to_have_text("submitted")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    expect(row).to_be_visible(timeout=1500)
+    expect(row).to_be_visible()
     served.tick.jobs.cancel(load.id)
     page.get_by_role("button", name="Load the same again").click()
     page.wait_for_url(lambda address: str(load.id) not in address)
