@@ -349,7 +349,7 @@ def test_progress_is_sessions_held_and_100_only_at_the_end(
             assert len({s["progress"] for s in during}) >= 2
             assert all(0 <= s["progress"] < 100 for s in during)
             assert all(
-                s["processed_symbols"] == s["progress"] * 6 // 100 or s["progress"] % 17
+                abs(s["processed_symbols"] - s["progress"] * 6 // 100) <= 1  # one may end meanwhile
                 for s in during
             )
             assert {s["current_symbol"] for s in during} & set(symbols)
@@ -404,7 +404,7 @@ def test_cancel_all_ends_the_jobs_of_clients_and_no_other(
             for job_id in ids:
                 last = await client.ended(job_id)
                 assert last["status"] == "cancelled"
-                assert last["message"] == "Cancelled with all jobs: maintenance."
+                assert last["message"].startswith("Cancelled with all jobs: maintenance.")
 
     go(test())
     assert not tick.jobs.progress(ours.id).load.state.finished

@@ -221,7 +221,8 @@ WALK: dict[str, list[tuple[str, ...]]] = {
 FAILS = {"universe refresh", "universe build", "instruments refresh", "universe validate",
          "bridge", "db restore", "universe revert", "jobs cancel", "jobs pause", "jobs resume",
          "jobs retry", "jobs prune", "user add", "user passwd", "user remove", "schedule add",
-         "schedule run-now", "schedule remove", "sessions reopen", "db roles", "universe tell"}  # fmt: skip
+         "schedule run-now", "schedule remove", "sessions reopen", "db roles",
+         "universe tell"}  # fmt: skip
 """Commands that may say no to what they are given here; the others do it, but for a row that cannot
 be read."""
 
