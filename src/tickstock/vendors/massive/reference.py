@@ -135,7 +135,7 @@ class CusipCall(ListingCall[TickerRecord]):
         pairs = {"market": "stocks", "cusip": self.cusip, "limit": "10", "active": "true"}
         return Question(TICKERS, tuple(sorted(pairs.items())))
 
-    def complaint(self, record: TickerRecord) -> str:
+    def fault(self, record: TickerRecord) -> str:
         if not 0 < len(record.ticker) <= _LONGEST_TICKER:
             return "holds a record without a ticker or with an impossible one"
         return ""
