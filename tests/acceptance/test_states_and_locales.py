@@ -81,6 +81,11 @@ OTHER = (
     "universe delete stock_universe:no_such --yes",
     "universe tell stock_universe:tokyo NO_FILE --yes",
     "universe import NO_FILE --as stock_universe:x --yes",
+    "universe build stock_universe:built --rule é --from 2025-01-02 --to 2025-02-03 --yes",
+    "universe build stock_universe:b --rule pick({AAPL};age>=5) --from 2025-01-02 --to 2025-02-03",
+    "instruments refresh",
+    "vendor limits",
+    "vendor limits --forget",
     "universe validate",
     "universe validate --format markdown",
     "universe organize",
@@ -126,6 +131,7 @@ ELSEWHERE = {
     "db backup": "tests/store/test_programs.py",
     "db restore": "tests/store/test_programs.py",
     "db shell": "tests/store/test_programs.py",
+    "db prove": "tests/acceptance/test_prove.py",
     "db stop": "tests/store/test_embedded.py",
 }
 
