@@ -64,7 +64,7 @@ MEMBER = one(
     reason=TEXT,
 )  # fmt: skip
 FINDING = one(
-    severity=TEXT, universe=TEXT, symbol=maybe(TEXT), what=TEXT, why=TEXT, mend=TEXT
+    severity=TEXT, universe=TEXT, symbol=maybe(TEXT), what=TEXT, why=TEXT, fix=TEXT
 )  # fmt: skip
 UNIVERSE_PLAN = one(
     "guard", "guard_refs", "imported",
