@@ -87,7 +87,7 @@ PLAN = one(
     request=REQUEST,
     summary=one(
         symbols=INT, expected=INT, held=INT, missing=INT, calls=INT, calls_by_kind=COUNTS, bars=INT,
-        bytes=INT, seconds=NUMBER, exact=FLAG, digest=TEXT,
+        bytes=INT, seconds=NUMBER, exact=FLAG, digest=TEXT, account=TEXT,
     ),
     calls=many(
         one(**{"kind": TEXT, "timeframe": TEXT, "symbol": TEXT, "from": DATE, "to": DATE,
