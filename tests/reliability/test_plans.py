@@ -208,7 +208,7 @@ class World:
         assert all(n == 1 and kind is CallKind.TICKER for (kind, *_), n in confirmed.items()), asked
         assert confirmed.keys() <= expected.keys(), asked
         assert others == len(actions), asked
-        self._judge(here, load.id, len(plan.calls) + len(added))
+        self._judge(here, load.id, made.total())
         if not plan.request.refresh:
             assert here.plan(**asked).calls == (), asked
         self.again += len(added)

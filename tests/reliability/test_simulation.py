@@ -22,7 +22,7 @@ from tests.reliability.simulation import Variant, World, failing, failing_on_all
 from tickstock.errors import FenceLost
 from tickstock.model import LoadState
 from tickstock.store import actions, budget, jobs, ledger, losses
-from tickstock.store.actions import Changes, Claim
+from tickstock.store.actions import ActionClaim, Changes
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.ledger import Finished, Lease
@@ -88,7 +88,7 @@ class Twins:
         self.commands: Sequence[Callable[[Twins], Both]] = COMMANDS
         self.model = model.Ledger(CALLS)
         self.leases: list[Lease] = []
-        self.claims: list[Claim] = []
+        self.claims: list[ActionClaim] = []
         self._tick(0)
         connection.execute("DELETE FROM tickstock.loads")
         symbols = [f"S{i}" for i in range(CALLS)]
@@ -140,7 +140,7 @@ class Twins:
         ).fetchone()
         return ("", "", 0, 0, None, 0) if row is None else (*row[:4], _ms(row[4]), row[5])
 
-    def claimed(self) -> tuple[Claim, str, int] | None:
+    def claimed(self) -> tuple[ActionClaim, str, int] | None:
         """A claim to the splits and dividends, of now or before, and how the model names it."""
         if not self.claims:
             return None

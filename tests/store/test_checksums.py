@@ -246,13 +246,3 @@ def test_cancelled_and_failed_jobs_are_what_they_were(database: Database) -> Non
         assert jobs.fail_load(conn, submitted(database, two), "a fault", with_open=True)
         assert job_checksums.contradictions(conn) == []
     assert ended(database) == [(), ()]
-
-
-def test_splits_that_are_still_asked_for_may_come_to_their_end(database: Database) -> None:
-    (one,) = ids_of(database, "S1")
-    job = submitted(database, one)
-    run(database, "INSERT INTO tickstock.load_actions (load_id, worker) VALUES (%s, 'w')", job)
-    with database.transaction() as conn:
-        assert jobs.cancel(conn, job, "enough")
-    run(database, "UPDATE tickstock.load_actions SET state = 'done', added = 3")
-    assert ended(database) == [()]

@@ -134,6 +134,11 @@ OWN = str(Path(__file__).resolve().relative_to(TESTS))
 RELATIVE = re.compile(r'duration="|"--for"|years=|"years"|"for":|loading_rig import|\butc_now\(')
 """What means another span on another day."""
 ELSEWHERE = {
+    "contract/test_two_answers.py": "given dates",
+    "contract/test_web_schemas.py": "the names of fields",
+    "contract/test_account.py": "given dates",
+    "contract/test_web_truth.py": "what the page says of jobs, on any day",
+    "browser/test_blind.py": "what the page says when it hears nothing",
     "acceptance/test_lists_in_and_out.py": "which symbols a file means; the plan is of any days",
     "loading_rig.py": "no tests of its own",
     "worker_kit.py": "no tests of its own",

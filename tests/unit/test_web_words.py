@@ -22,7 +22,7 @@ from tickstock.web.render import (
     spaced,
     time_mark,
 )
-from tickstock.web.universe_rows import Rows, search
+from tickstock.web.universe_rows import UniverseRows, search
 from tickstock.words import duration
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -82,7 +82,7 @@ def listed(kind: str, key: str, symbols: int | None = 3) -> Listed:
     return Listed(UniverseRef(kind, key), f"Name of {key}", symbols, None, "", "", NOW)
 
 
-ROWS = Rows.of(
+ROWS = UniverseRows.of(
     [
         listed("etf_universe", "a"),
         listed("etf_universe", "b", 0),
@@ -108,7 +108,7 @@ def test_a_search_groups_by_type_and_tells_the_health() -> None:
     [("", 1), ("name", 1), ("NAME etf", 1), ("etf name", 1), ("bond", 0), ("name bond", 0)],
 )
 def test_every_word_of_a_search_has_to_be_somewhere(text: str, found: int) -> None:
-    assert search(Rows.of([listed("etf_universe", "a")]), text, 10).total == found
+    assert search(UniverseRows.of([listed("etf_universe", "a")]), text, 10).total == found
 
 
 def test_a_search_shows_some_counts_all_and_keeps_the_picked_one() -> None:

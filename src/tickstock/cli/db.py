@@ -128,7 +128,7 @@ def prove(
     """Prove on this server that killed, frozen and cut off workers lose nothing.
 
     In two scratch databases, which are dropped at the end; the database itself is not touched. The
-    user has to be allowed to make databases. Invented bars are loaded, and no vendor is asked.
+    user has to be allowed to make databases. Synthetic bars are loaded, and no vendor is asked.
     """
     from tickstock.service.prove import prove as prove_on
 

@@ -16,7 +16,7 @@ from tickstock.loading.report import Report
 from tickstock.model import LoadState
 from tickstock.service.vendor import vendor_has
 from tickstock.store import actions, asides, instruments, job_items, jobs, ledger, losses
-from tickstock.store.actions import Claim, Outcome
+from tickstock.store.actions import ActionClaim, Outcome
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.vendors.spec import Capability
@@ -35,7 +35,7 @@ class Work:
     """What is ours to be asked for a load. `through`: the New York date that answers are known
     for."""
 
-    claim: Claim
+    claim: ActionClaim
     targets: Targets
     calls: tuple[ActionCall, ...]
     through: date
@@ -147,19 +147,19 @@ class Actions:
                 return None
             return Work(claim, targets, calls, self.today())
 
-    def _kills(self, connection: Connection, claim: Claim) -> bool:
+    def _kills(self, connection: Connection, claim: ActionClaim) -> bool:
         """Whether workers die of asking, and not of something else."""
         if claim.lost < MOST_LOST:
             return False
         beside = losses.beside(connection, claim.load_id, None, claim.worker)
         return is_poison(claim.lost, beside)
 
-    def renew(self, claim: Claim, lease: timedelta) -> bool:
+    def renew(self, claim: ActionClaim, lease: timedelta) -> bool:
         """Hold the claim for another `lease`; whether it is still ours."""
         with self._database.brief() as connection:
             return actions.renew(connection, claim, lease)
 
-    def hand_back(self, claim: Claim) -> None:
+    def hand_back(self, claim: ActionClaim) -> None:
         """Leave the rest to whoever comes next."""
         with self._database.brief() as connection:
             actions.hand_back(connection, claim)
@@ -196,7 +196,7 @@ class Actions:
         ends = {i: known.get((i, call.kind)) for i in targets}
         return {i: targets[i] for i, k in ends.items() if k is not None and k.through >= call.since}
 
-    def end(self, claim: Claim, errors: Iterable[str]) -> None:
+    def end(self, claim: ActionClaim, errors: Iterable[str]) -> None:
         """Write down what came of it. Raises FenceLost when the claim has gone to another."""
         told = "; ".join(dict.fromkeys(errors))[:1000]
         with self._database.brief() as connection:

@@ -99,10 +99,10 @@ def make_progress(
     by_state = {t.state: t for t in counts}
     done, failed = by_state.get(CallState.DONE), by_state.get(CallState.FAILED)
     cancelled = by_state.get(CallState.CANCELLED)
-    not_asked = cancelled.unmade if cancelled else 0
+    not_asked = cancelled.not_asked if cancelled else 0
     open_calls = sum(t.calls for s, t in by_state.items() if s in OPEN_STATES)
     # What ended without a request was no call, and some take more than one.
-    made = sum(t.made for s, t in by_state.items() if s not in OPEN_STATES)
+    made = sum(t.asked for s, t in by_state.items() if s not in OPEN_STATES)
     still = _standstill(load, counts, bool(holders), open_calls, attendance, now)
     until = still.since if still else now
     lately, elapsed = _lately(load, counts, until)
@@ -114,7 +114,7 @@ def make_progress(
         held=held,
         calls_planned=made + open_calls + not_asked,
         calls=made,
-        calls_failed=failed.calls - failed.unmade if failed else 0,
+        calls_failed=failed.calls - failed.not_asked if failed else 0,
         rows_new=done.rows_new if done else 0,
         rows_changed=done.rows_changed if done else 0,
         percent=_percent(load, held),

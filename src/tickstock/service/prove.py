@@ -1,5 +1,5 @@
-"""The proof that nothing is lost, on a server of one's own: workers load invented bars in a scratch
-database while they are killed, frozen and cut off; then all is as in another one, where nothing
+"""The proof that nothing is lost, on a server of one's own: workers load synthetic bars in a
+scratch database while they are killed, frozen and cut off; then all is as in another one, where nothing
 happened to them.
 
 No other database is touched: both are made for this, and dropped whatever happens.
@@ -82,8 +82,8 @@ def prove(
         with scratch_like(database) as disturbed:
             say(f"the same with {workers} workers, for some {seconds:.0f} seconds of blows ...")
             begun = time.monotonic()
-            with _at_work(disturbed, _prepared(disturbed, home, loads, pace), workers) as crew:
-                _strike(disturbed, crew, proof, seconds, random.Random(seed))
+            with _at_work(disturbed, _prepared(disturbed, home, loads, pace), workers) as team:
+                _strike(disturbed, team, proof, seconds, random.Random(seed))
                 _until_ended(disturbed, WAIT)
             proof.seconds = time.monotonic() - begun
             proof.disturbed = asked.outcome(disturbed)
@@ -109,7 +109,7 @@ def _prepared(scratch: Database, home: Path, loads: int, pace: float) -> Setting
     return settings
 
 
-class _Crew:
+class _Team:
     """Worker processes, of which there are always so many."""
 
     def __init__(self, settings: Settings, uri: str, home: Path, count: int) -> None:
@@ -160,31 +160,31 @@ def _pace(settings: Settings) -> float:
 
 
 @contextmanager
-def _at_work(scratch: Database, settings: Settings, count: int) -> Iterator[_Crew]:
-    crew = _Crew(settings, scratch.conninfo, settings.home, count)
+def _at_work(scratch: Database, settings: Settings, count: int) -> Iterator[_Team]:
+    team = _Team(settings, scratch.conninfo, settings.home, count)
     try:
-        yield crew
+        yield team
     finally:
-        crew.end()
+        team.end()
 
 
 def _strike(
-    scratch: Database, crew: _Crew, proof: Proof, seconds: float, dice: random.Random
+    scratch: Database, team: _Team, proof: Proof, seconds: float, dice: random.Random
 ) -> None:
     """Blows in turn, at moments that the dice choose, until the time is over or all is done."""
     end = time.monotonic() + seconds
     number = 0
     while time.monotonic() < end and _is_open(scratch):
         time.sleep(seconds / BLOWS * dice.uniform(0.5, 1.0))
-        place = dice.randrange(len(crew.running))
+        place = dice.randrange(len(team.running))
         if number % 3 == 0:
-            crew.kill(place)
+            team.kill(place)
             proof.kills += 1
         elif number % 3 == 1:
             proof.sessions_cut += asked.cut(scratch)
             proof.cuts += 1
         else:
-            crew.freeze(place, LEASE * 1.5)
+            team.freeze(place, LEASE * 1.5)
             proof.freezes += 1
         number += 1
 

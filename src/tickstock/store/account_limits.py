@@ -40,11 +40,11 @@ def known(
 def learn(
     connection: Connection,
     account: Account,
-    news: Mapping[Asked, AccountLimit | None],
+    newly_learned: Mapping[Asked, AccountLimit | None],
     learned_by: uuid.UUID,
 ) -> None:
     """Keep what a load has met; what it found to be no limit goes."""
-    for (kind, timeframe), limit in sorted(news.items()):
+    for (kind, timeframe), limit in sorted(newly_learned.items()):
         params = _params(account) | {"kind": kind, "timeframe": timeframe}
         if limit is None:
             connection.execute(QUERIES["drop"], params)

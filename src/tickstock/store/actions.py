@@ -62,7 +62,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ActionClaim:
     """The actions of a load are ours to ask for, as long as the fence stands. `lost`: how many
     workers were lost since one of them got an answer written."""
 
@@ -157,39 +157,41 @@ def write_answer(
 
 def claim(
     connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta
-) -> Claim | None:
+) -> ActionClaim | None:
     """The claim to the actions of the load; None where another holds it, or they have ended."""
     params = {"load_id": load_id, "worker": worker, "lease": lease}
-    return rows.first(connection, partial(Claim, load_id, worker), QUERIES["claim"], params)
+    return rows.first(connection, partial(ActionClaim, load_id, worker), QUERIES["claim"], params)
 
 
-def renew(connection: Connection, claim: Claim, lease: timedelta) -> bool:
+def renew(connection: Connection, claim: ActionClaim, lease: timedelta) -> bool:
     """Hold on to the claim; whether it is still ours."""
     params = _mine(claim) | {"lease": lease}
     return connection.execute(QUERIES["renew"], params).fetchone() is not None
 
 
-def hand_back(connection: Connection, claim: Claim) -> None:
+def hand_back(connection: Connection, claim: ActionClaim) -> None:
     """What is not asked yet waits for somebody else, at once."""
     connection.execute(QUERIES["hand_back"], _mine(claim))
 
 
-def count(connection: Connection, claim: Claim, changes: Changes) -> None:
+def count(connection: Connection, claim: ActionClaim, changes: Changes) -> None:
     """Count what an answer changed. Raises FenceLost when the claim has gone to another."""
     _refuse_late(connection, "count", claim, asdict(changes))
 
 
-def end(connection: Connection, claim: Claim, state: str, message: str = "") -> None:
+def end(connection: Connection, claim: ActionClaim, state: str, message: str = "") -> None:
     """Write down what came of it. Raises FenceLost when the claim has gone to another."""
     _refuse_late(connection, "end", claim, {"state": state, "message": message})
 
 
-def _refuse_late(connection: Connection, query: str, claim: Claim, more: dict[str, Any]) -> None:
+def _refuse_late(
+    connection: Connection, query: str, claim: ActionClaim, more: dict[str, Any]
+) -> None:
     if connection.execute(QUERIES[query], _mine(claim) | more).fetchone() is None:
         raise lost(claim)
 
 
-def lost(claim: Claim) -> FenceLost:
+def lost(claim: ActionClaim) -> FenceLost:
     """What is said to a worker whose claim is no longer its own."""
     return FenceLost(
         f"The splits and dividends of the load {str(claim.load_id)[:8]} are no longer this "
@@ -218,7 +220,7 @@ def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
     return rows.first(connection, _outcome, QUERIES["outcome"], {"load_id": load_id})
 
 
-def _mine(claim: Claim) -> dict[str, Any]:
+def _mine(claim: ActionClaim) -> dict[str, Any]:
     return {"load_id": claim.load_id, "worker": claim.worker, "fence": claim.fence}
 
 

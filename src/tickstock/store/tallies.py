@@ -35,9 +35,21 @@ class Tally:
     rows_new: int
     rows_changed: int
     lately: int = 0
-    unmade: int = 0
-    made: int = 0
     last_at: datetime | None = None
+    unmade: int | None = None
+    made: int | None = None
+
+    @property
+    def not_asked(self) -> int:
+        """Calls for which the vendor was never asked."""
+        if self.unmade is not None:
+            return self.unmade
+        return self.calls if self.state is CallState.CANCELLED else 0
+
+    @property
+    def asked(self) -> int:
+        """How often the vendor was asked for the others."""
+        return self.calls - self.not_asked if self.made is None else self.made
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,14 @@ MOST_SESSIONS = 45
 """Spans of so few sessions are shown session by session."""
 
 
-class Sort(enum.StrEnum):
+class CoverageOrder(enum.StrEnum):
     """In what order symbols are shown."""
 
     WORST = "worst"
     LISTED = "listed"
 
 
-SORTS = ((Sort.WORST, "Most gaps first"), (Sort.LISTED, "As in the universe"))
+SORTS = ((CoverageOrder.WORST, "Most gaps first"), (CoverageOrder.LISTED, "As in the universe"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Picture:
             ctx.query("universe").strip(),
             ctx.query("timeframe", "day"),
             ctx.query("for"),
-            one_of(Sort, ctx.query("sort") or Sort.WORST, "an order of symbols"),
+            one_of(CoverageOrder, ctx.query("sort") or CoverageOrder.WORST, "an order of symbols"),
             ctx.query("cause"),
             ctx.query("q").strip(),
             place_in_list(ctx.query("start")),
@@ -87,7 +87,7 @@ class Picture:
     def rows(self, grid: Grid) -> list[int]:
         """The rows of the grid that are shown, in their order."""
         rows = np.arange(len(grid.instruments))
-        if self.sort == Sort.WORST:
+        if self.sort == CoverageOrder.WORST:
             lacking = grid.expected.row_counts() - grid.held.row_counts()
             rows = np.argsort(-lacking, kind="stable")
         if self.cause:

@@ -57,30 +57,30 @@ class Shelf:
 
     def __init__(self, universes: Universes) -> None:
         self._universes = universes
-        self._kept: tuple[tuple[int | None, ...], Rows] | None = None
+        self._kept: tuple[tuple[int | None, ...], UniverseRows] | None = None
 
-    def rows(self) -> Rows:
+    def rows(self) -> UniverseRows:
         kept = self._kept
         fingerprint, found = self._universes.list_if_changed(kept[0] if kept else None)
         if kept is None or found is not None:
-            self._kept = kept = fingerprint, Rows.of(found or ())
+            self._kept = kept = fingerprint, UniverseRows.of(found or ())
         return kept[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class UniverseRows:
     """Universes, and the text of each in which a search looks."""
 
     listed: tuple[Listed, ...]
     texts: tuple[str, ...]
 
     @classmethod
-    def of(cls, listed: Iterable[Listed]) -> Rows:
+    def of(cls, listed: Iterable[Listed]) -> UniverseRows:
         kept = tuple(listed)
         return cls(kept, tuple(f"{r.name} {r.ref.key} {r.ref.type}".lower() for r in kept))
 
 
-def search(rows: Rows, text: str, most: int, picked: str = "") -> FoundRows:
+def search(rows: UniverseRows, text: str, most: int, picked: str = "") -> FoundRows:
     """The universes whose name, key or type holds every word of `text`, the first `most`."""
     words = text.lower().split()
     pairs = zip(rows.listed, rows.texts, strict=True)

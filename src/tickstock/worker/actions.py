@@ -29,10 +29,10 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.service.actions import Actions, Work
-from tickstock.store.actions import Claim, lost
+from tickstock.store.actions import ActionClaim, lost
 from tickstock.vendors import ActionSource, Gate
 from tickstock.worker.belief import most_tries
-from tickstock.worker.door import Door
+from tickstock.worker.lease_gate import LeaseGate
 from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 
@@ -131,8 +131,8 @@ class Asking:
         return await self._once(call, work)
 
     async def _once(self, call: ActionCall, work: Work) -> None:
-        door = Door(self._gate, _Hold(self, work.claim))
-        answer = await self._retry.through(lambda: self._source.fetch_actions(call, door))
+        lease_gate = LeaseGate(self._gate, _ActionHold(self, work.claim))
+        answer = await self._retry.through(lambda: self._source.fetch_actions(call, lease_gate))
         reach("actions.fetched")
         if answer.aside:
             told = {"records": len(answer.aside), "first": str(answer.aside[0])}
@@ -143,7 +143,7 @@ class Asking:
         return await self._retry.through(lambda: asyncio.to_thread(work, *args, **kwargs))
 
     @contextlib.asynccontextmanager
-    async def _held(self, claim: Claim, asked: float) -> AsyncIterator[None]:
+    async def _held(self, claim: ActionClaim, asked: float) -> AsyncIterator[None]:
         """Keep the claim while inside; give it up when the work ends before its end."""
         self._good_until = asked + self._lease.total_seconds()
         name = f"claim of the actions of {claim.load_id}"
@@ -157,7 +157,7 @@ class Asking:
         finally:
             keeper.cancel()
 
-    async def _keep(self, claim: Claim) -> None:
+    async def _keep(self, claim: ActionClaim) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             with contextlib.suppress(TickStockError):
@@ -167,11 +167,11 @@ class Asking:
         """Whether the claim may be another's by now, for all that we know."""
         return awake_or_not() >= self._good_until
 
-    async def hold_on(self, claim: Claim) -> None:
+    async def hold_on(self, claim: ActionClaim) -> None:
         """As `_hold_on`, for the loop."""
         await self._through_outages(self._hold_on, claim)
 
-    def _hold_on(self, claim: Claim) -> None:
+    def _hold_on(self, claim: ActionClaim) -> None:
         """Renew the claim. Raises FenceLost when it is no longer ours: nothing is sent then."""
         asked = awake_or_not()
         if not self._actions.renew(claim, self._lease):
@@ -181,11 +181,11 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hold:
-    """The claim, as the door looks at it."""
+class _ActionHold:
+    """The claim, as the lease_gate looks at it."""
 
     asking: Asking
-    claim: Claim
+    claim: ActionClaim
 
     def is_overdue(self) -> bool:
         return self.asking.is_overdue()

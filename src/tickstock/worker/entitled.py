@@ -33,7 +33,7 @@ MOST_QUESTIONS = 40
 """To explain one refusal: to halve all sessions there are takes 14."""
 
 
-class Door(Gate, Protocol):
+class CallGate(Gate, Protocol):
     """A gate as one call meets it."""
 
     def waiting(self) -> contextlib.AbstractAsyncContextManager[None]:
@@ -82,28 +82,28 @@ class Entitled:
         return self.calendar.between(Span(day, day + ONE_DAY))[0]
 
     # -- asking ----------------------------------------------------------------------------------
-    def of(self, door: Door) -> BarSource:
+    def of(self, call_gate: CallGate) -> BarSource:
         """The source as one call asks it."""
-        return _Asking(self, door)
+        return _Asking(self, call_gate)
 
-    async def _fetch(self, call: Call, door: Door) -> Answer:
-        door.is_asked()
-        return await self.source.fetch(call, door)
+    async def _fetch(self, call: Call, call_gate: CallGate) -> Answer:
+        call_gate.is_asked()
+        return await self.source.fetch(call, call_gate)
 
-    async def fetch(self, call: Call, door: Door) -> Answer:
+    async def fetch(self, call: Call, call_gate: CallGate) -> Answer:
         """As the source; NotEntitled also without asking."""
         met, turn = self._of(call), self._turn
         start, end = self.calendar.between(call.span)
         self.refuse_known(call)
         if met.holds(start, end) or not (turn.locked() or self._is_unsure(call, met, start)):
-            return await self._send(call, met, door, turn)
+            return await self._send(call, met, call_gate, turn)
         async with contextlib.AsyncExitStack() as stack:
-            async with door.waiting():
+            async with call_gate.waiting():
                 await stack.enter_async_context(turn)
             self.refuse_known(call)
-            await self._settle_first(call, met, start, door)
+            await self._settle_first(call, met, start, call_gate)
             self.refuse_known(call)
-            return await self._send(call, met, door, None)
+            return await self._send(call, met, call_gate, None)
 
     def refuse_known(self, call: Call) -> None:
         """Raise NotEntitled for a call of which days are known not to be included."""
@@ -117,12 +117,14 @@ class Entitled:
         """Whether a call that is to be sent will be refused, as a whole or in part."""
         return left_of(call, self._of(call), self.calendar) != call.span
 
-    async def _send(self, call: Call, met: Met, door: Door, turn: asyncio.Lock | None) -> Answer:
+    async def _send(
+        self, call: Call, met: Met, call_gate: CallGate, turn: asyncio.Lock | None
+    ) -> Answer:
         try:
-            answer = await self._fetch(call, door)
+            answer = await self._fetch(call, call_gate)
         except NotEntitled:
             async with turn or contextlib.nullcontext():
-                await self._explain(call, met, door)
+                await self._explain(call, met, call_gate)
             raise
         except Exception:
             met.has_begun = True
@@ -134,19 +136,19 @@ class Entitled:
         """Whether others had better wait for what comes of this call."""
         return not met.has_begun or self._question_first(call, met, start) is not None
 
-    async def _settle_first(self, call: Call, met: Met, start: int, door: Door) -> None:
+    async def _settle_first(self, call: Call, met: Met, start: int, call_gate: CallGate) -> None:
         for _ in range(MOST_QUESTIONS):
             session = self._question_first(call, met, start)
             if session is None:
                 return
-            await self._ask(call, met, session, door)
+            await self._ask(call, met, session, call_gate)
 
     def _question_first(self, call: Call, met: Met, start: int) -> int | None:
         is_known = any(call.symbol in other.good for other in self._met.values())
         met.hint = self._hint(call)
         return met.question_first(start, call.symbol, is_known=is_known)
 
-    async def _explain(self, call: Call, met: Met, door: Door) -> None:
+    async def _explain(self, call: Call, met: Met, call_gate: CallGate) -> None:
         """Find out why a call was refused."""
         start, end = self.calendar.between(call.span)
         asked: set[int] = set()
@@ -156,14 +158,14 @@ class Entitled:
             if session is None or session in asked:
                 return
             asked.add(session)
-            await self._ask(call, met, session, door)
+            await self._ask(call, met, session, call_gate)
 
-    async def _ask(self, call: Call, met: Met, session: int, door: Door) -> None:
+    async def _ask(self, call: Call, met: Met, session: int, call_gate: CallGate) -> None:
         """One session alone, only to see whether it is refused."""
         day = self.calendar.day(session)
         question = replace(call, span=Span(day, day + ONE_DAY))
         try:
-            await self._fetch(question, door)
+            await self._fetch(question, call_gate)
         except NotEntitled:
             met.was_refused(session, call.symbol)
             self.learned.add(_asked(call))
@@ -195,7 +197,7 @@ class Entitled:
         """Whether nothing of its kind and timeframe is included."""
         return self._of(call).excludes
 
-    def news(self) -> dict[Asked, AccountLimit | None]:
+    def newly_learned(self) -> dict[Asked, AccountLimit | None]:
         """What is to be kept, of what was learned since this was asked last."""
         now, learned = self.clock(), self.learned
         self.learned = set()
@@ -229,15 +231,15 @@ def _is_wrong(kept: AccountLimit | None, call: Call) -> bool:
 
 
 class _Asking:
-    """What the account includes of a source, to be asked through one door."""
+    """What the account includes of a source, to be asked through one call_gate."""
 
-    def __init__(self, entitled: Entitled, door: Door) -> None:
+    def __init__(self, entitled: Entitled, call_gate: CallGate) -> None:
         self.name, self.limits = entitled.source.name, entitled.source.limits
-        self._entitled, self._door = entitled, door
+        self._entitled, self._call_gate = entitled, call_gate
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
-        del gate  # the door is the call's own
-        return await self._entitled.fetch(call, self._door)
+        del gate  # the call_gate is the call's own
+        return await self._entitled.fetch(call, self._call_gate)
 
     async def close(self) -> None:
         return

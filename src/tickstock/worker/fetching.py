@@ -19,8 +19,8 @@ from tickstock.store.ledger import Lease
 from tickstock.vendors import Gate
 from tickstock.worker.belief import Belief
 from tickstock.worker.commit import Fetched
-from tickstock.worker.door import Door, Hold
 from tickstock.worker.entitled import Entitled
+from tickstock.worker.lease_gate import Hold, LeaseGate
 from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
 log = structlog.get_logger("tickstock.worker")
@@ -83,7 +83,7 @@ class Fetcher:
         try:
             self.entitled.refuse_known(lease.call)
             self.unasked.discard(lease)
-            gate = _CallGate(Door(self.gate, hold), lease, self)
+            gate = _CallGate(LeaseGate(self.gate, hold), lease, self)
             answer = await self.belief.ask(lease.call, targets, self.entitled.of(gate), gate)
         except FenceLost:
             raise

@@ -91,8 +91,8 @@ class Settler:
 
     def keep_account(self, connection: Connection) -> None:
         """Keep what was learned of the account."""
-        if self.account is not None and (news := self.entitled.news()):
-            account_limits.learn(connection, self.account, news, self.load_id)
+        if self.account is not None and (newly_learned := self.entitled.newly_learned()):
+            account_limits.learn(connection, self.account, newly_learned, self.load_id)
 
     def give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
         """Postpone or fail calls, by the class of the error."""

@@ -21,7 +21,7 @@ class Hold(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class LeaseGate:
     """A gate with a look at one's own lease behind it, right before a request is sent."""
 
     gate: Gate
