@@ -1,6 +1,6 @@
 """The proof that nothing is lost, on a server of one's own: workers load synthetic bars in a
-scratch database while they are killed, frozen and cut off; then all is as in another one, where nothing
-happened to them.
+scratch database while they are killed, frozen and cut off; then all is as in another one, where
+nothing happened to them.
 
 No other database is touched: both are made for this, and dropped whatever happens.
 """
