@@ -100,11 +100,11 @@ WHERE c.environment = %(environment)s AND c.type = ANY (%(types)s) AND c.key IS 
 ORDER BY c.type, coalesce(c.name, ''), c.key
 
 -- name: fingerprint
--- Another number for every state of what `list` reads: each version of a row has a place and a
--- transaction of its own. Quicker than to read it all, and nothing has to tell of a change.
+-- Another number for every state of what `list` tells: each version of a row has a place and a
+-- transaction of its own. Quicker than to read it all, and nothing has to tell of a change. Without
+-- the counts, which follow from the rows: who reads the list keeps them, and would read it again.
 SELECT (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 1)) FROM public.cache_entries),
-       (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 2)) FROM tickstock.universe_facts),
-       (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 3)) FROM tickstock.universe_counts)
+       (SELECT bit_xor(hashtextextended(ctid::text || xmin::text, 2)) FROM tickstock.universe_facts)
 
 -- name: names
 -- What people call these universes.
