@@ -36,7 +36,7 @@ def test_every_earlier_form_is_in_one_of_the_files() -> None:
 
 def definitions(conn: psycopg.Connection) -> Fingerprint:
     with conn.transaction():
-        conn.execute(QUERIES["hold_still"])
+        conn.execute(QUERIES["write_one_way"])
         return fingerprints(conn)[DEFINITIONS]
 
 

@@ -146,7 +146,7 @@ class TickStock:
     def client_jobs(self) -> ClientJobs:
         from tickstock.service.client_jobs import ClientJobs
 
-        return ClientJobs(self.database, self.jobs)
+        return ClientJobs(self.database)
 
     @cached_property
     def steering(self) -> Steering:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tickstock.errors import UnknownLoad
-from tickstock.service.jobs import Jobs
+from tickstock.service.jobs import progress_then
 from tickstock.service.progress import Progress
 from tickstock.store import client_jobs, jobs
 from tickstock.store.client_jobs import JobHead, RefusedJob, SymbolsSoFar
@@ -26,9 +26,8 @@ class JobDetail:
 class ClientJobs:
     """Looks at, refuses and cancels what clients sent."""
 
-    def __init__(self, database: Database, jobs: Jobs) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs = jobs
 
     def find(self, client_id: str) -> uuid.UUID | None:
         """The load of the client's id."""
@@ -42,9 +41,9 @@ class ClientJobs:
 
     def details(self, ids: Sequence[uuid.UUID]) -> list[JobDetail]:
         """All there is to say of these loads, oldest first."""
-        found = self._jobs.progress_of(ids)
-        unjudged = [p.load.id for p in found if p.load.report is None]
-        with self._database.transaction() as connection:
+        with self._database.snapshot() as connection:
+            found = progress_then(connection, ids)
+            unjudged = [p.load.id for p in found if p.load.report is None]
             so_far = client_jobs.symbols_so_far(connection, unjudged) if unjudged else {}
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
 

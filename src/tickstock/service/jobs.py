@@ -131,19 +131,24 @@ class Jobs:
         **other: Any,
     ) -> list[Progress]:
         """The loads that `store.jobs.newest` lists, with their progress."""
-        with self._database.transaction() as connection:
+        with self._database.snapshot() as connection:
             found = jobs.newest(connection, most, state, text, before, **other)
             return _look(connection, found, lambda _: False)
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
         """Progress of those of the loads that exist, oldest first."""
-        with self._database.transaction() as connection:
-            found = jobs.read_many(connection, ids)
-            return _look(connection, found, lambda t: any(x.state is CallState.FAILED for x in t))
+        with self._database.snapshot() as connection:
+            return progress_then(connection, ids)
 
     def progress(self, load_id: uuid.UUID) -> Progress:
-        with self._database.transaction() as connection:
+        with self._database.snapshot() as connection:
             return _look(connection, [jobs.read(connection, load_id)], lambda _: True)[0]
+
+
+def progress_then(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Progress]:
+    """As `Jobs.progress_of`, as of the moment of a snapshot."""
+    found = jobs.read_many(connection, ids)
+    return _look(connection, found, lambda t: any(x.state is CallState.FAILED for x in t))
 
 
 def _look(

@@ -84,8 +84,8 @@ class Verify:
         hashes: list[tuple[str, str]] = []
         unknown: list[tuple[str, int]] = []
         count = 0
-        with self._database.transaction() as connection:
-            checksums.hold_still(connection)
+        with self._database.snapshot() as connection:
+            checksums.take_time(connection)
             known = instruments.find_held(connection, symbols)
             chosen = [known[s] for s in symbols if s in known]
             for many in _groups(chosen, compared):

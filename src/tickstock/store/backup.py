@@ -134,8 +134,8 @@ def _proven(database: Database, file: Path, known: Sequence[Client]) -> dict[str
 
 def _written(database: Database, file: Path, known: Sequence[Client]) -> dict[str, Fingerprint]:
     """Write the backup, and say what was there at its moment."""
-    with database.transaction() as connection:
-        connection.execute(QUERIES["hold_still"])
+    with database.snapshot() as connection:
+        connection.execute(QUERIES["write_one_way"])
         snapshot = (connection.execute(QUERIES["export"]).fetchone() or ("",))[0]
         programs.dump(database, file, known, snapshot=snapshot)
         return fingerprints(connection)
@@ -144,8 +144,8 @@ def _written(database: Database, file: Path, known: Sequence[Client]) -> dict[st
 def _restored(database: Database, file: Path, known: Sequence[Client]) -> dict[str, Fingerprint]:
     with scratch_like(database) as scratch:
         programs.restore(scratch, file, replace=False, known=known)
-        with scratch.transaction() as connection:
-            connection.execute(QUERIES["hold_still"])
+        with scratch.snapshot() as connection:
+            connection.execute(QUERIES["write_one_way"])
             return fingerprints(connection)
 
 

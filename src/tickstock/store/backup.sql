@@ -1,7 +1,5 @@
--- name: hold_still
--- Begins a transaction that sees one moment, however long it takes, and writes values and names one
--- way.
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+-- name: write_one_way
+-- However long it takes, values and names are written one way.
 SET LOCAL lock_timeout = 0;
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;

@@ -97,9 +97,9 @@ def _over(name: str, table: str) -> sql.Composed:
     return sql.SQL(QUERIES[name]).format(table=sql.Identifier("tickstock", table))
 
 
-def hold_still(connection: Connection) -> None:
-    """Begin a transaction that sees one moment."""
-    connection.execute(QUERIES["hold_still"])
+def take_time(connection: Connection) -> None:
+    """Let the transaction last as long as it takes."""
+    connection.execute(QUERIES["take_time"])
 
 
 # --- what is kept about bars -------------------------------------------------------------------

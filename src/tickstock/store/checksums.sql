@@ -12,9 +12,8 @@ FROM tickstock.bar_checksums
 WHERE timeframe = %(timeframe)s AND instruments && %(ids)s::int[]
 ORDER BY id
 
--- name: hold_still
--- One moment for all that is read, however long it takes.
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+-- name: take_time
+-- However long it takes.
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0
 

@@ -130,6 +130,14 @@ class Database:
             yield self._begin(stack)
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads, as of one moment: what its queries tell fits together.
+        Raises as `transaction`."""
+        with self.transaction() as connection:
+            connection.execute(QUERIES["one_moment"])
+            yield connection
+
+    @contextmanager
     def brief(self) -> Iterator[Connection]:
         """A transaction that the server ends, with what `transaction` raises, when nothing is heard
         of us for `SILENCE`: a worker that was frozen must not keep its locks from the others."""

@@ -2,6 +2,10 @@
 -- End this transaction when its client says nothing for so long.
 SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s::text, true)
 
+-- name: one_moment
+-- Every query of this transaction sees what was there at the first one, and none writes.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
 -- name: use_utc
 -- Times are shown, and days cut, in UTC.
 SET TIME ZONE 'UTC'
