@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,7 +41,7 @@ class Launcher:
         self._path = str(Path(tempfile.mkdtemp(prefix="ts-launch-")) / "s")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.launcher", self._path],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
             start_new_session=True,
@@ -76,7 +77,7 @@ class Launcher:
 
 @cache
 def launcher() -> Launcher:
-    """The one of this process. It ends with it: its stdin is a pipe from here."""
+    """The one of this process. It sees when its parent is gone, and ends."""
     return Launcher()
 
 
@@ -101,6 +102,7 @@ def _serve(path: str) -> None:
             _attend(line)
             return
         line.close()
+    shutil.rmtree(Path(path).parent)
 
 
 def _import_all() -> None:

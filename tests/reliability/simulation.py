@@ -9,7 +9,7 @@ virtual, one event follows another, and so a seed that fails does so each time:
 
 The ledger and the budget are those of `model.py`; the workers mirror `worker/drain.py` (claim,
 fetch, commit in batches, give up, hand back), `worker/heartbeat.py`, `worker/gate.py`, and from
-there to the verdict `worker/actions.py` and `service/loads.py`. Not mirrored: bars (a call's answer
+there to the verdict `worker/actions.py` and `service/jobs.py`. Not mirrored: bars (a call's answer
 is one write), and a freeze between the look at the clock and the sending of a request, which no
 program can exclude.
 """

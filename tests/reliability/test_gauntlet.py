@@ -303,7 +303,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/universes/import": [{"ref": ODD[3], "title": ""}],
     "/schedules": [{"name": "paged", "universe": ODD[4], "at": "18:00"}],
     "/schedules/{name}/run": [{}], "/schedules/{name}/remove": [{}],
-    "/users": [{"name": "paged", "role": "viewer", "password": "x" * 20}],
+    "/users": [{"user": "paged", "role": "viewer", "password": "x" * 20}],
     "/users/{name}/role": [{"role": "viewer"}], "/users/{name}/password": [{"password": "y" * 20}],
     "/users/{name}/remove": [{}],
     f"{H}/trigger-universe-load": [

@@ -93,7 +93,7 @@ class LoadForm:
         return self.duration == "dates"
 
     def request(self, tick: TickStock) -> LoadRequest:
-        """What it asks for. Raises what `Loads.request` raises, and BadDates for other dates."""
+        """What it asks for. Raises what `Requests.request` raises, and BadDates for other dates."""
         if not self.chosen:
             raise BadInput("No universe was chosen.", "Pick one, or write an expression.")
         csv = self.csv if self.source == CSV else None
