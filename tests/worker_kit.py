@@ -24,11 +24,14 @@ SYMBOLS = tuple(f"S{n:02}" for n in range(40))
 
 @dataclass
 class Watched:
-    """The synthetic vendor behind a call limit; `asked` tells who was asked for, in order."""
+    """The synthetic vendor behind a call limit; `asked` tells who was asked for, in order. After
+    `most` calls it answers nobody until `opened` is set."""
 
     tick: TickStock
     pace: float = PACE
     asked: list[str] = field(default_factory=list)
+    most: int | None = None
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._inner = configured_source(self.tick, SYMBOLS)
@@ -38,6 +41,8 @@ class Watched:
     async def fetch(self, call: Call, gate: Gate) -> Answer:
         await gate.enter()
         self.asked.append(call.symbol)
+        if self.most is not None and len(self.asked) > self.most:
+            await self.opened.wait()
         return await self._inner.fetch(call, OpenGate())
 
     async def close(self) -> None:

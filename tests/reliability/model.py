@@ -275,7 +275,15 @@ class Budget:
         self.next_at = now
         self.wanted_priority, self.wanted_until = 0, now
 
-    def take(self, now: int, n: int, spacing: int, tolerance: int, priority: int = 0) -> int:
+    def take(
+        self,
+        now: int,
+        n: int,
+        spacing: int,
+        tolerance: int,
+        priority: int = 0,
+        following: int | None = None,
+    ) -> int:
         """As `store.budget.take`, in milliseconds and without its shortest wait."""
         is_kept = self.wanted_until > now and self.wanted_priority > priority
         if is_kept:
@@ -285,6 +293,8 @@ class Budget:
             return self.next_at - now
         first = max(self.next_at, now - tolerance)
         self.next_at, self.wanted_until = first + n * spacing, now
+        if following is not None:
+            self.wanted_priority, self.wanted_until = following, self.next_at + GRACE
         return first - now
 
     def push_back(self, now: int, delay: int) -> None:

@@ -345,8 +345,9 @@ def test_the_model_and_the_budget_agree(clocked: psycopg.Connection[Any]) -> Non
             mine.push_back(now, delay)
         units = [timedelta(milliseconds=x) for x in (spacing, late)]
         priority = dice.choice([-5, 0, 0, 30])
-        found = budget.take(clocked, "v", n, *units, priority)
-        wanted = mine.take(now, n, spacing, late, priority)
+        following = dice.choice([None, -5, 0, 30])
+        found = budget.take(clocked, "v", n, *units, priority, following)
+        wanted = mine.take(now, n, spacing, late, priority, following)
         assert round(found * 1000) == wanted
         met.add((wanted > 0, mine.wanted_priority > priority))
         now += dice.choice([1, 15, 200, 1_300])

@@ -15,7 +15,7 @@ from tickstock.errors import FenceLost, VendorUnreadable
 from tickstock.loading.actions import KnownActions
 from tickstock.model import LoadState
 from tickstock.store import actions, jobs
-from tickstock.store.actions import Changes, Claim, Outcome
+from tickstock.store.actions import ActionClaim, Changes, Outcome
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 from tickstock.store.moment import database_now
@@ -144,7 +144,7 @@ def do(database: Database, work: Callable[..., Any], *args: Any, **options: Any)
         return work(conn, *args, **options)
 
 
-def claim(database: Database, load_id: uuid.UUID, worker: str) -> Claim | None:
+def claim(database: Database, load_id: uuid.UUID, worker: str) -> ActionClaim | None:
     with database.transaction() as conn:
         return actions.claim(conn, load_id, worker, MINUTE)
 

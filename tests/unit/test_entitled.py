@@ -161,3 +161,24 @@ def test_nothing_at_all_is_found_out_by_two_names(symbols: int, at_once: int, se
     assert asyncio.run(drained(plan, wanted, at_once)) == set()
     assert len(plan.refused) <= 5
     assert len({c.symbol for c in plan.refused}) == 2
+
+
+class Waits(Plan):
+    """Answers nobody until as many are asked as `together` says, the first one by itself."""
+
+    def __init__(self, together: int) -> None:
+        super().__init__(0, NEWEST, {DAY}, random.Random(0))
+        self.together = asyncio.Barrier(together)
+
+    async def fetch(self, call: Call, gate: Gate) -> Answer:
+        if self.answered:
+            await self.together.wait()
+        return await super().fetch(call, gate)
+
+
+def test_what_waited_for_the_first_answer_is_asked_side_by_side() -> None:
+    async def run() -> set[tuple[str, Timeframe, int]]:
+        wanted = calls(8, NEWEST - 5, [DAY])
+        return await asyncio.wait_for(drained(Waits(7), wanted, 8), 10)
+
+    assert len(asyncio.run(run())) == 8 * 5

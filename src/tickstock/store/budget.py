@@ -27,15 +27,17 @@ def take(
     spacing: timedelta,
     tolerance: timedelta,
     priority: int = 0,
+    following: int | None = None,
 ) -> float:
     """Take `n` grants, `spacing` apart, if the first of them is due and nobody of a higher
-    `priority`, in whichever process, has lately been told to wait for it.
+    `priority`, in whichever process, has lately been told to wait for it. For a moment the next one
+    is then kept for who is of the priority `following`, or of a higher one.
 
     Answers the seconds since it was due, at most `tolerance`, as a number not above 0; or else,
     above 0, the seconds after which to ask again.
     """
     params = {"vendor": vendor, "n": n, "spacing": spacing, "tolerance": tolerance}
-    params |= {"priority": priority, "grace": GRACE, "look": LOOK}
+    params |= {"priority": priority, "following": following, "grace": GRACE, "look": LOOK}
     if row := connection.execute(QUERIES["take"], params).fetchone():
         return min(float(row[0]), 0.0)
     if row := connection.execute(QUERIES["wait"], params).fetchone():

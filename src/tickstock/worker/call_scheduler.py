@@ -37,7 +37,12 @@ class CallScheduler:
 
     def is_outranked(self, priority: int) -> bool:
         """Whether somebody more urgent than that waits."""
-        return any(w.priority > priority for w in self._waiting)
+        following = self.next_priority()
+        return following is not None and following > priority
+
+    def next_priority(self) -> int | None:
+        """How urgent the most urgent of those is who wait; None where nobody does."""
+        return max((w.priority for w in self._waiting), default=None)
 
     async def _begin(self, who: Hashable, priority: int) -> None:
         if not self._taken:

@@ -103,7 +103,9 @@ class Entitled:
             self.refuse_known(call)
             await self._settle_first(call, met, start, call_gate)
             self.refuse_known(call)
-            return await self._send(call, met, call_gate, None)
+            if not met.holds(start, end):  # the others had better wait for what comes of it
+                return await self._send(call, met, call_gate, None)
+        return await self._send(call, met, call_gate, turn)
 
     def refuse_known(self, call: Call) -> None:
         """Raise NotEntitled for a call of which days are known not to be included."""

@@ -105,8 +105,9 @@ class SharedGate:
     def _take(self, n: int, priority: int) -> float:
         spacing, late = timedelta(seconds=self._spacing), timedelta(seconds=self._late)
         reach("budget.take")
+        following = self._scheduler.next_priority()
         with self._database.brief() as connection:
-            wait = budget.take(connection, self._vendor, n, spacing, late, priority)
+            wait = budget.take(connection, self._vendor, n, spacing, late, priority, following)
         reach("budget.taken")
         return wait
 

@@ -29,6 +29,11 @@ LOOK_SECONDS = 2.0
 """How often a slice looks whether others wait for its place, or could help it."""
 REST_SECONDS = 5.0
 """Until a load is begun again of which nothing can be done now."""
+OFFERS = 6
+"""So often, between two looks, a load is offered to other processes again after this one has taken
+the task itself: the engine gives a task to whoever asks first."""
+OFFER_SECONDS = 0.25
+"""At most so long after it was taken."""
 NEAR_SECONDS = 1.0
 """A slice is begun though its first call may be claimed only so much later."""
 ALIVE = timedelta(seconds=30)
@@ -67,6 +72,8 @@ class Slices:
         self._vendor = vendor
         self.places = PLACES
         self._at_work: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._offers: dict[uuid.UUID, int] = {}
+        """How often the load may be offered again before the next look."""
 
     async def perform(self, load_id: uuid.UUID) -> None:
         """Do a slice. Who works on the load already has all hands of this process for it.
@@ -75,10 +82,22 @@ class Slices:
         its connection, and the answers that were fetched wait for the database.
         """
         if load_id in self._at_work:
+            await self._offer_again(load_id)
             return
         task = asyncio.create_task(self._slice(load_id), name=f"slice of {load_id}")
         self._at_work[load_id] = task
         await asyncio.shield(task)
+
+    async def _offer_again(self, load_id: uuid.UUID) -> None:
+        """The task was meant for another process."""
+        if not self._offers.get(load_id):
+            return
+        self._offers[load_id] -= 1
+        await asyncio.sleep(random.uniform(0, OFFER_SECONDS))
+        try:
+            await asyncio.to_thread(self._look, load_id, is_old=False)
+        except TickStockError as e:
+            log.debug("load not offered", load=str(load_id), error=e)
 
     async def ended(self) -> None:
         """Wait for the end of the slices that were told to end."""
@@ -101,6 +120,7 @@ class Slices:
             is_over = watch.done()
             watch.cancel()
             del self._at_work[load_id]
+            self._offers.pop(load_id, None)
         reach("slice.over")
         try:
             await self._worker.through_outages(self._offer_next, load_id, rest, is_over)
@@ -117,6 +137,7 @@ class Slices:
             if not begun:  # it counts from the first claim, or a slow machine would come to nothing
                 begun = clock() if self._worker.has_begun(load_id) else 0.0
             is_old = begun > 0.0 and clock() - begun >= SLICE_SECONDS
+            self._offers[load_id] = OFFERS
             try:
                 if await asyncio.to_thread(self._look, load_id, is_old):
                     break
