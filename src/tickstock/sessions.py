@@ -19,7 +19,7 @@ import numpy as np
 from tickstock.clock import NEW_YORK
 from tickstock.errors import BadDates, BadFile
 from tickstock.model import Ints, epoch_day
-from tickstock.spans import ONE_DAY, Span, day_of
+from tickstock.spans import ONE_DAY, Span, day_of, union
 
 OPENS, CLOSES = time(9, 30), time(16)
 SATURDAY = 5
@@ -69,6 +69,21 @@ class Calendar:
             self._must_know(span.last)
         start, end = self.before(np.array([epoch_day(span.start), epoch_day(span.end)]))
         return int(start), int(end)
+
+    def joined(self, spans: Iterable[Span]) -> list[Span]:
+        """The same sessions in as few spans as they take: no session lies between two that are made
+        one. Sorted."""
+        found: list[Span] = []
+        for span in union(spans):
+            if found and self._count_between(found[-1].end, span.start) == 0:
+                found[-1] = Span(found[-1].start, span.end)
+            else:
+                found.append(span)
+        return found
+
+    def _count_between(self, start: date, end: date) -> int:
+        first, last = self.before(np.array([epoch_day(start), epoch_day(end)]))
+        return int(last - first)
 
     def before(self, days: Ints) -> Ints:
         """How many sessions come before each of `days` (days since 1970-01-01).

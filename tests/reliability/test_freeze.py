@@ -54,7 +54,7 @@ def test_a_process_that_freezes_before_it_sends_asks_for_nothing_again(
     rig: Rig, which: str
 ) -> None:
     """Another has asked for it by then: the first call is one for bars, the last for dividends."""
-    point = "door.entered"
+    point = "gate.entered"
     number = 1 if which == "first" else rig.baseline("plain load").points[point]
     for _ in range(FORM.frozen_processes):
         frozen = rig.freeze("plain load", point, number)

@@ -39,7 +39,7 @@ FAULTS = (
 KINDS = ("", "", "BAD", "OUT", "DIV", "", "SPL", "ALLBAD", "NOT", "")
 """What goes wrong with the symbols of a job: for one of them, or for all, or with none."""
 POINTS = (
-    "drain.claimed", "door.entered", "drain.fetched", "commit.begun", "commit.finished",
+    "drain.claimed", "gate.entered", "drain.fetched", "commit.begun", "commit.finished",
     "drain.committed", "drain.given_up", "ledger.failed", "budget.taken", "second_look.done",
     "actions.claimed", "actions.fetched", "actions.written", "actions.asked", "actions.ended",
     "finish.begin", "finish.written", "finish.committed", "slice.over", "queue.slice_done",

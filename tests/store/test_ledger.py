@@ -276,7 +276,7 @@ def test_renewing_keeps_a_lease_and_tells_which_are_lost(database: Database) -> 
     mine = claim(database, load, lease=SHORT)
     wait_for_expiry(database)
     (taken,) = claim(database, load, 1)
-    assert do(database, ledger.renew, mine, LONG) == {x.id for x in mine} - {taken.id}
+    assert do(database, ledger.renew, mine, LONG) == {x.id: True for x in mine if x.id != taken.id}
     assert claim(database, load) == []
 
 
@@ -286,7 +286,7 @@ def test_renewing_does_not_wait_for_a_commit_that_takes_long(database: Database)
     with database.transaction() as conn:
         ledger.fence_check(conn, [busy])
         wait_for_expiry(database)
-        assert do(database, ledger.renew, [busy, idle], LONG) == {busy.id, idle.id}
+        assert do(database, ledger.renew, [busy, idle], LONG) == {busy.id: False, idle.id: True}
         assert claim(database, load) == []  # the one is locked, the other renewed
         ledger.finish_calls(conn, [Finished(busy.id, 1, 1, 0, 1)])
     assert states(database, load) == {"done": 1, "leased": 1}
@@ -394,7 +394,7 @@ def test_cancelling_ends_the_load_and_refuses_who_is_still_at_work(database: Dat
     late = fetched(database, two)
     assert do(database, jobs.cancel, load, "enough") is True
     assert fenced(database, [late]).refused == (two.id,)
-    assert do(database, ledger.renew, [two], LONG) == set()
+    assert do(database, ledger.renew, [two], LONG) == {}
     do(database, ledger.hand_back, [two])
     assert do(database, ledger.fail, two, SOME) is False
     do(database, ledger.postpone, two, LONG, SOME, refund=False)
@@ -434,8 +434,10 @@ def test_handing_back_makes_a_call_free_at_once_and_does_not_count(database: Dat
     do(database, ledger.hand_back, [one])
     (again,) = claim(database, load)
     assert (again.id, again.attempt, again.fence) == (one.id, 1, one.fence + 1)
-    do(database, ledger.hand_back, [one])  # too late: it is another's
+    do(database, ledger.hand_back, [one], [7])  # too late: it is another's
     assert states(database, load) == {"leased": 2}
+    do(database, ledger.hand_back, [again], [1])
+    assert sorted(calls(database, "state, asked"), key=str) == [("leased", None), ("waiting", 1)]
 
 
 @pytest.mark.parametrize(("refund", "attempt"), [(False, 2), (True, 1)])

@@ -157,14 +157,17 @@ def test_the_calendars_last_session_has_an_end():
 
 
 def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_stands():
-    call = ticker_call("A", WEEK)
-    (failed,) = failure_holes(call, BOTH, HoleCause.FAILED, "why", NOW)
+    wanted = WantedTargets(list(BOTH.values()))
+    (failed,) = failure_holes(wanted.under("A"), [WEEK], HoleCause.FAILED, "why", NOW)
     stands = timedelta(days=30)
-    (refused,) = failure_holes(call, BOTH, HoleCause.NOT_ENTITLED, "why", NOW, stands)
+    (refused,) = failure_holes(
+        wanted.under("A"), [WEEK], HoleCause.NOT_ENTITLED, "why", NOW, stands
+    )
     assert (failed.span, failed.expires_at) == (WEEK, None)
     assert refused.expires_at == NOW + timedelta(days=30)
-    assert failure_holes(ticker_call("X", WEEK), BOTH, HoleCause.FAILED, "why", NOW) == ()
-    assert len(failure_holes(market_call(DAYS[0]), BOTH, HoleCause.FAILED, "why", NOW)) == 2
+    assert failure_holes(wanted.under("X"), [WEEK], HoleCause.FAILED, "why", NOW) == ()
+    monday = market_call(DAYS[0]).span
+    assert len(failure_holes(wanted.under(""), [monday], HoleCause.FAILED, "why", NOW)) == 2
 
 
 @given(

@@ -7,7 +7,7 @@ without a bar become holes with a cause and a day on which they may be asked for
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -98,6 +98,11 @@ class WantedTargets:
             # Answers in hand share it: of many instruments it is larger than they are.
             self._latest = place, _during(call.span, self.targets)
         return self._latest[1]
+
+    def under(self, symbol: str) -> Sequence[Target]:
+        """Those that calls for a ticker speak of, on whatever days; all where it is empty, as in
+        calls for the whole market."""
+        return self._by_symbol.get(symbol, ()) if symbol else self.targets
 
 
 def _during(span: Span, targets: Sequence[Target]) -> Targets:
@@ -259,20 +264,23 @@ def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
 
 
 def failure_holes(
-    call: Call,
-    targets: Targets,
+    targets: Iterable[Target],
+    spans: Sequence[Span],
     cause: HoleCause,
     detail: str,
     now: datetime,
     stands: timedelta | None = None,
 ) -> tuple[Hole, ...]:
-    """The holes that a call leaves which failed for good. A failed span is asked again at the
-    next load; a refusal by the plan of the account `stands` for a while."""
+    """The holes that calls leave which failed for good, for `spans` that do not touch. A failed
+    span is asked again at the next load; a refusal by the plan of the account `stands` for a
+    while."""
     expires = None if stands is None else now + stands
     return tuple(
-        Hole(t.instrument_id, span, cause, detail, now, expires)
-        for t in _spoken_of(call, targets)
-        for span in t.within(call.span)
+        Hole(t.instrument_id, part, cause, detail, now, expires)
+        for t in targets
+        for span in spans
+        for part in t.within(span)
+        if part
     )
 
 

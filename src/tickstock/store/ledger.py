@@ -138,14 +138,20 @@ def hold_claims(connection: Connection, load_id: uuid.UUID) -> None:
     connection.execute(QUERIES["hold_claims"], _pauses(load_id))
 
 
-def renew(connection: Connection, leases: Sequence[Lease], lease: timedelta) -> set[int]:
-    """Hold on to the leases; answers the ids that are still ours."""
-    return set(rows.scalars(connection, QUERIES["renew"], _mine(leases) | {"lease": lease}))
+def renew(connection: Connection, leases: Sequence[Lease], lease: timedelta) -> dict[int, bool]:
+    """Hold on to the leases; answers the ids that are still ours, and whether they were renewed:
+    those that are locked are not."""
+    found = connection.execute(QUERIES["renew"], _mine(leases) | {"lease": lease}).fetchall()
+    return dict(found)
 
 
-def hand_back(connection: Connection, leases: Sequence[Lease]) -> None:
-    """Graceful stop: what is not finished waits for somebody else, at once."""
-    connection.execute(QUERIES["hand_back"], _mine(leases))
+def hand_back(
+    connection: Connection, leases: Sequence[Lease], asked: Sequence[int] | None = None
+) -> None:
+    """Graceful stop: what is not finished waits for somebody else, at once. `asked` says how often
+    the vendor was asked for each."""
+    counts = [0] * len(leases) if asked is None else list(asked)
+    connection.execute(QUERIES["hand_back"], _mine(leases) | {"asked": counts})
 
 
 def fence_check(connection: Connection, leases: Sequence[Lease]) -> set[int]:

@@ -103,20 +103,21 @@ WITH mine AS (
     FROM free JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS m(id, fence) USING (id)
     WHERE c.id = free.id AND c.fence = m.fence AND c.state = 'leased'
 )
-SELECT id FROM mine
+SELECT id, id IN (SELECT id FROM free) AS renewed FROM mine
 
 -- name: hand_back
 -- Give up leases unfinished: the calls wait again.
 WITH mine AS (
-    SELECT c.id
+    SELECT c.id, m.asked
     FROM tickstock.calls AS c
-    JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS m(id, fence)
+    JOIN unnest(%(ids)s::bigint[], %(fences)s::bigint[], %(asked)s::int[]) AS m(id, fence, asked)
       ON c.id = m.id AND c.fence = m.fence
     WHERE c.state = 'leased'
     ORDER BY c.id FOR UPDATE OF c
 )
 UPDATE tickstock.calls AS c
-SET state = 'waiting', worker = NULL, lease_until = NULL
+SET state = 'waiting', worker = NULL, lease_until = NULL,
+    asked = nullif(coalesce(c.asked, 0) + mine.asked, 0)
 FROM mine WHERE c.id = mine.id
 
 -- name: fence_check

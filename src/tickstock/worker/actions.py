@@ -182,7 +182,7 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class _ActionHold:
-    """The claim, as the lease_gate looks at it."""
+    """The claim, as the gate looks at it."""
 
     asking: Asking
     claim: ActionClaim

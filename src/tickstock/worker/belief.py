@@ -39,7 +39,7 @@ class Belief:
     clock: Clock
     _empties: dict[Timeframe, Empties] = field(default_factory=lambda: defaultdict(Empties.none))
     _lengths: dict[Timeframe, Lengths] = field(default_factory=lambda: defaultdict(Lengths))
-    _scheduler: dict[Timeframe, asyncio.Lock] = field(
+    _probing: dict[Timeframe, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
     )
     _brought: dict[tuple[Timeframe, str], Span] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Belief:
         if not lengths.is_probing:
             return await self._measured(call, lengths, source, gate)
         # One at a time, until some length works: the others need not meet the same.
-        async with self._scheduler[call.timeframe]:
+        async with self._probing[call.timeframe]:
             return await self._measured(call, lengths, source, gate)
 
     async def _measured(

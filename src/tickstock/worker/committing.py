@@ -46,7 +46,7 @@ class Committer:
     memory: MemoryBudget
     count: Count
     through_outages: ThroughOutages
-    settle: Callable[[Lease, Exception], Awaitable[None]]
+    settle: Callable[[Lease, Exception, int], Awaitable[None]]
     changed: asyncio.Event
     committed: int = 0
     uncommitted: int = 0
@@ -93,7 +93,7 @@ class Committer:
                 for fetched in batch:
                     await self._commit([fetched], heart)
                 return
-            await self.settle(batch[0].lease, error)
+            await self.settle(batch[0].lease, error, batch[0].asked)
         else:
             reach("drain.committed")
             self._note(done, len(batch))

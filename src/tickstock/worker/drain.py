@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import random
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -121,7 +121,7 @@ class Drain:
         )  # fmt: skip
         self._settler = Settler(
             self.database, self.load_id, self.clock, self.policy, self.dice, self._belief,
-            self._wanted, entitled, self._fetcher.asked, self.account,
+            self._wanted, entitled, self.calendar, self.account,
         )  # fmt: skip
         self._committer = Committer(
             self.database, self.load_id, self.calendar, self.clock, self.policy, self._memory,
@@ -167,11 +167,13 @@ class Drain:
             try:
                 await self._claim_all(heart, committer)
             finally:
-                await self._wind_up(heart, committer)
-                self.lane.leave(self)
-                if self._crash is None and not self.is_whole:
-                    await self._through_outages(self._second_look)
-                self._threads.shutdown(wait=False)
+                try:
+                    await self._wind_up(heart, committer)
+                    if self._crash is None and not self.is_whole:
+                        await self._through_outages(self._second_look)
+                finally:
+                    self.lane.leave(self)  # or nobody in this process ever has it again
+                    self._threads.shutdown(wait=False)
         if self._crash is not None:
             raise self._crash
 
@@ -245,7 +247,7 @@ class Drain:
             log.warning("call not asked", call=str(lease.call), error=str(error))
         except Exception as error:
             heart.drop(lease)
-            await self._settle(lease, error)
+            await self._settle(lease, error, self._fetcher.asked.pop(lease, 0))
             self._fetcher.recall()
         else:
             self._committer.add(fetched)
@@ -255,8 +257,12 @@ class Drain:
         if await self._through_outages(heart.renew, [lease]):
             raise FenceLost(f"The lease of the call {lease.call} has gone to another worker.")
 
-    async def _settle(self, lease: Lease, error: Exception) -> None:
-        await self._through_outages(self._settler.give_up, [lease], self._told(lease, error))
+    async def _settle(self, lease: Lease, error: Exception, asked: int) -> None:
+        await self._give_up({lease: asked}, self._told(lease, error))
+
+    async def _give_up(self, asked: Mapping[Lease, int], error: TickStockError) -> None:
+        given = [self._settler.met(lease, error, count) for lease, count in asked.items()]
+        await self._through_outages(self._settler.give_up, given, error)
 
     def _told(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
@@ -284,9 +290,9 @@ class Drain:
         (error,) = await asyncio.gather(committer, return_exceptions=True)
         if error is not None:
             self._crash, self.blames_a_call = error, False
-        left = heart.held()
+        left = {lease: self._fetcher.asked[lease] for lease in heart.held()}
         if self._refused is not None:
-            await self._through_outages(self._settler.give_up, left, self._refused)
+            await self._give_up(left, self._refused)
         elif left:
             await self._through_outages(self._hand_back, left)
 
@@ -315,8 +321,8 @@ class Drain:
     def _wait_for_more(self) -> float | None:
         """Seconds until a call of others or a postponed one may be claimed; None when none is."""
         reach("drain.look")
+        self._settler.keep_account()
         with self.database.brief() as connection:
-            self._settler.keep_account(connection)
             count, wait = ledger.open_calls(connection, self.load_id)
             if count:
                 ledger.end_silent_copies(connection)
@@ -326,8 +332,8 @@ class Drain:
         return wait + 0.01 if count and not paused else None
 
     def _second_look(self) -> None:
+        self._settler.keep_account()
         with self.database.brief() as connection:
-            self._settler.keep_account(connection)
             self._look_again(connection)
 
     def _look_again(self, connection: Connection) -> int:
@@ -341,10 +347,10 @@ class Drain:
         for lease in self._fetcher.fetching.intersection(leases):
             self._tasks[lease].cancel()
 
-    def _hand_back(self, leases: Sequence[Lease]) -> None:
+    def _hand_back(self, asked: Mapping[Lease, int]) -> None:
         reach("drain.hand_back")
         with self.database.brief() as connection:
-            ledger.hand_back(connection, leases)
+            ledger.hand_back(connection, list(asked), list(asked.values()))
             reach("drain.handing_back")
         reach("drain.handed_back")
 
@@ -363,7 +369,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
-    """The lease of one call, as the door looks at it."""
+    """The lease of one call, as the gate looks at it."""
 
     drain: Drain
     lease: Lease

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
@@ -50,8 +52,11 @@ class Entitled:
     source: BarSource
     calendar: Calendar
     clock: Clock
-    learned: set[Asked] = field(default_factory=set)
-    """What has been learned since it was kept last."""
+    _learned: dict[Asked, int] = field(default_factory=dict)
+    """What has been learned since it was kept last, and when, counted."""
+    _count: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """What was learned is kept by threads."""
     _met: dict[Asked, Met] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Whoever looks for what is included: what one finds out, the others need not ask."""
@@ -170,7 +175,7 @@ class Entitled:
             await self._fetch(question, call_gate)
         except NotEntitled:
             met.was_refused(session, call.symbol)
-            self.learned.add(_asked(call))
+            self._learn(call)
         else:
             self._answered(question, met)
 
@@ -180,7 +185,12 @@ class Entitled:
         met.was_answered(start, end, call.symbol)
         kept = self._kept.get(_asked(call))
         if before != (met.too_early, met.too_late, met.excludes) or _is_wrong(kept, call):
-            self.learned.add(_asked(call))
+            self._learn(call)
+
+    def _learn(self, call: Call) -> None:
+        with self._lock:
+            self._count += 1
+            self._learned[_asked(call)] = self._count
 
     # -- what is known ---------------------------------------------------------------------------
     def parts(self, call: Call) -> tuple[Call, ...]:
@@ -199,11 +209,20 @@ class Entitled:
         """Whether nothing of its kind and timeframe is included."""
         return self._of(call).excludes
 
-    def newly_learned(self) -> dict[Asked, AccountLimit | None]:
-        """What is to be kept, of what was learned since this was asked last."""
-        now, learned = self.clock(), self.learned
-        self.learned = set()
-        return {asked: limit_of(asked, self._met[asked], self.calendar, now) for asked in learned}
+    def newly_learned(self) -> dict[Asked, int]:
+        """Of what something was learned that is not kept yet, and when, counted. For any thread, as
+        the two that follow."""
+        with self._lock:
+            return dict(self._learned)
+
+    def limit(self, asked: Asked) -> AccountLimit | None:
+        """What is known of it by now."""
+        return limit_of(asked, self._met[asked], self.calendar, self.clock())
+
+    def forget_learned(self, kept: Mapping[Asked, int]) -> None:
+        """This was kept, as it was then."""
+        with self._lock:
+            self._learned = {a: n for a, n in self._learned.items() if n > kept.get(a, 0)}
 
     def _of(self, call: Call) -> Met:
         asked = _asked(call)

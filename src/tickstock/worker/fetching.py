@@ -59,11 +59,12 @@ class Fetcher:
     async def fetch(self, lease: Lease, hold: Hold) -> Fetched:
         """What was answered, in as much memory as it takes. Raises FenceLost where the lease was
         lost before it was asked for."""
-        expected = most_bars(lease.call, lease.cells, self.calendar)
+        targets = self.wanted[lease.call.timeframe].of(lease.call)
+        # Calls that were made later, out of others, do not say how many sessions they are for.
+        expected = most_bars(lease.call, lease.cells or len(targets), self.calendar)
         await self.memory.enter(expected)
         size = 0
         try:
-            targets = self.wanted[lease.call.timeframe].of(lease.call)
             answer = narrowed(await self._answer(lease, targets, hold), targets)
             size = len(answer.bars)
         finally:

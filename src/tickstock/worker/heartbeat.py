@@ -106,7 +106,7 @@ class Heartbeat:
         reach("heartbeat.renewed")
         with self._lock:
             for lease in leases:
-                if lease.id in ours and self._held.get(lease.id) == lease:
+                if ours.get(lease.id) and self._held.get(lease.id) == lease:
                     self._good[lease.id] = asked + self._lease.total_seconds()
         gone = [lease for lease in leases if lease.id not in ours]
         self.drop(*gone)

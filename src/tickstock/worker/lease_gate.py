@@ -29,7 +29,7 @@ class LeaseGate:
 
     async def enter(self) -> None:
         await self.gate.enter()
-        reach("door.entered")
+        reach("gate.entered")
         while self.hold.is_overdue():
             await self.hold.renew()
             await self.gate.enter()  # that took its time, and our turn may be over

@@ -35,7 +35,7 @@ class Counts:
         with self._lock:
             sums, self._sums = self._sums, Counter()
         try:
-            with self._database.transaction() as connection:
+            with self._database.brief() as connection:
                 workers.add_counts(connection, {key: n for key, n in sums.items() if n})
         except TickStockError:
             with self._lock:
@@ -63,10 +63,10 @@ class Presence:
 
     def introduce(self, engine_id: int) -> None:
         """Under which number the job engine knows this process, and keeps whether it is alive."""
-        with self._database.transaction() as connection:
+        with self._database.brief() as connection:
             workers.introduce(connection, self._me, engine_id)
 
     def _leave(self) -> None:
         self._counts.flush()
-        with self._database.transaction() as connection:
+        with self._database.brief() as connection:
             workers.leave(connection, self._me.name)

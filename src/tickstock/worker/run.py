@@ -156,10 +156,10 @@ class Worker:
             end.report = await self._ends.verdict(load_id, in_vain=in_vain)
 
     def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
-        with self._tick.database.transaction() as connection:
+        with self._tick.database.brief() as connection:
             load = jobs.read(connection, load_id)
-            jobs.begin_activity(connection, load_id, self.name)
             wanted = job_items.targets(connection, load_id)
+            jobs.begin_activity(connection, load_id, self.name)
             return load, tuple({target.symbol for part in wanted.values() for target in part})
 
     async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool | None:

@@ -17,7 +17,7 @@ import structlog
 from tickstock.failpoints import reach
 from tickstock.loading.judge import Target
 from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small_markets
-from tickstock.model import Call, Flags, Hole, HoleCause, Ints, Timeframe
+from tickstock.model import Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import actions, bars, coverage, jobs, ledger
@@ -48,13 +48,16 @@ def look_again(
     Where they were already, what they lack has failed."""
     if not jobs.lock_open(connection, load_id):
         return 0
-    again: list[tuple[int, Call]] = []
-    for timeframe, days in ledger.market_days(connection, load_id).items():
-        for doubt in _doubts(connection, load_id, days, wanted.get(timeframe, ()), calendar):
-            log.warning("market day not believed", call=str(doubt.day.call), why=doubt.why)
-            _fail(connection, doubt, now)
-            if not doubt.day.depth:
-                again.append((doubt.day.call_id, doubt.day.call))
+    doubts = [
+        doubt
+        for timeframe, days in ledger.market_days(connection, load_id).items()
+        for doubt in _doubts(connection, load_id, days, wanted.get(timeframe, ()), calendar)
+    ]
+    bars.lock_instruments(connection, sorted({i for doubt in doubts for i in doubt.lacking}))
+    for doubt in doubts:
+        log.warning("market day not believed", call=str(doubt.day.call), why=doubt.why)
+        _fail(connection, doubt, now)
+    again = [(doubt.day.call_id, doubt.day.call) for doubt in doubts if not doubt.day.depth]
     reach("second_look.done")
     if again:
         ledger.add_parts(connection, again, deeper=1)
@@ -118,8 +121,8 @@ def _held(
 def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:
     """Say of the lacking cells that they failed, where the vendor was said to have none."""
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
-    bars.lock_instruments(connection, sorted(doubt.lacking))
     told = coverage.standing_holes(connection, timeframe, doubt.lacking, now)
-    ids = [h.instrument_id for h in told if h.cause is HoleCause.VENDOR_EMPTY and h.span & span]
+    empty = {h.instrument_id for h in told if h.cause is HoleCause.VENDOR_EMPTY and h.span & span}
+    ids = sorted(empty)
     holes = [Hole(i, span, HoleCause.FAILED, doubt.why, now) for i in ids]
     coverage.replace_holes(connection, timeframe, [(i, span) for i in ids], holes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ from tickstock.errors import (
     VendorTooSlow,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.account import AccountLimits
+from tickstock.loading.account import AccountLimit, AccountLimits, Asked
 from tickstock.loading.judge import (
     NOT_ENTITLED_STANDS,
     RECENT_EMPTY_STANDS,
@@ -34,6 +34,7 @@ from tickstock.loading.judge import (
     failure_holes,
 )
 from tickstock.model import Call, CallKind, Hole, HoleCause, Timeframe
+from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import account_limits, bars, coverage, jobs, ledger
 from tickstock.store.account_limits import Account
@@ -58,10 +59,20 @@ CAUSE_OF: Mapping[type[TickStockError], HoleCause] = {
 """Why sessions are not held whose call failed for good, where it is not just that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A call to be given up: how often the vendor was asked for it, and whether it has met its
+    error as often as it may."""
+
+    lease: Lease
+    asked: int
+    is_last: bool
+
+
 @dataclass(slots=True)
 class Settler:
     """Settles calls of one load, by the class of the error that they met, and keeps what was
-    learned of the account. `asked` counts how often the vendor was asked for a call."""
+    learned of the account."""
 
     database: Database
     load_id: uuid.UUID
@@ -71,7 +82,7 @@ class Settler:
     belief: Belief
     wanted: Mapping[Timeframe, WantedTargets]
     entitled: Entitled
-    asked: Counter[Lease]
+    calendar: Calendar
     account: Account | None = None
     _met_by: Counter[tuple[int, type]] = field(default_factory=Counter)
 
@@ -89,21 +100,42 @@ class Settler:
                 mine = account_limits.known(connection, self.account, self.load_id)
         self.entitled.begin(days, kept, but_only=mine)
 
-    def keep_account(self, connection: Connection) -> None:
+    def keep_account(self) -> None:
         """Keep what was learned of the account."""
-        if self.account is not None and (newly_learned := self.entitled.newly_learned()):
-            account_limits.learn(connection, self.account, newly_learned, self.load_id)
-
-    def give_up(self, leases: Sequence[Lease], error: TickStockError) -> None:
-        """Postpone or fail calls, by the class of the error."""
+        learned = self.entitled.newly_learned()
+        if self.account is None or not learned:
+            return
         with self.database.brief() as connection:
-            failed = [call for x in leases for call in self._fails(connection, x, error)]
+            account_limits.learn(connection, self.account, self._limits(learned), self.load_id)
+        self.entitled.forget_learned(learned)
+
+    def _limits(self, learned: Iterable[Asked]) -> dict[Asked, AccountLimit | None]:
+        return {asked: self.entitled.limit(asked) for asked in learned}
+
+    def met(self, lease: Lease, error: TickStockError, asked: int) -> Given:
+        """Count that a call met an error; what is to be given up, however often that is tried.
+
+        Args:
+            asked: how often the vendor was asked for it.
+        """
+        self._met_by[lease.id, type(error)] += 1
+        often = self._met_by[lease.id, type(error)] >= self.belief.most_tries(lease.call, error)
+        return Given(lease, asked, is_last=often or lease.attempt >= self.policy.attempts)
+
+    def give_up(self, given: Sequence[Given], error: TickStockError) -> None:
+        """Postpone or fail calls, by the class of the error."""
+        given = sorted(given, key=lambda g: g.lease.id)  # as everybody locks them
+        learned = self.entitled.newly_learned()
+        with self.database.brief() as connection:
+            failed = [call for g in given for call in self._fails(connection, g, error)]
             if isinstance(error, CredentialsRefused):
                 failed += ledger.fail_rest(connection, self.load_id, error)
             if failed:
                 self._mark_failed(connection, failed, error)
-            self.keep_account(connection)
+            if self.account is not None and learned:
+                account_limits.learn(connection, self.account, self._limits(learned), self.load_id)
             reach("drain.giving_up")
+        self.entitled.forget_learned(learned)
         reach("drain.given_up")
 
     def set_aside(self, connection: Connection) -> None:
@@ -112,15 +144,12 @@ class Settler:
             log.error("call set aside", call=str(call), error=str(error))
             self._mark_failed(connection, [call], error)
 
-    def _fails(self, connection: Connection, lease: Lease, error: TickStockError) -> list[Call]:
+    def _fails(self, connection: Connection, given: Given, error: TickStockError) -> list[Call]:
         """Fail the call for good, if that is what the error means, or have it asked again, or its
         parts. Answers what has failed."""
+        lease, asked = given.lease, given.asked
         free = isinstance(error, NO_ATTEMPT)
-        self._met_by[lease.id, type(error)] += 1
-        often = self._met_by[lease.id, type(error)] >= self.belief.most_tries(lease.call, error)
-        left = lease.attempt < self.policy.attempts and not often
-        asked = self.asked.pop(lease, 0)
-        again = isinstance(error, AGAIN) and (free or left)
+        again = isinstance(error, AGAIN) and (free or not given.is_last)
         if not isinstance(error, DatabaseUnavailable):  # an outage is told once for all calls
             log.warning(
                 "call not answered", call=str(lease.call), error=str(error), final=not again
@@ -152,13 +181,17 @@ class Settler:
     def _mark_failed(
         self, connection: Connection, calls: Sequence[Call], error: TickStockError
     ) -> None:
-        found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
+        # A whole-market load has a call a day for thousands of names, and one error for all.
+        alike: dict[tuple[Timeframe, str, HoleCause, timedelta | None], list[Span]] = {}
         for call in calls:
-            targets = self.wanted[call.timeframe].of(call)
-            cause, stands = self._meaning(call, error)
-            told = str(error)[:500]
-            for hole in failure_holes(call, targets, cause, told, self.clock(), stands):
-                found.setdefault(call.timeframe, {})[hole.instrument_id, hole.span] = hole
+            meaning = self._meaning(call, error)
+            alike.setdefault((call.timeframe, call.symbol, *meaning), []).append(call.span)
+        found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
+        told, now = str(error)[:500], self.clock()
+        for (timeframe, symbol, cause, stands), spans in alike.items():
+            targets, days = self.wanted[timeframe].under(symbol), self.calendar.joined(spans)
+            for hole in failure_holes(targets, days, cause, told, now, stands):
+                found.setdefault(timeframe, {})[hole.instrument_id, hole.span] = hole
         bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
         for timeframe, holes in found.items():
             coverage.replace_holes(connection, timeframe, list(holes), list(holes.values()))

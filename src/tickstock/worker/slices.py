@@ -164,12 +164,13 @@ class Slices:
 
     def _look(self, load_id: uuid.UUID, is_old: bool) -> bool:
         """Whether the slice is over, for the sake of another load."""
+        at_work = tuple(self._at_work)  # which changes meanwhile
         with self._database.brief() as connection:
             mine = tasks.readiness(connection, load_id)
             if mine is None or not mine.is_due:
                 return False
-            if len(self._at_work) >= self.places:
-                others = tasks.most_urgent(connection, queue_of(self._vendor), self._at_work)
+            if len(at_work) >= self.places:
+                others = tasks.most_urgent(connection, queue_of(self._vendor), at_work)
                 if others is not None:
                     return others > mine.priority or (is_old and others == mine.priority)
             if tasks.could_be_shared(connection, load_id, ALIVE):

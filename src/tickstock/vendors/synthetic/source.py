@@ -171,7 +171,6 @@ def _walk(seeds: Words, moments: Floats) -> Floats:
     return total
 
 
-@lru_cache(65_536)
 @cache
 def _firms() -> dict[str, str]:
     """Ticker → the last ticker of the firm that alone ever had it: a rename makes no jump."""
@@ -182,6 +181,7 @@ def _firms() -> dict[str, str]:
     return {ticker: last for ticker, lasts in owners.items() if len(lasts) == 1 for last in lasts}
 
 
+@lru_cache(65_536)
 def _seed(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
