@@ -68,7 +68,7 @@ class Settings(BaseModel):
     vendor: str = Field(
         "massive",
         description="massive, flatfiles, flatfiles:FOLDER, synthetic, replay, replay:FOLDER, "
-        "or one that an installed package adds",
+        "replay:market=TICKERS@YEAR, or one that an installed package adds",
     )
     universes: Path | None = Field(None, description="folder with universe definitions of your own")
     csv_dir: Path = Field(

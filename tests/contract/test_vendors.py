@@ -32,6 +32,7 @@ from tickstock.testing.vendor_contract import (
 from tickstock.vendors import BarSource
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.registry import find
+from tickstock.vendors.replay.market import market_of
 from tickstock.vendors.replay.recorded import read_folder
 from tickstock.vendors.replay.server import ReplayVendor
 
@@ -77,6 +78,7 @@ def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 SPRING = Span.inclusive(date(2012, 2, 1), date(2012, 5, 31))  # the clock changes on 11 March
 SOURCES = ["massive, recorded", "massive, synthetic", "synthetic", "replay", "replay:FOLDER"]
+SOURCES += ["replay:market"]
 FILED = Span.inclusive(date(2012, 3, 5), date(2012, 3, 16))
 
 
@@ -107,6 +109,14 @@ RECORDED = VendorCase(massive, "AAPL", SPRING, 84, "recorded", find("massive")[0
 REPLAY = find("replay")[0]
 
 
+def largest() -> str:
+    """Of a market of forty, the ticker that is traded most in spring."""
+    market = market_of("market=40@2012", shipped_calendar())
+    assert market is not None
+    bars = market.on(date(2012, 2, 1), NOW)
+    return bars.tickers[int(bars.owner[np.argmax(bars.volume * bars.close)])]
+
+
 class TestOurVendors(VendorContract):
     """Each of ours keeps the promises."""
 
@@ -132,6 +142,9 @@ class TestOurVendors(VendorContract):
             "replay": replace(recorded, open=opened("replay"), spec=REPLAY),
             "replay:FOLDER": VendorCase(
                 opened(f"replay:{own_folder}"), "BRK/B", autumn, 2, "recorded", REPLAY
+            ),
+            "replay:market": VendorCase(
+                opened("replay:market=40@2012"), largest(), SPRING, 84, "synthetic", REPLAY
             ),
             "flatfiles:FOLDER": files,
             "flatfiles": replace(files, open=over_s3(flat_folder)),

@@ -39,6 +39,7 @@ class TickerRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     composite_figi: str | None = None
     share_class_figi: str | None = None
     cik: str | None = None
+    delisted_utc: str | None = None
 
 
 class ConstituentRecord(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):

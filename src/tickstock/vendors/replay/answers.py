@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+import msgspec
 import numpy as np
 
 from tickstock.actions import ActionKind
@@ -24,6 +25,7 @@ from tickstock.vendors.massive.wire import BASE_BARS, TIMESPANS, Bar, Envelope
 from tickstock.vendors.newyork import dates_of, instants_of
 from tickstock.vendors.origin import RECORDED, SYNTHETIC, Origin
 from tickstock.vendors.replay.faults import Sending, refusal
+from tickstock.vendors.replay.market import ServedMarket
 from tickstock.vendors.replay.recorded import RecordedBars
 from tickstock.vendors.replay.recorded_actions import RecordedActions
 from tickstock.vendors.replay.recorded_listings import RecordedListings
@@ -33,7 +35,16 @@ _TIMEFRAMES = {timespan: timeframe for timeframe, timespan in TIMESPANS.items()}
 _BASE = {Timeframe.MINUTE: 1, Timeframe.HOUR: 60, Timeframe.DAY: 1}
 _SESSION_END = 16  # o'clock: the stamp of whole-market bars, half days included
 _ACTIONS = {("stocks", "v1", kind.value): kind for kind in ActionKind}
+EVENTS = ("vX", "reference", "tickers", "{id}", "events")
 _GROUPED = ("v2", "aggs", "grouped", "locale", "us", "market", "stocks")
+
+
+class EventsPage(msgspec.Struct):
+    """What surrounds the changes of one ticker."""
+
+    status: str
+    request_id: str
+    results: dict[str, Any]
 
 
 class RefusedRequest(Exception):
@@ -57,9 +68,13 @@ class Inventory:
     now: Callable[[], float]
     actions: RecordedActions = field(default_factory=RecordedActions)
     listings: RecordedListings = field(default_factory=RecordedListings)
+    market: ServedMarket | None = None
+    """In place of all others: a market of which nothing is real."""
 
     def of(self, symbol: str, timeframe: Timeframe, span: Span) -> tuple[BarTable, Origin]:
         """The bars of one symbol."""
+        if self.market is not None:
+            return self.market.of(symbol, timeframe, span), Origin(SYNTHETIC)
         if symbol in self.recorded or symbol not in self.listing:
             held = timeframe is Timeframe.DAY
             bars = self.recorded.of(symbol, span) if held else BarTable.empty()
@@ -69,6 +84,8 @@ class Inventory:
 
     def on(self, day: date) -> tuple[list[BarTable], Origin]:
         """The day bars of all symbols on one session."""
+        if self.market is not None:
+            return [self.market.on(day)], Origin(SYNTHETIC)
         if not self.listing:
             return [self.recorded.on(day)], Origin(RECORDED)
         span = Span(day, day + ONE_DAY)
@@ -93,7 +110,7 @@ class ReplayRequest:
 
 def answer(
     segments: tuple[str, ...], query: Mapping[str, str], inventory: Inventory, url: str, most: int
-) -> tuple[Envelope | ActionPage, Origin]:
+) -> tuple[Envelope | ActionPage | EventsPage, Origin]:
     """The page for a request: decoded path `segments`, its `query`; at most `most` bars, or other
     records, a page.
 
@@ -104,11 +121,13 @@ def answer(
         return _custom_bars(read_asked(segments, query), inventory, url, most)
     if segments[:-1] == _GROUPED:
         return _grouped(segments[-1], query, inventory)
+    origin = Origin(RECORDED if inventory.market is None else SYNTHETIC)
     if segments in _ACTIONS:
-        page = action_page(_ACTIONS[segments], query, inventory.actions, url, most)
-        return page, Origin(RECORDED)
+        return action_page(_ACTIONS[segments], query, inventory, url, most), origin
     if segments in (TICKERS, CONSTITUENTS):
-        return listing_page(segments, query, inventory.listings, url, most), Origin(RECORDED)
+        return listing_page(segments, query, inventory, url, most), origin
+    if segments[:3] == EVENTS[:3] and segments[4:] == EVENTS[4:]:
+        return _events(segments[3], inventory), origin
     raise RefusedRequest(404, "Not found.")
 
 
@@ -148,7 +167,7 @@ def _grouped(text: str, query: Mapping[str, str], inventory: Inventory) -> tuple
 
 
 def action_page(
-    kind: ActionKind, query: Mapping[str, str], actions: RecordedActions, url: str, most: int
+    kind: ActionKind, query: Mapping[str, str], inventory: Inventory, url: str, most: int
 ) -> ActionPage:
     """The page of splits or dividends for a request, or for the cursor in it."""
     settings = {**_cursor(query["cursor"])} if "cursor" in query else dict(query)
@@ -160,11 +179,15 @@ def action_page(
         )
     asked = frozenset(filter(None, settings.get("ticker.any_of", "").split(",")))
     since = settings.get(f"{day}.gte", "")
-    found = [
-        r
-        for r in actions.of(kind)
-        if (not asked or r.ticker in asked) and getattr(r, day).isoformat() >= since
-    ]
+    found: Sequence[Any] = (
+        inventory.market.actions(kind, asked, since)
+        if inventory.market is not None
+        else [
+            r
+            for r in inventory.actions.of(kind)
+            if (not asked or r.ticker in asked) and getattr(r, day).isoformat() >= since
+        ]
+    )
     results, cursor = _paged(found, settings, ACTION_PAGE, most)
     next_url = f"{url}/stocks/v1/{kind}?cursor={cursor}" if cursor else None
     return ActionPage(status="OK", request_id=1, results=results, next_url=next_url)
@@ -173,14 +196,16 @@ def action_page(
 def listing_page(
     segments: tuple[str, ...],
     query: Mapping[str, str],
-    listings: RecordedListings,
+    inventory: Inventory,
     url: str,
     most: int,
 ) -> ListingPage:
     """The page of tickers or constituents for a request, or for the cursor in it."""
     settings = _cursor(query["cursor"]) if "cursor" in query else dict(query)
     try:
-        found, largest = listings.select(segments, settings)
+        of_market = inventory.market is not None and segments == TICKERS
+        held: Any = inventory.market if of_market else inventory.listings
+        found, largest = held.select(segments, settings)
     except ValueError as error:
         raise RefusedRequest(400, str(error)) from None
     results, cursor = _paged(found, settings, largest, most)
@@ -190,8 +215,15 @@ def listing_page(
     )
 
 
+def _events(id_: str, inventory: Inventory) -> EventsPage:
+    found = inventory.market.events(id_) if inventory.market is not None else None
+    if found is None:
+        raise RefusedRequest(404, "Data not found.")
+    return EventsPage(status="OK", request_id="replay", results=found)
+
+
 def _paged(
-    found: list[Any], settings: Mapping[str, str], largest: int, most: int
+    found: Sequence[Any], settings: Mapping[str, str], largest: int, most: int
 ) -> tuple[list[Any], str]:
     """The records of one page, and the cursor of the next one ("": none)."""
     limit, offset = settings.get("limit", "100"), int(settings.get("offset", "0"))
@@ -199,9 +231,9 @@ def _paged(
         raise RefusedRequest(400, f"The parameter 'limit' must be from 1 to {largest}.")
     end = offset + min(int(limit), most)
     if len(found) <= end:
-        return found[offset:end], ""
+        return list(found[offset:end]), ""
     rest = urlencode({**settings, "offset": str(end)})
-    return found[offset:end], base64.urlsafe_b64encode(rest.encode()).decode().rstrip("=")
+    return list(found[offset:end]), base64.urlsafe_b64encode(rest.encode()).decode().rstrip("=")
 
 
 def _envelope(bars: list[Bar], adjusted: bool, ticker: str | None, base: int) -> Envelope:

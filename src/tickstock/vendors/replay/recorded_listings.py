@@ -69,7 +69,9 @@ class RecordedListings:
         if segments == TICKERS:
             _check(settings, _TICKER_SETTINGS)
             kind = settings.get("type")
+            is_active = settings.get("active", "true") == "true"
             found = [t for t in self.tickers if kind in (None, t.type)]
+            found = [t for t in found if (t.active is not False) == is_active]
             if cusip := settings.get("cusip"):
                 found = [t for t in found if t.ticker == self.cusips.get(cusip)]
             return sorted(found, key=lambda t: t.ticker), TICKERS_PAGE

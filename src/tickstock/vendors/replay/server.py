@@ -31,11 +31,19 @@ from tickstock.vendors.massive.reference import ConstituentRecord, TickerRecord
 from tickstock.vendors.massive.wire import BASE_BARS, Envelope
 from tickstock.vendors.origin import HEADER
 from tickstock.vendors.replay import faults
-from tickstock.vendors.replay.answers import Inventory, RefusedRequest, answer, begins_on
+from tickstock.vendors.replay.answers import (
+    EventsPage,
+    Inventory,
+    RefusedRequest,
+    answer,
+    begins_on,
+)
 from tickstock.vendors.replay.faults import Fault, Manner, Script, Sending
+from tickstock.vendors.replay.market import ServedMarket
 from tickstock.vendors.replay.recorded import SHIPPED, read_folder, shipped_bars
 from tickstock.vendors.replay.recorded_actions import read_actions
 from tickstock.vendors.replay.recorded_listings import RecordedListings
+from tickstock.vendors.synthetic.market import SyntheticMarket
 from tickstock.waiting import within
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -78,6 +86,7 @@ class ReplayVendor:
         splits, dividends: served beside those in the folder, in place of those with their ids.
         tickers, constituents: who is listed, and what funds hold; by default nobody and nothing.
         cusips: whose they are.
+        market: served in place of all others; nothing of it is real.
         symbols: the listing that is filled with synthetic bars, where `fill_synthetic` says so.
         faults: what goes wrong; the first that strikes a request is played.
         key: the one key that is accepted; by default any.
@@ -99,6 +108,7 @@ class ReplayVendor:
         tickers: Iterable[TickerRecord] = (),
         constituents: Iterable[ConstituentRecord] = (),
         cusips: Mapping[str, str] | None = None,
+        market: SyntheticMarket | None = None,
         symbols: Iterable[str] = (),
         fill_synthetic: bool = True,
         calendar: Calendar | None = None,
@@ -116,6 +126,7 @@ class ReplayVendor:
             now,
             read_actions(folder or SHIPPED).with_more(splits, dividends),
             RecordedListings(tuple(tickers), tuple(constituents), cusips or {}),
+            ServedMarket(market, now) if market is not None else None,
         )
         self._script = Script(faults)
         self._key = key
@@ -172,7 +183,7 @@ class ReplayVendor:
             page, origin = answer(segments, pairs, self._inventory, self.url, self._page_bars)
         except RefusedRequest as refused_by:
             return refused_by.sending
-        if fault:
+        if fault and not isinstance(page, EventsPage):
             page = _changed(page, fault, self.url + target)
         body, lines = msgspec.json.encode(page), tuple(origin.header_lines())
         sending = Sending(200, body, _JSON, lines)

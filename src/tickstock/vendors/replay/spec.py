@@ -15,17 +15,22 @@ def limits(setup: Setup[MassiveSettings]) -> Limits:
 
 
 def open_source(setup: Setup[MassiveSettings]) -> BarSource:
-    """Its bars from the folder alone; without one the shipped bars, and synthetic ones."""
+    """Its bars from the folder alone, or of a market of that size; without either the shipped bars,
+    and synthetic ones."""
+    from tickstock.vendors.replay.market import market_of
     from tickstock.vendors.replay.recorded_listings import shipped_tickers
     from tickstock.vendors.replay.server import ReplayVendor
     from tickstock.vendors.replay.source import ReplaySource
 
-    folder = Path(setup.argument) if setup.argument else None
-    listing = () if folder else setup.symbols
-    tickers = () if folder else shipped_tickers()
+    market = market_of(setup.argument, setup.calendar)
+    is_folder = bool(setup.argument) and market is None
+    folder = Path(setup.argument) if is_folder else None
+    listing = () if setup.argument else setup.symbols
+    tickers = () if setup.argument else shipped_tickers()
     vendor = ReplayVendor(
-        folder, symbols=listing, tickers=tickers, calendar=setup.calendar, now=setup.seconds
-    )
+        folder, symbols=listing, tickers=tickers, market=market, calendar=setup.calendar,
+        now=setup.seconds,
+    )  # fmt: skip
     return ReplaySource(vendor, limits(setup))
 
 
@@ -35,6 +40,6 @@ SPEC = VendorSpec(
     settings=MassiveSettings,
     limits=limits,
     open=open_source,
-    argument="FOLDER",
+    argument="FOLDER|market=TICKERS@YEAR",
     capabilities=frozenset(Capability),
 )

@@ -11,16 +11,14 @@ Symbols that begin with `ZZ` have no bars, so that an unknown symbol can be show
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tickstock.clock import epoch_now
 from tickstock.errors import VendorRefused
@@ -31,16 +29,13 @@ from tickstock.spans import Span
 from tickstock.vendors import Gate, Limits
 from tickstock.vendors.calls import checked
 from tickstock.vendors.origin import SYNTHETIC
+from tickstock.vendors.synthetic.noise import Words, noise, seed_of, walk
 
 UNKNOWN_PREFIX = "ZZ"
 
 _STEP = {Timeframe.HOUR: 3600, Timeframe.MINUTE: 60}
 _FULL_SESSION = 390 * 60
 _OPEN_SHARE = 0.7  # of a day's variance falls into the session, the rest into the night
-_LEVELS = range(-9, 13)  # tents from 1/512 day, about a minute of trading, to 4,096 days
-_HOLD = 4096  # days after which every price is back near its base, at another date per symbol
-
-Words = npt.NDArray[np.uint64]
 
 
 class SyntheticSource:
@@ -92,7 +87,7 @@ def synthetic_bars(
     if not known or not len(when.at):
         return BarTable.empty()
     firms = _firms()
-    seeds = np.array([_seed(firms.get(s, s)) for s in known], np.uint64)[:, None]
+    seeds = np.array([seed_of(firms.get(s, s)) for s in known], np.uint64)[:, None]
     columns = _columns(seeds, when)
     owner = np.repeat(np.arange(len(known), dtype=np.int64), len(when.at))
     return BarTable(known, owner, np.tile(when.at, len(known)), *(c.ravel() for c in columns))
@@ -131,14 +126,14 @@ def _intervals(timeframe: Timeframe, span: Span, calendar: Calendar, now: float)
 
 def _columns(seeds: Words, when: _Intervals) -> tuple[Any, ...]:
     """Open, high, low, close, volume, vwap and trades: one row a symbol, one column a bar."""
-    swing = 0.014 * np.exp(0.3 * _noise(seeds, "swing"))  # a day's standard deviation
-    base = 45.0 * np.exp(0.8 * _noise(seeds, "base"))
+    swing = 0.014 * np.exp(0.3 * noise(seeds, "swing"))  # a day's standard deviation
+    base = 45.0 * np.exp(0.8 * noise(seeds, "base"))
     edges = np.concatenate([when.day + _OPEN_SHARE * x for x in (when.left, when.right)])
-    prices = np.maximum(base * np.exp(swing * _walk(seeds, edges)), 1.0)
+    prices = np.maximum(base * np.exp(swing * walk(seeds, edges)), 1.0)
     opened, closed = np.split(np.round(prices, 2), 2, axis=1)
     reach = 0.5 * swing * np.sqrt(when.right - when.left)
-    high = np.maximum(opened, closed) * (1 + reach * np.abs(_noise(seeds, "high", when.at)))
-    low = np.minimum(opened, closed) * (1 - reach * np.abs(_noise(seeds, "low", when.at)))
+    high = np.maximum(opened, closed) * (1 + reach * np.abs(noise(seeds, "high", when.at)))
+    low = np.minimum(opened, closed) * (1 - reach * np.abs(noise(seeds, "low", when.at)))
     high, low = np.round(high, 2), np.round(low, 2)
     volume = _volume(seeds, when)
     vwap = np.round((opened + high + low + closed) / 4, 4)
@@ -147,8 +142,8 @@ def _columns(seeds: Words, when: _Intervals) -> tuple[Any, ...]:
 
 def _volume(seeds: Words, when: _Intervals) -> Floats:
     """Shares: a level per symbol, busier and quieter days, and the U shape within a day."""
-    usual = np.exp(13.5 + 1.1 * _noise(seeds, "volume"))
-    busy = np.exp(0.35 * _noise(seeds, "busy", when.day) + 0.1 * _noise(seeds, "mood", when.at))
+    usual = np.exp(13.5 + 1.1 * noise(seeds, "volume"))
+    busy = np.exp(0.35 * noise(seeds, "busy", when.day) + 0.1 * noise(seeds, "mood", when.at))
     whole: Floats = np.floor(usual * busy * (_done(when.right) - _done(when.left))) + 1
     return whole
 
@@ -156,19 +151,6 @@ def _volume(seeds: Words, when: _Intervals) -> Floats:
 def _done(share: Floats) -> Floats:
     """How much of a day's volume has been traded when `share` of the session has passed."""
     return (share + ((2 * share - 1) ** 3 + 1) / 4) / 1.5
-
-
-def _walk(seeds: Words, moments: Floats) -> Floats:
-    """A random walk with variance 1 a day, at `moments` in days, for each of `seeds`."""
-    shifted = moments + (seeds % np.uint64(_HOLD)).astype(np.float64)
-    total = np.zeros(shifted.shape)
-    for level in _LEVELS:
-        width = 2.0**level
-        scaled = shifted / width
-        place = np.floor(scaled)
-        tent = 1 - np.abs(2 * (scaled - place) - 1)
-        total += tent * (0.5 * width**0.5) * _noise(seeds, f"walk {level}", place)
-    return total
 
 
 @cache
@@ -179,24 +161,3 @@ def _firms() -> dict[str, str]:
         for ticker in one.tickers:
             owners[ticker.symbol].add(one.tickers[-1].symbol)
     return {ticker: last for ticker, lasts in owners.items() if len(lasts) == 1 for last in lasts}
-
-
-@lru_cache(65_536)
-def _seed(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def _noise(seeds: Words, what: str, place: Any = 0) -> Floats:
-    """Hashes of (seed, what, place) as numbers of about a standard normal distribution."""
-    word = (seeds ^ np.uint64(_seed(what))) + np.asarray(place).astype(np.int64).astype(np.uint64)
-    # The finalizer of SplitMix64 (Steele, Lea and Flood, 2014), twice: neighbours differ by one.
-    for _ in range(2):
-        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        word = word ^ (word >> np.uint64(31))
-    # Four 16-bit pieces added up: bounded, near normal, and equal on every machine.
-    total = np.zeros(word.shape)
-    for shift in (0, 16, 32, 48):
-        total += word >> np.uint64(shift) & np.uint64(0xFFFF)
-    normal: Floats = (total / 65536 - 2) * 3**0.5
-    return normal
