@@ -103,6 +103,8 @@ NO_SIZES = {
     "service.vendor.FINGERPRINT": "digits of a hash",
     "store.asides.EXAMPLES": "examples in a report",
     "worker.commit.Fetched.asked": "a count",
+    "worker.slices.OFFERS": "tries",
+    "worker.entitled.Entitled._count": "a count",
     "worker.entitled.MOST_QUESTIONS": "a limit that no answer reaches",
     "loading.prices.BYTES_PER_SECOND": "an estimate",
     "loading.priority.HUGE": "a priority",
