@@ -55,8 +55,8 @@ def learn(
 
 
 def forget(connection: Connection, vendor: str) -> int:
-    """Forget what is known of a vendor's accounts, and the gaps that were put down to it; how many
-    limits that is."""
+    """Forget what is known of a vendor's accounts, and all gaps for what an account does not
+    include, of whichever vendor: the next load asks for them. How many limits that is."""
     connection.execute(QUERIES["forget_holes"])
     return connection.execute(QUERIES["forget"], {"vendor": vendor}).rowcount
 

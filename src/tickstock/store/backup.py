@@ -36,7 +36,7 @@ _PARTS = (
     (
         "ledger",
         re.compile(
-            r"tickstock\.(loads|load_\w+|calls|plans|budgets|rows_aside|account_\w+|schedule\w*)"
+            r"tickstock\.(loads|load_\w+|calls|losses|plans|budgets|rows_aside|account_\w+|schedule\w*)"
         ),
     ),
 )

@@ -35,19 +35,26 @@ SELECT id FROM tickstock.loads WHERE client_id IS NOT NULL AND finished_at IS NU
 
 -- name: symbols
 -- Which symbols of a load are done with, before its verdict. A symbol is good when no call that
--- may be for it is open, failed or cancelled; a call for the whole market may be for any symbol.
-WITH left_over AS (
-    SELECT load_id, symbol, bool_or(state = 'failed') AS failed
+-- may be for it is open, failed or cancelled: one under any ticker that it had on the days of the
+-- call, or one for the whole market.
+WITH left_over AS MATERIALIZED (
+    SELECT load_id, symbol, span, state = 'failed' AS failed
     FROM tickstock.calls
     WHERE load_id = ANY (%(ids)s) AND state NOT IN ('done', 'replaced')
-    GROUP BY load_id, symbol
+), own AS (
+    SELECT o.load_id, t.instrument_id, bool_or(o.failed) AS failed
+    FROM left_over AS o JOIN tickstock.tickers AS t ON t.symbol = o.symbol AND t.valid && o.span
+    WHERE o.symbol <> ''
+    GROUP BY o.load_id, t.instrument_id
+), market AS (
+    SELECT DISTINCT load_id FROM left_over WHERE symbol = ''
 )
 SELECT i.load_id,
-       array_agg(DISTINCT i.symbol) FILTER (WHERE own.symbol IS NULL AND market.symbol IS NULL)
+       array_agg(DISTINCT i.symbol) FILTER (WHERE own.load_id IS NULL AND market.load_id IS NULL)
            AS good,
        array_agg(DISTINCT i.symbol) FILTER (WHERE own.failed) AS failed
 FROM tickstock.load_items AS i
-LEFT JOIN left_over AS own ON own.load_id = i.load_id AND own.symbol = i.symbol
-LEFT JOIN left_over AS market ON market.load_id = i.load_id AND market.symbol = ''
+LEFT JOIN own ON own.load_id = i.load_id AND own.instrument_id = i.instrument_id
+LEFT JOIN market ON market.load_id = i.load_id
 WHERE i.load_id = ANY (%(ids)s)
 GROUP BY i.load_id

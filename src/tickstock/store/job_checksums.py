@@ -32,7 +32,8 @@ def ended(connection: Connection) -> list[EndedJob]:
     """Every job that has ended, oldest first."""
     rows = connection.execute(QUERIES["ended"]).fetchall()
     return [
-        EndedJob(job, None if was is None else tuple(_changes(was, is_))) for job, was, is_ in rows
+        EndedJob(job, None if is_unknown else tuple(_changes(was or b"", is_ or b"")))
+        for job, is_unknown, was, is_ in rows
     ]
 
 

@@ -4,9 +4,12 @@ UPDATE tickstock.loads SET checksum = tickstock.load_checksum(id)
 WHERE id = ANY (%(ids)s) AND finished_at IS NOT NULL
 
 -- name: ended
--- Jobs that have ended: what they were then, and what they are.
-SELECT id, checksum, CASE WHEN checksum IS NOT NULL THEN tickstock.load_checksum(id) END
-FROM tickstock.loads WHERE finished_at IS NOT NULL ORDER BY created_at, id
+-- Jobs that have ended: what they were then, and what they are, where that is something else.
+SELECT id, checksum IS NULL, nullif(checksum, now), nullif(now, checksum)
+FROM (SELECT id, created_at, checksum,
+             CASE WHEN checksum IS NOT NULL THEN tickstock.load_checksum(id) END AS now
+      FROM tickstock.loads WHERE finished_at IS NOT NULL OFFSET 0) AS ended
+ORDER BY created_at, id
 
 -- name: contradictions
 -- What no job or call can be, whenever it is looked at.
