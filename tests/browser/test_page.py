@@ -42,6 +42,7 @@ VIEWS = {
     "organize": "/universes/organize",
     "coverage": "/coverage?universe=etf_universe:core_etfs&for=3mo",
     "coverage-sessions": "/coverage?universe=etf_universe:core_etfs&for=1mo",
+    "coverage-plan": "/coverage?universe=etf_universe:core_etfs&for=1y&cause=never_asked",
     "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
     "bars-none": "/bars?symbol=AAPL&for=1w",
     "system": "/system",

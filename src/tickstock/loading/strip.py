@@ -12,7 +12,7 @@ import numpy as np
 from tickstock.loading.bits import Bits
 from tickstock.loading.causes import OUTSIDE
 from tickstock.loading.grid import Grid
-from tickstock.model import HoleCause
+from tickstock.model import HoleCause, Ints
 from tickstock.spans import day_of
 
 
@@ -47,13 +47,10 @@ def make_strip(
     symbols = tuple(grid.instruments[row].symbol for row in picked)
     if not len(grid.days):
         return Strip((), symbols, tuple(() for _ in symbols))
-    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{'D' if by_session else 'M'}]")
-    first = np.concatenate(([0], np.flatnonzero(np.diff(month).astype(np.int64)) + 1))
-    tables: dict[str, Bits] = {"expected": grid.expected, "held": grid.held}
-    tables |= {cause.value: cells for cause, cells in grid.holes.items()}
+    first = _first_columns(grid, by_session=by_session)
     sums = {
         name: np.add.reduceat(_rows(bits, picked).unpack(), first, axis=1, dtype=np.int64).tolist()
-        for name, bits in tables.items()
+        for name, bits in _tables(grid).items()
     }
     rows = tuple(
         tuple(_cell({name: table[i][j] for name, table in sums.items()}) for j in range(len(first)))
@@ -62,6 +59,30 @@ def make_strip(
     days = tuple(day_of(int(d)) for d in grid.days[first])
     months = days if by_session else tuple(day.replace(day=1) for day in days)
     return Strip(months, symbols, rows)
+
+
+def totals(grid: Grid, chosen: Sequence[int], *, by_session: bool = False) -> tuple[Cell, ...]:
+    """What the `chosen` rows of a grid come to, month by month or session by session."""
+    if not len(grid.days):
+        return ()
+    first = _first_columns(grid, by_session=by_session)
+    sums = {
+        name: np.add.reduceat(_rows(bits, chosen).column_counts(), first).tolist()
+        for name, bits in _tables(grid).items()
+    }
+    return tuple(_cell({name: of[j] for name, of in sums.items()}) for j in range(len(first)))
+
+
+def _first_columns(grid: Grid, *, by_session: bool) -> Ints:
+    """The column in which each month begins; all of them, session by session."""
+    unit = "D" if by_session else "M"
+    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype(np.int64)
+    return np.concatenate(([0], np.flatnonzero(np.diff(month)) + 1))
+
+
+def _tables(grid: Grid) -> dict[str, Bits]:
+    tables = {"expected": grid.expected, "held": grid.held}
+    return tables | {cause.value: cells for cause, cells in grid.holes.items()}
 
 
 def _rows(bits: Bits, picked: Sequence[int]) -> Bits:

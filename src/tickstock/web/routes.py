@@ -97,6 +97,7 @@ RULES = (
     Route("GET", "/universes/{ref}", universes.show, VIEWER),
     Route("GET", "/universes/{ref}/export", imports.export, VIEWER),
     Route("GET", "/coverage", coverage.show, VIEWER),
+    Route("GET", "/coverage/plan", coverage.plan, VIEWER, PART),
     Route("GET", "/bars", bars.show, VIEWER),
     Route("GET", "/system", system.show, VIEWER),
     Route("POST", "/schedules", schedules.add, OPERATOR, form_at="/system"),
