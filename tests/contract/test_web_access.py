@@ -35,6 +35,7 @@ WHO_MAY = {
     ("GET", "/sign-in/link/{token}"): ANYBODY,
     ("POST", "/sign-out"): ANYBODY,
     ("GET", "/"): "viewer",
+    ("GET", "/rows"): "viewer",
     ("GET", "/live"): "viewer",
     ("GET", H): "viewer",
     ("GET", f"{H}/picker"): "viewer",

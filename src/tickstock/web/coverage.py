@@ -232,7 +232,7 @@ def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
     rows = []
     for number, symbol, row in zip(shown, strip.symbols, strip.rows, strict=True):
         address = _bars_of(symbol, picture)
-        squares = [_square(c, address + o) for c, o in zip(row[-MOST_MONTHS:], on, strict=True)]
+        squares = [square(c, address + o) for c, o in zip(row[-MOST_MONTHS:], on, strict=True)]
         part = int(held[number]), int(expected[number])
         rows.append((symbol, part, squares, found.summaries.get(symbol), address))
     sums = totals(grid, chosen, by_session=by_session)[-MOST_MONTHS:]
@@ -246,7 +246,7 @@ def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
         "by_session": by_session,
         "rows": rows,
         "totals": [
-            _square(cell, picture.at(days=column.days))
+            square(cell, picture.at(days=column.days))
             for cell, column in zip(sums, columns, strict=True)
         ],
         "total": (sum(int(held[r]) for r in chosen), sum(int(expected[r]) for r in chosen)),
@@ -309,7 +309,8 @@ def _on(days: Span) -> str:
     return f"&from={days.start}&to={days.last}"
 
 
-def _square(cell: Cell, address: str) -> Square:
+def square(cell: Cell, address: str) -> Square:
+    """How a cell is shown."""
     if not cell.expected:
         return Square("none", CAUSES[cell.cause].text if cell.cause else "no session", address)
     share = f"{cell.held} of {cell.expected} sessions held"

@@ -14,6 +14,7 @@ from tickstock.web import (
     changes,
     coverage,
     historical,
+    house,
     imports,
     jobs,
     metrics,
@@ -61,7 +62,8 @@ RULES = (
     Route("GET", "/sign-in/link/{token}", sign_in.follow_link, None),
     Route("POST", "/sign-out", sign_in.leave, None),
     # pages, and their parts
-    Route("GET", "/", system.home, VIEWER),
+    Route("GET", "/", house.show, VIEWER),
+    Route("GET", "/rows", house.rows, VIEWER, PART),
     Route("GET", "/live", system.live, VIEWER, JSON),
     Route("GET", HISTORICAL, historical.show, VIEWER),
     Route("GET", f"{HISTORICAL}/picker", historical.picker, VIEWER, PART),
