@@ -27,7 +27,7 @@ def tick(cluster: Cluster, template: str, home: Path) -> Iterator[TickStock]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look asks whether something has changed."""
     monkeypatch.setattr(service, "FRESH", 0.0)
-    monkeypatch.setattr(service, "PATIENCE", 0.0)
+    monkeypatch.setattr(service, "REST", 0.0)
 
 
 def stand_of(tick: TickStock, ref: str) -> Stand:
@@ -100,9 +100,9 @@ def test_a_change_of_a_universe_is_seen_and_a_row_that_nobody_can_read_is_no_end
 def test_while_loads_go_on_nobody_sums_up_all_the_time(
     tick: TickStock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PATIENCE", 1e9)
+    monkeypatch.setattr(service, "REST", 1e9)
     first = tick.house.look()
     hold(tick, "SPY")
     assert tick.house.look() is first
-    monkeypatch.setattr(service, "PATIENCE", 0.0)
+    monkeypatch.setattr(service, "REST", 0.0)
     assert tick.house.look() is not first

@@ -27,7 +27,7 @@ from tickstock.universes.value import read_value
 DURATION = "1y"
 FRESH = 2.0
 """Seconds for which nobody asks again whether something has changed."""
-PATIENCE = 5.0
+REST = 5.0
 """While loads go on, figures are made anew after so many times what making them took."""
 
 
@@ -105,7 +105,7 @@ class Houses:
         with self._database.transaction() as connection:
             listed = universes.fingerprint(connection)
             state = (listed, self._dates.published(), *coverage.fingerprint(connection))
-            if kept and (state == kept.of or now - kept.made < PATIENCE * kept.took):
+            if kept and (state == kept.of or now - kept.made < REST * kept.took):
                 return replace(kept, looked=now)
             if self._members is None or self._members.of != listed:
                 self._members = self._read(connection, listed)

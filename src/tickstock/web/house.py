@@ -35,9 +35,9 @@ ORDER = {need: place for place, need in enumerate(Need)}
 class Part:
     """Which part of the house is looked at, as the address says."""
 
-    text: str = ""
-    need: str = ""
-    start: int = 0
+    text: str
+    need: str
+    start: int
 
     @classmethod
     def read(cls, ctx: RequestContext) -> Part:
