@@ -51,6 +51,7 @@ UNCROSSED = {
     "vendors.massive.reference.TICKERS_PAGE": "records on a page of the vendor's",
     "vendors.massive.wire.BASE_BARS": "bars that one answer of the vendor's is made of at most",
     "web.bars.TABLE_LINES": "bars in the table of the page",
+    "web.house.PAGE_LINES": "universes on the start page",
     "web.jobs.PAGE_LINES": "loads on a page of the list",
 }
 """Sizes that no test crosses yet."""

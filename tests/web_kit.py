@@ -9,6 +9,7 @@ import http.client
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -185,6 +186,26 @@ def organized(cluster: Cluster, template: str, home: Path) -> Iterator[Database]
         tick.universes.apply(tick.universes.plan_organize(), reason="test")
         yield database
     cluster.drop(name)
+
+
+@contextmanager
+def quiet(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
+    """The page of a database of its own, without a worker: nothing moves by itself."""
+    with (
+        organized(cluster, template, home) as database,
+        running(database, settings_for(home), worker=False) as found,
+    ):
+        yield found
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Ask until there is an answer, which is given back."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
 
 
 def settings_for(home: Path, **other: Any) -> Settings:

@@ -25,6 +25,7 @@ H = "/admin/historical-data"
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 VIEWS = {
     "sign-in": "/sign-in",
+    "house": "/",
     "historical": f"{H}?form=1&universe=stock_universe:index_dow30&duration=1mo&timeframes=day"
     "&missing_only=1",
     "historical-csv": f"{H}?form=1&source=csv&csv=mine.csv&duration=dates&timeframes=day",
@@ -42,6 +43,7 @@ VIEWS = {
     "organize": "/universes/organize",
     "coverage": "/coverage?universe=etf_universe:core_etfs&for=3mo",
     "coverage-sessions": "/coverage?universe=etf_universe:core_etfs&for=1mo",
+    "coverage-plan": "/coverage?universe=etf_universe:core_etfs&for=1y&cause=never_asked",
     "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
     "bars-none": "/bars?symbol=AAPL&for=1w",
     "system": "/system",
@@ -353,7 +355,7 @@ def test_searching_is_quick_and_keeps_the_choice(tab: OpenTab, served: Running) 
 def test_signing_in_by_link_and_by_password(tab: OpenTab, served: Running) -> None:
     opened = tab(signed_in=False)
     page = opened.go(served.link())
-    expect(page.get_by_role("heading", name="Historical Data")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto(f"{served.url}/universes?q=bond")

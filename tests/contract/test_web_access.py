@@ -11,7 +11,15 @@ import psycopg
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import PASSWORDS, Client, Running, organized, running, settings_for
+from tests.web_kit import (
+    PASSWORDS,
+    Client,
+    Running,
+    organized,
+    quiet,
+    running,
+    settings_for,
+)
 from tickstock.errors import BadInput, BadSetting, Conflict
 from tickstock.service.access import Access, Role
 from tickstock.store.database import Database
@@ -27,6 +35,7 @@ WHO_MAY = {
     ("GET", "/sign-in/link/{token}"): ANYBODY,
     ("POST", "/sign-out"): ANYBODY,
     ("GET", "/"): "viewer",
+    ("GET", "/rows"): "viewer",
     ("GET", "/live"): "viewer",
     ("GET", H): "viewer",
     ("GET", f"{H}/picker"): "viewer",
@@ -55,6 +64,7 @@ WHO_MAY = {
     ("GET", "/universes/{ref}"): "viewer",
     ("GET", "/universes/{ref}/export"): "viewer",
     ("GET", "/coverage"): "viewer",
+    ("GET", "/coverage/plan"): "viewer",
     ("GET", "/bars"): "viewer",
     ("GET", "/system"): "viewer",
     ("POST", "/schedules"): "operator",
@@ -111,10 +121,7 @@ WHO_MAY = {
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with (
-        organized(cluster, template, home) as database,
-        running(database, settings_for(home), worker=False) as found,
-    ):
+    with quiet(cluster, template, home) as found:
         yield found
 
 

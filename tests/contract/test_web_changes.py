@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import Answer, Client, Running, organized, running, settings_for
+from tests.web_kit import Answer, Client, Running, quiet
 from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service.access import Role
 
@@ -22,10 +22,7 @@ MINE = "stock_universe:theme_mine"
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with (
-        organized(cluster, template, home) as database,
-        running(database, settings_for(home), worker=False) as found,
-    ):
+    with quiet(cluster, template, home) as found:
         yield found
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import Client, Running, organized, running, settings_for
+from tests.web_kit import Client, Running, organized, running, settings_for, until
 from tests.work import statements
 from tickstock.cli.app import run
 from tickstock.clock import NEW_YORK, machine_now
@@ -49,15 +48,6 @@ def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
 @pytest.fixture
 def client(page: Running) -> Client:
     return page.client(Role.ADMIN)
-
-
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def wait(client: Client, load_id: str) -> dict[str, Any]:

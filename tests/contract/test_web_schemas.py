@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import Answer, Client, Running, organized, running, settings_for
+from tests.web_kit import Answer, Client, Running, organized, running, settings_for, until
 from tickstock.service.access import Role
 
 CORE = "etf_universe:core_etfs"
@@ -112,8 +112,7 @@ def test_every_answer_is_as_the_document_says(page: Running) -> None:
     for what in ("pause", "resume", "cancel", "retry"):
         ask("POST", f"/api/loads/{made['id']}/{what}", {})
     again = ask("POST", f"/api/loads/{made['id']}/clone", {}).json["id"]
-    while not ask("GET", f"/api/loads/{again}").json["finished_at"]:
-        pass
+    until(lambda: ask("GET", f"/api/loads/{again}").json["finished_at"])
     ask("GET", "/api/loads?sort=calls")
     ask("GET", "/api/coverage?universe=%7BSPY,AAPL%7D&for=1mo")
     ask("GET", "/api/bars?symbol=SPY&for=1mo")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import Client, Running, organized, running, settings_for
+from tests.web_kit import Client, Running, quiet
 from tickstock.service.access import Role
 from tickstock.store.jobs import Load
 
@@ -22,10 +22,7 @@ SIX = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with (
-        organized(cluster, template, home) as database,
-        running(database, settings_for(home), worker=False) as found,
-    ):
+    with quiet(cluster, template, home) as found:
         yield found
 
 

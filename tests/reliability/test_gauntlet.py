@@ -286,6 +286,9 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "/universes/import": [{"ref": u} for u in REFS],
     "/universes/{ref}": [{}, {"as_of": "2020-01-02"}, {"blame": "1"}],
     "/coverage": [{"universe": u, "for": "1mo"} for u in (*OF_ALL, *ODD[:3])],
+    "/coverage/plan": [
+        {"universe": u, "for": "1mo", "cause": "never_asked"} for u in (*OF_ALL, *ODD[:3])
+    ],
     "/bars": [{"symbol": name_of(0), "for": "1mo", "universe": ODD[0]}],
     "/api/bars": [{"symbol": name_of(0), "for": "1mo"}],
     "/api/coverage": [{"universe": u, "for": "1mo"} for u in (*OF_ALL, *ODD[:3])],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, span
 from tickstock.loading.grid import HeldSpans, build_grid
-from tickstock.loading.strip import Cell, make_strip
+from tickstock.loading.strip import Cell, make_strip, totals
 from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of
 
@@ -101,3 +101,24 @@ def test_short_spans_session_by_session() -> None:
     none = make_strip(grid([Instrument(1, "A")]), most=0)
     assert none.rows == ()
     assert len(none.months) == 3
+
+
+def test_a_cause_that_calls_for_somebody_is_not_hidden_by_many_that_do_not():
+    failed = Hole(1, span("2024-01-30"), HoleCause.FAILED)
+    (row,) = make_strip(grid([Instrument(1, "A")], [], [failed])).rows
+    assert row[0] == Cell(21, 0, HoleCause.FAILED)
+    assert row[1].cause is HoleCause.NEVER_ASKED
+
+
+def test_totals_are_the_sums_of_the_rows_that_are_chosen():
+    three = [Instrument(i, f"S{i}") for i in range(3)]
+    found = grid(three, [held(0, "2024-01-01", "2024-02-10"), held(2, "2024-01-01", "2024-03-31")])
+    chosen = [2, 0]
+    rows = make_strip(found, chosen=chosen).rows
+    for cell, *parts in zip(totals(found, chosen), *rows, strict=True):
+        assert (cell.expected, cell.held) == (
+            sum(p.expected for p in parts),
+            sum(p.held for p in parts),
+        )
+    assert totals(found, []) == (Cell(0, 0),) * 3
+    assert totals(grid(three, within=span("2024-01-06")), chosen) == ()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tickstock.model import HoleCause, LoadState
 from tickstock.service import TickStock
-from tickstock.service.progress import Progress
+from tickstock.service.progress import Progress, figures_of
 from tickstock.words import duration, plural
 
 if TYPE_CHECKING:
@@ -160,20 +160,6 @@ def line_of(progress: Progress) -> dict[str, object]:
     """Progress in one flat object. `trouble` is why calls are being asked again, if any are."""
     return {
         "load": str(progress.load.id),
-        "state": progress.load.state.value,
-        "paused": progress.paused,
-        "percent": progress.percent,
-        "held": progress.held,
-        "expected": progress.expected,
-        "calls": progress.calls,
-        "calls_planned": progress.calls_planned,
-        "calls_failed": progress.calls_failed,
-        "calls_not_asked": progress.calls_not_asked,
-        "calls_a_minute": progress.calls_a_minute,
-        "bars_new": progress.rows_new,
-        "bars_changed": progress.rows_changed,
-        "seconds_left": progress.seconds_left,
-        "standstill": progress.standstill.why.value if progress.standstill else None,
-        "standstill_since": progress.standstill.since.isoformat() if progress.standstill else None,
+        **figures_of(progress),
         "trouble": trouble(progress),
     }

@@ -10,9 +10,9 @@ from datetime import date
 import numpy as np
 
 from tickstock.loading.bits import Bits
-from tickstock.loading.causes import OUTSIDE
+from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
-from tickstock.model import HoleCause
+from tickstock.model import HoleCause, Ints
 from tickstock.spans import day_of
 
 
@@ -47,30 +47,65 @@ def make_strip(
     symbols = tuple(grid.instruments[row].symbol for row in picked)
     if not len(grid.days):
         return Strip((), symbols, tuple(() for _ in symbols))
-    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{'D' if by_session else 'M'}]")
-    first = np.concatenate(([0], np.flatnonzero(np.diff(month).astype(np.int64)) + 1))
-    tables: dict[str, Bits] = {"expected": grid.expected, "held": grid.held}
-    tables |= {cause.value: cells for cause, cells in grid.holes.items()}
+    first = first_columns(grid, by_session=by_session)
     sums = {
         name: np.add.reduceat(_rows(bits, picked).unpack(), first, axis=1, dtype=np.int64).tolist()
-        for name, bits in tables.items()
+        for name, bits in tables_of(grid).items()
     }
     rows = tuple(
-        tuple(_cell({name: table[i][j] for name, table in sums.items()}) for j in range(len(first)))
+        tuple(
+            main_cell({name: table[i][j] for name, table in sums.items()})
+            for j in range(len(first))
+        )
         for i in range(len(symbols))
     )
-    days = tuple(day_of(int(d)) for d in grid.days[first])
-    months = days if by_session else tuple(day.replace(day=1) for day in days)
-    return Strip(months, symbols, rows)
+    return Strip(months_of(grid, by_session=by_session), symbols, rows)
+
+
+def months_of(grid: Grid, *, by_session: bool = False) -> tuple[date, ...]:
+    """The first days of the months of a grid; every session, session by session."""
+    days = [day_of(int(d)) for d in grid.days[first_columns(grid, by_session=by_session)]]
+    return tuple(days if by_session else (day.replace(day=1) for day in days))
+
+
+def totals(grid: Grid, chosen: Sequence[int], *, by_session: bool = False) -> tuple[Cell, ...]:
+    """What the `chosen` rows of a grid come to, month by month or session by session."""
+    if not len(grid.days):
+        return ()
+    first = first_columns(grid, by_session=by_session)
+    sums = {
+        name: np.add.reduceat(_rows(bits, chosen).column_counts(), first).tolist()
+        for name, bits in tables_of(grid).items()
+    }
+    return tuple(main_cell({name: of[j] for name, of in sums.items()}) for j in range(len(first)))
+
+
+def first_columns(grid: Grid, *, by_session: bool) -> Ints:
+    """The column in which each month begins; all of them, session by session."""
+    if not len(grid.days):
+        return np.empty(0, np.int64)
+    unit = "D" if by_session else "M"
+    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype(np.int64)
+    return np.concatenate(([0], np.flatnonzero(np.diff(month)) + 1))
+
+
+def tables_of(grid: Grid) -> dict[str, Bits]:
+    """Every table of a grid: `expected`, `held`, and one for each cause."""
+    tables = {"expected": grid.expected, "held": grid.held}
+    return tables | {cause.value: cells for cause, cells in grid.holes.items()}
 
 
 def _rows(bits: Bits, picked: Sequence[int]) -> Bits:
     return Bits(bits.packed[np.array(picked, np.int64)], bits.columns)
 
 
-def _cell(counts: dict[str, int]) -> Cell:
-    """One month. Sessions that are not expected explain it only where none is."""
+def main_cell(counts: dict[str, int]) -> Cell:
+    """One month of what `tables_of` names, counted.
+
+    Sessions that are not expected explain it only where none is; a cause that calls for somebody
+    comes before those that do not, however few its sessions are.
+    """
     expected, held = counts.pop("expected"), counts.pop("held")
-    told = {c: n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
-    main = max(told, key=lambda c: told[c], default=None)
-    return Cell(expected, held, None if main is None else HoleCause(main))
+    told = {HoleCause(c): n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
+    main = max(told, key=lambda c: (CAUSES[c].colour is Colour.BAD, told[c]), default=None)
+    return Cell(expected, held, main)

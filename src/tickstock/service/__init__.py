@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tickstock.service.grids import Grids
     from tickstock.service.history import Histories
     from tickstock.service.holdings import Holdings
+    from tickstock.service.house import Houses
     from tickstock.service.imports import Imports
     from tickstock.service.jobs import Jobs
     from tickstock.service.listings import Listings
@@ -49,7 +50,7 @@ log = structlog.get_logger("tickstock.service")
 class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
-    `holdings`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
+    `holdings`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -115,6 +116,12 @@ class TickStock:
         from tickstock.service.grids import Grids
 
         return Grids(self.dates, self.settings, self.clock)
+
+    @cached_property
+    def house(self) -> Houses:
+        from tickstock.service.house import Houses
+
+        return Houses(self.database, self.settings, self.dates, self._grids, self.clock)
 
     @cached_property
     def requests(self) -> Requests:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tickstock.model import Call, CallState, LoadState
 from tickstock.store.jobs import Load
@@ -80,6 +81,28 @@ class Progress:
     @property
     def calls_open(self) -> int:
         return self.calls_planned - self.calls - self.calls_not_asked
+
+
+def figures_of(progress: Progress) -> dict[str, Any]:
+    """What every face says in JSON of how far a load is."""
+    still = progress.standstill
+    return {
+        "state": progress.load.state.value,
+        "paused": progress.paused,
+        "percent": progress.percent,
+        "held": progress.held,
+        "expected": progress.expected,
+        "calls": progress.calls,
+        "calls_planned": progress.calls_planned,
+        "calls_failed": progress.calls_failed,
+        "calls_not_asked": progress.calls_not_asked,
+        "calls_a_minute": progress.calls_a_minute,
+        "bars_new": progress.rows_new,
+        "bars_changed": progress.rows_changed,
+        "seconds_left": progress.seconds_left,
+        "standstill": still.why.value if still else None,
+        "standstill_since": still.since.isoformat() if still else None,
+    }
 
 
 def make_progress(

@@ -34,6 +34,11 @@ class Summary:
     updated_at: datetime
 
 
+def fingerprint(connection: Connection) -> tuple[object, ...]:
+    """Another value whenever what is held, or why the rest is not, has changed."""
+    return tuple(connection.execute(QUERIES["fingerprint"]).fetchone() or ())
+
+
 def held_spans(
     connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> HeldSpans:

@@ -85,3 +85,9 @@ FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[], %(causes)s::te
      AS n(id, start, "end", cause, detail, seen, expires)
 ON CONFLICT (instrument_id, timeframe, span, cause) DO UPDATE
 SET detail = EXCLUDED.detail, seen_at = EXCLUDED.seen_at, expires_at = EXCLUDED.expires_at
+
+-- name: fingerprint
+-- Another row for every state of coverage and holes: all that changes them stamps what it leaves, and
+-- what is only taken away changes their number.
+SELECT (SELECT concat(count(*), ' ', max(updated_at)) FROM tickstock.coverage),
+       (SELECT concat(count(*), ' ', max(seen_at)) FROM tickstock.holes)

@@ -13,7 +13,7 @@ from tickstock.loading.report import item_results
 from tickstock.loading.request import LoadRequest
 from tickstock.model import Timeframe
 from tickstock.service.plans import plan_as_dict
-from tickstock.service.progress import Progress
+from tickstock.service.progress import Progress, figures_of
 from tickstock.service.system import look, look_at_redis
 from tickstock.store.universes import Listed
 from tickstock.universes.plan import Mode, as_dict
@@ -253,24 +253,10 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
         "id": str(load.id),
         "job_id": load.client_id,
         "title": load.title,
-        "state": load.state.value,
-        "paused": progress.paused,
         "message": load.message,
         "requested_by": load.requested_by,
         "request": load.request,
-        "percent": progress.percent,
-        "held": progress.held,
-        "expected": progress.expected,
-        "calls": progress.calls,
-        "calls_planned": progress.calls_planned,
-        "calls_failed": progress.calls_failed,
-        "calls_not_asked": progress.calls_not_asked,
-        "calls_a_minute": progress.calls_a_minute,
-        "bars_new": progress.rows_new,
-        "bars_changed": progress.rows_changed,
-        "seconds_left": progress.seconds_left,
-        "standstill": progress.standstill.why.value if progress.standstill else None,
-        "standstill_since": _iso(progress.standstill.since if progress.standstill else None),
+        **figures_of(progress),
         "current": str(progress.current) if progress.current else None,
         "errors": [
             {

@@ -22,7 +22,7 @@ from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import end
 from tickstock.web import answers
-from tickstock.web.context import AnswerKind, PageServices, RequestContext
+from tickstock.web.context import PageServices, RequestContext, answer_kind
 from tickstock.web.dispatch import endpoint
 from tickstock.web.live import Live
 from tickstock.web.routes import RULES
@@ -72,10 +72,7 @@ def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[
 
 
 def _context_of(request: Request) -> RequestContext:
-    wants_json = request.url.path.startswith("/api") or "html" not in request.headers.get(
-        "accept", ""
-    )
-    kind = AnswerKind.JSON if wants_json else AnswerKind.PAGE
+    kind = answer_kind(request.url.path, request.headers)
     return RequestContext(request.app.state.services, request, kind, FormData(), {})
 
 

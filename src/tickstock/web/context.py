@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -29,6 +29,15 @@ class AnswerKind(enum.StrEnum):
     PAGE = "page"
     PART = "part"
     JSON = "json"
+
+
+def answer_kind(path: str, headers: Headers, otherwise: AnswerKind = AnswerKind.PAGE) -> AnswerKind:
+    """What errors are told in: JSON to programs, which ask below `/api`, send JSON, or take JSON
+    and no pages; `otherwise` to all others."""
+    accepts = headers.get("accept", "")
+    sends_json = headers.get("content-type", "").startswith("application/json")
+    is_program = (sends_json or "application/json" in accepts) and "html" not in accepts
+    return AnswerKind.JSON if is_program or path.startswith("/api/") else otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,18 @@ class RequestContext:
         return self.who.name if self.who else ""
 
     @property
-    def typed_at(self) -> str:
-        """The page that shows what was typed again; empty for what comes from no form."""
-        typed = [
+    def typed(self) -> list[tuple[str, str]]:
+        """What somebody typed into a form."""
+        return [
             (name, value)
             for name, value in self.fields.multi_items()
             if isinstance(value, str) and name not in NOT_TYPED and value
         ]
+
+    @property
+    def typed_at(self) -> str:
+        """The page that shows what was typed again; empty for what comes from no form."""
+        typed = self.typed
         return f"{self.form_at}?{urlencode(typed)}" if self.form_at and typed else self.form_at
 
     def has_role(self, role: str) -> bool:

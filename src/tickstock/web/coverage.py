@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,14 +18,17 @@ from starlette.responses import Response
 from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.grid import Grid
-from tickstock.loading.strip import Cell, make_strip
-from tickstock.model import HoleCause, Timeframe
+from tickstock.loading.strip import Cell, make_strip, totals
+from tickstock.model import HoleCause, Ints, Timeframe
+from tickstock.service.holdings import CoverageView
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, place_in_list
+from tickstock.web.historical import Card, card_of
+from tickstock.web.load_form import LoadForm, is_name
 
-MOST_CELLS = 4_000
+MOST_CELLS = 2_000
 """On one page; a symbol more needs another one."""
 MOST_MONTHS = 72
 DURATIONS = (("", "All held"), ("1w", "1 Week"), ("1mo", "1 Month"), ("3mo", "3 Months"),
@@ -31,6 +37,8 @@ MOST_NAMES = 300
 """Universes that are offered while one is typed."""
 MOST_SESSIONS = 45
 """Spans of so few sessions are shown session by session."""
+MONTHS = "JFMAMJJASOND"
+BETWEEN = re.compile(r"[\s,;]+")
 
 
 class CoverageOrder(enum.StrEnum):
@@ -40,7 +48,7 @@ class CoverageOrder(enum.StrEnum):
     LISTED = "listed"
 
 
-SORTS = ((CoverageOrder.WORST, "Most gaps first"), (CoverageOrder.LISTED, "As in the universe"))
+SORTS = ((CoverageOrder.WORST, "Worst first"), (CoverageOrder.LISTED, "As in the universe"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,21 @@ class Square:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A month, or a session: what stands above it, its full name, and its days."""
+
+    letter: str
+    name: str
+    days: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """Which part of the coverage of which universe is looked at, as the address says."""
+    """Which part of the coverage of which universe is looked at, as the address says.
+
+    Marked for a plan are the symbols of `pick` (all that the filters let through, where it is
+    empty) on the days from `first` to `last`; a chosen `cause` marks the days on which it holds.
+    """
 
     universe: str
     timeframe: str
@@ -63,6 +84,10 @@ class Picture:
     cause: str
     symbol: str
     start: int
+    pick: str = ""
+    first: str = ""
+    last: str = ""
+    again: bool = False
 
     @classmethod
     def read(cls, ctx: RequestContext) -> Picture:
@@ -71,78 +96,160 @@ class Picture:
             ctx.query("timeframe", "day"),
             ctx.query("for"),
             one_of(CoverageOrder, ctx.query("sort") or CoverageOrder.WORST, "an order of symbols"),
-            ctx.query("cause"),
+            one_of(HoleCause, cause, "a cause") if (cause := ctx.query("cause")) else "",
             ctx.query("q").strip(),
             place_in_list(ctx.query("start")),
+            ctx.query("pick").strip(),
+            ctx.query("from"),
+            ctx.query("to"),
+            bool(ctx.query("again")),
         )
 
-    def at(self, start: int) -> str:
-        """The address of this view from another symbol on."""
-        fields = {
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the address says of the picture, without what is marked and where it begins."""
+        found = {
             "universe": self.universe, "timeframe": self.timeframe, "for": self.duration,
-            "sort": self.sort, "cause": self.cause, "q": self.symbol, "start": str(start),
+            "sort": self.sort, "cause": self.cause, "q": self.symbol,
         }  # fmt: skip
-        return f"/coverage?{urlencode({name: text for name, text in fields.items() if text})}"
+        return {name: text for name, text in found.items() if text}
+
+    def at(self, start: int = 0, days: Span | None = None, **other: str) -> str:
+        """The address of this view from another symbol on, or with these days marked."""
+        more = {"start": str(start)} if start else {}
+        marked = {"from": str(days.start), "to": str(days.last)} if days else {}
+        return f"/coverage?{urlencode(self.fields | more | marked | other)}"
+
+    @property
+    def marks(self) -> bool:
+        """Whether anything is marked for a plan."""
+        return bool(self.pick or self.first or self.cause)
+
+    @property
+    def symbols_marked(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(s for s in BETWEEN.split(self.pick.strip("{}")) if s))
 
     def rows(self, grid: Grid) -> list[int]:
         """The rows of the grid that are shown, in their order."""
         rows = np.arange(len(grid.instruments))
         if self.sort == CoverageOrder.WORST:
             lacking = grid.expected.row_counts() - grid.held.row_counts()
-            rows = np.argsort(-lacking, kind="stable")
+            rows = np.lexsort((-lacking, -_calling(grid)))  # by the last key first, and stable
         if self.cause:
-            cells = grid.holes.get(one_of(HoleCause, self.cause, "a cause"))
-            rows = rows[np.asarray(cells.packed.any(axis=1))[rows]] if cells else rows[:0]
+            cells = grid.holes.get(HoleCause(self.cause))
+            rows = rows[cells.any_in_row()[rows]] if cells else rows[:0]
         wanted = self.symbol.upper()
         return [int(row) for row in rows if wanted in grid.instruments[row].symbol.upper()]
 
+    def form(self, grid: Grid | None) -> LoadForm:
+        """The form that asks for what is marked; `grid` where it has to be looked up."""
+        symbols, span = self.symbols_marked, None
+        filtered = bool(self.cause or self.symbol)
+        if grid is not None and filtered and not symbols:
+            symbols = tuple(grid.instruments[row].symbol for row in self.rows(grid))
+        if grid is not None and not self.first and len(grid.days):
+            span = self._hull(grid)
+        whole = not symbols and not filtered
+        name = self.universe if whole else "{" + ", ".join(symbols) + "}"
+        return LoadForm(
+            universe=name if is_name(name) else "",
+            expression="" if is_name(name) else name,
+            timeframes=(self.timeframe,),
+            duration="dates",
+            first=self.first or (str(span.start) if span else ""),
+            last=self.last or (str(span.last) if span else ""),
+            missing_only=not self.again,
+        )
+
+    def needs_grid(self) -> bool:
+        """Whether what is marked depends on what is held."""
+        return not (self.first and (self.symbols_marked or not (self.cause or self.symbol)))
+
+    def _hull(self, grid: Grid) -> Span:
+        """From the first to the last day of the cause; all days without one."""
+        cells = grid.holes.get(HoleCause(self.cause)) if self.cause else None
+        if cells is None:
+            return grid.span(0, len(grid.days))
+        columns = np.flatnonzero(cells.any_in_column())
+        if not len(columns):
+            return grid.span(0, len(grid.days))
+        return grid.span(int(columns[0]), int(columns[-1]) + 1)
+
 
 def show(ctx: RequestContext) -> Response:
-    """The heat map of a universe."""
+    """The heat map of a universe, and beside it the plan of what is marked."""
     picture = Picture.read(ctx)
     context: dict[str, Any] = {
         "picture": picture, "durations": DURATIONS, "sorts": SORTS,
-        "names": ctx.services.shelf.rows().listed[:MOST_NAMES], "causes": CAUSES,
+        "names": ctx.services.shelf.rows().listed[:MOST_NAMES], "causes": CAUSES, "card": None,
     }  # fmt: skip
     if not picture.universe:
         return ctx.page("coverage.html", **context, view=None, error=None)
     try:
-        view = _view(ctx, picture)
+        found = _look(ctx, picture)
+        view = _view(picture, found)
+        card = _card(ctx, picture, found.grid)
     except TickStockError as e:
         return ctx.page("coverage.html", status_of(e), **context, view=None, error=e)
-    return ctx.page("coverage.html", **context, view=view, error=None)
+    return ctx.page("coverage.html", **context | {"view": view, "card": card, "error": None})
 
 
-def _view(ctx: RequestContext, picture: Picture) -> dict[str, object]:
-    tick, start = ctx.tick, picture.start
+def plan(ctx: RequestContext) -> Response:
+    """The plan of what is marked, as a part."""
+    picture = Picture.read(ctx)
+    grid = _look(ctx, picture).grid if picture.marks and picture.needs_grid() else None
+    card = _card(ctx, picture, grid)
+    return ctx.page("coverage_plan.html", picture=picture, card=card, causes=CAUSES)
+
+
+def _card(ctx: RequestContext, picture: Picture, grid: Grid | None) -> Card | None:
+    if not picture.marks:
+        return None
+    if picture.cause and not CAUSES[HoleCause(picture.cause)].expected:
+        return None  # nothing is lacking there
+    form = picture.form(grid)
+    return card_of(ctx, form) if form.expression != "{}" else None
+
+
+def _look(ctx: RequestContext, picture: Picture) -> CoverageView:
+    tick = ctx.tick
     timeframe = one_of(Timeframe, picture.timeframe, "a timeframe")
-    symbols = tick.universes.members(picture.universe)
     span = tick.dates.span(picture.duration) if picture.duration else None
-    found = tick.holdings.coverage(symbols, timeframe, span)
-    grid = found.grid
+    return tick.holdings.coverage(tick.universes.members(picture.universe), timeframe, span)
+
+
+def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
+    start, grid = picture.start, found.grid
     by_session = len(grid.days) <= MOST_SESSIONS
-    columns = make_strip(grid, 0, by_session=by_session).months[-MOST_MONTHS:]
+    days = make_strip(grid, 0, by_session=by_session).months[-MOST_MONTHS:]
+    columns = [_column(day, by_session=by_session) for day in days]
     end = start + max(1, MOST_CELLS // max(1, len(columns)))
     chosen = picture.rows(grid)
     shown = chosen[start:end]
     strip = make_strip(grid, by_session=by_session, chosen=shown)
     expected, held = grid.expected.row_counts(), grid.held.row_counts()
-    days = [_on(_days(day, by_session=by_session)) for day in columns]
+    on = [_on(column.days) for column in columns]
     rows = []
     for number, symbol, row in zip(shown, strip.symbols, strip.rows, strict=True):
         address = _bars_of(symbol, picture)
-        cells = zip(row[-MOST_MONTHS:], days, strict=True)
-        squares = [_square(cell, address + on) for cell, on in cells]
+        squares = [square(c, address + o) for c, o in zip(row[-MOST_MONTHS:], on, strict=True)]
         part = int(held[number]), int(expected[number])
         rows.append((symbol, part, squares, found.summaries.get(symbol), address))
+    sums = totals(grid, chosen, by_session=by_session)[-MOST_MONTHS:]
     holes = [
         (cause, n, [(s, d, _bars_of(s, picture) + _on(d)) for s, d in examples])
         for cause, n, examples in _examples(grid)
     ]
     return {
         "columns": columns,
+        "groups": _groups(columns, by_session=by_session),
         "by_session": by_session,
         "rows": rows,
+        "totals": [
+            square(cell, picture.at(days=column.days))
+            for cell, column in zip(sums, columns, strict=True)
+        ],
+        "total": (sum(int(held[r]) for r in chosen), sum(int(expected[r]) for r in chosen)),
         "first": start + 1,
         "last": start + len(rows),
         "symbols": len(chosen),
@@ -152,7 +259,38 @@ def _view(ctx: RequestContext, picture: Picture) -> dict[str, object]:
         "expected": int(expected.sum()) + found.unasked,
         "holes": holes,
         "unknown": found.unknown,
+        "command": _command(picture),
     }
+
+
+def _command(picture: Picture) -> str:
+    """The command line that draws the same."""
+    words = ["tickstock", "coverage", picture.universe]
+    words += ["--timeframe", picture.timeframe] if picture.timeframe != Timeframe.DAY else []
+    words += ["--for", picture.duration] if picture.duration else []
+    return shlex.join(words)
+
+
+def _column(day: date, *, by_session: bool) -> Column:
+    if by_session:
+        return Column(str(day.day), str(day), Span.inclusive(day, day))
+    name = f"{day:%Y-%m}"
+    return Column(MONTHS[day.month - 1], name, Span(day, (day + 31 * ONE_DAY).replace(day=1)))
+
+
+def _groups(columns: Sequence[Column], *, by_session: bool) -> list[tuple[str, int]]:
+    """Years, or months, and how many columns each has."""
+    names = [column.name[: 7 if by_session else 4] for column in columns]
+    return [(name, len(list(of))) for name, of in groupby(names)]
+
+
+def _calling(grid: Grid) -> Ints:
+    """How many sessions of each row call for somebody."""
+    found = np.zeros(len(grid.instruments), np.int64)
+    for cause, cells in grid.holes.items():
+        if CAUSES[cause].colour is Colour.BAD:
+            found += cells.row_counts()
+    return found
 
 
 def _examples(grid: Grid) -> Iterator[tuple[HoleCause, int, tuple[tuple[str, Span], ...]]]:
@@ -171,14 +309,8 @@ def _on(days: Span) -> str:
     return f"&from={days.start}&to={days.last}"
 
 
-def _days(first: date, *, by_session: bool) -> Span:
-    """The days of a column."""
-    if by_session:
-        return Span.inclusive(first, first)
-    return Span(first, (first + 31 * ONE_DAY).replace(day=1))
-
-
-def _square(cell: Cell, address: str) -> Square:
+def square(cell: Cell, address: str) -> Square:
+    """How a cell is shown."""
     if not cell.expected:
         return Square("none", CAUSES[cell.cause].text if cell.cause else "no session", address)
     share = f"{cell.held} of {cell.expected} sessions held"

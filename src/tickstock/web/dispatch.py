@@ -22,7 +22,14 @@ from starlette.responses import Response
 from tickstock.errors import BadInput, TickStockError
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.web import answers
-from tickstock.web.context import AnswerKind, PageServices, RequestContext, Route, local
+from tickstock.web.context import (
+    AnswerKind,
+    PageServices,
+    RequestContext,
+    Route,
+    answer_kind,
+    local,
+)
 
 log = logging.getLogger("tickstock.web")
 MOST_FIELDS = 200
@@ -35,9 +42,8 @@ def endpoint(rule: Route) -> Callable[[Request], Any]:
 
     async def answer(request: Request) -> Response:
         services: PageServices = request.app.state.services
-        ctx = RequestContext(
-            services, request, _kind(rule, request), FormData(), {}, form_at=rule.form_at
-        )
+        kind = answer_kind(rule.path, request.headers, rule.kind)
+        ctx = RequestContext(services, request, kind, FormData(), {}, form_at=rule.form_at)
         try:
             ctx = await _with_body(rule, ctx)
             refuse_unreadable(ctx)
@@ -48,14 +54,6 @@ def endpoint(rule: Route) -> Callable[[Request], Any]:
         return await run_in_threadpool(_answer, rule, ctx)
 
     return answer
-
-
-def _kind(rule: Route, request: Request) -> AnswerKind:
-    """What errors are told in: JSON to who sends or wants it, also where there is a page."""
-    accepts = request.headers.get("accept", "")
-    sends_json = request.headers.get("content-type", "").startswith("application/json")
-    wants_json = sends_json or "application/json" in accepts
-    return AnswerKind.JSON if wants_json and "html" not in accepts else rule.kind
 
 
 def _answer(rule: Route, ctx: RequestContext) -> Response:

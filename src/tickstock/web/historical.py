@@ -39,7 +39,7 @@ class Card:
 def show(ctx: RequestContext) -> Response:
     """The page; with the plan when the address says what to load."""
     form = LoadForm.read(ctx.request.query_params.multi_items())
-    return _page(ctx, form, _card(ctx, form))
+    return _page(ctx, form, card_of(ctx, form))
 
 
 def picker(ctx: RequestContext) -> Response:
@@ -52,7 +52,7 @@ def picker(ctx: RequestContext) -> Response:
 def plan(ctx: RequestContext) -> Response:
     """The plan card of the fields in the address."""
     form = LoadForm.read(ctx.request.query_params.multi_items())
-    return ctx.page("plan.html", card=_card(ctx, form))
+    return ctx.page("plan.html", card=card_of(ctx, form))
 
 
 def load(ctx: RequestContext) -> Response:
@@ -65,14 +65,15 @@ def load(ctx: RequestContext) -> Response:
             made, requested_by=ctx.name, digest=ctx.field("digest") or None
         )
     except StalePlan as e:
-        return _page(ctx, form, _card(ctx, form), status=409, stale=e)
+        return _page(ctx, form, card_of(ctx, form), status=409, stale=e)
     except TickStockError as e:
         return _page(ctx, form, Card(form, form.chosen, error=e), status=422)
     ctx.note("load", f"{submitted.id} {submitted.title}")
     return ctx.go(f"/jobs/{submitted.id}")
 
 
-def _card(ctx: RequestContext, form: LoadForm) -> Card:
+def card_of(ctx: RequestContext, form: LoadForm) -> Card:
+    """The plan of a form, or what is in the way of one."""
     if not form.chosen:
         return Card(form, False)
     try:

@@ -226,7 +226,7 @@ EXAMPLES: dict[str, Any] = {
     "role": "operator",
     "do": "add",
     "digest": "5f0c27f3a1be",
-    "skip": "50",
+    "skip": 50,
     "sort": "calls",
     "csv": "mine.csv",
     "csv_file": "mine.csv",

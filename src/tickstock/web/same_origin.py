@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tickstock.web.context import AnswerKind, answer_kind
 from tickstock.web.site import Site
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -87,8 +88,8 @@ class SameOrigin:
 
 
 def _say(headers: Headers, scope: Scope, status: int, what: str) -> ASGIApp:
-    """In plain text; in JSON to who asks the API or wants it."""
-    if scope["path"].startswith("/api") or "application/json" in headers.get("accept", ""):
+    """In plain text; in JSON to programs."""
+    if answer_kind(scope["path"], headers) is AnswerKind.JSON:
         body = {"error": "Refused", "what": what, "hint": "", "message": what}
         return JSONResponse(body, status)
     return PlainTextResponse(f"{what}\n", status)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.responses import (
     JSONResponse,
     PlainTextResponse,
-    RedirectResponse,
     Response,
 )
 
@@ -15,12 +14,6 @@ from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
 from tickstock.web.load_form import DURATIONS, TIMEFRAMES
 from tickstock.web.system_forms import Typed
-
-
-def home(ctx: RequestContext) -> Response:
-    """The page begins with what people come for."""
-    del ctx
-    return RedirectResponse("/admin/historical-data", 303)
 
 
 def show(ctx: RequestContext) -> Response:

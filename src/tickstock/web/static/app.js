@@ -1,4 +1,4 @@
-// What the page does beyond forms and links: theme, live nudges, the plan card, copying.
+// What every view does beyond forms and links: theme, live nudges, copying.
 "use strict";
 
 const root = document.documentElement;
@@ -143,96 +143,10 @@ function tell(part) {
   told = { state, at: now };
 }
 
-// --- the address says what is looked at
-function keepAddress(form) {
-  let timer;
-  const keep = () => {
-    const fields = [...new FormData(form)].filter(([name, value]) => name !== "digest" && value);
-    const path = form.method === "get" ? form.action : location.pathname;
-    history.replaceState(null, "", `${path}?${new URLSearchParams(fields)}`);
-  };
-  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(keep, 150); });
-}
-
-// --- the list of universes: arrows go from the search into it, and Enter takes what is lit
-function walkPicker(field, list) {
-  const choices = () => [...list.querySelectorAll("input[type=radio]")];
-  field.addEventListener("keydown", (event) => {
-    if (!["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
-    const all = choices();
-    if (!all.length) return;
-    event.preventDefault();
-    const last = event.key === "ArrowUp";
-    const choice = (event.key !== "Enter" && all.find((one) => one.checked)) || all.at(last ? -1 : 0);
-    choice.checked = true;
-    choice.focus();
-    choice.dispatchEvent(new Event("input", { bubbles: true }));
-  });
-  list.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.type === "radio") {
-      event.preventDefault();
-      document.querySelector("#load-form .actions .primary").focus();
-    } else if (event.key === "Escape") field.focus();
-  });
-}
-
-// --- the plan card follows the form. While it is on its way the old plan's digest is void.
-function followForm(form) {
-  let timer;
-  const ask = (wait) => {
-    const digest = form.elements.namedItem("digest");
-    if (digest) digest.value = "";
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      document.getElementById("plan").dispatchEvent(new CustomEvent("plan"));
-    }, wait);
-  };
-  form.addEventListener("input", (event) => {
-    if (event.target.name === "q") return;
-    ask(event.target.type === "text" ? 300 : 20);
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches("input[type=search], input[type=text]")) {
-      event.preventDefault(); // Enter in a field is no order to load
-    }
-  });
-}
-
-// --- the heat map is one stop of the Tab key; arrows move inside it
-function walkCells(table) {
-  const rows = [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td a")]);
-  rows.flat().forEach((cell) => { cell.tabIndex = -1; });
-  const go = (row, column) => {
-    const next = rows[row]?.[column];
-    if (!next) return;
-    table.querySelector('td a[tabindex="0"]').tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
-  };
-  if (rows[0]?.length) rows[0][rows[0].length - 1].tabIndex = 0;
-  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  table.addEventListener("keydown", (event) => {
-    const step = steps[event.key];
-    const row = rows.findIndex((cells) => cells.includes(event.target));
-    if (!step || row < 0) return;
-    event.preventDefault();
-    go(row + step[0], rows[row].indexOf(event.target) + step[1]);
-  });
-}
-
 addEventListener("DOMContentLoaded", () => {
   const theme = document.getElementById("theme");
   theme.hidden = false;
   theme.addEventListener("click", nextTheme);
-
-  const form = document.getElementById("load-form");
-  if (form) followForm(form);
-  document.querySelectorAll("table.heat").forEach(walkCells);
-  document.querySelector("#picker :checked")?.closest("label").scrollIntoView({ block: "nearest" });
-
-  document.querySelectorAll("form[data-address]").forEach(keepAddress);
-  const field = document.querySelector("#load-form #q");
-  if (field) walkPicker(field, document.getElementById("picker"));
 
   const progress = document.getElementById("progress");
   if (progress) {
