@@ -102,7 +102,7 @@ class Houses:
     def _newer(self, kept: _Kept | None, now: float) -> _Kept:
         if kept and now - kept.looked < FRESH:
             return kept
-        with self._database.transaction() as connection:
+        with self._database.snapshot() as connection:
             listed = universes.fingerprint(connection)
             state = (listed, self._dates.published(), *coverage.fingerprint(connection))
             if kept and (state == kept.of or now - kept.made < REST * kept.took):
