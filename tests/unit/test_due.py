@@ -115,3 +115,12 @@ def test_after_the_close_it_is_due_as_often_as_sessions_close(
 def test_past_the_end_of_the_calendar_nothing_is_due() -> None:
     end = datetime.combine(CALENDAR.known.last + timedelta(days=3), time(0), NEW_YORK)
     assert next_due(DueRule(time(18, 30), after_close=True), end, CALENDAR) is None
+
+
+@pytest.mark.parametrize("rule", [DueRule(time(18, 30)), DueRule(time(18, 30), after_close=True)])
+def test_a_due_time_belongs_to_the_window_that_ends_with_it(rule: DueRule) -> None:
+    at = here("2025-11-26", 18, 30)
+    day_long = timedelta(hours=20)
+    assert due_times(rule, at - day_long, at, CALENDAR) == [at]
+    assert due_times(rule, at, at + day_long, CALENDAR) == []
+    assert next_due(rule, at, CALENDAR) != at
