@@ -121,6 +121,8 @@ def test(arguments: list[str]) -> int:
         ("mypy",),
         ("lint-imports", "--no-logo"),
     ]
+    # Where Python may not keep what it compiles, each process that a test starts would do it again.
+    inside(PYTHON, "-m", "compileall", "-q", "src", "tests")
     failed = [] if arguments else [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
     result = inside(PYTHON, "-m", "pytest", *(arguments or SIDE_BY_SIDE))
     if failed:
