@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol, TickStockError, UnknownUniverse
@@ -32,6 +33,7 @@ from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.survivorship import Survivorship, Unlabelled, survivorship
 from tickstock.universes.symbol import read_symbol, read_symbols
 from tickstock.universes.validate import SIZES
+from tickstock.universes.witnesses import witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,4 +264,14 @@ def _notes(lookup: StoreLookup) -> list[str]:
                 f"{ref} @ {day}: the source names {len(found.symbols)} members, an index of this"
                 f" name has {least} to {most}."
             )
+        if (ref, found.source) in _shipped_sources():
+            notes += filter(None, [witnesses(ref, day, found.symbols)])
     return notes
+
+
+@cache
+def _shipped_sources() -> frozenset[tuple[UniverseRef, str]]:
+    """Who tells the shipped histories: what others tell of the same universe is their own."""
+    from tickstock.universes.catalog import shipped
+
+    return frozenset((d.ref, d.history.source) for d in shipped().definitions if d.history)
