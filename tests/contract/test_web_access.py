@@ -46,6 +46,7 @@ WHO_MAY = {
     ("GET", "/jobs/recent"): "viewer",
     ("GET", "/jobs/{id}"): "viewer",
     ("GET", "/jobs/{id}/progress"): "viewer",
+    ("GET", "/jobs/{id}/strip"): "viewer",
     ("POST", "/jobs/{id}/cancel"): "operator",
     ("POST", "/jobs/{id}/retry"): "operator",
     ("POST", "/jobs/{id}/pause"): "operator",

@@ -349,3 +349,26 @@ def test_a_day_that_has_not_come_is_refused(client: Client) -> None:
     assert "2199-01-02 has not come yet" in client.get(f"/universes/{CORE}?as_of=2199-01-02").text
     found = client.get(f"/api/members?expression={CORE}&as_of=2199-01-02")
     assert (found.status, found.json["error"]) == (422, "BadDates")
+
+
+@pytest.mark.parametrize(
+    ("fields", "command"),
+    [
+        ({"do": "add", "symbols": "IWM brk/b"}, f"universe add {CORE} IWM brk/b"),
+        ({"do": "remove", "symbols": "SPY"}, f"universe remove {CORE} SPY"),
+        ({"do": "list", "symbols": "A B", "why": "it's"}, f"set {CORE} A B --reason 'it'\"'\"'s'"),
+        ({"do": "expression", "expression": "{A, B}"}, f"set {CORE} --expression '{{A, B}}'"),
+        ({"do": "name", "title": "The core"}, f"set {CORE} --name 'The core'"),
+        ({"do": "rename", "new_ref": "etf_universe:hub"}, f"rename {CORE} etf_universe:hub"),
+        ({"do": "delete"}, f"universe delete {CORE}"),
+    ],
+)
+def test_a_plan_gives_the_command_that_does_the_same(
+    client: Client, fields: dict[str, str], command: str
+) -> None:
+    shown = client.post("/universes/edit", {"ref": CORE} | fields)
+    assert shown.status == 200
+    said = re.sub(
+        r"<[^>]*>", "", shown.text.partition('<code id="command">')[2].partition("</code>")[0]
+    )
+    assert command in unescape(re.sub(r"<[^>]*>", "", said))

@@ -3,12 +3,13 @@
 from datetime import date
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, span
 from tickstock.loading.grid import HeldSpans, build_grid
-from tickstock.loading.strip import Cell, make_strip, totals
+from tickstock.loading.strip import Cell, make_blocks, make_strip, totals
 from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of
 
@@ -122,3 +123,29 @@ def test_totals_are_the_sums_of_the_rows_that_are_chosen():
         )
     assert totals(found, []) == (Cell(0, 0),) * 3
     assert totals(grid(three, within=span("2024-01-06")), chosen) == ()
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(9, [1] * 7), (3, [3, 3, 1]), (1, [7])])
+def test_blocks_come_to_what_their_symbols_do(most: int, sizes: list[int]) -> None:
+    seven = [Instrument(i, f"S{i}") for i in range(7)]
+    failed = Hole(5, span("2024-02-05", "2024-02-06"), HoleCause.FAILED)
+    found = grid(seven, [held(i, "2024-01-10", "2024-03-31") for i in (0, 2, 4)], [failed])
+    made = make_blocks(found, most, 3)
+    assert [len(block.symbols) for block in made.rows] == sizes
+    assert [s for block in made.rows for s in block.symbols] == [i.symbol for i in seven]
+    assert made.total == totals(found, range(7))
+    at = 0
+    for block in made.rows:
+        assert block.cells == totals(found, range(at, at + len(block.symbols)))
+        at += len(block.symbols)
+
+
+def test_blocks_have_sessions_months_or_years_across():
+    one = [Instrument(1, "A")]
+    days = len(grid(one).days)
+    assert len(make_blocks(grid(one), 9, days).columns) == days
+    assert make_blocks(grid(one), 9, days - 1).columns[1] == span("2024-02-01", "2024-02-29")
+    years = make_blocks(grid(one, within=span("2019-06-03", "2024-03-28")), 9, 5)
+    assert [c.start.year for c in years.columns] == [2020, 2021, 2022, 2023, 2024]
+    assert make_blocks(grid([]), 9, 9).rows == ()
+    assert make_blocks(grid(one, within=span("2024-01-06")), 9, 9).columns == ()

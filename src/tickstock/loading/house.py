@@ -14,7 +14,7 @@ import numpy as np
 
 from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
-from tickstock.loading.strip import Cell, first_columns, main_cell, months_of, tables_of
+from tickstock.loading.strip import Cell, first_columns, main_cell, months_of, sums_of
 from tickstock.model import HoleCause, Ints
 from tickstock.spans import day_of
 
@@ -79,17 +79,13 @@ def sum_up(grid: Grid, published: int) -> Sums:
     is expected to be held of a symbol never heard of."""
     rows, first = len(grid.instruments), first_columns(grid, by_session=False)
     tables = {
-        name: np.zeros((rows + 1, len(first)), np.int64)
-        for name in ("expected", "held", *grid.holes)
+        name: np.concatenate((of, np.zeros((1, len(first)), np.int64)))
+        for name, of in sums_of(grid, first).items()
     }
     newest = np.full(rows + 1, -1, np.int64)
-    for name, bits in tables_of(grid).items():
-        for at, flags in bits.blocks():
-            part = slice(at, at + len(flags))
-            tables[name][part] = np.add.reduceat(flags, first, axis=1, dtype=np.int64)
-            if name == "held":
-                last = flags.shape[1] - 1 - np.argmax(flags[:, ::-1], axis=1)
-                newest[part] = np.where(flags.any(axis=1), last, -1)
+    for at, flags in grid.held.blocks():
+        last = flags.shape[1] - 1 - np.argmax(flags[:, ::-1], axis=1)
+        newest[at : at + len(flags)] = np.where(flags.any(axis=1), last, -1)
     final = np.add.reduceat(np.arange(len(grid.days)) < published, first, dtype=np.int64)
     tables["expected"][rows] = final
     tables[HoleCause.NEVER_ASKED][rows] = final

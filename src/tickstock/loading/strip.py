@@ -3,7 +3,7 @@ draw it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +13,7 @@ from tickstock.loading.bits import Bits
 from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
 from tickstock.model import HoleCause, Ints
-from tickstock.spans import day_of
+from tickstock.spans import Span, day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,88 @@ def totals(grid: Grid, chosen: Sequence[int], *, by_session: bool = False) -> tu
         return ()
     first = first_columns(grid, by_session=by_session)
     sums = {
-        name: np.add.reduceat(_rows(bits, chosen).column_counts(), first).tolist()
+        name: np.add.reduceat(_rows(bits, chosen).column_counts(), first)
         for name, bits in tables_of(grid).items()
     }
-    return tuple(main_cell({name: of[j] for name, of in sums.items()}) for j in range(len(first)))
+    return _cells(sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring symbols of a grid, and what they come to in each column of a picture."""
+
+    symbols: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A whole grid in few cells: `columns` are spans of days, `total` sums all symbols up."""
+
+    columns: tuple[Span, ...]
+    rows: tuple[Block, ...]
+    total: tuple[Cell, ...]
+
+
+def make_blocks(grid: Grid, most_rows: int, most_columns: int) -> Blocks:
+    """Sum a grid up until it has so few rows and columns: sessions, else months, else years, the
+    last ones where there are more."""
+    count = len(grid.instruments)
+    if not (len(grid.days) and count):
+        return Blocks((), (), ())
+    widths = [begins(grid, unit) for unit in UNITS]
+    first = next((columns for columns in widths if len(columns) <= most_columns), widths[-1])
+    size = -(-count // most_rows)
+    sums = {
+        name: np.add.reduceat(of, np.arange(0, count, size), axis=0)[:, -most_columns:]
+        for name, of in sums_of(grid, first).items()
+    }
+    ends = [*first[1:], len(grid.days)]
+    columns = [grid.span(int(a), int(b)) for a, b in zip(first, ends, strict=True)]
+    names = [i.symbol for i in grid.instruments]
+    rows = [
+        Block(tuple(names[at : at + size]), _cells({n: of[row] for n, of in sums.items()}))
+        for row, at in enumerate(range(0, count, size))
+    ]
+    total = _cells({name: of.sum(axis=0) for name, of in sums.items()})
+    return Blocks(tuple(columns[-most_columns:]), tuple(rows), total)
+
+
+def _cells(sums: Mapping[str, Ints]) -> tuple[Cell, ...]:
+    lists = {name: of.tolist() for name, of in sums.items()}
+    return tuple(
+        main_cell({name: of[j] for name, of in lists.items()})
+        for j in range(len(lists["expected"]))
+    )
+
+
+def sums_of(grid: Grid, first: Ints) -> dict[str, Ints]:
+    """Every table of a grid, summed up from each of the `first` columns to the next: a number a
+    row and column."""
+    found: dict[str, Ints] = {}
+    for name, bits in tables_of(grid).items():
+        found[name] = np.zeros((len(bits), len(first)), np.int64)
+        for at, flags in bits.blocks():
+            part = np.add.reduceat(flags, first, axis=1, dtype=np.int64)
+            found[name][at : at + len(flags)] = part
+    return found
+
+
+UNITS = ("D", "M", "Y")
+"""Days, months, years, as numpy calls them."""
+
+
+def begins(grid: Grid, unit: str) -> Ints:
+    """The columns in which a new unit of time begins."""
+    if not len(grid.days):
+        return np.empty(0, np.int64)
+    times = grid.days.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype(np.int64)
+    return np.concatenate(([0], np.flatnonzero(np.diff(times)) + 1))
 
 
 def first_columns(grid: Grid, *, by_session: bool) -> Ints:
     """The column in which each month begins; all of them, session by session."""
-    if not len(grid.days):
-        return np.empty(0, np.int64)
-    unit = "D" if by_session else "M"
-    month = grid.days.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype(np.int64)
-    return np.concatenate(([0], np.flatnonzero(np.diff(month)) + 1))
+    return begins(grid, "D" if by_session else "M")
 
 
 def tables_of(grid: Grid) -> dict[str, Bits]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 
 from tickstock.failpoints import reach
+from tickstock.loading.grid import Grid
 from tickstock.loading.report import ItemResult, Report, item_results, make_report
 from tickstock.model import Instrument, Timeframe
 from tickstock.service.actions import outcome_as_dict, with_actions
@@ -87,18 +88,23 @@ class Verdicts:
         with self._database.transaction() as connection:
             return self._results(connection, load_id)
 
-    def _results(self, connection: Connection, load_id: uuid.UUID) -> list[ItemResult]:
+    def grids(self, load_id: uuid.UUID) -> list[Grid]:
+        """What a load was to hold, and what of it is held now: a grid a timeframe and span."""
+        with self._database.transaction() as connection:
+            return list(self._grids_of(connection, load_id))
+
+    def _grids_of(self, connection: Connection, load_id: uuid.UUID) -> Iterator[Grid]:
         groups: dict[tuple[Timeframe, Span], list[ItemRow]] = {}
         for item in job_items.read(connection, load_id):
             groups.setdefault((item.timeframe, item.span), []).append(item)
-        found: list[ItemResult] = []
         for (timeframe, span), group in groups.items():
             plain = [Instrument(item.instrument_id, item.symbol) for item in group]
             listed = instruments.with_lifetimes(connection, plain)
             spells = [i.spells or (span,) for i in group] if any(i.spells for i in group) else ()
-            found += item_results(
-                self._grids.of(connection, listed, timeframe, span, spells=spells)
-            )
+            yield self._grids.of(connection, listed, timeframe, span, spells=spells)
+
+    def _results(self, connection: Connection, load_id: uuid.UUID) -> list[ItemResult]:
+        found = [i for grid in self._grids_of(connection, load_id) for i in item_results(grid)]
         if not jobs.read(connection, load_id).asked.refresh:
             return found
         # What was held before is held still, but it was to be asked again.

@@ -28,6 +28,13 @@ class Schedule:
     vendor: str
     created_by: str = ""
 
+    def command(self) -> list[str]:
+        """The words of the command line that adds it."""
+        words = ["tickstock", "schedule", "add", self.name, self.universe]
+        words += ["--at", f"{self.at:%H:%M}", "--for", self.duration]
+        words += ["--timeframes", self.timeframes] if self.timeframes != "day" else []
+        return words + (["--after-close"] if self.after_close else [])
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,26 @@ class ChangeForm:
             EditKind.REVERT: lambda: edits.revert(self.ref, revision=_number(self.revision)),
         }
         return edits_of[self.kind]()
+
+    def command(self) -> list[str]:
+        """The words of the command line that does the same, quoted for a shell."""
+        words: dict[EditKind, list[str]] = {
+            EditKind.ADD: ["add", self.ref, *self.symbols],
+            EditKind.REMOVE: ["remove", self.ref, *self.symbols],
+            EditKind.LIST: ["set", self.ref, *self.symbols],
+            EditKind.EXPRESSION: ["set", self.ref, "--expression", self.expression],
+            EditKind.NAME: ["set", self.ref],
+            EditKind.RENAME: ["rename", self.ref, self.new_ref],
+            EditKind.DELETE: ["delete", self.ref],
+            EditKind.REVERT: ["revert", self.ref, *([self.revision] if self.revision else [])],
+        }
+        more = {"--reason": self.why}
+        if self.kind in (EditKind.LIST, EditKind.EXPRESSION, EditKind.NAME, EditKind.RENAME):
+            more |= {"--name": self.title}
+        if self.kind is EditKind.NAME:
+            more |= {"--description": self.description}
+        options = [word for name, text in more.items() if text for word in (name, text)]
+        return [shlex.quote(w) for w in ("tickstock", "universe", *words[self.kind], *options)]
 
     def _given(self) -> tuple[str, ...]:
         if not self.symbols:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.grid import Grid
-from tickstock.loading.strip import Cell, make_strip, totals
+from tickstock.loading.strip import make_strip, totals
 from tickstock.model import HoleCause, Ints, Timeframe
 from tickstock.service.holdings import CoverageView
 from tickstock.spans import ONE_DAY, Span
@@ -27,6 +27,7 @@ from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, place_in_list
 from tickstock.web.historical import Card, card_of
 from tickstock.web.load_form import LoadForm, is_name
+from tickstock.web.squares import square
 
 MOST_CELLS = 2_000
 """On one page; a symbol more needs another one."""
@@ -49,15 +50,6 @@ class CoverageOrder(enum.StrEnum):
 
 
 SORTS = ((CoverageOrder.WORST, "Worst first"), (CoverageOrder.LISTED, "As in the universe"))
-
-
-@dataclass(frozen=True, slots=True)
-class Square:
-    """A cell of the picture: the class that colours it, what it says, and where more is told."""
-
-    shade: str
-    text: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,16 +299,3 @@ def _bars_of(symbol: str, picture: Picture) -> str:
 
 def _on(days: Span) -> str:
     return f"&from={days.start}&to={days.last}"
-
-
-def square(cell: Cell, address: str) -> Square:
-    """How a cell is shown."""
-    if not cell.expected:
-        return Square("none", CAUSES[cell.cause].text if cell.cause else "no session", address)
-    share = f"{cell.held} of {cell.expected} sessions held"
-    if cell.held >= cell.expected:
-        return Square("full", share, address)
-    tone = CAUSES[cell.cause].colour if cell.cause else Colour.GAP
-    level = 5 * cell.held // cell.expected
-    why = f", {CAUSES[cell.cause].text}" if cell.cause else ""
-    return Square(f"{tone} l{level}", share + why, address)

@@ -17,8 +17,8 @@ from tickstock.model import HoleCause
 from tickstock.service.house import House, HouseLine
 from tickstock.universes.key import parse_alone
 from tickstock.web.context import RequestContext
-from tickstock.web.coverage import Square, square
 from tickstock.web.fields import one_of, place_in_list
+from tickstock.web.squares import Square, square
 
 PAGE_LINES = 50
 UNREADABLE = "unreadable"

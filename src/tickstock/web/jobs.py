@@ -15,7 +15,7 @@ from tickstock.loading.report import ItemResult
 from tickstock.model import LoadState, Timeframe
 from tickstock.service.progress import Progress
 from tickstock.store.jobs import Order
-from tickstock.web import steering
+from tickstock.web import job_strip, steering
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, place_in_list
 from tickstock.web.load_form import TIMEFRAMES, form_of_load
@@ -119,7 +119,9 @@ def names_of(ctx: RequestContext, found: Sequence[Progress]) -> dict[str, str]:
 def show(ctx: RequestContext) -> Response:
     """One load."""
     progress = progress_of(ctx)
-    return ctx.page("job.html", **_context(ctx, progress), again=_again(progress))
+    form = form_of_load(progress.load.asked)
+    strip = job_strip.context_of(ctx, progress)
+    return ctx.page("job.html", **_context(ctx, progress) | strip, form=form)
 
 
 def progress(ctx: RequestContext) -> Response:
@@ -150,11 +152,6 @@ def resume(ctx: RequestContext) -> Response:
 def clone(ctx: RequestContext) -> Response:
     """A new load for the same request, planned as of now."""
     return ctx.go(f"/jobs/{steering.clone(ctx)}")
-
-
-def _again(progress: Progress) -> str:
-    """The address of the form that asks for the same."""
-    return form_of_load(progress.load.asked).address()
 
 
 def _context(ctx: RequestContext, progress: Progress) -> dict[str, Any]:

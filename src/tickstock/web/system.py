@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from starlette.responses import (
     JSONResponse,
     PlainTextResponse,
@@ -36,6 +38,7 @@ def page(ctx: RequestContext, typed: Typed) -> Response:
         timeframes=TIMEFRAMES,
         users=access.users() if ctx.has_role("admin") else None,
         roles=list(Role),
+        quoted=lambda words: map(shlex.quote, words),
         log=access.log() if ctx.has_role("admin") else None,
         durations=[d for d in DURATIONS if d[0] != "dates"],
     )
