@@ -103,7 +103,7 @@ NO_SIZES = {
     "loading.account.PROBE": "sessions before the newest one",
     "service.vendor.FINGERPRINT": "digits of a hash",
     "store.asides.EXAMPLES": "examples in a report",
-    "worker.commit.Fetched.asked": "a count",
+    "worker.fetched.Fetched.asked": "a count",
     "worker.slices.OFFERS": "tries",
     "worker.entitled.Entitled._count": "a count",
     "worker.entitled.MOST_QUESTIONS": "a limit that no answer reaches",
@@ -174,6 +174,9 @@ NO_SIZES = {
     "vendors.replay.faults.Fault.seed": "a seed",
     "vendors.replay.faults.Sending.status": "an HTTP status",
     "vendors.synthetic.source._FULL_SESSION": "seconds",
+    "store.whole_market.MarketMembers.strangers": "a count",
+    "loading.whose.ANOTHER_AFTER": "held sessions after which a ticker is another firm's",
+    "vendors.synthetic.market.MOST_TICKERS": "a bound",
     "vendors.synthetic.firms.FREE_AFTER": "sessions after which a ticker may be reused",
     "vendors.synthetic.firms.NEVER": "a session that does not come",
     "vendors.synthetic.firms._LETTERS": "letters of the alphabet",
@@ -188,7 +191,7 @@ NO_SIZES = {
     "worker.drain.THREADS": "threads",
     "worker.engine.CONNECTIONS": "connections",
     "worker.engine.FIRST": "a priority",
-    "worker.memory_budget.MARKET_BARS": "an estimate",
+    "loading.prices.MARKET_BARS": "an estimate",
 }
 """What the others are."""
 

@@ -23,6 +23,10 @@ Ints: TypeAlias = "npt.NDArray[np.int64]"
 Floats: TypeAlias = "npt.NDArray[np.float64]"
 Flags: TypeAlias = "npt.NDArray[np.bool_]"
 
+MARKET = "market_us"
+"""The whole market as a universe, and as what is held of it: the instrument of this symbol holds
+the sessions whose answer for all tickers is held. No ticker can be spelled so."""
+
 UNIVERSE_TYPES = ("stock_universe", "etf_universe")
 """The types that are written. `stock_etf_combo` is read too, and nothing else ever is."""
 READ_TYPES = (*UNIVERSE_TYPES, "stock_etf_combo")

@@ -17,7 +17,8 @@ from tickstock.clock import machine_now
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
 
-PAGES = ("change-universes", "import-lists", "ask-the-past")
+PAGES = ("change-universes", "import-lists", "ask-the-past", "whole-market")
+VENDORS = {"whole-market": "replay:market=60@2024"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -26,7 +27,7 @@ def test_every_command_answers_as_shown(
 ) -> None:
     monkeypatch.setenv("DATABASE_URI", database.conninfo)
     monkeypatch.setenv("TICKSTOCK_HOME", str(tmp_path))
-    monkeypatch.setenv("TICKSTOCK_VENDOR", "replay")
+    monkeypatch.setenv("TICKSTOCK_VENDOR", VENDORS.get(page, "replay"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     with database.transaction() as conn:

@@ -8,8 +8,9 @@ import random
 import pytest
 
 from tests.kit import CALENDAR, market_call, span, ticker_call
+from tickstock.loading.prices import MARKET_BARS
 from tickstock.model import Call, CallKind, Timeframe
-from tickstock.worker.memory_budget import MARKET_BARS, MemoryBudget, most_bars
+from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
 WEEK = span("2024-07-01", "2024-07-05")
 

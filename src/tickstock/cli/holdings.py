@@ -44,14 +44,16 @@ def coverage(
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
     from tickstock.cli.history import label_as_dict, talk_label
-    from tickstock.model import Timeframe
+    from tickstock.model import MARKET, Timeframe
 
     with open_tick(common) as tick:
-        symbols = tick.universes.members(universe)
+        symbols = tick.universes.subjects(universe)
         given = for_ or from_ or to
         span = tick.dates.span(for_, from_, to) if given else None
         view = tick.holdings.coverage(symbols, Timeframe(timeframe), span)
-        label = tick.history.survivorship(universe, span.start) if span else None
+        label = None
+        if span and symbols != (MARKET,):  # which has no list to be labelled
+            label = tick.history.survivorship(universe, span.start)
     if common.json:
         print_json("coverage", coverage_as_dict(view) | label_as_dict(label))
         return 0

@@ -77,7 +77,8 @@ def plan(
         _tell_file(tick, csv)
         token = tick.plans.keep(made)
         actions = tick.actions.plan(request.symbols, refresh=refresh)
-        label = tick.history.survivorship(universe, request.span.start) if universe else None
+        has_label = universe and not request.is_market  # which has no list to be labelled
+        label = tick.history.survivorship(universe, request.span.start) if has_label else None
         left_out = tick.universes.left_out(universe) if universe else ()
         if common.json:
             body = (
@@ -232,7 +233,10 @@ def show_plan(made: Plan, token: str) -> None:
     out.print(
         f"[bold]{unmarked(request.universe)}[/]  {request.span}  {', '.join(request.timeframes)}"
     )
-    out.print(f"  symbols    {len(request.symbols):>12,}")
+    if request.is_market:
+        out.print("  symbols             all   whoever traded: 1 call a session, whatever the size")
+    else:
+        out.print(f"  symbols    {len(request.symbols):>12,}")
     out.print(f"  sessions   {expected:>12,}   held {held:,}, missing {made.cells:,}")
     for skip in made.skips:
         names = ", ".join(f"{s} {span}" for s, span in skip.examples)
@@ -240,6 +244,10 @@ def show_plan(made: Plan, token: str) -> None:
     kinds = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in made.calls_by_kind.items())
     if made.account:
         out.print(f"  your account {'':>8}   {made.account}")
+    if request.is_market and (beyond := _beyond_account(made)):
+        out.print(
+            f"  beyond it  {beyond:>12,}   sessions that an account reaching back so far adds"
+        )
     out.print(f"  calls      {len(made.calls):>12,}   {kinds or 'nothing to ask'}")
     out.print(
         f"  bars       {made.expected_bars:>12,}   about {max(made.bytes / 1e6, 0.1):,.1f} MB"
@@ -248,6 +256,13 @@ def show_plan(made: Plan, token: str) -> None:
     if made.price:
         out.print(f"  price      {made.price:>12,.2f}")
     out.print(f"  plan       {token:>12}   do it with: tickstock load --plan {token}")
+
+
+def _beyond_account(made: Plan) -> int:
+    """Sessions that the account does not include."""
+    from tickstock.model import HoleCause
+
+    return sum(s.cells for s in made.skips if s.cause is HoleCause.NOT_ENTITLED)
 
 
 def _bound(made: Plan) -> str:

@@ -44,7 +44,7 @@ def missing(
     from tickstock.loading.request import parse_timeframes
 
     with open_tick(common) as tick:
-        symbols = tick.universes.members(universe)
+        symbols = tick.universes.subjects(universe)
         span = tick.dates.span(for_, from_, to)
         view = tick.missing.find(symbols, parse_timeframes(timeframes), span)
         now = tick.clock()

@@ -32,7 +32,7 @@ from tickstock.loading.prices import (
     width_of,
 )
 from tickstock.loading.windows import Windows, windows_over
-from tickstock.model import Flags, Ints, Limits, Timeframe, epoch_day
+from tickstock.model import MARKET, Flags, Ints, Limits, Timeframe, epoch_day
 
 SLAB_WINDOWS = 16
 """Sessions are decided on for so many full windows at a time, which bounds the memory taken."""
@@ -118,7 +118,8 @@ def choose(grid: Grid, limits: Limits, *, slab_windows: int = SLAB_WINDOWS) -> C
     """
     _refuse_other_days(grid, limits)
     task = _task(grid, limits, slab_windows)
-    if not limits.ticker or grid.timeframe not in limits.timeframes:
+    is_market = any(one.symbol == MARKET for one in grid.instruments)
+    if is_market or not limits.ticker or grid.timeframe not in limits.timeframes:
         return _by_columns(task)
     if not task.columns.can.any():
         return _by_tickers(task)

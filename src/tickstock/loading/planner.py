@@ -13,7 +13,13 @@ from tickstock.loading.causes import OUTSIDE, SETTLED
 from tickstock.loading.choice import Choice, choose
 from tickstock.loading.grid import Grid
 from tickstock.loading.plan import Item, Plan, PlannedCall, Skip, digest_of
-from tickstock.loading.prices import BARS_PER_SESSION, FILE_BYTES, MARKET_DAY_BYTES, session_bytes
+from tickstock.loading.prices import (
+    BARS_PER_SESSION,
+    FILE_BYTES,
+    MARKET_BARS,
+    MARKET_DAY_BYTES,
+    session_bytes,
+)
 from tickstock.loading.request import LoadRequest
 from tickstock.model import (
     Call,
@@ -47,7 +53,8 @@ def make_plan(request: LoadRequest, grids: Sequence[Grid], limits: Limits) -> Pl
         calls=calls,
         items=items,
         skips=tuple(skip for grid in ordered for skip in _skips(grid, request.refresh)),
-        expected_bars=sum(p.cells * BARS_PER_SESSION[p.call.timeframe] for p in calls),
+        expected_bars=sum(p.cells * BARS_PER_SESSION[p.call.timeframe] for p in calls)
+        * (MARKET_BARS if request.is_market else 1),
         bytes=sum(_bytes(grid.timeframe, choice) for grid, choice in pairs),
         seconds=max(paced, sum(c.prices.seconds(c.price) for c in choices)),
         least_seconds=sum(c.prices.seconds(c.least) for c in choices),

@@ -15,6 +15,8 @@ LATENCY = 0.15
 """Seconds from a question to the first byte of its answer."""
 BYTES_PER_SECOND = 4_000_000
 """What a plain line brings."""
+MARKET_BARS = 12_000
+"""Bars in a session's answer for all tickers."""
 MARKET_DAY_BYTES = 400_000
 """A whole-market answer: about 12,000 bars, compressed."""
 FILE_BYTES = {Timeframe.DAY: 200_000, Timeframe.MINUTE: 20_000_000}

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from tickstock.errors import BadDates, BadInput, EmptyUniverse
-from tickstock.model import HISTORY_STARTS, Timeframe
+from tickstock.model import HISTORY_STARTS, MARKET, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import ONE_DAY, Span, union
 from tickstock.universes.suggest import did_you_mean, shown
@@ -40,6 +40,11 @@ class LoadRequest:
     spells: tuple[tuple[Span, ...], ...] = ()
     revision: str = ""
     pad: int = 0
+
+    @property
+    def is_market(self) -> bool:
+        """Whether every row of whole sessions is wanted, whoever they are of."""
+        return self.symbols == (MARKET,)
 
     def __post_init__(self) -> None:
         if not self.symbols:

@@ -13,7 +13,7 @@ from tickstock.clock import NEW_YORK
 from tickstock.loading.actions import Subject, plan_actions
 from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.loading.report import Report
-from tickstock.model import LoadState
+from tickstock.model import MARKET, LoadState
 from tickstock.service.vendor import vendor_has
 from tickstock.store import actions, asides, instruments, job_items, jobs, ledger, losses
 from tickstock.store.actions import ActionClaim, Outcome
@@ -204,6 +204,8 @@ class Actions:
 
 
 def _targets(connection: Connection, instruments_of: Mapping[str, int]) -> Targets:
+    """A whole market has none: they are asked for those that somebody loads by name."""
+    instruments_of = {s: i for s, i in instruments_of.items() if s != MARKET}
     had = instruments.tickers_had(connection, instruments_of.values())
     return {i: had.get(i, (symbol,)) for symbol, i in instruments_of.items()}
 

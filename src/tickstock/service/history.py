@@ -251,7 +251,7 @@ def _evaluate_then(asked: Node, lookup: PastLookup, known_at: datetime) -> Evalu
 
 def _notes(lookup: StoreLookup) -> list[str]:
     """What the reader of a past list has to know: who says so, and what is doubtful about it."""
-    notes = []
+    notes = [*lookup.market_notes]
     for (ref, day), found in lookup.dated.items():
         if found.through is not None:
             notes.append(

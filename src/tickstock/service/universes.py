@@ -11,10 +11,11 @@ from pathlib import Path
 from tickstock.clock import NEW_YORK, Clock
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
-from tickstock.model import PLAIN_KEY, Universe, UniverseRef
+from tickstock.model import MARKET, PLAIN_KEY, Universe, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import instruments, listings, universe_plans, universe_writes
 from tickstock.store import universes as store
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now
 from tickstock.store.plans import universe_revision
@@ -24,6 +25,7 @@ from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
     AsOf,
     Evaluation,
+    Node,
     Ref,
     asked_day,
     evaluate,
@@ -37,6 +39,7 @@ from tickstock.universes.known import SymbolVerdict, is_known, judge
 from tickstock.universes.parsing import parse_client_universe
 from tickstock.universes.plan import Mode, OrganizePlan, judged
 from tickstock.universes.validate import Context, Finding, validate
+from tickstock.universes.whole_market import AskedMarket, loaded_as_market
 
 log = logging.getLogger("tickstock.universes")
 
@@ -64,17 +67,19 @@ class Universes:
     def list(self) -> list[Listed]:
         """Every universe of this environment, with counts."""
         with self._database.transaction() as connection:
-            return store.list_universes(connection, self._environment)
+            return [*self._listed(connection)]
+
+    def _listed(self, connection: Connection) -> Sequence[Listed]:
+        stored = store.list_universes(connection, self._environment)
+        return [*stored, *store.list_markets(connection, self._environment)]
 
     def list_if_changed(
         self, known: tuple[int | None, ...] | None
     ) -> tuple[tuple[int | None, ...], Sequence[Listed] | None]:
         """The fingerprint of the list, and the list where it is another one than is `known`."""
         with self._database.transaction() as connection:
-            now = store.fingerprint(connection)
-            return now, None if now == known else store.list_universes(
-                connection, self._environment
-            )
+            now = (*store.fingerprint(connection), store.market_through(connection))
+            return now, None if now == known else self._listed(connection)
 
     def names(self, refs: Sequence[str]) -> dict[str, str]:
         """What people call those of the universes that there are and that have a name."""
@@ -128,11 +133,28 @@ class Universes:
         the days on which each symbol was in it."""
         with self._database.transaction() as connection:
             node, lookup = parse(expression), StoreLookup(connection, self._environment)
+            market = self._as_market(node, lookup)
+            if market is not None:
+                return Resolved((MARKET,), market.ref.joined, market.spells)
             spells = evaluate_spells(node, lookup)
             symbols = self.members(expression) if spells is None else tuple(spells)
             refs = universes_under(node, lookup)
             revision = universe_revision(connection, refs, self._environment)
         return Resolved(symbols, revision, tuple(spells.values()) if spells else ())
+
+    def subjects(self, expression: str) -> tuple[str, ...]:
+        """Whose sessions are expected of a universe or expression: as `members`, but of a whole
+        market the market itself, whose sessions are held or not, whoever traded in them."""
+        with self._database.transaction() as connection:
+            lookup = StoreLookup(connection, self._environment)
+            if self._as_market(parse(expression), lookup) is not None:
+                return (MARKET,)
+        return self.members(expression)
+
+    def _as_market(self, node: Node, lookup: StoreLookup) -> AskedMarket | None:
+        """The market that is asked for as a whole; a stored universe of that name goes before."""
+        found = loaded_as_market(node)
+        return None if found is None or lookup.row(found.ref) is not None else found
 
     def client_members(self, text: str) -> tuple[str, ...]:
         """The symbols of what existing clients write: `type:key`, a key, a union `SPY:nasdaq100`.

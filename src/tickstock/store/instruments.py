@@ -300,6 +300,16 @@ def _create(connection: Connection, fresh: Sequence[Identity]) -> list[int]:
     return sorted(id_ for (id_,) in rows)
 
 
+def create_instruments(connection: Connection, ones: Sequence[Instrument]) -> list[int]:
+    """New instruments without tickers, and their ids in that order; under the lock of creation."""
+    params = {
+        "symbols": [one.symbol for one in ones], "listed": [one.listed for one in ones],
+        "delisted": [one.delisted for one in ones],
+        "gone_by": [one.delisted_before for one in ones],
+    }  # fmt: skip
+    return sorted(id_ for (id_,) in connection.execute(QUERIES["new_instruments"], params))
+
+
 def _write_tickers(connection: Connection, meant: Mapping[int, Identity], source: str) -> None:
     ones = list(meant.values())
     connection.execute(QUERIES["tell_life"], _lives(ones) | {"ids": list(meant)})

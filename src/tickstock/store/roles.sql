@@ -88,7 +88,7 @@ GRANT SELECT ON
     tickstock.universe_facts, tickstock.universe_counts, tickstock.universe_revisions,
     tickstock.universe_histories, tickstock.universe_spells,
     tickstock.sessions, tickstock.closures, tickstock.instruments, tickstock.tickers,
-    tickstock.listings, tickstock.identifiers,
+    tickstock.listings, tickstock.identifiers, tickstock.listing_records, tickstock.listing_pages,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,

@@ -372,7 +372,9 @@ CREATE TABLE tickstock.instruments (
     delisted date,
     figi     text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    gone_by  date
+    gone_by  date,
+    kind     text,
+    cik      text
 );
 -- Dated tickers of an instrument: a rename is two rows, a reused ticker two instruments.
 -- One ticker names at most one instrument on any day; gist on text would need an extension,
@@ -400,6 +402,36 @@ CREATE TABLE tickstock.listings (
 );
 CREATE INDEX listings_by_figi ON tickstock.listings (figi);
 CREATE INDEX listings_by_share_class ON tickstock.listings (share_class_figi);
+-- The vendor's lists of tickers as they were read: each record with since when and until when it was
+-- said. `delisted` is the vendor's word for the last day.
+CREATE TABLE tickstock.listing_records (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source           text NOT NULL,
+    symbol           text NOT NULL,
+    is_active        boolean NOT NULL,
+    kind             text NOT NULL DEFAULT '',
+    exchange         text NOT NULL DEFAULT '',
+    name             text NOT NULL DEFAULT '',
+    figi             text NOT NULL DEFAULT '',
+    share_class_figi text NOT NULL DEFAULT '',
+    cik              text NOT NULL DEFAULT '',
+    delisted         date,
+    instrument_id    integer REFERENCES tickstock.instruments,
+    known_from       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    known_until      timestamptz
+);
+CREATE INDEX listing_records_by_symbol ON tickstock.listing_records (symbol);
+CREATE INDEX listing_records_by_figi ON tickstock.listing_records (figi) WHERE figi <> '';
+-- Pages of a reading that is under way.
+CREATE TABLE tickstock.listing_pages (
+    source    text NOT NULL,
+    is_active boolean NOT NULL,
+    page      integer NOT NULL,
+    next      text NOT NULL DEFAULT '',
+    records   jsonb NOT NULL,
+    read_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (source, is_active, page)
+);
 -- What the vendor answered about a CUSIP; no symbol: it knows none.
 CREATE TABLE tickstock.identifiers (
     cusip   text PRIMARY KEY,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tickstock.clock import Clock, utc_now
 from tickstock.errors import UnknownUniverse
-from tickstock.model import READ_TYPES, UniverseRef
+from tickstock.model import MARKET, READ_TYPES, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
 from tickstock.store import instruments
@@ -21,6 +21,8 @@ from tickstock.universes.names import Member, Names
 from tickstock.universes.rules import Rule
 from tickstock.universes.suggest import ref_meant, shown
 from tickstock.universes.value import read_value
+from tickstock.universes.whole_market import MARKETS
+from tickstock.words import plural
 
 if TYPE_CHECKING:
     from tickstock.store.picks import Picks
@@ -75,6 +77,8 @@ class StoreLookup:
         self._conn, self._environment, self._many = conn, environment, many
         self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
         """What was found out about past days, and who says so."""
+        self.market_notes: dict[str, None] = {}
+        """What has to be said of markets that were read."""
         self._proposed = dict(proposed or {})
         self._rows: dict[UniverseRef, tuple[str, str | None] | None] = {
             ref: ("[]", text) for ref, text in self._proposed.items()
@@ -90,6 +94,8 @@ class StoreLookup:
         return row[1] if row else None
 
     def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        if ref in MARKETS and self.row(ref) is None:
+            return self._market(ref, as_of)
         if as_of is not None:
             found = past.said_on(self._conn, ref, as_of, self._environment)
             self.dated[ref, as_of] = found
@@ -99,8 +105,44 @@ class StoreLookup:
             raise unknown(self._conn, ref, self._environment)
         return symbols_of(ref, self._environment, row[0])
 
+    def _market(self, ref: UniverseRef, day: date | None) -> tuple[str, ...]:
+        """Who traded on a day, or in the newest session that is held of the whole market."""
+        from tickstock.store import whole_market  # with numpy, for markets alone
+        from tickstock.store.calendar import read_calendar
+
+        found = whole_market.members(self._conn, MARKETS[ref], read_calendar(self._conn).days, day)
+        if found.session is None:
+            when = f"The whole market of {day} is not held" if day else "No whole market is held"
+            raise UnknownUniverse(
+                f"{when}: who was in {ref} is not known.",
+                f"Load it: `tickstock load {MARKET} --for 1mo`, a call a session.",
+            )
+        if found.strangers and not found.symbols:
+            raise UnknownUniverse(
+                f"Of what kind the {plural(found.strangers, 'ticker')} of {found.session} are is"
+                f" not known, so who was in {ref} is not either.",
+                "Read it from the vendor: `tickstock instruments refresh`.",
+            )
+        if found.strangers:
+            self.market_notes[
+                f"{ref} @ {found.session}: {plural(found.strangers, 'ticker')} of unknown kind are"
+                " left out; `tickstock instruments refresh` reads the kinds."
+            ] = None
+        return found.symbols
+
     def change_days(self, ref: UniverseRef, span: Span) -> list[date]:
+        if ref in MARKETS and self.row(ref) is None:
+            return self._market_days(span)
         return past.change_days(self._conn, ref, span, self._environment)
+
+    def _market_days(self, span: Span) -> list[date]:
+        from tickstock.store import whole_market
+        from tickstock.store.calendar import read_calendar
+
+        calendar = read_calendar(self._conn)
+        found = [part for held in whole_market.held_days(self._conn) if (part := held & span)]
+        edges = [calendar.between(part) for part in found]
+        return [calendar.day(i) for start, end in edges for i in range(start, end)]
 
     def names(self) -> Names:
         return instruments.read_names(self._conn)
@@ -173,6 +215,11 @@ class PastLookup(StoreLookup):
         return ("[]", then[1]) if then[0] else None
 
     def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        if ref in MARKETS and self.row(ref) is None:
+            raise UnknownUniverse(
+                f"What was known of {ref} at an earlier moment is not kept.",
+                "Ask for a day: `tickstock universe show ... --as-of`.",
+            )
         day = as_of or self._today
         found = past.said_on(self._conn, ref, day, self._environment, self._known)
         self.dated[ref, day] = found
@@ -190,7 +237,9 @@ class _Refs(AbstractSet[UniverseRef]):
         self._lookup = lookup
 
     def __contains__(self, ref: object) -> bool:
-        return isinstance(ref, UniverseRef) and self._lookup.row(ref) is not None
+        if not isinstance(ref, UniverseRef):
+            return False
+        return self._lookup.row(ref) is not None or ref in MARKETS
 
     def __iter__(self) -> Iterator[UniverseRef]:
         return iter(self._lookup.all_keys)

@@ -28,8 +28,10 @@ from tickstock.universes.expression import Ref, evaluate
 from tickstock.universes.key import parse_ref, read_key
 from tickstock.universes.suggest import ref_meant, shown
 from tickstock.universes.validate import StoredUniverse
+from tickstock.universes.whole_market import MARKETS
 
 QUERIES = load("universes.sql")
+MARKET_TEXT = "Whoever traded in a session, by the answers for all tickers that are held."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ def get(conn: Connection, ref: UniverseRef, environment: str = "DEFAULT") -> Uni
     """
     _check_read(ref)
     row = conn.execute(QUERIES["fetch_one"], of_ref(ref, environment)).fetchone()
+    if row is None and ref in MARKETS:
+        symbols = StoreLookup(conn, environment).members(ref, None)
+        return Universe(ref, MARKETS[ref].name, symbols, environment, MARKET_TEXT)
     if row is None:
         raise unknown(conn, ref, environment)
     name, value, expression, description, source, created_at, updated_at = row
@@ -113,6 +118,35 @@ def list_universes(conn: Connection, environment: str = "DEFAULT") -> list[Liste
         Listed(UniverseRef(kind, key), name, counts.get(row, kept), *rest)
         for row, kind, key, name, kept, _, *rest in rows
     ]
+
+
+def market_through(conn: Connection) -> int | None:
+    """Through when the whole market is held, as a number; another one where that has moved."""
+    from tickstock.store import whole_market  # with numpy, for markets alone
+
+    held = whole_market.held_days(conn)
+    return held[-1].end.toordinal() if held else None
+
+
+def list_markets(conn: Connection, environment: str = "DEFAULT") -> list[Listed]:
+    """The markets that are stored nowhere, once a session of them is held, as of the newest one."""
+    from tickstock.store import whole_market  # with numpy, for markets alone
+
+    if not whole_market.held_days(conn):
+        return []
+    lookup = StoreLookup(conn, environment)
+    return [
+        Listed(ref, one.name, _size(lookup, ref), None, MARKET_TEXT, "", None)
+        for ref, one in MARKETS.items()
+        if lookup.row(ref) is None
+    ]
+
+
+def _size(lookup: StoreLookup, ref: UniverseRef) -> int | None:
+    try:
+        return len(lookup.members(ref, None))
+    except UnknownUniverse:
+        return None
 
 
 def _count(conn: Connection, environment: str, ids: list[int]) -> dict[int, int | None]:
@@ -194,6 +228,7 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
     refs = StoreLookup(conn, environment).refs()
     key = read_key(text.strip())
     found = sorted(ref for ref in refs if ref.key == key)
+    found = found or [ref for ref in MARKETS if ref.key == key]
     if len(found) == 1:
         return found[0]
     if found:

@@ -40,6 +40,7 @@ from tickstock.universes.nodes import (
 from tickstock.universes.parsing import parse
 from tickstock.universes.rules import Rule
 from tickstock.universes.suggest import did_you_mean, ref_meant, shown
+from tickstock.universes.whole_market import MARKETS
 
 MAX_STEPS = 50
 """Stored expressions that lead from one to the next; more is a mistake, not a universe."""
@@ -195,11 +196,13 @@ def _no_symbol(node: Node, left_out: Mapping[UniverseRef, str] | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Under which date a node stands (`label` as written), in whose stored expression."""
+    """Under which date a node stands (`label` as written), in whose stored expression. A market
+    that a rule looks at is that `before` the day: who trades on a day is known at its end."""
 
     day: date | None = None
     label: str = ""
     owner: UniverseRef | None = None
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ class _Evaluator:
         self.path: list[UniverseRef] = []
         self.trees: dict[UniverseRef, Node | None] = {}
         self.read: dict[tuple[UniverseRef, date | None], frozenset[str]] = {}
-        self.expressions: dict[tuple[UniverseRef, date | None], frozenset[Member]] = {}
+        self.expressions: dict[tuple[UniverseRef, date | None, bool], frozenset[Member]] = {}
         self.renamed: set[str] = set()
         self.alone = False
         self.remarks: dict[str, None] = {}
@@ -329,7 +332,7 @@ class _Evaluator:
                 return self._picked(node, scope)
 
     def _picked(self, node: Pick, scope: _Scope) -> _Value:
-        value = self._value(node.node, scope)
+        value = self._value(node.node, replace(scope, before=True))
         called = {member: self._called(member, scope.day) for member in value.members}
         members, remarks = self.lookup.pick(node.rule, called, scope.day)
         self.remarks.update(dict.fromkeys(remarks))
@@ -439,15 +442,16 @@ class _Evaluator:
 
     def _universe(self, ref: UniverseRef, scope: _Scope) -> _Value:
         name = f"{ref} @ {scope.label}" if scope.label else str(ref)
-        return _Value(self._members(ref, scope.day), name)
+        return _Value(self._members(ref, scope), name)
 
-    def _members(self, ref: UniverseRef, day: date | None) -> frozenset[Member]:
-        tree = self._tree(ref)
+    def _members(self, ref: UniverseRef, scope: _Scope) -> frozenset[Member]:
+        tree, day, before = self._tree(ref), scope.day, scope.before
         if tree is None:
-            return self._listed(ref, day)
-        if (ref, day) not in self.expressions:
-            self.expressions[ref, day] = self._stored(ref, tree, day)
-        return self.expressions[ref, day]
+            is_earlier = before and day is not None and ref in MARKETS
+            return self._listed(ref, day - ONE_DAY if day and is_earlier else day)
+        if (ref, day, before) not in self.expressions:
+            self.expressions[ref, day, before] = self._stored(ref, tree, scope)
+        return self.expressions[ref, day, before]
 
     def _listed(self, ref: UniverseRef, day: date | None) -> frozenset[Member]:
         key = (ref, self._last_change(ref, day))
@@ -455,7 +459,7 @@ class _Evaluator:
             self.read[key] = frozenset(self.lookup.members(*key))
         return self._whom(self.read[key], day)
 
-    def _stored(self, ref: UniverseRef, tree: Node, day: date | None) -> frozenset[Member]:
+    def _stored(self, ref: UniverseRef, tree: Node, scope: _Scope) -> frozenset[Member]:
         if ref in self.path:
             circle = [*self.path[self.path.index(ref) :], ref]
             raise BadExpression(
@@ -468,7 +472,8 @@ class _Evaluator:
                 "Name the lists at the end of the row directly.",
             )
         self.path.append(ref)
-        members = self._value(tree, _Scope(day=day, owner=ref)).members
+        inner = _Scope(day=scope.day, owner=ref, before=scope.before)
+        members = self._value(tree, inner).members
         self.path.pop()
         return members
 
@@ -483,6 +488,8 @@ class _Evaluator:
         found: dict[str, list[UniverseRef]] = {}
         for ref in self.known:
             found.setdefault(ref.key, []).append(ref)
+        for ref in MARKETS:
+            found.setdefault(ref.key, [ref])
         return found
 
     def _resolve(self, node: Ref | Bare) -> UniverseRef:

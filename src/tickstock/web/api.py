@@ -279,7 +279,7 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
 def coverage(ctx: RequestContext) -> Response:
     """Sessions expected and held of every symbol of a universe, and why the rest is not."""
     tick = ctx.tick
-    symbols = tick.universes.members(ctx.query("universe"))
+    symbols = tick.universes.subjects(ctx.query("universe"))
     timeframe = one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe")
     view = tick.holdings.coverage(symbols, timeframe, span_of(ctx))
     items = [

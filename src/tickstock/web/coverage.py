@@ -207,7 +207,7 @@ def _look(ctx: RequestContext, picture: Picture) -> CoverageView:
     tick = ctx.tick
     timeframe = one_of(Timeframe, picture.timeframe, "a timeframe")
     span = tick.dates.span(picture.duration) if picture.duration else None
-    return tick.holdings.coverage(tick.universes.members(picture.universe), timeframe, span)
+    return tick.holdings.coverage(tick.universes.subjects(picture.universe), timeframe, span)
 
 
 def _view(picture: Picture, found: CoverageView) -> dict[str, object]:

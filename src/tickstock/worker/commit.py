@@ -12,7 +12,7 @@ import structlog
 from tickstock.clock import NEW_YORK
 from tickstock.failpoints import reach
 from tickstock.loading.gains import Brought, gains_of
-from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, Targets, judge
+from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
 from tickstock.loading.truncation import MOST_DEPTH
 from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
@@ -22,20 +22,11 @@ from tickstock.store import asides, bar_history, bars, coverage, doubts, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.flat_files import note_file
-from tickstock.store.ledger import Finished, Lease
+from tickstock.store.ledger import Finished
+from tickstock.worker.fetched import Fetched as Fetched
+from tickstock.worker.market_rows import gains_of_markets, with_owners
 
 log = structlog.get_logger("tickstock.worker")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A call that is ours, its answer, what the load wants of it, and how often the vendor was
-    asked."""
-
-    lease: Lease
-    answer: Answer
-    targets: Targets
-    asked: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,7 @@ def commit(
     database: Database, batch: Sequence[Fetched], calendar: Calendar, now: datetime
 ) -> Committed:
     """Write a batch in one transaction; calls that are no longer ours are left out."""
+    batch = with_owners(database, batch, calendar)
     reach("commit.judge")
     beside = _beside(database, batch, calendar)
     judged = [
@@ -166,7 +158,7 @@ def _write(
     reach("commit.set_aside")
     brought = Brought(rows.instrument, rows.at, owner, written.new)
     gains = gains_of(brought, lambda i, one: origins[i][one], timeframe, calendar)
-    coverage.add_coverage(connection, timeframe, gains)
+    coverage.add_coverage(connection, timeframe, [*gains, *gains_of_markets(part, calendar)])
     reach("commit.covered")
     holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
     coverage.replace_holes(connection, timeframe, _asked(part), [holes[k] for k in sorted(holes)])

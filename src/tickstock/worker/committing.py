@@ -16,7 +16,8 @@ from tickstock.failpoints import reach
 from tickstock.sessions import Calendar
 from tickstock.store.database import Database
 from tickstock.store.ledger import Lease
-from tickstock.worker.commit import Committed, Fetched, commit
+from tickstock.worker.commit import Committed, commit
+from tickstock.worker.fetched import Fetched
 from tickstock.worker.fetching import Count
 from tickstock.worker.heartbeat import Heartbeat
 from tickstock.worker.memory_budget import MemoryBudget

@@ -13,13 +13,14 @@ import structlog
 from tickstock.errors import FenceLost, TickStockError, VendorUnavailable
 from tickstock.failpoints import reach
 from tickstock.loading.judge import Targets, WantedTargets, narrowed
-from tickstock.model import Answer, Timeframe
+from tickstock.loading.prices import MARKET_BARS
+from tickstock.model import MARKET, Answer, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store.ledger import Lease
 from tickstock.vendors import Gate
 from tickstock.worker.belief import Belief
-from tickstock.worker.commit import Fetched
 from tickstock.worker.entitled import Entitled
+from tickstock.worker.fetched import Fetched
 from tickstock.worker.lease_gate import Hold, LeaseGate
 from tickstock.worker.memory_budget import MemoryBudget, most_bars
 
@@ -60,12 +61,15 @@ class Fetcher:
         """What was answered, in as much memory as it takes. Raises FenceLost where the lease was
         lost before it was asked for."""
         targets = self.wanted[lease.call.timeframe].of(lease.call)
+        is_market = MARKET in targets
         # Calls that were made later, out of others, do not say how many sessions they are for.
-        expected = most_bars(lease.call, lease.cells or len(targets), self.calendar)
+        cells = MARKET_BARS if is_market else lease.cells or len(targets)
+        expected = most_bars(lease.call, cells, self.calendar)
         await self.memory.enter(expected)
         size = 0
         try:
-            answer = narrowed(await self._answer(lease, targets, hold), targets)
+            answer = await self._answer(lease, targets, hold)
+            answer = answer if is_market else narrowed(answer, targets)
             size = len(answer.bars)
         finally:
             self.memory.leave(expected - size)

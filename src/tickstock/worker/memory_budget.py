@@ -8,11 +8,10 @@ from collections import deque
 
 import numpy as np
 
+from tickstock.loading.prices import MARKET_BARS
 from tickstock.model import Call, CallKind, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 
-MARKET_BARS = 12_000
-"""Bars in a session's answer for all tickers."""
 MOST_PER_SESSION = {Timeframe.DAY: 1, Timeframe.HOUR: 16, Timeframe.MINUTE: 960}
 """Bars of a ticker from 4:00 to 20:00."""
 

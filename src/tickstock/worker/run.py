@@ -15,6 +15,7 @@ import structlog
 
 from tickstock.errors import BadSetting, TickStockError
 from tickstock.loading.report import Report
+from tickstock.model import MARKET
 from tickstock.service import TickStock
 from tickstock.service.queue import defer_drain, queue_of, schedules_queue_of
 from tickstock.service.vendor import account_of, open_vendor
@@ -160,7 +161,9 @@ class Worker:
             load = jobs.read(connection, load_id)
             wanted = job_items.targets(connection, load_id)
             jobs.begin_activity(connection, load_id, self.name)
-            return load, tuple({target.symbol for part in wanted.values() for target in part})
+            symbols = {target.symbol for part in wanted.values() for target in part}
+            # Of a whole market all are wanted, which no names say.
+            return load, () if MARKET in symbols else tuple(symbols)
 
     async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool | None:
         """Bars, then splits and dividends; whether it was in vain to ask for the latter. None when

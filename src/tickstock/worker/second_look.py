@@ -17,10 +17,10 @@ import structlog
 from tickstock.failpoints import reach
 from tickstock.loading.judge import Target
 from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small_markets
-from tickstock.model import Flags, Hole, HoleCause, Ints, Timeframe
+from tickstock.model import MARKET, Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
-from tickstock.store import actions, bars, coverage, jobs, ledger
+from tickstock.store import actions, bars, coverage, jobs, ledger, whole_market
 from tickstock.store.connection import Connection
 from tickstock.store.ledger import MarketDay
 
@@ -53,10 +53,14 @@ def look_again(
         for timeframe, days in ledger.market_days(connection, load_id).items()
         for doubt in _doubts(connection, load_id, days, wanted.get(timeframe, ()), calendar)
     ]
-    bars.lock_instruments(connection, sorted({i for doubt in doubts for i in doubt.lacking}))
+    markets = {t.instrument_id for of in wanted.values() for t in of if t.symbol == MARKET}
+    lacking = {i for doubt in doubts for i in doubt.lacking}
+    bars.lock_instruments(connection, sorted(lacking | (markets if doubts else set())))
     for doubt in doubts:
         log.warning("market day not believed", call=str(doubt.day.call), why=doubt.why)
         _fail(connection, doubt, now)
+        for market in markets:
+            _fail_market(connection, market, doubt, now)
     again = [(doubt.day.call_id, doubt.day.call) for doubt in doubts if not doubt.day.depth]
     reach("second_look.done")
     if again:
@@ -116,6 +120,14 @@ def _held(
     for days, step in ((spans.start, 1), (spans.end, -1)):
         np.add.at(steps, (row, np.clip(calendar.before(days), low, high) - low), step)
     return ids, np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] > 0
+
+
+def _fail_market(connection: Connection, market: int, doubt: UnbelievedDay, now: datetime) -> None:
+    """Say of the session that it is not held of the market; what its answer brought stays."""
+    span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
+    whole_market.take_back(connection, market, timeframe, span)
+    hole = Hole(market, span, HoleCause.FAILED, doubt.why[:500], now)
+    coverage.replace_holes(connection, timeframe, [(market, span)], [hole])
 
 
 def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:

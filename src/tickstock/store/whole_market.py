@@ -1,0 +1,114 @@
+"""Whole sessions: which are held, and who is in them. See `universes/whole_market`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from tickstock.loading.whose import TickerOwner
+from tickstock.model import MARKET, Instrument, Ints, Timeframe
+from tickstock.spans import Span, day_of
+from tickstock.store import rows
+from tickstock.store.connection import Connection
+from tickstock.store.coverage import multirange
+from tickstock.store.instruments import LOCK_CREATION, create_instruments
+from tickstock.store.instruments import QUERIES as INSTRUMENTS
+from tickstock.store.queries import load
+from tickstock.universes.whole_market import MarketUniverse, kind_of
+
+QUERIES = load("whole_market.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketMembers:
+    """Who traded in `session`, sorted; `strangers` are those of whose kind nothing is known, where
+    kinds are asked for. No session: none is held."""
+
+    session: date | None
+    symbols: tuple[str, ...]
+    strangers: int = 0
+
+
+def market_id(connection: Connection) -> int | None:
+    """The instrument that stands for the whole market; None before the first load of it."""
+    row = connection.execute(QUERIES["instrument"], {"market": MARKET}).fetchone()
+    return row[0] if row else None
+
+
+def held_days(connection: Connection, timeframe: Timeframe = Timeframe.DAY) -> list[Span]:
+    """The days on which whole sessions are held."""
+    id_ = market_id(connection)
+    if id_ is None:
+        return []
+    params = {"id": id_, "timeframe": timeframe}
+    found = connection.execute(QUERIES["sessions"], params).fetchall()
+    return [Span(day_of(start), day_of(end)) for start, end in found]
+
+
+def members(
+    connection: Connection, market: MarketUniverse, days: Ints, day: date | None
+) -> MarketMembers:
+    """Who was in a market in the last session by `day` (or of all) that is held; `days` are the
+    sessions of the calendar."""
+    session = _session(held_days(connection), days, day)
+    if session is None:
+        return MarketMembers(None, ())
+    params = {"day": session, "id": market_id(connection)}
+    found = connection.execute(QUERIES["members"], params).fetchall()
+    kinds = [(symbol, kind_of(symbol, told)) for symbol, told in found]
+    symbols = tuple(dict.fromkeys(symbol for symbol, kind in kinds if market.holds(kind)))
+    strangers = sum(not kind for _, kind in kinds) if market.kinds else 0
+    return MarketMembers(session, symbols, strangers)
+
+
+def _session(held: Sequence[Span], days: Ints, day: date | None) -> date | None:
+    """The session that is asked about, if it is held: another one does not tell who traded then."""
+    if not held:
+        return None
+    last = day or held[-1].last
+    place = int(np.searchsorted(days, last.toordinal() - _EPOCH, side="right")) - 1
+    if place < 0:
+        return None
+    session = day_of(int(days[place]))
+    return session if any(session in span for span in held) else None
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def ticker_owners(connection: Connection, symbols: Iterable[str]) -> list[TickerOwner]:
+    """Who had some tickers, by ticker and time. Nobody else changes that until the end of the
+    transaction."""
+    connection.execute(INSTRUMENTS["lock_creation"], LOCK_CREATION)
+    params = {"symbols": sorted(symbols)}
+    return rows.every(connection, _owner, QUERIES["owners"], params)
+
+
+def _owner(
+    instrument_id: int, symbol: str, since: date, until: date, is_told: bool,
+    first: date | None, end: date | None,
+) -> TickerOwner:  # fmt: skip
+    return TickerOwner(instrument_id, symbol, since, until, is_told, first, end)
+
+
+def write_owners(
+    connection: Connection, fresh: Sequence[TickerOwner], changed: Sequence[TickerOwner]
+) -> None:
+    """Make instruments for `fresh`, whose ids are set, and date the tickers of `changed` anew."""
+    named = [Instrument(0, o.symbol, None if o.since == date.min else o.since) for o in fresh]
+    for owner, id_ in zip(fresh, create_instruments(connection, named), strict=True):
+        owner.id = id_
+    both = [*fresh, *changed]
+    names = {"ids": [o.id for o in both], "symbols": [o.symbol for o in both]}
+    connection.execute(QUERIES["drop_tickers"], names)
+    dated = {"since": [o.since for o in both], "until": [o.until for o in both], "source": ""}
+    connection.execute(INSTRUMENTS["add_tickers"], names | dated)
+
+
+def take_back(connection: Connection, id_: int, timeframe: Timeframe, days: Span) -> None:
+    """Say of a whole session that it is not held: its answer is not believed."""
+    params = {"id": id_, "timeframe": timeframe, "days": multirange([days])}
+    connection.execute(QUERIES["take_back"], params)

@@ -1,0 +1,41 @@
+-- name: instrument
+-- The instrument that stands for the whole market.
+SELECT instrument_id FROM tickstock.tickers WHERE symbol = %(market)s
+
+-- name: sessions
+-- The days from which on, and up to which, whole sessions are held, as days since 1970.
+SELECT (lower(r) - DATE '1970-01-01')::bigint AS start, (upper(r) - DATE '1970-01-01')::bigint AS "end"
+FROM tickstock.coverage AS c, unnest(c.held) AS r
+WHERE c.instrument_id = %(id)s AND c.timeframe = %(timeframe)s ORDER BY r
+
+-- name: members
+-- Who holds a bar of a session, under the ticker of that day, with its kind as it was told.
+SELECT t.symbol, coalesce(nullif(i.kind, ''), l.kind, '') AS kind
+FROM tickstock.coverage AS c
+JOIN tickstock.instruments AS i ON i.id = c.instrument_id
+JOIN tickstock.tickers AS t ON t.instrument_id = c.instrument_id AND t.valid @> %(day)s::date
+LEFT JOIN tickstock.listings AS l ON l.symbol = t.symbol
+WHERE c.timeframe = 'day' AND c.held @> %(day)s::date AND c.instrument_id <> %(id)s
+ORDER BY t.symbol
+
+-- name: owners
+-- Who had some tickers when, whether that was told, and from when to when day bars are held.
+SELECT t.instrument_id, t.symbol, coalesce(lower(t.valid), '0001-01-01') AS since,
+       coalesce(upper(t.valid), '9999-12-31') AS until, t.source <> '' AS is_told,
+       lower(range_merge(c.held)) AS first, upper(range_merge(c.held)) AS "end"
+FROM tickstock.tickers AS t
+LEFT JOIN tickstock.coverage AS c
+       ON c.instrument_id = t.instrument_id AND c.timeframe = 'day' AND NOT isempty(c.held)
+WHERE t.symbol = ANY (%(symbols)s)
+ORDER BY t.symbol, since
+
+-- name: drop_tickers
+-- Dated tickers of some symbols, to be written anew.
+DELETE FROM tickstock.tickers AS t
+USING unnest(%(ids)s::int[], %(symbols)s::text[]) AS n(id, symbol)
+WHERE t.instrument_id = n.id AND t.symbol = n.symbol AND t.source = ''
+
+-- name: take_back
+-- A session of the whole market that is not believed is not held.
+UPDATE tickstock.coverage SET held = held - %(days)s::datemultirange, updated_at = clock_timestamp()
+WHERE instrument_id = %(id)s AND timeframe = %(timeframe)s

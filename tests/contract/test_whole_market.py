@@ -1,0 +1,313 @@
+"""The whole market of a vendor on loopback: every row of every session held, and told apart."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.flat_kit import put, session_files
+from tests.kit import CALENDAR
+from tests.loading_rig import Rig, rig, sql, stored, truth_of
+from tickstock.errors import EmptyUniverse, UnknownUniverse
+from tickstock.model import MARKET, Answer, Call, CallKind, HoleCause, LoadState, Timeframe
+from tickstock.spans import Span
+from tickstock.store.database import Database
+from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.synthetic.market import SyntheticMarket
+
+LATE = 2e9
+SPAN = Span(date(2023, 1, 3), date(2024, 6, 28))
+MONTH = Span(date(2023, 1, 3), date(2023, 2, 1))
+STOCKS = {"CS", "ADRC"}
+
+
+@pytest.fixture(scope="module")
+def market() -> SyntheticMarket:
+    """Fifteen months, in which as much happens as else in ten years."""
+    return SyntheticMarket(tickers=40, span=SPAN, pace=8.0)
+
+
+@pytest.fixture
+def here(database: Database, tmp_path: Path, market: SyntheticMarket) -> Rig:
+    return rig(database, tmp_path, vendor={"market": market})
+
+
+def load(here: Rig, span: Span, name: str = MARKET, **request: Any) -> Any:
+    return here.load(here.plan(name, first=span.start, last=span.last, **request))
+
+
+def truth(market: SyntheticMarket, span: Span) -> dict[tuple[str, int], Any]:
+    found = {}
+    for session in range(market.sessions):
+        if market.day(session) in span:
+            found |= truth_of(market.on(market.day(session), LATE))
+    return found
+
+
+def held_by_instrument(database: Database) -> dict[int, list[tuple[str, date]]]:
+    """Of each instrument its bars, under the tickers that it had on their days."""
+    rows = sql(
+        database,
+        "SELECT b.instrument_id, t.symbol, b.at FROM tickstock.bars_day AS b"
+        " JOIN tickstock.tickers AS t ON t.instrument_id = b.instrument_id AND t.valid @> b.at"
+        " ORDER BY 1, 3",
+    )
+    found: dict[int, list[tuple[str, date]]] = defaultdict(list)
+    for id_, symbol, at in rows:
+        found[id_].append((symbol, at))
+    return found
+
+
+def firm_of(market: SyntheticMarket, ticker: str, day: date) -> int:
+    session = market.session(day)
+    assert session is not None
+    rows = [i for i, t in enumerate(market.names.ticker) if t == ticker]
+    return next(
+        int(market.names.firm[i])
+        for i in rows
+        if market.names.start[i] <= session < market.names.end[i]
+    )
+
+
+def check_apart(database: Database, market: SyntheticMarket) -> int:
+    """No instrument is two firms, and a ticker of a firm is one instrument, so that each ticker of
+    two firms is two; how many of those there are."""
+    instruments: dict[tuple[int, str], set[int]] = defaultdict(set)
+    by_ticker: dict[str, set[int]] = defaultdict(set)
+    for id_, bars in held_by_instrument(database).items():
+        firms = {firm_of(market, ticker, day) for ticker, day in bars}
+        assert len(firms) == 1, (id_, firms)
+        for ticker, _ in bars:
+            instruments[firms.copy().pop(), ticker].add(id_)
+            by_ticker[ticker].add(id_)
+    assert all(len(ids) == 1 for ids in instruments.values())
+    had = Counter(
+        ticker
+        for ticker, start in zip(market.names.ticker, market.names.start.tolist(), strict=True)
+        if start < market.sessions
+    )
+    reused = {ticker for ticker, firms in had.items() if firms > 1}
+    assert {ticker for ticker, ids in by_ticker.items() if len(ids) > 1} == reused
+    return len(reused)
+
+
+# --- loading --------------------------------------------------------------------------------
+def test_everything_that_traded_is_held_by_a_call_a_session(
+    here: Rig, market: SyntheticMarket
+) -> None:
+    database = here.tick.database
+    plan = here.plan(MARKET, first=SPAN.start, last=SPAN.last)
+    assert {p.call.kind for p in plan.calls} == {CallKind.MARKET_DAY}
+    assert len(plan.calls) == market.sessions
+    progress = here.load(plan)
+    assert progress.load.state is LoadState.COMPLETED
+    assert here.asked == market.sessions
+    rows = truth(market, SPAN)
+    bars = sql(database, "SELECT count(*) FROM tickstock.bars_day")[0][0]
+    assert bars == len(rows)
+    held = {
+        (symbol, (day - date(1970, 1, 1)).days)
+        for of in held_by_instrument(database).values()
+        for symbol, day in of
+    }
+    assert held == set(rows)  # those too that are delisted since
+    assert check_apart(database, market) > 1
+    assert here.plan(MARKET, first=SPAN.start, last=SPAN.last).calls == ()
+    [(counted,)] = sql(database, "SELECT sum(bars) FROM tickstock.coverage")
+    assert counted == len(rows)
+
+
+def test_what_is_held_in_parts_is_told_apart_as_well(here: Rig, market: SyntheticMarket) -> None:
+    """Forwards in three jobs: what one has brought, the next one knows."""
+    edges = [SPAN.start, date(2023, 4, 1), date(2023, 12, 20), SPAN.end]
+    for start, end in pairwise(edges):
+        assert load(here, Span(start, end)).load.state is LoadState.COMPLETED
+    assert check_apart(here.tick.database, market) > 1
+
+
+def test_files_hold_it_as_well(database: Database, tmp_path: Path, market: SyntheticMarket) -> None:
+    days = [market.day(s) for s in range(market.sessions) if market.day(s) in MONTH]
+    files: dict[str, bytes] = {}
+    for day in days:
+        files |= session_files(market.on(day, LATE), Timeframe.DAY)
+    folder = put(tmp_path / "files", files)
+    here = rig(database, tmp_path / "home", settings={"TICKSTOCK_VENDOR": f"flatfiles:{folder}"})
+    plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last)
+    assert {p.call.kind for p in plan.calls} == {CallKind.FLAT_DAY}
+    assert here.load_configured(plan).load.state is LoadState.COMPLETED
+    assert stored(database) == truth(market, MONTH)
+
+
+def test_a_session_without_a_row_has_failed_and_is_asked_again(here: Rig) -> None:
+    bad = "2023-01-17"
+    here.faults = (Fault(What.EMPTY, path=bad),)
+    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    view = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH)
+    assert [(g.cause, g.cells) for g in view.gaps] == [(HoleCause.FAILED, 1)]
+    here.faults = ()
+    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    assert here.asked == 1
+
+
+def test_half_a_session_is_not_believed(here: Rig, market: SyntheticMarket) -> None:
+    bad = date(2023, 1, 17)
+
+    def halved(call: Call, answer: Answer | None) -> Answer:
+        assert answer is not None
+        if call.span.start != bad:
+            return answer
+        bars = answer.bars.rows(answer.bars.owner % 2 == 0)
+        return replace(answer, bars=bars, tickers=len(set(bars.owner.tolist())))
+
+    here.change = halved
+    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    (gap,) = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH).gaps
+    assert (gap.cause, gap.cells) == (HoleCause.FAILED, 1)
+    assert "not believed" in gap.reasons[0][0]
+    here.change = None
+    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    assert stored(here.tick.database) == truth(market, MONTH)
+
+
+def test_a_bar_that_cannot_be_true_is_put_aside_and_the_session_held(here: Rig) -> None:
+    def spoilt(call: Call, answer: Answer | None) -> Answer:
+        assert answer is not None
+        high = answer.bars.high.copy()
+        high[0] = 0.0
+        return replace(answer, bars=replace(answer.bars, high=high))
+
+    here.change = spoilt
+    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    [(aside,)] = sql(here.tick.database, "SELECT count(*) FROM tickstock.quarantine")
+    assert aside == CALENDAR.between(MONTH)[1] - CALENDAR.between(MONTH)[0]
+
+
+# --- as a universe --------------------------------------------------------------------------
+@pytest.fixture
+def loaded(here: Rig) -> Rig:
+    load(here, Span(SPAN.start, date(2023, 7, 1)))
+    return here
+
+
+def test_who_is_in_it_on_a_day_is_who_traded(loaded: Rig, market: SyntheticMarket) -> None:
+    tick = loaded.tick
+    for day in (date(2023, 1, 3), date(2023, 3, 15), date(2023, 6, 30)):
+        shown = tick.history.show(MARKET, day).symbols
+        assert shown == market.on(day, LATE).tickers
+    sunday = tick.history.show(MARKET, date(2023, 3, 19)).symbols
+    assert sunday == market.on(date(2023, 3, 17), LATE).tickers
+    assert tick.universes.members(MARKET) == market.on(date(2023, 6, 30), LATE).tickers
+    label = tick.history.show(MARKET, date(2023, 1, 3)).label
+    assert label is not None
+    then, now = market.traded_on(0), market.traded_on(market.session(date(2023, 6, 30)) or 0)
+    assert (label.then, label.used) == (len(then), len(now))
+
+
+def test_a_day_that_is_not_held_is_not_answered(loaded: Rig) -> None:
+    with pytest.raises(UnknownUniverse, match="is not held"):
+        loaded.tick.history.show(MARKET, date(2024, 1, 3))
+
+
+def test_kinds_are_those_that_were_told(loaded: Rig, market: SyntheticMarket) -> None:
+    tick = loaded.tick
+    with pytest.raises(UnknownUniverse, match="Of what kind"):
+        tick.universes.members("market_us_etfs")
+    kinds = {t: kind_of_firm(market, t) for t in market.on(date(2023, 3, 15), LATE).tickers}
+    for kind in sorted(set(kinds.values())):
+        names = [t for t, k in kinds.items() if k == kind]
+        sql(
+            tick.database,
+            "UPDATE tickstock.instruments SET kind = %s WHERE symbol = ANY (%s)",
+            kind,
+            names,
+        )
+    shown = tick.history.show("market_us_stocks", date(2023, 3, 15)).symbols
+    assert list(shown) == sorted(t for t, k in kinds.items() if k in STOCKS)
+    shown = tick.history.show("etf_universe:market_us_etfs", date(2023, 3, 15)).symbols
+    assert list(shown) == sorted(t for t, k in kinds.items() if k == "ETF")
+
+
+def kind_of_firm(market: SyntheticMarket, ticker: str) -> str:
+    from tickstock.vendors.synthetic.firms import KINDS
+
+    return KINDS[int(market.firms.kind[firm_of(market, ticker, date(2023, 3, 15))])].code
+
+
+def test_it_can_be_calculated_with(loaded: Rig, market: SyntheticMarket) -> None:
+    tick = loaded.tick
+    some = market.on(date(2023, 3, 15), LATE).tickers
+    left = tick.history.show(f"market_us - {{{some[0]}, {some[1]}}}", date(2023, 3, 15)).symbols
+    assert left == some[2:]
+    both = tick.universes.evaluate("market_us @ 2023-03-15 & market_us @ 2023-01-03").symbols
+    assert set(both) == set(some) & set(market.on(date(2023, 1, 3), LATE).tickers)
+    with pytest.raises(EmptyUniverse):
+        tick.universes.evaluate("market_us - market_us")
+
+
+def test_it_is_listed_covered_and_missing_by_sessions(loaded: Rig) -> None:
+    tick = loaded.tick
+    listed = {str(u.ref): u.symbols for u in tick.universes.list()}
+    assert listed["stock_universe:market_us"] == len(tick.universes.members(MARKET))
+    first, span = tick.universes.list_if_changed(None)[0], Span(SPAN.start, date(2023, 8, 1))
+    subjects = tick.universes.subjects(MARKET)
+    view = tick.holdings.coverage(subjects, Timeframe.DAY, span)
+    sessions = CALENDAR.between(Span(SPAN.start, date(2023, 7, 1)))
+    assert view.grid.held.count() == sessions[1] - sessions[0]
+    (gap,) = tick.missing.find(subjects, [Timeframe.DAY], span).gaps
+    assert gap.cause == HoleCause.NEVER_ASKED
+    load(loaded, Span(date(2023, 7, 1), date(2023, 7, 8)))
+    assert tick.universes.list_if_changed(first)[1] is not None
+
+
+# --- rules over it --------------------------------------------------------------------------
+RULE = "pick(market_us; top 8 by dollar_volume over 20)"
+
+
+def test_a_rule_over_the_market_picks_from_those_of_the_session_before(
+    loaded: Rig, market: SyntheticMarket
+) -> None:
+    """By hand, from the making; and the same where everything later is lacking or other."""
+    tick, day = loaded.tick, date(2023, 4, 3)
+    shown = tick.history.show(RULE, day).symbols
+    last = market.session(date(2023, 3, 31))
+    assert last is not None
+    traded: dict[str, list[float]] = defaultdict(list)
+    for session in range(last - 19, last + 1):
+        bars = market.on(market.day(session), LATE)
+        for i, owner in enumerate(bars.owner.tolist()):
+            traded[bars.tickers[owner]].append(float(bars.close[i] * bars.volume[i]))
+    members = market.on(date(2023, 3, 31), LATE).tickers
+    ranked = sorted(members, key=lambda t: -float(np.median(traded[t])))
+    assert shown == tuple(sorted(ranked[:8]))
+    sql(tick.database, "UPDATE tickstock.bars_day SET close = 1, volume = 1e12 WHERE at >= %s", day)
+    sql(tick.database, "UPDATE tickstock.coverage SET held = held - %s::datemultirange",
+        f"{{[{day},)}}")  # fmt: skip
+    assert tick.history.show(RULE, day).symbols == shown
+
+
+def test_a_build_over_it_keeps_who_was_picked_then(loaded: Rig) -> None:
+    tick = loaded.tick
+    built = tick.builds.build(RULE, Span(date(2023, 3, 1), date(2023, 6, 1)))
+    assert [day for day, _ in built.members] == [
+        date(2023, 3, 1), date(2023, 4, 3), date(2023, 5, 1),
+    ]  # fmt: skip
+    assert built.members[1][1] == tick.history.show(RULE, date(2023, 4, 3)).symbols
+
+
+def test_a_plan_says_what_a_longer_history_would_add(
+    database: Database, tmp_path: Path, market: SyntheticMarket
+) -> None:
+    """What the account refuses is learned once, and left out of the next plan."""
+    here = rig(database, tmp_path, vendor={"market": market})
+    here.faults = (Fault(What.NOT_ENTITLED, before=date(2023, 1, 17)),)
+    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last + timedelta(days=7))
+    assert sum(s.cells for s in plan.skips if s.cause is HoleCause.NOT_ENTITLED) == 9
+    assert len(plan.calls) == 5
