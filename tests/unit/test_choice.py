@@ -28,6 +28,7 @@ from tickstock.loading.grid import Grid
 from tickstock.loading.prices import (
     FILE_BYTES,
     LATENCY,
+    MARKET_DAY_BYTES,
     Prices,
     prices_for,
     session_bytes,
@@ -269,3 +270,9 @@ def test_slabs_of_any_size_leave_nothing_out(slab_windows: int) -> None:
         assert not left.any()
         assert choice.day_cells.sum() + choice.windows.cells.sum() == missing.sum()
         assert choice.least <= choice.price
+
+
+def test_an_answer_goes_before_a_file_of_the_same_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kinds(every(300, 2), FILES) == {"flat_day": 2}
+    monkeypatch.setitem(FILE_BYTES, DAY, MARKET_DAY_BYTES)
+    assert kinds(every(300, 2), FILES) == {"market_day": 2}
