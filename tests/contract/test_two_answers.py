@@ -88,3 +88,21 @@ def test_a_bar_that_came_in_another_load_may_be_corrected(
     assert ended.rows_changed == 1
     (found,) = here.tick.missing.find(NAMES, (Timeframe.DAY,), WEEK).suspects
     assert {d.reason for d in found.doubtful} == {REPEATED}
+
+
+def test_a_disagreement_stays_when_the_day_before_is_written(
+    database: Database, tmp_path: Path
+) -> None:
+    """The bar itself is then judged by its neighbours, which cannot tell what two answers said."""
+    here = rig(database, tmp_path)
+    load(here, Two(10.25), both_ways(here))
+    before = max(day for day in sessions(WEEK) if day < ODD)
+
+    class Corrected(Two):
+        def _close(self, request: web.Request, rows: list[dict[str, Any]]) -> web.Response | None:
+            return page([row(before, t=stamp(before), c=10.6)])
+
+    asked = here.plan(symbols=NAMES[:1], first=before, last=before, refresh=True)
+    assert load(here, Corrected(10.25), asked).rows_changed == 1
+    (found,) = here.tick.missing.find(NAMES, (Timeframe.DAY,), WEEK).suspects
+    assert [d.at.date() for d in found.doubtful if d.reason == DISAGREE] == [ODD]

@@ -47,13 +47,15 @@ def note_doubts(connection: Connection, timeframe: Timeframe, rows: Rows, writte
     if not touched.any():
         return
     after = np.concatenate(([False], touched[:-1]))  # compared with what has changed
-    judged = _Judged(rows, touched | after, ~written.new)
+    judged = _Judged(rows, touched | after, ~written.new, touched)
     if timeframe is Timeframe.DAY:
         judged = judged.joined(read_neighbours(connection, rows.pick(touched)))
     found = [d for d in doubts_of(judged.table(), timeframe) if judged.anew[d.row]]
-    before = judged.rows.pick(judged.anew & judged.known)
-    if len(before):
-        connection.execute(QUERIES["forget"], _keys(timeframe, before))
+    known = judged.anew & judged.known
+    if known.any():
+        params = {"written": judged.written[known].tolist(), "disagree": DISAGREE}
+        before = _keys(timeframe, judged.rows.pick(known))
+        connection.execute(QUERIES["forget"], before | params)
     if found:
         picked = judged.rows.pick(np.array([d.row for d in found], np.int64))
         texts = {"reasons": [d.reason for d in found], "details": [d.detail for d in found]}
@@ -94,11 +96,12 @@ def note_disagreements(connection: Connection, timeframe: Timeframe, changed: Ch
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Bars in order, which of them are judged anew, and which may have been judged before."""
+    """Bars in order; which of them are judged anew, may have been judged before, were written."""
 
     rows: Rows
     anew: Flags
     known: Flags
+    written: Flags
 
     def joined(self, around: Rows) -> _Judged:
         """With the bars before and after those of each instrument; the ones after are judged."""
@@ -111,7 +114,8 @@ class _Judged:
         _, once = np.unique(key, return_index=True)
         anew = np.concatenate([self.anew, is_after])
         known = np.concatenate([self.known, np.ones(len(around), np.bool_)])
-        return _Judged(rows.pick(once), anew[once], known[once])
+        written = np.concatenate([self.written, np.zeros(len(around), np.bool_)])
+        return _Judged(rows.pick(once), anew[once], known[once], written[once])
 
     def table(self) -> BarTable:
         r = self.rows

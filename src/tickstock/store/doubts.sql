@@ -1,8 +1,10 @@
 -- name: forget
--- What was said about bars that are judged anew.
+-- What was said about bars that are judged anew. That two answers disagree about one stays until the
+-- bar itself is written.
 DELETE FROM tickstock.doubts AS d
-USING unnest(%(ids)s::int[], %(at)s::bigint[]) AS n(id, at)
+USING unnest(%(ids)s::int[], %(at)s::bigint[], %(written)s::boolean[]) AS n(id, at, written)
 WHERE d.instrument_id = n.id AND d.timeframe = %(timeframe)s AND d.at = to_timestamp(n.at)
+  AND (n.written OR d.reason <> %(disagree)s)
 
 -- name: add
 -- Bars that somebody should look at.
@@ -54,17 +56,32 @@ ORDER BY i.symbol, q.at, q.reason
 
 -- name: other_answers
 -- Of bars that a call has changed: those that another kind of call of the same load had brought, for a
--- whole market or for the ticker alone, what they were, and which kind of call that was.
-SELECT (n.place - 1)::int, r.open, r.high, r.low, r.close, r.volume, o.kind, me.kind
-FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[], %(days)s::date[],
-            %(symbols)s::text[]) WITH ORDINALITY AS n(id, at, call, day, symbol, place)
-JOIN tickstock.calls AS me ON me.id = n.call
-JOIN tickstock.bar_revisions AS r
-  ON r.instrument_id = n.id AND r.timeframe = %(timeframe)s AND r.at = to_timestamp(n.at)
-     AND r.call_id = n.call
-JOIN LATERAL (
-    SELECT c.kind FROM tickstock.calls AS c
-    WHERE c.load_id = me.load_id AND c.timeframe = me.timeframe AND c.span @> n.day
-      AND (c.kind = 'ticker') <> (me.kind = 'ticker') AND c.symbol IN ('', n.symbol)
-      AND (c.state = 'done' OR c.id = ANY (%(batch)s))
-    LIMIT 1) AS o ON true
+-- whole market or for the ticker alone, what they were, and which kind of call that was. Such calls are
+-- few or none, and are looked for once a load, not once a bar.
+WITH changed AS (
+    SELECT n.place, n.day, n.symbol, me.load_id, me.kind,
+           r.open, r.high, r.low, r.close, r.volume
+    FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[], %(days)s::date[],
+                %(symbols)s::text[]) WITH ORDINALITY AS n(id, at, call, day, symbol, place)
+    JOIN tickstock.calls AS me ON me.id = n.call
+    JOIN tickstock.bar_revisions AS r
+      ON r.instrument_id = n.id AND r.timeframe = %(timeframe)s AND r.at = to_timestamp(n.at)
+         AND r.call_id = n.call
+), others AS MATERIALIZED (
+    SELECT c.load_id, c.kind, c.symbol, c.span
+    FROM (SELECT DISTINCT load_id, kind = 'ticker' AS is_ticker FROM changed) AS mine
+    JOIN tickstock.calls AS c ON c.load_id = mine.load_id AND (c.kind = 'ticker') <> mine.is_ticker
+    WHERE c.timeframe = %(timeframe)s AND (c.state = 'done' OR c.id = ANY (%(batch)s))
+), said AS (
+    SELECT c.place, o.kind FROM changed AS c
+    JOIN others AS o ON o.load_id = c.load_id AND o.symbol = '' AND lower(o.span) = c.day
+    WHERE c.kind = 'ticker'
+    UNION ALL
+    SELECT c.place, o.kind FROM changed AS c
+    JOIN others AS o ON o.load_id = c.load_id AND o.symbol = c.symbol AND o.span @> c.day
+    WHERE c.kind <> 'ticker'
+)
+SELECT DISTINCT ON (c.place) (c.place - 1)::int, c.open, c.high, c.low, c.close, c.volume, s.kind,
+       c.kind
+FROM said AS s JOIN changed AS c ON c.place = s.place
+ORDER BY c.place, s.kind
