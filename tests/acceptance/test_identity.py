@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tickstock.clock import machine_now
+from tickstock.clock import NEW_YORK, machine_now
 from tickstock.config import read_settings
 from tickstock.errors import BadDates, BadSymbol
 from tickstock.model import UniverseRef
@@ -229,6 +229,38 @@ def test_a_list_that_takes_up_a_new_ticker_gets_no_new_member(tick: TickStock) -
 def test_where_somebody_is_in(told: TickStock, symbol: str, day: str, name: str | None) -> None:
     found = told.history.containing(symbol, date.fromisoformat(day) if day else None)
     assert found.get(REF) == name
+
+
+@pytest.mark.parametrize(
+    ("symbol", "until"),
+    [
+        ("BBBY", None),  # another firm has the ticker now
+        ("FB", None),  # it was Meta's when it was in, and is a fund's now
+        ("META", None),  # in still, under another ticker than before
+        ("KO", None),
+        ("BYON", None),
+    ],
+)
+def test_where_somebody_was_in(told: TickStock, symbol: str, until: date | None) -> None:
+    assert told.history.once(symbol).get(REF) == until
+
+
+def test_who_left_by_a_told_history_was_in_until_then(tick: TickStock) -> None:
+    told = "symbol,start,end\nKO,1996-01-02,\nPEP,1996-01-02,2020-03-03\n"
+    do(tick, tick.edits.set(X, ["KO"]))
+    do(tick, tick.edits.tell(X, "told.csv", told, source="s", through=date(2024, 1, 2)))
+    assert tick.history.once("PEP") == {REF: date(2020, 3, 2)}
+    assert tick.history.once("KO") == {}
+
+
+def test_who_was_taken_out_was_in(tick: TickStock) -> None:
+    do(tick, tick.edits.set(X, ["KO", "PEP"]))
+    assert tick.history.once("PEP") == {}
+    do(tick, tick.edits.remove(X, ["PEP"]))
+    today = tick.history.log(X, 1)[0].at.astimezone(NEW_YORK).date()
+    assert tick.history.once("PEP") == {REF: today}
+    do(tick, tick.edits.add(X, ["PEP"]))
+    assert tick.history.once("PEP") == {}
 
 
 # --- days that have not come, and lists that were not there ---------------------------------------

@@ -46,6 +46,10 @@ VIEWS = {
     "coverage-plan": "/coverage?universe=etf_universe:core_etfs&for=1y&cause=never_asked",
     "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
     "bars-none": "/bars?symbol=AAPL&for=1w",
+    "symbol": "/symbols/SPY",
+    "symbol-unknown": "/symbols/NOBODY",
+    "find": "/find?q=spy",
+    "find-help": "/find",
     "system": "/system",
     "error": "/jobs?state=nonsense",
 }

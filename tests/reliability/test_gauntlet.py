@@ -289,6 +289,7 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "/coverage/plan": [
         {"universe": u, "for": "1mo", "cause": "never_asked"} for u in (*OF_ALL, *ODD[:3])
     ],
+    "/find": [{}, {"q": "odd"}, {"q": "a @ 2020-01-02"}, {"q": "failed"}, {"q": name_of(0)}],
     "/bars": [{"symbol": name_of(0), "for": "1mo", "universe": ODD[0]}],
     "/api/bars": [{"symbol": name_of(0), "for": "1mo"}],
     "/api/coverage": [{"universe": u, "for": "1mo"} for u in (*OF_ALL, *ODD[:3])],

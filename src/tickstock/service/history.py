@@ -150,6 +150,27 @@ class Histories:
                 found = self._listing(conn, spelled.values(), as_of)
         return dict(sorted(found.items()))
 
+    def once(self, symbol: str) -> dict[UniverseRef, date | None]:
+        """The universes of all types that held a symbol, by any of its tickers, and do not now; and
+        the last day on which they did, as far as changes and told histories say so.
+
+        Raises BadSymbol.
+        """
+        written, _ = read_symbol(symbol)
+        with self._database.transaction() as conn:
+            names = instruments.read_names(conn)
+            member = names.who(written, None)
+            called = sorted({written, *names.tickers(member)})
+            now = self._holding(conn, written, None)
+            rows = store.containing_once(conn, called, self._environment)
+        found: dict[UniverseRef, date | None] = {}
+        for ref, name, until in rows:
+            # A ticker that another firm had on that day is not this one's.
+            if ref not in now and names.who(name, until) == member:
+                known = found.get(ref)
+                found[ref] = max(known, until) if known and until else known or until
+        return dict(sorted(found.items()))
+
     def _holding(self, conn: Connection, written: str, day: date | None) -> dict[UniverseRef, str]:
         """The universes that hold whom a symbol names, by any of its tickers."""
         names = instruments.read_names(conn)

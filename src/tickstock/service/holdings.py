@@ -139,6 +139,17 @@ class Holdings:
             found, kept = _found(connection, symbols, timeframe, span)
         return {s: kept[i.id].origin for s, i in found.items() if i.id in kept}
 
+    def instrument(self, symbol: str) -> Instrument:
+        """Whose ticker a symbol is, or was last. Raises UnknownUniverse as `read` does."""
+        with self._database.transaction() as connection:
+            (found,) = self._known(connection, (symbol,))
+            return found
+
+    def starting(self, text: str, most: int) -> list[str]:
+        """Tickers that begin with a text, the shortest first."""
+        with self._database.transaction() as connection:
+            return instruments.starting(connection, text, most)
+
     def never_asked(
         self, symbols: Sequence[str], timeframe: Timeframe = Timeframe.DAY
     ) -> tuple[str, ...]:

@@ -426,6 +426,16 @@ def containing(
     return list(_really_containing(conn, symbol, environment, day, found))
 
 
+def containing_once(
+    conn: Connection, symbols: Sequence[str], environment: str = "DEFAULT"
+) -> list[tuple[UniverseRef, str, date | None]]:
+    """The universes that held one of these symbols, which one, and the last day on which they did
+    (None: still), as far as changes and the histories that were told say so."""
+    params = {"environment": environment, "symbols": list(symbols)}
+    rows = conn.execute(QUERIES["containing_once"], params)
+    return [(UniverseRef(kind, key), symbol, until) for kind, key, symbol, until in rows]
+
+
 def _patterns(symbol: str) -> list[str]:
     """Values that contain one of these may name the symbol."""
     items: list[object] = [symbol, {"ticker": symbol}, {"symbol": symbol}]

@@ -211,6 +211,19 @@ SELECT f.type, f.key,
 FROM found AS f
 ORDER BY type, key
 
+-- name: containing_once
+-- Universes of which a change took one of some symbols, or of which a history was told that names one;
+-- under which symbol, and the last day on which it was in: NULL where it is told to be in still.
+SELECT r.type, r.key, s.symbol, (r.at AT TIME ZONE 'America/New_York')::date AS until
+FROM tickstock.universe_revisions AS r, unnest(%(symbols)s::text[]) AS s(symbol)
+WHERE r.environment = %(environment)s
+  AND tickstock.symbols_of(r.old_value) @> ARRAY[s.symbol]
+  AND NOT coalesce(tickstock.symbols_of(r.new_value) @> ARRAY[s.symbol], false)
+UNION ALL
+SELECT h.type, h.key, s.symbol, CASE WHEN s.ends < 'infinity' THEN s.ends - 1 END
+FROM tickstock.universe_spells AS s JOIN tickstock.universe_histories AS h ON h.id = s.history_id
+WHERE s.symbol = ANY (%(symbols)s) AND h.environment = %(environment)s
+
 -- name: expression_at
 -- The expression in force after the last change up to an instant; no row before the first change.
 SELECT action <> 'delete', new_expression FROM tickstock.universe_revisions

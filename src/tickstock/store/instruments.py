@@ -64,6 +64,12 @@ def read_names(connection: Connection) -> Names:
     return Names({id_: tuple(tickers) for id_, tickers in found.items()})
 
 
+def starting(connection: Connection, text: str, most: int) -> list[str]:
+    """Tickers that begin with a text, the shortest first."""
+    params = {"text": text, "most": most}
+    return [symbol for (symbol,) in connection.execute(QUERIES["starting"], params)]
+
+
 def all_instruments(connection: Connection) -> dict[str, Instrument]:
     """Every ticker that there is or was → the instrument that it names today or named last."""
     symbols = [symbol for (symbol,) in connection.execute(QUERIES["all_tickers"])]

@@ -30,6 +30,13 @@ ORDER BY s.symbol, since
 -- Every ticker that there is or was.
 SELECT DISTINCT symbol FROM tickstock.tickers
 
+-- name: starting
+-- Tickers that begin with a text, the shortest first.
+SELECT symbol FROM (
+    SELECT DISTINCT symbol FROM tickstock.tickers WHERE starts_with(symbol, %(text)s)
+) AS found
+ORDER BY length(symbol), symbol LIMIT %(most)s
+
 -- name: dated_tickers
 -- The tickers of instruments that had more than one, by time; without bounds the first and last day.
 SELECT instrument_id, symbol, coalesce(lower(valid), '0001-01-01') AS since,

@@ -143,7 +143,20 @@ function tell(part) {
   told = { state, at: now };
 }
 
+// --- finding: Ctrl-K on every view, ? for help; the dialog is fetched when it is first asked for
+async function find(event, text) {
+  const link = document.getElementById("find");
+  if (!link) return;
+  event.preventDefault();
+  try { (await import(link.dataset.script)).open(text); } catch { location.assign(link.href); }
+}
+addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") find(event, "");
+  if (event.key === "?" && !event.target.closest("input, textarea, select")) find(event, "?");
+});
+
 addEventListener("DOMContentLoaded", () => {
+  document.getElementById("find")?.addEventListener("click", (event) => find(event, ""));
   const theme = document.getElementById("theme");
   theme.hidden = false;
   theme.addEventListener("click", nextTheme);

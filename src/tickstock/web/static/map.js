@@ -5,7 +5,8 @@
 const table = document.querySelector("table.heat");
 const act = document.getElementById("act");
 
-// --- cells in rows and columns; the first row is that of all symbols
+// --- cells in rows and columns; the first row is that of all symbols, where there are several
+const firstSymbol = table?.querySelector("tr.total") ? 1 : 0;
 const rows = [...(table?.tBodies[0].rows ?? [])].map((row) => [...row.querySelectorAll("td a")]);
 const days = [...(table?.querySelectorAll("thead th[data-from]") ?? [])].map((th) => th.dataset);
 const names = rows.map((cells) => cells[0]?.closest("tr").querySelector("th a")?.textContent ?? "");
@@ -22,7 +23,8 @@ let timer;
 function mark(anchor, other) {
   const [top, bottom] = [anchor[0], other[0]].sort((a, b) => a - b);
   const [left, right] = [anchor[1], other[1]].sort((a, b) => a - b);
-  fields.pick.value = anchor[0] ? names.slice(Math.max(1, top), bottom + 1).join(" ") : "";
+  const some = names.slice(Math.max(firstSymbol, top), bottom + 1).join(" ");
+  fields.pick.value = anchor[0] >= firstSymbol ? some : "";
   write("from", days[left].from);
   write("to", days[right].to);
   show();
@@ -116,7 +118,7 @@ function onDrag(event) {
 
 if (table) {
   rows.flat().forEach((cell) => { cell.tabIndex = -1; });
-  const first = rows[1] ?? rows[0];
+  const first = rows[firstSymbol];
   if (first?.length) first.at(-1).tabIndex = 0;
   table.addEventListener("keydown", onKey);
   table.addEventListener("pointerdown", onDrag);
