@@ -15,7 +15,7 @@ from tickstock.loading.causes import CAUSES, OUTSIDE, REMEMBERED, SETTLED, Colou
 from tickstock.loading.report import ItemResult
 from tickstock.loading.strip import Cell
 from tickstock.model import HoleCause, Timeframe
-from tickstock.web.coverage import _square
+from tickstock.web.squares import square
 
 PACKAGE = Path(tickstock.__file__).parent
 TABLE = PACKAGE / "loading" / "causes.py"
@@ -50,8 +50,8 @@ def test_what_is_a_fault_is_one_everywhere(cause: HoleCause) -> None:
     assert ItemResult("A", Timeframe.DAY, 9, 8, ((cause, 1),)).failed is fails
     assert (cause not in (*SETTLED, *OUTSIDE)) is asked
     cell = Cell(20, 10, cause)
-    assert _square(cell, "").shade.split()[0] == colour
-    assert CAUSES[cause].text in _square(cell, "").text
+    assert square(cell, "").shade.split()[0] == colour
+    assert CAUSES[cause].text in square(cell, "").text
     drawn = str(strip_lines(strip((cell,)), 80)[1].spans[0].style)
     assert drawn == {"bad": "red", "gap": "yellow", "none": "dim"}[colour]
 
