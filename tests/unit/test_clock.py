@@ -135,6 +135,11 @@ RELATIVE = re.compile(r'duration="|"--for"|years=|"years"|"for":|loading_rig imp
 """What means another span on another day."""
 ELSEWHERE = {
     "contract/test_two_answers.py": "given dates",
+    "contract/test_whole_market.py": "given dates",
+    "browser/test_find.py": "what is found and shown, on any day",
+    "browser/test_house.py": "what the rows say of one another, on any day",
+    "browser/test_job_strip.py": "how a strip fills, of any days",
+    "browser/test_map.py": "marks and plans of whatever days are shown",
     "contract/test_web_schemas.py": "the names of fields",
     "contract/test_account.py": "given dates",
     "contract/test_web_truth.py": "what the page says of jobs, on any day",

@@ -15,7 +15,7 @@ from tickstock.errors import BadSetting, CredentialsRefused
 if TYPE_CHECKING:
     from tickstock.service import TickStock
     from tickstock.service.access import Access
-    from tickstock.web.server import Part, Serving
+    from tickstock.web.server import Served, Serving
 
 PORT = 8177
 
@@ -87,8 +87,8 @@ async def _tell(serving: Serving, access: Access, origin: str) -> None:
         print(origin, flush=True)
 
 
-def _parts(tick: TickStock, *, worker: bool) -> list[Callable[[], Part]]:
-    parts: list[Callable[[], Part]] = []
+def _parts(tick: TickStock, *, worker: bool) -> list[Callable[[], Served]]:
+    parts: list[Callable[[], Served]] = []
     if worker:
         from tickstock.worker.run import Worker, configured_source
 

@@ -29,7 +29,7 @@ PAUSE = 5.0
 again. The page itself stays and tells what is wrong."""
 
 
-class Part(Protocol):
+class Served(Protocol):
     """A worker, or the bridge: runs until told to stop."""
 
     async def run(self) -> None: ...
@@ -73,12 +73,12 @@ class Serving:
     access: Access
     site: Site
     listener: socket.socket
-    parts: tuple[Callable[[], Part], ...] = ()
+    parts: tuple[Callable[[], Served], ...] = ()
     tls: Tls | None = None
     limits: ConnectionLimits = field(default_factory=limits_here)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    _running: set[Part] = field(default_factory=set)
+    _running: set[Served] = field(default_factory=set)
 
     async def run(self) -> None:
         app = make_app(self.tick, self.access, self.site)
@@ -111,7 +111,7 @@ class Serving:
             await asyncio.sleep(0.01)
         self.started.set()
 
-    async def _keep(self, make: Callable[[], Part]) -> None:
+    async def _keep(self, make: Callable[[], Served]) -> None:
         """Run a part, and again when it ended by an error."""
         while not self._stopping.is_set():
             part = make()
