@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, First, KnownAt, Last, moment
+from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, First, Last
+from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.words import number, plural

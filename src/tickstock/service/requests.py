@@ -76,7 +76,7 @@ class Requests:
         duration: str | Duration | None = None,
         first: date | None = None,
         last: date | None = None,
-        usual: str = "",
+        usual: str | None = None,
     ) -> LookRequest:
         """What is to be looked at: the symbols and days that `resolve` makes of the same words.
         Without any days those of the duration `usual`, or all."""
@@ -84,8 +84,11 @@ class Requests:
         if found.spells:
             span, spells = self._spells(universe, found, given, 0)
             return LookRequest(found.symbols, span, spells)
-        chosen = self._dates.span(duration or usual, first, last) if given or usual else None
-        return LookRequest(found.symbols, chosen)
+        if not given and not usual:
+            return LookRequest(found.symbols)
+        return LookRequest(
+            found.symbols, self._dates.span(duration if given else usual, first, last)
+        )
 
     def _as_it_was(
         self,
