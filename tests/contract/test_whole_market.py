@@ -256,7 +256,7 @@ def test_it_is_listed_covered_and_missing_by_sessions(loaded: Rig) -> None:
     listed = {str(u.ref): u.symbols for u in tick.universes.list()}
     assert listed["stock_universe:market_us"] == len(tick.universes.members(MARKET))
     first, span = tick.universes.list_if_changed(None)[0], Span(SPAN.start, date(2023, 8, 1))
-    subjects = tick.universes.subjects(MARKET)
+    subjects = tick.requests.look(MARKET).symbols
     view = tick.holdings.coverage(subjects, Timeframe.DAY, span)
     sessions = CALENDAR.between(Span(SPAN.start, date(2023, 7, 1)))
     assert view.grid.held.count() == sessions[1] - sessions[0]

@@ -26,9 +26,9 @@ from tickstock.store.database import Database
 from tickstock.store.universe_lookup import PastLookup, StoreLookup
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
+from tickstock.universes.files import read_history
 from tickstock.universes.membership import History
 from tickstock.universes.plan import Telling
-from tickstock.universes.spells import read_history
 from tickstock.universes.value import read_value
 
 SP500 = UniverseRef("stock_universe", "index_sp500")
@@ -36,7 +36,9 @@ NOON = timedelta(hours=12)
 
 
 def told(text: str, source: str = "s", **options: Any) -> History:
-    return read_history("h.csv", "symbol,starts,ends\n" + text, source=source, **options)
+    return read_history(
+        "h.csv", ("symbol,starts,ends\n" + text).encode(), source=source, **options
+    ).history
 
 
 def tell(
@@ -158,6 +160,15 @@ def test_the_same_history_is_told_once_and_a_new_one_of_the_source_again(
         universe_writes.apply(conn, plan)
         assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
         assert not universe_plans.plan_history(conn, X, told("A,2020-01-01,\n", "other")).idle
+    tell(database, X, "B,2019-01-01,\nA,2021-01-01,\n", "other")
+    with database.transaction() as conn:
+        again = universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
+        assert again.tellings, "another has overruled it since"
+        organized = {X: told("A,2020-01-01,\n")}
+        assert not history.untold(conn, organized), "what a person told stands"
+    tell(database, X, "A,2020-01-01,\n")
+    with database.transaction() as conn:
+        assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
         assert plan.digest != universe_plans.plan_history(conn, X, told("B,2020-01-01,\n")).digest
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -112,7 +112,10 @@ def revert(
     revision: int | None = None,
     *,
     to: Annotated[
-        datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
+        str | None,
+        Parameter(
+            help="Bring back what was there then: a New York date (its end), or a time (UTC)."
+        ),
     ] = None,
     allow: Allow = None,
     how: How = How(),
@@ -122,10 +125,10 @@ def revert(
 
     The last change of a universe, or all after REVISION (see `universe log`).
     """
-    from tickstock.cli.history import instant
+    from tickstock.cli.moments import moment
 
     with open_tick(common) as tick:
-        plan = tick.edits.revert(ref, revision=revision, at=instant(to))
+        plan = tick.edits.revert(ref, revision=revision, at=moment(to))
         return carry_out(
             "universe revert", plan, tick.edits.apply, common=common, how=how, allow=allow
         )
@@ -142,25 +145,29 @@ def tell(
     backwards: Annotated[
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
+    column: Annotated[
+        str, Parameter(help="The column of symbols, by its heading or number, if not clear.")
+    ] = "",
     how: How = How(),
     common: Common = Common(),
 ) -> int:
     """Tell who was in a universe on past days.
 
-    The list of today stays as it is. FILE is CSV: spells (symbol,opt-in,opt-out), snapshots
-    (date,symbol) or changes (date,action,symbol). What was known before is kept: `universe show
-    --known-at`.
+    The list of today stays as it is. FILE has memberships (symbol,opt-in,opt-out), lists
+    (date,symbol, or date and all symbols of the day in a cell) or changes (date,action,symbol or
+    date,add,remove). What was known before is kept: `universe show --known-at`.
     """
-    from tickstock.cli.history import text_of
+    from tickstock.cli.history import content_of
 
     with open_tick(common) as tick:
         plan = tick.edits.tell(
             ref,
             file.name,
-            text_of(file),
+            content_of(file),
             source=source or file.name,
             through=through,
             backwards=backwards,
+            column=column,
         )
         return carry_out("universe tell", plan, tick.edits.apply, common=common, how=how)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from tickstock.cli.load import Universe
+from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
 from tickstock.words import plural, sessions_held
@@ -23,10 +24,6 @@ Last = Annotated[date | None, Parameter(name="--to", help="Last session, include
 AdjustBy = Annotated[
     Literal["raw", "splits", "total"],
     Parameter(help="raw: as printed; splits: for splits; total: for splits and dividends."),
-]
-KnownAt = Annotated[
-    str | None,
-    Parameter(help="What this database knew then: a New York date (its end), or a time (UTC)."),
 ]
 SHOWN_FINDINGS = 5
 TIMEFRAMES = Literal["1min", "hour", "day", "week", "month"]
@@ -47,13 +44,13 @@ def coverage(
     from tickstock.model import MARKET, Timeframe
 
     with open_tick(common) as tick:
-        symbols = tick.universes.subjects(universe)
-        given = for_ or from_ or to
-        span = tick.dates.span(for_, from_, to) if given else None
-        view = tick.holdings.coverage(symbols, Timeframe(timeframe), span)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        view = tick.holdings.coverage(
+            asked.symbols, Timeframe(timeframe), asked.span, spells=asked.spells
+        )
         label = None
-        if span and symbols != (MARKET,):  # which has no list to be labelled
-            label = tick.history.survivorship(universe, span.start)
+        if asked.span and asked.symbols != (MARKET,):  # which has no list to be labelled
+            label = tick.history.survivorship(universe, asked.span.start)
     if common.json:
         print_json("coverage", coverage_as_dict(view) | label_as_dict(label))
         return 0
@@ -147,11 +144,15 @@ def bars(
     if format_ in ("parquet", "arrow"):
         require("pyarrow")  # before anything is read
     with open_tick(common) as tick:
-        symbols = tick.universes.members(universe)
-        given = for_ or from_ or to
-        span = tick.dates.span(for_, from_, to) if given else None
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        symbols = asked.symbols
         found = tick.holdings.read(
-            symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), known_at=moment(known_at)
+            symbols,
+            Timeframe(timeframe),
+            asked.span,
+            spells=asked.spells,
+            adjust=Adjust(adjust),
+            known_at=moment(known_at),
         )
         unadjusted = () if adjust == "raw" else tick.holdings.never_asked(symbols, found.timeframe)
         undivided = adjust == "total" and not tick.actions.dividends(symbols)
@@ -167,22 +168,3 @@ def bars(
         talk(f"and {more} more doubts; `tickstock verify` shows them all")
     write(sys.stdout, found.bars, found.timeframe, "json" if common.json else format_)
     return 0
-
-
-def moment(text: str | None) -> datetime | None:
-    """An instant that somebody typed: a date stands for the end of that New York date, a time
-    without a zone is in UTC."""
-    from tickstock.clock import NEW_YORK
-    from tickstock.errors import BadDates
-
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-01-31"):
-            end = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(end, time(0), NEW_YORK).astimezone(UTC)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = "Write 2026-01-31, or 2026-01-31T14:30:00Z."
-        raise BadDates(f"{text!r} is not a date or a time.", hint) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -35,6 +35,8 @@ SCHEMA = "tickstock/export/1"
 AT_ONCE = {Timeframe.DAY: 500, Timeframe.HOUR: 60, Timeframe.MINUTE: 30}
 """Symbols read at once: about a quarter of a million bars a period."""
 BLOCK = 1 << 20
+WRITTEN = Span(date(1700, 1, 1), date(2800, 1, 1))
+"""No bar is of another day; those around it can be reckoned with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class ExportRequest:
     span: Span
     adjust: Adjust
     known_at: datetime
+    spells: tuple[tuple[Span, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Piece:
 class Manifest:
     """What an exported folder holds. `first` and `last` are New York dates, both included;
     `revision` is the newest change of any universe of the environment at the time. Splits of
-    `unadjusted` symbols were never asked for: their bars are as printed."""
+    `unadjusted` symbols were never asked for: their bars are as printed. `spells`, of a universe
+    over a past span, are the days of each symbol, first and last included."""
 
     schema: str
     made_by: str
@@ -82,6 +86,7 @@ class Manifest:
     as_of: datetime
     bars: int
     files: tuple[Piece, ...]
+    spells: tuple[tuple[tuple[date, date], ...], ...] = ()
 
     @property
     def asked(self) -> ExportRequest:
@@ -89,6 +94,7 @@ class Manifest:
         return ExportRequest(
             self.environment, self.revision, self.universe, self.symbols,
             Timeframe(self.timeframe), span, Adjust(self.adjust), self.as_of,
+            tuple(tuple(Span.inclusive(*edges) for edges in of) for of in self.spells),
         )  # fmt: skip
 
 
@@ -116,12 +122,14 @@ class Exports:
         timeframe: Timeframe = Timeframe.DAY,
         span: Span | None = None,
         *,
+        spells: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> Manifest:
         """Write the bars of `symbols` into the new or empty `folder`, and the manifest in the end.
 
-        `universe` is what the symbols were named by. Without a span, all that is held.
+        `universe` is what the symbols were named by. Without a span, all that is held; with
+        `spells`, one entry a symbol, only the bars of those days.
 
         Raises:
             BadInput: there is something in the folder.
@@ -130,7 +138,7 @@ class Exports:
             BadFile: the folder cannot be written.
         """
         need("pyarrow.parquet")
-        symbols = tuple(dict.fromkeys(symbols))
+        symbols = tuple(symbols if spells else dict.fromkeys(symbols))
         span = span or self._holdings.span(symbols, timeframe)
         if span is None:
             raise BadDates("No bars are held for that.", "`tickstock coverage` says why.")
@@ -140,7 +148,15 @@ class Exports:
                 universe_revision(connection, self._environment),
             )
         asked = ExportRequest(
-            self._environment, revision, universe, symbols, timeframe, span, adjust, known
+            self._environment,
+            revision,
+            universe,
+            symbols,
+            timeframe,
+            span,
+            adjust,
+            known,
+            tuple(spells),
         )
         return _export(self._holdings, asked, folder)
 
@@ -188,6 +204,7 @@ def _manifest(
         asked.known_at,
         sum(f.bars for f in files),
         files,
+        tuple(tuple((s.start, s.last) for s in of) for of in asked.spells),
     )
 
 
@@ -309,9 +326,15 @@ def _of_period(
     # A week or month belongs to the period of its first day, and may end after it.
     longest = 31 if timeframe is not timeframe.stored else 0
     wide = Span(period.start - longest * ONE_DAY, period.end + longest * ONE_DAY)
+    days = dict(zip(asked.symbols, asked.spells, strict=False))
     for some in _groups(sorted(asked.symbols), AT_ONCE[timeframe.stored]):
         bars = holdings.bars(
-            some, timeframe, wide & asked.span, adjust=asked.adjust, known_at=known_at
+            some,
+            timeframe,
+            wide & asked.span,
+            spells=[days[symbol] for symbol in some] if days else (),
+            adjust=asked.adjust,
+            known_at=known_at,
         )
         yield bars if timeframe is timeframe.stored else _starting_in(bars, period)
 
@@ -329,6 +352,8 @@ def _groups(symbols: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 def _periods(timeframe: Timeframe, span: Span) -> list[Span]:
     """The years, or for minutes the months, that the span touches."""
+    if not (span := span & WRITTEN):
+        return []
     first, last = span.start, span.last
     if timeframe is not timeframe.stored:
         first -= 31 * ONE_DAY  # the first week or month is named by a day before the span

@@ -142,15 +142,6 @@ class Universes:
             revision = universe_revision(connection, refs, self._environment)
         return Resolved(symbols, revision, tuple(spells.values()) if spells else ())
 
-    def subjects(self, expression: str) -> tuple[str, ...]:
-        """Whose sessions are expected of a universe or expression: as `members`, but of a whole
-        market the market itself, whose sessions are held or not, whoever traded in them."""
-        with self._database.transaction() as connection:
-            lookup = StoreLookup(connection, self._environment)
-            if self._as_market(parse(expression), lookup) is not None:
-                return (MARKET,)
-        return self.members(expression)
-
     def _as_market(self, node: Node, lookup: StoreLookup) -> AskedMarket | None:
         """The market that is asked for as a whole; a stored universe of that name goes before."""
         found = loaded_as_market(node)

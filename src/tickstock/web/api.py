@@ -279,9 +279,10 @@ def progress_as_dict(progress: Progress) -> dict[str, Any]:
 def coverage(ctx: RequestContext) -> Response:
     """Sessions expected and held of every symbol of a universe, and why the rest is not."""
     tick = ctx.tick
-    symbols = tick.universes.subjects(ctx.query("universe"))
-    timeframe = one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe")
-    view = tick.holdings.coverage(symbols, timeframe, span_of(ctx))
+    timeframe, span = one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe"), span_of(ctx)
+    first, last = (span.start, span.last) if span else (None, None)
+    asked = tick.requests.look(ctx.query("universe"), first=first, last=last)
+    view = tick.holdings.coverage(asked.symbols, timeframe, asked.span, spells=asked.spells)
     items = [
         {
             "symbol": i.symbol,

@@ -206,8 +206,8 @@ def _card(ctx: RequestContext, picture: Picture, grid: Grid | None) -> Card | No
 def _look(ctx: RequestContext, picture: Picture) -> CoverageView:
     tick = ctx.tick
     timeframe = one_of(Timeframe, picture.timeframe, "a timeframe")
-    span = tick.dates.span(picture.duration) if picture.duration else None
-    return tick.holdings.coverage(tick.universes.subjects(picture.universe), timeframe, span)
+    asked = tick.requests.look(picture.universe, usual=picture.duration or None)
+    return tick.holdings.coverage(asked.symbols, timeframe, asked.span, spells=asked.spells)
 
 
 def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
