@@ -142,6 +142,7 @@ NO_SIZES = {
     "store.embedded.LOG_BYTES": "a limit: what is beyond is refused or not shown, and nothing is put together from parts",
     "store.history.FEW": "names that are written out",
     "store.pgbinary.FLOAT8_ARRAY": "a type's number",
+    "store.pgbinary.INT4_ARRAY": "a type's number",
     "store.pgbinary.INT8_ARRAY": "a type's number",
     "store.pgbinary._ARRAY_HEADER": "bytes of a header",
     "store.locks.BARS": "a number of a lock",

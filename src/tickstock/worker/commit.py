@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,13 +11,15 @@ import structlog
 
 from tickstock.clock import NEW_YORK
 from tickstock.failpoints import reach
-from tickstock.loading.gains import Brought, gains_of
+from tickstock.loading.gains import Brought, Gains, Origins, gains_of
 from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
+from tickstock.loading.targets import AskedSpans
 from tickstock.loading.truncation import MOST_DEPTH
+from tickstock.loading.unheld import HoleColumns, SharedHole
 from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, day_of, union
+from tickstock.spans import Span, day_of
 from tickstock.store import asides, bar_history, bars, coverage, doubts, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -59,7 +61,8 @@ def commit(
         reach("commit.fence_checked")
         ours = [(f, v) for f, v in judged if f.lease.id in mine]
         # Of all timeframes at once: locks taken in two rounds could deadlock with another worker's.
-        bars.lock_instruments(connection, sorted({i for _, v in ours for i, _ in v.asked}))
+        asked = AskedSpans.union([v.asked for _, v in ours])
+        bars.lock_instruments(connection, np.unique(asked.instrument))
         reach("commit.locked")
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
@@ -141,8 +144,8 @@ def _write(
     batch: Sequence[Fetched],
 ) -> list[Finished]:
     rows, owner = _rows(part)
-    origins = [_origins(fetched) for fetched, _ in part]
-    coverage.refuse_mixed_origins(connection, _pairs(part, origins))
+    origins = Origins.of([_origins(fetched) for fetched, _ in part])
+    _refuse_mixed_origins(connection, part, origins)
     reach("commit.origins_checked")
     calls = np.array([fetched.lease.id for fetched, _ in part])[owner]
     written = bars.write_rows(connection, timeframe, rows, calls)
@@ -157,11 +160,12 @@ def _write(
     _note_files(connection, part)
     reach("commit.set_aside")
     brought = Brought(rows.instrument, rows.at, owner, written.new)
-    gains = gains_of(brought, lambda i, one: origins[i][one], timeframe, calendar)
-    coverage.add_coverage(connection, timeframe, [*gains, *gains_of_markets(part, calendar)])
+    gains = gains_of(brought, origins, timeframe, calendar)
+    coverage.add_coverage(connection, timeframe, gains)
+    coverage.add_coverage(connection, timeframe, Gains.of(gains_of_markets(part, calendar)))
     reach("commit.covered")
-    holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
-    coverage.replace_holes(connection, timeframe, _asked(part), [holes[k] for k in sorted(holes)])
+    asked = AskedSpans.union([v.asked for _, v in part])
+    coverage.replace_holes(connection, timeframe, asked, _holes(part))
     new = np.bincount(owner[written.new], minlength=len(part)).tolist()
     changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
     return [
@@ -239,36 +243,24 @@ def _note_files(connection: Connection, part: Sequence[Judged]) -> None:
             log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
 
 
-class _Origins(dict[int, str]):
-    """Where the bars of an answer come from, by instrument: `default`, but for some."""
-
-    def __init__(self, default: str, others: Mapping[int, str]) -> None:
-        super().__init__(others)
-        self.default = default
-
-    def __missing__(self, _: int) -> str:
-        return self.default
-
-
-def _origins(fetched: Fetched) -> _Origins:
+def _origins(fetched: Fetched) -> tuple[str, dict[int, str]]:
+    """Where the bars of an answer come from, and the exceptions by instrument."""
     answer, targets = fetched.answer, fetched.targets
     others = {targets[t].instrument_id: origin for t, origin in answer.origins if t in targets}
-    return _Origins(answer.origin, others)
+    return answer.origin, others
 
 
-def _pairs(part: Sequence[Judged], origins: Sequence[_Origins]) -> set[tuple[int, str]]:
-    """Each instrument with each origin of its bars."""
-    return {
-        (instrument, origin[instrument])
-        for (_, verdict), origin in zip(part, origins, strict=True)
-        for instrument in np.unique(verdict.instrument[verdict.order]).tolist()
-    }
+def _refuse_mixed_origins(connection: Connection, part: Sequence[Judged], origins: Origins) -> None:
+    """Also of bars that another answer of the batch has in its place."""
+    ids = [np.unique(v.instrument[v.order]) for _, v in part]
+    answer = np.repeat(np.arange(len(part)), [len(i) for i in ids])
+    instruments, codes = origins.pairs(answer, np.concatenate(ids))
+    coverage.refuse_mixed_origins(connection, instruments, codes, origins.names)
 
 
-def _asked(part: Sequence[Judged]) -> list[tuple[int, Span]]:
-    """What was asked for, by instrument. Days of many answers are put together."""
-    asked: dict[int, list[Span]] = {}
+def _holes(part: Sequence[Judged]) -> HoleColumns:
+    found: list[SharedHole] = []
     for _, verdict in part:
-        for instrument, span in verdict.asked:
-            asked.setdefault(instrument, []).append(span)
-    return [(instrument, span) for instrument in sorted(asked) for span in union(asked[instrument])]
+        found += (SharedHole(np.array([h.instrument_id]), h) for h in verdict.own_holes)
+        found += verdict.shared_holes
+    return HoleColumns.shared(found)
