@@ -21,7 +21,7 @@ from tickstock.loading.plausible import (
     is_newest,
     is_whole_empty,
 )
-from tickstock.loading.targets import AskedSpans, Target, TargetColumns, Targets, columns_of
+from tickstock.loading.targets import AskedSpans, Target, TargetColumns, Targets, columns_of, once
 from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
 from tickstock.loading.unheld import SharedHole
 from tickstock.model import (
@@ -167,7 +167,7 @@ class _Spoken:
             calendar.between(Span(day_of(int(start.min())), day_of(int(end.max()))))  # or BadDates
         counts = calendar.before(end) - calendar.before(start)
         wanted = np.bincount(owner, counts, len(columns)).astype(np.int64)
-        place = np.unique(owner)
+        place = once(owner)
         ids = columns.ids[place]
         left, right = (np.searchsorted(held_by, ids, side) for side in ("left", "right"))
         asked = AskedSpans(columns.ids[owner], start, end)

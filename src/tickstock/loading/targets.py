@@ -82,6 +82,12 @@ class AskedSpans:
 _NONE: Ints = np.empty(0, np.int64)
 
 
+def once(column: Ints) -> Ints:
+    """Each value of a sorted column."""
+    first: Ints = np.flatnonzero(np.append(True, column[1:] != column[:-1])[: len(column)])
+    return column[first]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetColumns:
     """Targets in columns, each at its place.

@@ -14,7 +14,7 @@ from tickstock.failpoints import reach
 from tickstock.loading.gains import Brought, Gains, Origins, gains_of
 from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
-from tickstock.loading.targets import AskedSpans
+from tickstock.loading.targets import AskedSpans, once
 from tickstock.loading.truncation import MOST_DEPTH
 from tickstock.loading.unheld import HoleColumns, SharedHole
 from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
@@ -62,7 +62,7 @@ def commit(
         ours = [(f, v) for f, v in judged if f.lease.id in mine]
         # Of all timeframes at once: locks taken in two rounds could deadlock with another worker's.
         asked = AskedSpans.union([v.asked for _, v in ours])
-        bars.lock_instruments(connection, np.unique(asked.instrument))
+        bars.lock_instruments(connection, once(asked.instrument))
         reach("commit.locked")
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
@@ -252,7 +252,7 @@ def _origins(fetched: Fetched) -> tuple[str, dict[int, str]]:
 
 def _refuse_mixed_origins(connection: Connection, part: Sequence[Judged], origins: Origins) -> None:
     """Also of bars that another answer of the batch has in its place."""
-    ids = [np.unique(v.instrument[v.order]) for _, v in part]
+    ids = [once(v.instrument[v.order]) for _, v in part]
     answer = np.repeat(np.arange(len(part)), [len(i) for i in ids])
     instruments, codes = origins.pairs(answer, np.concatenate(ids))
     coverage.refuse_mixed_origins(connection, instruments, codes, origins.names)
