@@ -1,4 +1,4 @@
-"""Answers committed together leave the database as they do one after the other."""
+"""Answers committed together, or in parts, leave the database as they do one after the other."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from tests.kit import CALENDAR, bar, day, market_call, sessions, span, table, ticker_call
 from tests.store.test_bars import NOW, instruments, lease, query
 from tickstock.loading.targets import Target, WantedTargets, narrowed
-from tickstock.model import Answer, Aside, Timeframe, epoch_day
+from tickstock.model import Answer, Aside, BarTable, Call, CallKind, Timeframe, epoch_day
+from tickstock.spans import ONE_DAY, Span
 from tickstock.store import checksums
 from tickstock.store.database import Database
-from tickstock.worker.commit import Fetched, commit
+from tickstock.worker.commit import PART_ROWS, Fetched, commit
 
 WEEKS = span("2024-06-17", "2024-07-12")
 DAYS = sessions(WEEKS)
@@ -91,14 +92,14 @@ def test_together_or_one_by_one_the_database_is_the_same(database: Database, see
         ]
     )
     found = []
-    for size in (1, 1000):
+    for size, part in ((1, PART_ROWS), (1000, PART_ROWS), (1000, 20)):
         # The market first, as in a batch: of two answers for one bar the later one counts. In the
         # order of time: a doubt is of a bar and the one before it as it is written.
         batch = answers(database, np.random.default_rng(seed), wanted)
         batch.sort(key=lambda f: (bool(f.lease.call.symbol), f.lease.call.span.start))
         numbers = {f.lease.id: place for place, f in enumerate(batch)}
         for start in range(0, len(batch), size):
-            commit(database, batch[start : start + size], CALENDAR, NOW)
+            commit(database, batch[start : start + size], CALENDAR, NOW, part_rows=part)
         here = content(database, ids)
         here["bar_revisions"] = sorted(
             (*row[:-1], numbers[row[-1]])
@@ -109,5 +110,34 @@ def test_together_or_one_by_one_the_database_is_the_same(database: Database, see
         with database.transaction() as connection:
             for name in (*TABLES, "bar_arrivals", "bar_checksums"):
                 connection.execute(f"DELETE FROM tickstock.{name}")
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert all(found[0].values())
+
+
+def test_one_answer_may_be_larger_than_a_part(database: Database) -> None:
+    count = 5 * PART_ROWS // 380
+    names = [f"P{i:04}" for i in range(count)]
+    ids = instruments(database, *names)
+    call = Call(CallKind.FLAT_DAY, Timeframe.MINUTE, Span(DAYS[0], DAYS[0] + ONE_DAY))
+    targets = WantedTargets([Target(i, s, WEEKS) for i, s in zip(ids, names, strict=True)]).of(call)
+    opens = int(CALENDAR.opens[CALENDAR.index(DAYS[0])])
+    lengths = np.where(np.arange(count) % 97 == 5, 0, 385)
+    minutes = np.append(np.arange(384), 389)  # to the end: else it would not be believed
+    at = np.concatenate([opens + 60 * minutes[:n] for n in lengths])
+    price = np.full(len(at), 10.0)
+    bars = BarTable(
+        tuple(names), np.repeat(np.arange(count), lengths), at, price, price + 1, price - 1, price,
+        price, price, np.full(len(at), 3),
+    )  # fmt: skip
+    whole = narrowed(Answer(call, bars, "massive"), targets)
+    done = commit(database, [Fetched(lease(database, call), whole, targets)], CALENDAR, NOW)
+    assert (done.rows_new, done.rows_changed, len(at) > 4 * PART_ROWS) == (len(at), 0, True)
+    kept = query(
+        database, "SELECT count(*), count(DISTINCT instrument_id) FROM tickstock.bars_minute"
+    )
+    assert kept == [(len(at), int((lengths > 0).sum()))]
+    held = "SELECT count(*), sum(bars)::bigint FROM tickstock.coverage WHERE NOT isempty(held)"
+    assert query(database, held) == [(int((lengths > 0).sum()), len(at))]
+    assert query(database, "SELECT count(*) FROM tickstock.holes") == [(int((lengths == 0).sum()),)]
+    sums = query(database, "SELECT count(*) FROM tickstock.bar_checksums")
+    assert sums > [(4,)]

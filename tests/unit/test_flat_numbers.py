@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.flat_kit import HEADER
+from tests.kit import bar, table
 from tickstock.errors import VendorUnreadable
-from tickstock.model import COLUMNS, Call, CallKind, Timeframe
+from tickstock.model import COLUMNS, BarTable, Call, CallKind, Timeframe
 from tickstock.spans import Span
 from tickstock.vendors.flatfiles import flatcsv
+from tickstock.vendors.tables import RESERVED, GrowingTable
 
 CALL = Call(CallKind.FLAT_DAY, Timeframe.MINUTE, Span(date(2024, 3, 7), date(2024, 3, 8)))
 NOON = 1_709_830_800_000_000_000
@@ -58,6 +60,22 @@ def read(text: bytes, *, row_by_row: bool) -> Any:
 @given(lines())
 def test_at_once_or_row_by_row_is_the_same(text: bytes) -> None:
     assert read(text, row_by_row=False) == read(text, row_by_row=True)
+
+
+@pytest.mark.parametrize("capacity", [2, 3, RESERVED])
+def test_bars_that_come_in_pieces_are_those_of_one(capacity: int) -> None:
+    rows = [bar(f"T{n * 7 % 5}", n, 10 + n) for n in range(23)]
+    growing = GrowingTable(capacity=capacity)
+    for start in range(0, len(rows), 4):
+        growing.add(table(rows[start : start + 4]))
+        growing.add(BarTable.empty())
+    found, whole = growing.table(), table(rows)
+    assert found.tickers == tuple(sorted(whole.tickers))
+    names = [[t.tickers[o] for o in t.owner] for t in (found, whole)]
+    assert names[0] == names[1]
+    for name in COLUMNS[1:]:
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert len(GrowingTable(capacity=capacity).table()) == 0
 
 
 @pytest.mark.parametrize("ends", ["", "5\n"])

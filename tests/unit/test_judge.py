@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
 from tickstock.loading.gains import Brought, Origins, gains_of
-from tickstock.loading.judge import failure_holes, judge
+from tickstock.loading.judge import BLOCK, failure_holes, judge, session_index
 from tickstock.loading.targets import Target, WantedTargets, narrowed
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import Span
@@ -212,3 +212,12 @@ def test_a_call_speaks_of_the_targets_of_its_days():
                  ticker_call("NEW", WEEK), ticker_call("NONE", WEEK)):  # fmt: skip
         named = [t for t in targets if not call.symbol or t.symbol == call.symbol]
         assert wanted.of(call) == {t.symbol: t for t in named if t.span & call.span}
+
+
+@pytest.mark.parametrize("block", [2, 3, BLOCK])
+def test_sessions_are_looked_up_in_blocks(block):
+    moments = CALENDAR.opens[-4:, None] + np.array([-86_400, 0, 60, 7 * 86_400])
+    for timeframe in (Timeframe.MINUTE, Timeframe.HOUR):
+        found = session_index(moments.ravel(), timeframe, CALENDAR, block=block)
+        assert found.tolist() == CALENDAR.sessions_of(moments.ravel()).tolist()
+    assert len(session_index(moments[:0].ravel(), Timeframe.HOUR, CALENDAR, block=block)) == 0

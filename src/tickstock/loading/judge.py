@@ -46,6 +46,8 @@ RECENT_EMPTY_STANDS = timedelta(days=1)
 OLD_EMPTY_STANDS = timedelta(days=30)
 NOT_ENTITLED_STANDS = timedelta(days=30)
 QUARANTINE_STANDS = timedelta(days=7)
+BLOCK = 1 << 16
+"""Bars whose sessions are looked up at once: it takes room for several columns."""
 NO_ROWS: Ints = np.empty(0, np.int64)
 NO_SESSIONS: Floats = np.empty(0, np.float64)
 
@@ -77,6 +79,27 @@ class AnswerVerdict:
         """Why sessions are not held, one by one."""
         return (*self.own_holes, *(h for many in self.shared_holes for h in many.each()))
 
+    def part(self, low: int, high: int, first: int, end: int) -> AnswerVerdict:
+        """What is said of the instruments from `low` to the one before `high`, whose rows stand in
+        `order` from `first` to `end` (half-open)."""
+        bad = _is_within(self.instrument[self.quarantined], low, high)
+        asked = _is_within(self.asked.instrument, low, high)
+        shared = ((h, _is_within(h.instrument, low, high)) for h in self.shared_holes)
+        return replace(
+            self,
+            order=self.order[first:end],
+            quarantined=self.quarantined[bad],
+            reasons=tuple(r for r, mine in zip(self.reasons, bad.tolist(), strict=True) if mine),
+            asked=AskedSpans(*(c[asked] for c in self.asked.columns)),
+            own_holes=tuple(h for h in self.own_holes if low <= h.instrument_id < high),
+            shared_holes=tuple(SharedHole(h.instrument[mine], h.hole) for h, mine in shared),
+        )
+
+
+def _is_within(instrument: Ints, low: int, high: int) -> Flags:
+    flags: Flags = (instrument >= low) & (instrument < high)
+    return flags
+
 
 def judge(
     answer: Answer,
@@ -92,15 +115,17 @@ def judge(
     instrument = np.append(columns.ids, -1)[place]
     session = session_index(bars.at, call.timeframe, calendar)
     wanted = (place >= 0) & (session >= 0)
-    wanted[wanted] = columns.is_inside(place[wanted], calendar.days[session[wanted]])
+    if columns.spelled.any():
+        wanted[wanted] = columns.is_inside(place[wanted], calendar.days[session[wanted]])
     bad, reasons = impossible(bars)
     sound = wanted & ~bad
-    halves = _halves(call, session[sound], calendar, beside)
-    halves |= _cut_short(answer, instrument[sound], session[sound], sound, calendar)
+    halves = _halves(call, session, sound, calendar, beside)
+    halves |= _cut_short(answer, place, session, sound, calendar)
     good = np.flatnonzero(sound & ~np.isin(session, [*halves]) if halves else sound)
-    order = good[np.lexsort((bars.at[good], instrument[good]))]
+    order = _ordered(instrument, bars.at, good)
     quarantined = np.flatnonzero(bad & wanted)
-    held_by, held = _cells(instrument[order], session[order])
+    is_whole = order is good and len(good) == len(bars)  # of millions, no copies are made
+    held_by, held = _cells(*((c if is_whole else c[order]) for c in (instrument, session)))
     spoken = _Spoken.of(columns, call, held_by, calendar)
     spoiled = dict(_groups(*_by_instrument(instrument, quarantined)))
     told = _Unheld(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
@@ -232,6 +257,15 @@ def _cut_off(
         yield replace(answer.call, span=span)
 
 
+def _ordered(instrument: Ints, at: Ints, rows: Ints) -> Ints:
+    """The rows by instrument and time; most answers come so."""
+    is_whole = len(rows) == len(at)
+    whose, when = (c if is_whole else c[rows] for c in (instrument, at))
+    if ((whose[1:] > whose[:-1]) | ((whose[1:] == whose[:-1]) & (when[1:] >= when[:-1]))).all():
+        return rows
+    return rows[np.lexsort((when, whose))]
+
+
 def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
     ordered = rows[np.argsort(instrument[rows], kind="stable")]
     return instrument[ordered], ordered
@@ -264,10 +298,13 @@ def _spoken_of(call: Call, targets: Targets) -> Iterator[Target]:
     return (t for t in named if t and any(t.within(call.span)))
 
 
-def session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
+def session_index(
+    at: Ints, timeframe: Timeframe, calendar: Calendar, *, block: int = BLOCK
+) -> Ints:
     """Index of each bar's session in the calendar, -1 for a day that is none."""
     if timeframe is not Timeframe.DAY:
-        return calendar.sessions_of(at)
+        blocks = (calendar.sessions_of(at[i : i + block]) for i in range(0, len(at), block))
+        return np.concatenate([NO_ROWS, *blocks])
     if not len(at):
         return np.empty(0, np.int64)
     place = np.minimum(np.searchsorted(calendar.days, at), len(calendar.days) - 1)
@@ -278,7 +315,7 @@ def session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
 def _cells(instrument: Ints, session: Ints) -> tuple[Ints, Ints]:
     """Each pair of an instrument and a session once, of columns ordered by both."""
     first = np.ones(len(session), np.bool_)
-    first[1:] = (np.diff(instrument) != 0) | (np.diff(session) != 0)
+    first[1:] = (instrument[1:] != instrument[:-1]) | (session[1:] != session[:-1])
     return instrument[first], session[first]
 
 
@@ -323,12 +360,12 @@ def _part(spans: tuple[Span, ...], call: Span, calendar: Calendar, now: datetime
 
 
 def _halves(
-    call: Call, session: Ints, calendar: Calendar, beside: Floats
+    call: Call, session: Ints, sound: Flags, calendar: Calendar, beside: Floats
 ) -> dict[int, tuple[int, int]]:
     """The sessions of a ticker that are not whole: how many bars came, and how many are usual."""
-    if call.kind is not CallKind.TICKER or call.timeframe not in LEAST_BARS or not len(session):
+    if call.kind is not CallKind.TICKER or call.timeframe not in LEAST_BARS or not sound.any():
         return {}
-    sessions, counts = np.unique(session, return_counts=True)
+    sessions, counts = np.unique(session[sound], return_counts=True)
     minutes = (calendar.closes[sessions] - calendar.opens[sessions]) // 60
     halves = half_sessions(counts, minutes, call.timeframe, beside)
     usual = int(np.median(np.concatenate((counts[~halves], beside)))) if halves.any() else 0
@@ -336,26 +373,29 @@ def _halves(
 
 
 def _cut_short(
-    answer: Answer, instrument: Ints, session: Ints, sound: Flags, calendar: Calendar
+    answer: Answer, owner: Ints, session: Ints, sound: Flags, calendar: Calendar
 ) -> dict[int, tuple[int, int]]:
     """The session of a file of minutes that holds a part of it alone: of how many minutes it has
     bars, and how many there are."""
     call = answer.call
     if call.kind is not CallKind.FLAT_DAY or call.timeframe is not Timeframe.MINUTE:
         return {}
-    if not len(session):
+    if not sound.any():
         return {}
-    place = int(session[0])
-    minutes = int(calendar.closes[place] - calendar.opens[place]) // 60
-    at = (answer.bars.at[sound] - calendar.opens[place]) // 60
-    inside = (at >= 0) & (at < minutes)
-    if not inside.any():
+    place = int(session[sound.argmax()])
+    opens, closes = int(calendar.opens[place]), int(calendar.closes[place])
+    minutes = (closes - opens) // 60
+    counts, seen = np.zeros(int(owner.max()) + 1, np.int64), np.zeros(minutes, np.int64)
+    for start in range(0, len(owner), BLOCK):
+        some = slice(start, start + BLOCK)
+        at = (answer.bars.at[some] - opens) // 60
+        inside = sound[some] & (at >= 0) & (at < minutes)
+        counts += np.bincount(owner[some][inside], minlength=len(counts))
+        seen += np.bincount(at[inside], minlength=minutes)
+    whose, when = counts[counts > 0], np.flatnonzero(seen)
+    if not len(when) or not is_cut_short(whose, int(when[0]), int(when[-1]), minutes):
         return {}
-    _, counts = np.unique(instrument[inside], return_counts=True)
-    first, last = int(at[inside].min()), int(at[inside].max())
-    if not is_cut_short(counts, first, last, minutes):
-        return {}
-    return {place: (len(np.unique(at[inside])), minutes)}
+    return {place: (len(when), minutes)}
 
 
 def _rows_aside(

@@ -71,11 +71,15 @@ class AskedSpans:
         low, high = low[first], high[last]
         return cls(checksums.instrument_of(low), checksums.day_of(low), checksums.day_of(high))
 
+    @property
+    def columns(self) -> tuple[Ints, Ints, Ints]:
+        return self.instrument, self.start, self.end
+
     def __len__(self) -> int:
         return len(self.instrument)
 
     def __iter__(self) -> Iterator[tuple[int, Span]]:
-        rows = zip(*(c.tolist() for c in (self.instrument, self.start, self.end)), strict=True)
+        rows = zip(*(c.tolist() for c in self.columns), strict=True)
         return ((i, Span(day_of(start), day_of(end))) for i, start, end in rows)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 import numpy as np
 import structlog
@@ -43,8 +45,17 @@ class Committed:
 Judged = tuple[Fetched, AnswerVerdict]
 
 
+PART_ROWS = 50_000
+"""Bars that are written at a time of one answer with far more than batches have."""
+
+
 def commit(
-    database: Database, batch: Sequence[Fetched], calendar: Calendar, now: datetime
+    database: Database,
+    batch: Sequence[Fetched],
+    calendar: Calendar,
+    now: datetime,
+    *,
+    part_rows: int = PART_ROWS,
 ) -> Committed:
     """Write a batch in one transaction; calls that are no longer ours are left out."""
     batch = with_owners(database, batch, calendar)
@@ -68,7 +79,7 @@ def commit(
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
             for alike in _by_way(part):
-                done += _write(connection, timeframe, alike, calendar, batch)
+                done += _write_all(connection, timeframe, alike, calendar, batch, part_rows)
         reach("commit.written")
         if done:
             ledger.finish_calls(connection, done)
@@ -136,13 +147,56 @@ def _by_way(part: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
     yield from (some for some in (whole, [p for p in part if p[0].lease.call.symbol]) if some)
 
 
+def _write_all(
+    connection: Connection,
+    timeframe: Timeframe,
+    alike: Sequence[Judged],
+    calendar: Calendar,
+    batch: Sequence[Fetched],
+    part_rows: int,
+) -> list[Finished]:
+    new, changed = np.zeros((2, len(alike)), np.int64)
+    for part in _in_parts(alike, part_rows):
+        counts = _write(connection, timeframe, part, calendar, batch)
+        new, changed = new + counts[0], changed + counts[1]
+    for fetched, _ in alike:
+        call = fetched.lease
+        asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
+    _note_files(connection, alike)
+    return [
+        Finished(
+            f.lease.id, v.cells, int(new[i]), int(changed[i]), f.answer.pages, *_market(f.answer),
+            f.asked,
+        )
+        for i, (f, v) in enumerate(alike)
+    ]  # fmt: skip
+
+
+def _in_parts(alike: Sequence[Judged], rows: int) -> Iterator[Sequence[Judged]]:
+    """The same answers; by ranges of instruments, each with about so many rows, where they have
+    more than an ordinary batch."""
+    if sum(len(v.order) for _, v in alike) <= 4 * rows:
+        yield alike
+        return
+    whose = [v.instrument[v.order] for _, v in alike]
+    every = whose[0] if len(whose) == 1 else np.sort(np.concatenate(whose))
+    lows = [0, *np.unique(every[rows:-1:rows]).tolist()]
+    firsts = [np.searchsorted(w, [*lows, every[-1] + 1]).tolist() for w in whose]
+    del whose, every
+    for i, (low, high) in enumerate(pairwise([*lows, sys.maxsize])):
+        yield [
+            (f, v.part(low, high, *of[i : i + 2])) for (f, v), of in zip(alike, firsts, strict=True)
+        ]
+
+
 def _write(
     connection: Connection,
     timeframe: Timeframe,
     part: Sequence[Judged],
     calendar: Calendar,
     batch: Sequence[Fetched],
-) -> list[Finished]:
+) -> tuple[Ints, Ints]:
+    """Answers how many rows of each were new, and how many changed."""
     rows, owner = _rows(part)
     origins = Origins.of([_origins(fetched) for fetched, _ in part])
     _refuse_mixed_origins(connection, part, origins)
@@ -154,10 +208,6 @@ def _write(
     _compare(connection, timeframe, part, batch, rows, owner, written.changed)
     bar_history.note_late(connection, timeframe, rows.pick(written.new), calls[written.new])
     _set_aside(connection, timeframe, part)
-    for fetched, _ in part:
-        call = fetched.lease
-        asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
-    _note_files(connection, part)
     reach("commit.set_aside")
     brought = Brought(rows.instrument, rows.at, owner, written.new)
     gains = gains_of(brought, origins, timeframe, calendar)
@@ -166,14 +216,10 @@ def _write(
     reach("commit.covered")
     asked = AskedSpans.union([v.asked for _, v in part])
     coverage.replace_holes(connection, timeframe, asked, _holes(part))
-    new = np.bincount(owner[written.new], minlength=len(part)).tolist()
-    changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
-    return [
-        Finished(
-            f.lease.id, v.cells, new[i], changed[i], f.answer.pages, *_market(f.answer), f.asked
-        )
-        for i, (f, v) in enumerate(part)
-    ]
+    new, changed = (
+        np.bincount(owner[rows], minlength=len(part)) for rows in (written.new, written.changed)
+    )
+    return new, changed
 
 
 def _compare(

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tickstock.extras import optional
 from tickstock.model import Aside, BarTable, Call, Ints, Timeframe, epoch_day
 from tickstock.vendors.newyork import LATEST, dates_of
-from tickstock.vendors.tables import is_another_form, tidy
+from tickstock.vendors.tables import GrowingTable, is_another_form, tidy
 from tickstock.vendors.words import unreadable
 
 _inflater: Callable[[int], Any] = zlib.decompressobj
@@ -33,7 +33,7 @@ _broken: Any = zlib.error
 if isal_zlib := optional("isal.isal_zlib"):  # in the extra `s3`: the same, three times as fast
     _inflater, _broken = isal_zlib.decompressobj, (zlib.error, isal_zlib.error)
 
-STEP = 4 << 20
+STEP = 1 << 20
 """Bytes unpacked at a time."""
 MOST_BYTES = 2 << 30
 """Of one file, unpacked: a file of minutes is about a twentieth of it."""
@@ -92,10 +92,13 @@ def read_flat_file(
     first = next(pieces, b"")
     header, _, rest = first.partition(b"\n")
     reader = _LineReader(call, _header(header, call), frozenset(t.encode() for t in wanted))
-    tables = [reader.read(rest), *(reader.read(piece) for piece in pieces)]
+    found = GrowingTable()
+    found.add(reader.read(rest))
+    for piece in pieces:
+        found.add(reader.read(piece))
     if is_another_form(len(reader.aside), reader.lines):
         raise unreadable(call, f"is a file with lines that are not bars: {reader.aside[0]}")
-    bars, dropped = tidy(tables, call)
+    bars, dropped = tidy([found.table()], call)
     return FlatFile(bars, dropped, len(reader.seen), tuple(reader.aside))
 
 
