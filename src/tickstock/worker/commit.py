@@ -159,6 +159,7 @@ def _write_all(
     for part in _in_parts(alike, part_rows):
         counts = _write(connection, timeframe, part, calendar, batch)
         new, changed = new + counts[0], changed + counts[1]
+    coverage.add_coverage(connection, timeframe, Gains.of(gains_of_markets(alike, calendar)))
     for fetched, _ in alike:
         call = fetched.lease
         asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
@@ -212,7 +213,6 @@ def _write(
     brought = Brought(rows.instrument, rows.at, owner, written.new)
     gains = gains_of(brought, origins, timeframe, calendar)
     coverage.add_coverage(connection, timeframe, gains)
-    coverage.add_coverage(connection, timeframe, Gains.of(gains_of_markets(part, calendar)))
     reach("commit.covered")
     asked = AskedSpans.union([v.asked for _, v in part])
     coverage.replace_holes(connection, timeframe, asked, _holes(part))
