@@ -36,9 +36,9 @@ from write import NOW, Bench, bars_of
 from tickstock.checksums import Cells, cells_of, day_of, instrument_of
 from tickstock.clock import utc_now
 from tickstock.config import read_settings
-from tickstock.loading.judge import Target
 from tickstock.loading.plan import Item, Plan, PlannedCall
 from tickstock.loading.request import LoadRequest
+from tickstock.loading.targets import Target
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.sessions import shipped_calendar

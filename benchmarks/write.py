@@ -25,9 +25,9 @@ import psycopg2
 from psycopg2.extras import execute_batch
 
 from tickstock.config import read_settings
-from tickstock.loading.judge import Target
 from tickstock.loading.plan import Item, Plan, PlannedCall
 from tickstock.loading.request import LoadRequest
+from tickstock.loading.targets import Target
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.service import TickStock
 from tickstock.sessions import shipped_calendar

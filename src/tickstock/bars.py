@@ -17,18 +17,19 @@ def impossible(bars: BarTable) -> tuple[Flags, tuple[str, ...]]:
     can print otherwise. A high below the open or the close does occur in vendors' data (bad
     prints) and is doubtful, not impossible: see `doubtful`.
     """
-    reasons = np.full(len(bars), "", dtype=object)
     with np.errstate(invalid="ignore"):
-        finite = np.isfinite(bars.volume)
-        for name in PRICES:
-            column = getattr(bars, name)
-            finite &= np.isfinite(column)
-            reasons[column <= 0] = f"{name} is not above zero"
-        reasons[bars.volume < 0] = "volume is below zero"
-        reasons[bars.high < bars.low] = "high is below low"
-    reasons[~finite] = "not a finite number"
-    flags: Flags = reasons != ""
-    return flags, tuple(str(r) for r in reasons[flags])
+        found = {f"{name} is not above zero": getattr(bars, name) <= 0 for name in PRICES}
+        found["volume is below zero"] = bars.volume < 0
+        found["high is below low"] = bars.high < bars.low
+    finite = np.isfinite(bars.volume)
+    for name in PRICES:
+        finite &= np.isfinite(getattr(bars, name))
+    found["not a finite number"] = ~finite
+    flags: Flags = np.logical_or.reduce([*found.values()])
+    reasons = np.full(int(flags.sum()), "", dtype=object)
+    for reason, which in found.items():  # of several the last one is told
+        reasons[which[flags]] = reason
+    return flags, tuple(str(r) for r in reasons)
 
 
 HIGH, LOW, HIGH_WICK, LOW_WICK, VWAP, REPEATED, JUMP, ANOTHER_FIRM, DISAGREE = (

@@ -207,7 +207,7 @@ def test_a_line_that_is_no_bar_is_put_aside_and_the_rest_is_kept(
 def test_a_file_that_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flatcsv, "MOST_BYTES", 1 << 20)
     with pytest.raises(VendorUnreadable, match="when unpacked"):
-        read(gzip.compress(HEADER.encode() + b"\n" + b"A,1\n" * 500_000))
+        read(packed([line("A")] * 50_000))
 
 
 # --- where files are -------------------------------------------------------------------------

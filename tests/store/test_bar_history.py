@@ -10,6 +10,7 @@ import pytest
 
 from tests.kit import CALENDAR, day, sessions, span
 from tickstock.clock import NEW_YORK
+from tickstock.loading.gains import Gains
 from tickstock.model import Gain, Ints, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of
 from tickstock.store import bar_history, bars, coverage
@@ -58,7 +59,7 @@ def write(database: Database, timeframe: Timeframe, found: dict[tuple[int, int],
             spans = tuple(Span(day_of(d), day_of(d) + ONE_DAY) for d in held)
             moments = [at for i, at in found if i == id_]
             gains.append(Gain(id_, "massive", spans, len(moments), min(moments), max(moments)))
-        coverage.add_coverage(conn, timeframe, gains)
+        coverage.add_coverage(conn, timeframe, Gains.of(gains))
 
 
 def read(
@@ -132,7 +133,7 @@ def test_one_row_tells_when_many_instruments_gained_the_same_sessions(database: 
     ids = ids_of(database, *(f"S{n:03}" for n in range(200)))
     with database.transaction() as conn:
         spans = (Span(day("2024-06-03"), day("2024-06-08")),)
-        gains = [Gain(i, "massive", spans, 5, 0, 1) for i in ids]
+        gains = Gains.of([Gain(i, "massive", spans, 5, 0, 1) for i in ids])
         coverage.add_coverage(conn, Timeframe.DAY, gains)
         coverage.add_coverage(conn, Timeframe.DAY, gains)
         found = conn.execute("SELECT instruments, sessions::text FROM tickstock.bar_arrivals")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, span, ticker_call
 from tickstock.errors import MixedOrigin
-from tickstock.loading.judge import Target
+from tickstock.loading.targets import Target
 from tickstock.model import Answer, BarTable, Call, CallKind, Ints, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import bars

@@ -10,15 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit import day, span
+from tickstock.loading.gains import Gains
+from tickstock.loading.targets import AskedSpans
+from tickstock.loading.unheld import HoleColumns
 from tickstock.model import Gain, Hole, HoleCause, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, days_of
-from tickstock.store.coverage import (
-    add_coverage,
-    held_spans,
-    replace_holes,
-    standing_holes,
-    summaries,
-)
+from tickstock.store import coverage
+from tickstock.store.coverage import add_coverage, held_spans, standing_holes, summaries
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 
@@ -42,7 +40,13 @@ def gain(instrument_id: int, *held: Span, bars: int = 1, origin: str = "massive"
 
 def add(database: Database, *gains: Gain, timeframe: Timeframe = DAY) -> None:
     with database.transaction() as conn:
-        add_coverage(conn, timeframe, gains)
+        add_coverage(conn, timeframe, Gains.of(gains))
+
+
+def replace_holes(
+    conn: Any, timeframe: Timeframe, asked: list[tuple[int, Span]], holes: list[Hole]
+) -> None:
+    coverage.replace_holes(conn, timeframe, AskedSpans.of(asked), HoleColumns.of(holes))
 
 
 def held_days(conn: Any, instrument_id: int, timeframe: Timeframe = DAY) -> set[int]:
@@ -107,7 +111,7 @@ def test_held_is_the_union_of_all_gains(database: Database) -> None:
         try:
             with database.transaction() as conn:
                 for spans in gains:
-                    add_coverage(conn, DAY, [gain(one, *spans)])
+                    add_coverage(conn, DAY, Gains.of([gain(one, *spans)]))
                 wanted = {epoch_day(d) for spans in gains for s in spans for d in days_of(s)}
                 assert held_days(conn, one) == wanted
                 raise RolledBack

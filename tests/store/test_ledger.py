@@ -31,8 +31,8 @@ from tickstock.errors import (
     VendorThrottled,
     VendorUnavailable,
 )
-from tickstock.loading.judge import Target
 from tickstock.loading.poison import MOST_LOST, MOST_LOST_ANYHOW
+from tickstock.loading.targets import Target
 from tickstock.model import CallState, LoadState
 from tickstock.service.queue import defer_drain
 from tickstock.store import jobs, ledger, tallies, tasks

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
-from tickstock.loading.gains import Brought, gains_of
-from tickstock.loading.judge import Target, WantedTargets, failure_holes, judge, narrowed
+from tickstock.loading.gains import Brought, Origins, gains_of
+from tickstock.loading.judge import BLOCK, failure_holes, judge, session_index
+from tickstock.loading.targets import Target, WantedTargets, narrowed
 from tickstock.model import HoleCause, Timeframe
 from tickstock.spans import Span
 
@@ -24,7 +25,8 @@ def gains(found, verdict):
     rows = verdict.order
     at = found.bars.at[rows]
     brought = Brought(verdict.instrument[rows], at, np.zeros_like(at), np.ones(len(at), np.bool_))
-    return gains_of(brought, lambda *_: found.origin, found.call.timeframe, CALENDAR)
+    origins = Origins.of([(found.origin, {})])
+    return list(gains_of(brought, origins, found.call.timeframe, CALENDAR))
 
 
 def held(found, verdict, instrument=1):
@@ -39,7 +41,7 @@ def test_a_full_answer_holds_every_session_and_leaves_no_hole():
     found = answer(ticker_call("A", WEEK), [bar("A", d) for d in DAYS])
     verdict = judge(found, BOTH, CALENDAR, NOW)
     assert (verdict.cells, holes(verdict)) == (4, [])
-    assert verdict.asked == ((1, WEEK),)
+    assert tuple(verdict.asked) == ((1, WEEK),)
     (gain,) = gains(found, verdict)
     assert gain.bars == 4
     assert gain.held == (Span(day("2024-07-01"), day("2024-07-08")),)  # to the next session
@@ -196,7 +198,8 @@ def test_an_answer_narrowed_to_what_is_wanted_means_the_same():
     assert few.bars.close.tolist() == [11.0, 13.0]
     assert few.origins == (("A", "recorded"),)
     before, after = (judge(a, BOTH, CALENDAR, NOW) for a in (whole, few))
-    assert (before.asked, before.holes, before.cells) == (after.asked, after.holes, after.cells)
+    assert tuple(before.asked) == tuple(after.asked)
+    assert (before.holes, before.cells) == (after.holes, after.cells)
     assert narrowed(few, BOTH).bars.tickers == few.bars.tickers
     assert len(narrowed(whole, {}).bars) == 0
 
@@ -209,3 +212,12 @@ def test_a_call_speaks_of_the_targets_of_its_days():
                  ticker_call("NEW", WEEK), ticker_call("NONE", WEEK)):  # fmt: skip
         named = [t for t in targets if not call.symbol or t.symbol == call.symbol]
         assert wanted.of(call) == {t.symbol: t for t in named if t.span & call.span}
+
+
+@pytest.mark.parametrize("block", [2, 3, BLOCK])
+def test_sessions_are_looked_up_in_blocks(block):
+    moments = CALENDAR.opens[-4:, None] + np.array([-86_400, 0, 60, 7 * 86_400])
+    for timeframe in (Timeframe.MINUTE, Timeframe.HOUR):
+        found = session_index(moments.ravel(), timeframe, CALENDAR, block=block)
+        assert found.tolist() == CALENDAR.sessions_of(moments.ravel()).tolist()
+    assert len(session_index(moments[:0].ravel(), Timeframe.HOUR, CALENDAR, block=block)) == 0

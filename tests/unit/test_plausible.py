@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, market_call, sessions, span, ticker_call
-from tickstock.loading.judge import Target, judge, narrowed
+from tickstock.loading.judge import judge
 from tickstock.loading.lengths import SHORTEST, Lengths
 from tickstock.loading.plausible import (
     CONFIRMATIONS,
@@ -22,6 +22,7 @@ from tickstock.loading.plausible import (
     names_beside,
     small_markets,
 )
+from tickstock.loading.targets import Target, narrowed
 from tickstock.model import Aside, Call, CallKind, HoleCause, Timeframe, epoch_day
 from tickstock.spans import Span
 

@@ -6,10 +6,9 @@ without a bar become holes with a cause and a day on which they may be asked for
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -22,7 +21,9 @@ from tickstock.loading.plausible import (
     is_newest,
     is_whole_empty,
 )
+from tickstock.loading.targets import AskedSpans, Target, TargetColumns, Targets, columns_of, once
 from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
+from tickstock.loading.unheld import SharedHole
 from tickstock.model import (
     Answer,
     Aside,
@@ -37,7 +38,7 @@ from tickstock.model import (
     epoch_day,
 )
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, intersect
+from tickstock.spans import Span, day_of
 from tickstock.words import plural
 
 RECENT = timedelta(days=7)
@@ -45,68 +46,10 @@ RECENT_EMPTY_STANDS = timedelta(days=1)
 OLD_EMPTY_STANDS = timedelta(days=30)
 NOT_ENTITLED_STANDS = timedelta(days=30)
 QUARANTINE_STANDS = timedelta(days=7)
+BLOCK = 1 << 16
+"""Bars whose sessions are looked up at once: it takes room for several columns."""
 NO_ROWS: Ints = np.empty(0, np.int64)
 NO_SESSIONS: Floats = np.empty(0, np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a load wants of one instrument in one timeframe.
-
-    With `spells`, only those days of `span`. `listed` and `delisted` are what is known of its life.
-    `holds` spans the first and the last day of which a bar was held when work began, and `is_known`
-    tells whether any was, in whatever timeframe.
-    """
-
-    instrument_id: int
-    symbol: str
-    span: Span
-    spells: tuple[Span, ...] = ()
-    listed: date | None = None
-    delisted: date | None = None
-    holds: Span | None = None
-    is_known: bool = True
-
-    def within(self, span: Span) -> tuple[Span, ...]:
-        """The days of `span` that are wanted."""
-        return intersect((span & self.span,), self.spells) if self.spells else (span & self.span,)
-
-
-Targets = Mapping[str, Target]
-"""By symbol, within one timeframe."""
-
-
-class WantedTargets:
-    """What a load wants in one timeframe, to be looked up by call."""
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.targets = targets
-        self._by_symbol: dict[str, list[Target]] = {}
-        for target in targets:
-            self._by_symbol.setdefault(target.symbol, []).append(target)
-        # On the days from one edge to the next, the targets are the same.
-        self._edges = sorted({day for t in targets for day in (t.span.start, t.span.end)})
-        self._latest: tuple[tuple[int, int], Targets] = ((-1, -1), {})
-
-    def of(self, call: Call) -> Targets:
-        """Those targets that a call can speak of, by symbol: on its days no ticker names two
-        instruments, and an instrument that was renamed is wanted under each of its tickers."""
-        if call.symbol:
-            return _during(call.span, self._by_symbol.get(call.symbol, ()))
-        place = bisect_right(self._edges, call.span.start), bisect_left(self._edges, call.span.end)
-        if self._latest[0] != place:
-            # Answers in hand share it: of many instruments it is larger than they are.
-            self._latest = place, _during(call.span, self.targets)
-        return self._latest[1]
-
-    def under(self, symbol: str) -> Sequence[Target]:
-        """Those that calls for a ticker speak of, on whatever days; all where it is empty, as in
-        calls for the whole market."""
-        return self._by_symbol.get(symbol, ()) if symbol else self.targets
-
-
-def _during(span: Span, targets: Sequence[Target]) -> Targets:
-    return {t.symbol: t for t in targets if t.span & span}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,36 +58,47 @@ class AnswerVerdict:
 
     `instrument[i]` is whose bar row `i` of the answer is, and -1 where the row is not wanted;
     `order` lists the rows to write, by instrument and time. `quarantined` rows come with one
-    reason each. `cells` counts the sessions that the answer holds, `off_session` the bars of
-    wanted tickers on days that are no session. `again` are parts that look cut off, as calls.
+    reason each. `own_holes` are single ones, `shared_holes` those that many have alike.
+    `cells` counts the sessions that the answer holds, `off_session` the bars of wanted tickers on
+    days that are no session. `again` are parts that look cut off, as calls.
     """
 
     instrument: Ints
     order: Ints
     quarantined: Ints
     reasons: tuple[str, ...]
-    asked: tuple[tuple[int, Span], ...]
-    holes: tuple[Hole, ...]
+    asked: AskedSpans
+    own_holes: tuple[Hole, ...]
+    shared_holes: tuple[SharedHole, ...]
     cells: int
     off_session: int
     again: tuple[Call, ...] = ()
 
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """Why sessions are not held, one by one."""
+        return (*self.own_holes, *(h for many in self.shared_holes for h in many.each()))
 
-def narrowed(answer: Answer, targets: Targets) -> Answer:
-    """The same answer with the bars of wanted tickers alone, all that `judge` looks at: of a whole
-    market these may be few."""
-    bars = answer.bars
-    found = [targets.get(ticker) for ticker in bars.tickers]
-    # The same text for all answers in hand: of a whole market it is as large as the bars.
-    tickers = tuple(target.symbol for target in found if target)
-    answer = replace(answer, tickers=answer.spoke_of)
-    if len(tickers) == len(found):
-        return replace(answer, bars=replace(bars, tickers=tickers))
-    wanted = np.array([target is not None for target in found])
-    kept = bars.rows(wanted[bars.owner])
-    owner = (np.cumsum(wanted) - 1)[kept.owner]
-    origins = tuple(pair for pair in answer.origins if pair[0] in targets)
-    return replace(answer, bars=replace(kept, tickers=tickers, owner=owner), origins=origins)
+    def part(self, low: int, high: int, first: int, end: int) -> AnswerVerdict:
+        """What is said of the instruments from `low` to the one before `high`, whose rows stand in
+        `order` from `first` to `end` (half-open)."""
+        bad = _is_within(self.instrument[self.quarantined], low, high)
+        asked = _is_within(self.asked.instrument, low, high)
+        shared = ((h, _is_within(h.instrument, low, high)) for h in self.shared_holes)
+        return replace(
+            self,
+            order=self.order[first:end],
+            quarantined=self.quarantined[bad],
+            reasons=tuple(r for r, mine in zip(self.reasons, bad.tolist(), strict=True) if mine),
+            asked=AskedSpans(*(c[asked] for c in self.asked.columns)),
+            own_holes=tuple(h for h in self.own_holes if low <= h.instrument_id < high),
+            shared_holes=tuple(SharedHole(h.instrument[mine], h.hole) for h, mine in shared),
+        )
+
+
+def _is_within(instrument: Ints, low: int, high: int) -> Flags:
+    flags: Flags = (instrument >= low) & (instrument < high)
+    return flags
 
 
 def judge(
@@ -156,43 +110,40 @@ def judge(
 ) -> AnswerVerdict:
     """Decide on one answer. `now` is timezone-aware; it only sets when empty answers expire.
     `beside` are the bars in sessions around a ticker's intraday answer, as far as they are held."""
-    bars, call = answer.bars, answer.call
-    instrument = _instruments(answer, targets)
+    bars, call, columns = answer.bars, answer.call, columns_of(targets)
+    place = _places(answer, targets, columns)
+    instrument = np.append(columns.ids, -1)[place]
     session = session_index(bars.at, call.timeframe, calendar)
-    wanted = (
-        (instrument >= 0) & (session >= 0) & ~_outside_spells(answer, session, targets, calendar)
-    )
+    wanted = (place >= 0) & (session >= 0)
+    if columns.spelled.any():
+        wanted[wanted] = columns.is_inside(place[wanted], calendar.days[session[wanted]])
     bad, reasons = impossible(bars)
     sound = wanted & ~bad
-    halves = _halves(call, session[sound], calendar, beside)
-    halves |= _cut_short(answer, instrument[sound], session[sound], sound, calendar)
-    good = np.flatnonzero(wanted & ~bad & ~np.isin(session, [*halves]))
-    order = good[np.lexsort((bars.at[good], instrument[good]))]
+    halves = _halves(call, session, sound, calendar, beside)
+    halves |= _cut_short(answer, place, session, sound, calendar)
+    good = np.flatnonzero(sound & ~np.isin(session, [*halves]) if halves else sound)
+    order = _ordered(instrument, bars.at, good)
     quarantined = np.flatnonzero(bad & wanted)
-    held_by, held = _cells(instrument[order], session[order])
+    is_whole = order is good and len(good) == len(bars)  # of millions, no copies are made
+    held_by, held = _cells(*((c if is_whole else c[order]) for c in (instrument, session)))
+    spoken = _Spoken.of(columns, call, held_by, calendar)
     spoiled = dict(_groups(*_by_instrument(instrument, quarantined)))
     told = _Unheld(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
+    lacking = spoken.lacking | np.isin(spoken.instrument, [*spoiled])
+    shared, alike = _shared(told, columns, spoken, lacking, spoiled)
     holes: list[Hole] = []
-    asked: list[tuple[int, Span]] = []
     again: list[Call] = []
-    alive = alive_held = 0
     parts: dict[object, _Part] = {}  # mostly one: the targets of a load share their span
-    spoken = list(_spoken_of(call, targets))
-    ids = np.array([target.instrument_id for target in spoken], np.int64)
-    edges = (np.searchsorted(held_by, ids, side).tolist() for side in ("left", "right"))
-    for target, start, end in zip(spoken, *edges, strict=True):
+    for i in np.flatnonzero(lacking & ~alike).tolist():
+        target: Target = columns.targets[spoken.place[i]]
         key = (target.span, target.spells)
         part = parts.get(key) or _part(target.within(call.span), call.span, calendar, now)
         parts[key] = part
-        asked += ((target.instrument_id, span) for span in part.spans)
-        if target.listed is not None:
-            alive, alive_held = alive + _is_alive(target, call.span), alive_held + (start < end)
-        if end - start < part.count or target.instrument_id in spoiled:
-            have = held[start:end]
-            doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
-            holes += told.holes(target, part, have, doubts)
-            again += _cut_off(answer, target, part, have, calendar, now)
-    if not call.symbol and is_thin(alive, alive_held) and answer.spoke_of:
+        have = held[spoken.held_from[i] : spoken.held_to[i]]
+        doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
+        holes += told.holes(target, part, have, doubts)
+        again += _cut_off(answer, target, part, have, calendar, now)
+    if not call.symbol and spoken.is_thin(columns, call.span) and answer.spoke_of:
         again.append(call)
     again += (replace(call, span=_from_to(calendar, s, s + 1)) for s in sorted(halves))
     return AnswerVerdict(
@@ -200,40 +151,88 @@ def judge(
         order,
         quarantined,
         tuple(r for r, w in zip(reasons, wanted[bad].tolist(), strict=True) if w),
-        tuple(asked),
+        spoken.asked,
         tuple(holes),
+        shared,
         len(held),
         int(((instrument >= 0) & (session < 0)).sum()),
         tuple(again),
     )
 
 
-def _instruments(answer: Answer, targets: Targets) -> Ints:
-    """Whose each bar is; -1 for a ticker that the load does not want."""
-    owners = (targets.get(t) for t in answer.bars.tickers)
-    ids = np.array([t.instrument_id if t else -1 for t in owners], np.int64)
-    return ids[answer.bars.owner] if len(answer.bars) else NO_ROWS
+def _places(answer: Answer, targets: Targets, columns: TargetColumns) -> Ints:
+    """Which target each bar is of; -1 for a ticker that the load does not want."""
+    if answer.bars.tickers is columns.symbols:
+        return answer.bars.owner
+    places = {symbol: place for place, symbol in enumerate(targets)}
+    found = np.array([places.get(t, -1) for t in answer.bars.tickers], np.int64)
+    return found[answer.bars.owner] if len(answer.bars) else NO_ROWS
 
 
-def _outside_spells(answer: Answer, session: Ints, targets: Targets, calendar: Calendar) -> Flags:
-    """Bars of wanted tickers on days on which they are not wanted."""
-    outside = np.zeros(len(session), np.bool_)
-    for owner, ticker in enumerate(answer.bars.tickers):
-        target = targets.get(ticker)
-        if target is not None and target.spells:
-            rows = np.flatnonzero(answer.bars.owner == owner)
-            inside = np.zeros(len(rows), np.bool_)
-            for spell in target.spells:
-                start, end = calendar.between(spell)
-                inside |= (session[rows] >= start) & (session[rows] < end)
-            outside[rows[~inside]] = True
-    return outside
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spoken:
+    """The targets that a call asks about, in columns: the place and instrument of each, how many
+    sessions are wanted, and where those that the answer holds begin and end."""
+
+    place: Ints
+    instrument: Ints
+    wanted: Ints
+    held_from: Ints
+    held_to: Ints
+    asked: AskedSpans
+
+    @classmethod
+    def of(cls, columns: TargetColumns, call: Call, held_by: Ints, calendar: Calendar) -> _Spoken:
+        """Given whose each held session is."""
+        owner, start, end = columns.within(call.span)
+        if call.symbol:
+            mine = np.array([s == call.symbol for s in columns.symbols], np.bool_)[owner]
+            owner, start, end = owner[mine], start[mine], end[mine]
+        if len(owner):
+            calendar.between(Span(day_of(int(start.min())), day_of(int(end.max()))))  # or BadDates
+        counts = calendar.before(end) - calendar.before(start)
+        wanted = np.bincount(owner, counts, len(columns)).astype(np.int64)
+        place = once(owner)
+        ids = columns.ids[place]
+        left, right = (np.searchsorted(held_by, ids, side) for side in ("left", "right"))
+        asked = AskedSpans(columns.ids[owner], start, end)
+        return cls(place, ids, wanted[place], left, right, asked)
+
+    @property
+    def lacking(self) -> Flags:
+        """Which have not all that is wanted of them."""
+        flags: Flags = self.held_to - self.held_from < self.wanted
+        return flags
+
+    def is_thin(self, columns: TargetColumns, span: Span) -> bool:
+        """Whether too many are lacking of those that are known to be listed on all of `span`."""
+        mine = self.place[columns.is_listed[self.place]]
+        has = (self.held_from < self.held_to)[columns.is_listed[self.place]]
+        alive = columns.first[mine] <= epoch_day(span.start)
+        alive &= columns.last[mine] >= epoch_day(span.last)
+        return is_thin(int(alive.sum()), int(has.sum()))
 
 
-def _is_alive(target: Target, span: Span) -> bool:
-    """Whether an instrument of known life was listed on all of `span`."""
-    since, until = target.listed or date.min, target.delisted or date.max
-    return since <= span.start and span.last <= until
+def _shared(
+    told: _Unheld,
+    columns: TargetColumns,
+    spoken: _Spoken,
+    lacking: Flags,
+    spoiled: Mapping[int, Ints],
+) -> tuple[tuple[SharedHole, ...], Flags]:
+    """What is said alike of those without a bar in an answer for one session, and who these are."""
+    alike = np.zeros(len(lacking), np.bool_)
+    first, end = told.calendar.between(told.answer.call.span)
+    if told.answer.call.symbol or end - first != 1 or first in told.halves:
+        return (), alike
+    alike = lacking & (spoken.wanted == 1) & (spoken.held_from == spoken.held_to)
+    alike &= ~np.isin(spoken.instrument, [*spoiled, *told.aside])
+    if not alike.any():
+        return (), alike
+    one: Target = columns.targets[spoken.place[np.flatnonzero(alike)[0]]]
+    part = _part((told.answer.call.span,), told.answer.call.span, told.calendar, told.now)
+    found = told.holes(one, part, NO_ROWS, NO_ROWS)
+    return tuple(SharedHole(spoken.instrument[alike], hole) for hole in found), alike
 
 
 def _cut_off(
@@ -256,6 +255,15 @@ def _cut_off(
     for a, b in suspicious_runs(answer, found, now):
         span = _from_to(calendar, part.start + a, part.start + b)
         yield replace(answer.call, span=span)
+
+
+def _ordered(instrument: Ints, at: Ints, rows: Ints) -> Ints:
+    """The rows by instrument and time; most answers come so."""
+    is_whole = len(rows) == len(at)
+    whose, when = (c if is_whole else c[rows] for c in (instrument, at))
+    if ((whose[1:] > whose[:-1]) | ((whose[1:] == whose[:-1]) & (when[1:] >= when[:-1]))).all():
+        return rows
+    return rows[np.lexsort((when, whose))]
 
 
 def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
@@ -290,10 +298,13 @@ def _spoken_of(call: Call, targets: Targets) -> Iterator[Target]:
     return (t for t in named if t and any(t.within(call.span)))
 
 
-def session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
+def session_index(
+    at: Ints, timeframe: Timeframe, calendar: Calendar, *, block: int = BLOCK
+) -> Ints:
     """Index of each bar's session in the calendar, -1 for a day that is none."""
     if timeframe is not Timeframe.DAY:
-        return calendar.sessions_of(at)
+        blocks = (calendar.sessions_of(at[i : i + block]) for i in range(0, len(at), block))
+        return np.concatenate([NO_ROWS, *blocks])
     if not len(at):
         return np.empty(0, np.int64)
     place = np.minimum(np.searchsorted(calendar.days, at), len(calendar.days) - 1)
@@ -304,7 +315,7 @@ def session_index(at: Ints, timeframe: Timeframe, calendar: Calendar) -> Ints:
 def _cells(instrument: Ints, session: Ints) -> tuple[Ints, Ints]:
     """Each pair of an instrument and a session once, of columns ordered by both."""
     first = np.ones(len(session), np.bool_)
-    first[1:] = (np.diff(instrument) != 0) | (np.diff(session) != 0)
+    first[1:] = (instrument[1:] != instrument[:-1]) | (session[1:] != session[:-1])
     return instrument[first], session[first]
 
 
@@ -349,12 +360,12 @@ def _part(spans: tuple[Span, ...], call: Span, calendar: Calendar, now: datetime
 
 
 def _halves(
-    call: Call, session: Ints, calendar: Calendar, beside: Floats
+    call: Call, session: Ints, sound: Flags, calendar: Calendar, beside: Floats
 ) -> dict[int, tuple[int, int]]:
     """The sessions of a ticker that are not whole: how many bars came, and how many are usual."""
-    if call.kind is not CallKind.TICKER or call.timeframe not in LEAST_BARS or not len(session):
+    if call.kind is not CallKind.TICKER or call.timeframe not in LEAST_BARS or not sound.any():
         return {}
-    sessions, counts = np.unique(session, return_counts=True)
+    sessions, counts = np.unique(session[sound], return_counts=True)
     minutes = (calendar.closes[sessions] - calendar.opens[sessions]) // 60
     halves = half_sessions(counts, minutes, call.timeframe, beside)
     usual = int(np.median(np.concatenate((counts[~halves], beside)))) if halves.any() else 0
@@ -362,26 +373,29 @@ def _halves(
 
 
 def _cut_short(
-    answer: Answer, instrument: Ints, session: Ints, sound: Flags, calendar: Calendar
+    answer: Answer, owner: Ints, session: Ints, sound: Flags, calendar: Calendar
 ) -> dict[int, tuple[int, int]]:
     """The session of a file of minutes that holds a part of it alone: of how many minutes it has
     bars, and how many there are."""
     call = answer.call
     if call.kind is not CallKind.FLAT_DAY or call.timeframe is not Timeframe.MINUTE:
         return {}
-    if not len(session):
+    if not sound.any():
         return {}
-    place = int(session[0])
-    minutes = int(calendar.closes[place] - calendar.opens[place]) // 60
-    at = (answer.bars.at[sound] - calendar.opens[place]) // 60
-    inside = (at >= 0) & (at < minutes)
-    if not inside.any():
+    place = int(session[sound.argmax()])
+    opens, closes = int(calendar.opens[place]), int(calendar.closes[place])
+    minutes = (closes - opens) // 60
+    counts, seen = np.zeros(int(owner.max()) + 1, np.int64), np.zeros(minutes, np.int64)
+    for start in range(0, len(owner), BLOCK):
+        some = slice(start, start + BLOCK)
+        at = (answer.bars.at[some] - opens) // 60
+        inside = sound[some] & (at >= 0) & (at < minutes)
+        counts += np.bincount(owner[some][inside], minlength=len(counts))
+        seen += np.bincount(at[inside], minlength=minutes)
+    whose, when = counts[counts > 0], np.flatnonzero(seen)
+    if not len(when) or not is_cut_short(whose, int(when[0]), int(when[-1]), minutes):
         return {}
-    _, counts = np.unique(instrument[inside], return_counts=True)
-    first, last = int(at[inside].min()), int(at[inside].max())
-    if not is_cut_short(counts, first, last, minutes):
-        return {}
-    return {place: (len(np.unique(at[inside])), minutes)}
+    return {place: (len(when), minutes)}
 
 
 def _rows_aside(

@@ -84,9 +84,12 @@ class Written:
     changed: Flags
 
 
-def lock_instruments(connection: psycopg.Connection[Any], instruments: Sequence[int]) -> None:
+def lock_instruments(
+    connection: psycopg.Connection[Any], instruments: Sequence[int] | Ints
+) -> None:
     """Take, until the transaction ends, the write locks of these instruments."""
-    connection.execute(QUERIES["lock_instruments"], {"space": locks.BARS, "ids": list(instruments)})
+    params = {"space": locks.BARS, "ids": np.asarray(instruments, np.int64)}
+    columns_cursor(connection).execute(QUERIES["lock_instruments"], params)
 
 
 def read_rows(
@@ -97,7 +100,7 @@ def read_rows(
     hi: Ints,
 ) -> Rows:
     """Stored bars of `instruments[i]` with `lo[i] <= at <= hi[i]`, ordered by time."""
-    params = {"ids": instruments.tolist(), "lo": lo.tolist(), "hi": hi.tolist()}
+    params = {"ids": instruments.astype(np.int32), "lo": lo, "hi": hi}
     cursor = columns_cursor(connection)
     found = cursor.execute(_query("read", timeframe), params).fetchall()
     return Rows.join([Rows(np.full(len(row[1]), row[0], np.int64), *row[1:]) for row in found])
@@ -136,14 +139,12 @@ def read_neighbours(connection: psycopg.Connection[Any], rows: Rows) -> Rows:
     first = np.flatnonzero(np.diff(rows.instrument, prepend=-1))
     last = np.append(first[1:], len(rows)) - 1
     params = {
-        "ids": rows.instrument[first].tolist(),
-        "lo": rows.at[first].tolist(),
-        "hi": rows.at[last].tolist(),
-    }
-    found = connection.execute(QUERIES["neighbours"], params).fetchall()
-    table = np.array(found, np.float64).reshape(-1, 8)  # ids and days are far below 2**53
-    ids, at = table[:, :2].T.astype(np.int64)
-    o, h, low, c, v, vwap = table[:, 2:].T
+        "ids": rows.instrument[first].astype(np.int32), "lo": rows.at[first], "hi": rows.at[last],
+    }  # fmt: skip
+    found = columns_cursor(connection).execute(QUERIES["neighbours"], params).fetchone()
+    if found is None:
+        return Rows.join(())
+    ids, at, o, h, low, c, v, vwap = found
     return Rows(ids, at, o, h, low, c, v, vwap, np.full(len(ids), -1))
 
 
@@ -274,7 +275,6 @@ def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows)
 def _replace(
     connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows, calls: Ints
 ) -> None:
-    columns = {f.name: getattr(rows, f.name).tolist() for f in fields(rows)}
-    columns["id"] = columns.pop("instrument")
-    columns["call"] = calls.tolist()
-    connection.execute(_query("replace", timeframe), columns | {"timeframe": timeframe})
+    columns = {f.name: getattr(rows, f.name) for f in fields(rows)}
+    params = columns | {"id": rows.instrument, "call": calls, "timeframe": timeframe}
+    columns_cursor(connection).execute(_query("replace", timeframe), params)

@@ -38,9 +38,11 @@ WHERE b.at IS NOT NULL
 SELECT tickstock.add_minute_months(%(months)s::date[])
 
 -- name: neighbours
--- The stored day bar before and the one after a range of each instrument; days since 1970.
-SELECT w.id, (b.at - DATE '1970-01-01')::bigint, b.open, b.high, b.low, b.close, b.volume,
-       coalesce(b.vwap, 'NaN')
+-- The stored day bar before and the one after a range of each instrument, in columns, if there is any;
+-- days since 1970.
+SELECT array_agg(w.id::bigint), array_agg((b.at - DATE '1970-01-01')::bigint), array_agg(b.open),
+       array_agg(b.high), array_agg(b.low), array_agg(b.close), array_agg(b.volume),
+       array_agg(coalesce(b.vwap, 'NaN'))
 FROM unnest(%(ids)s::int[], %(lo)s::int[], %(hi)s::int[]) AS w(id, lo, hi),
 LATERAL (
     (SELECT * FROM tickstock.bars_day
@@ -49,6 +51,7 @@ LATERAL (
     (SELECT * FROM tickstock.bars_day
      WHERE instrument_id = w.id AND at > DATE '1970-01-01' + w.hi ORDER BY at LIMIT 1)
 ) AS b
+HAVING count(*) > 0
 
 -- name: copy
 -- New bars, binary.

@@ -36,12 +36,12 @@ def add_cells(connection: Connection, timeframe: Timeframe, cells: Cells) -> Non
         days = each[0] if (each == each[0]).all() else days
     params = {
         "timeframe": timeframe,
-        "instruments": instrument[first].tolist(),
-        "counts": counts.tolist(),
+        "instruments": instrument[first].astype(np.int32),
+        "counts": counts.astype(np.int32),
         "days": days.astype(DAY).tobytes(),
         "sums": cells.sums.astype(SUM).tobytes(),
     }
-    connection.execute(QUERIES["add"], params)
+    columns_cursor(connection).execute(QUERIES["add"], params)
 
 
 def read_statements(connection: Connection, timeframe: Timeframe, instruments: Ints) -> Statements:

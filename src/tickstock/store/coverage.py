@@ -8,11 +8,15 @@ from datetime import date, datetime
 from typing import Any
 
 import numpy as np
+from psycopg.rows import kwargs_row
 
 from tickstock.errors import MixedOrigin
 from tickstock.failpoints import reach
+from tickstock.loading.gains import Gains
 from tickstock.loading.grid import HeldSpans
-from tickstock.model import Gain, Hole, HoleCause, Timeframe
+from tickstock.loading.targets import AskedSpans
+from tickstock.loading.unheld import HoleColumns
+from tickstock.model import Hole, HoleCause, Ints, Timeframe
 from tickstock.spans import Span
 from tickstock.store import rows
 from tickstock.store.connection import Connection
@@ -90,73 +94,76 @@ def _days_held(
     return (instrument_id, Timeframe(timeframe)), Span(start, end)
 
 
-def refuse_mixed_origins(connection: Connection, origins: Iterable[tuple[int, str]]) -> None:
-    """Raise MixedOrigin when real bars would join synthetic ones, or the other way round."""
-    pairs = list(origins)
-    params = {"ids": [i for i, _ in pairs], "origins": [o for _, o in pairs]}
-    found = connection.execute(QUERIES["foreign_origins"], params).fetchall()
+def refuse_mixed_origins(
+    connection: Connection, instruments: Ints, origin: Ints, names: Sequence[str]
+) -> None:
+    """Each instrument has bars of the origin that `names` has in that place.
+
+    Raises:
+        MixedOrigin: that makes real and synthetic bars of one instrument.
+    """
+    params = {"ids": instruments.astype(np.int32), "kinds": origin, "origins": [*names]}
+    found = columns_cursor(connection).execute(QUERIES["foreign_origins"], params).fetchall()
     if found:
-        (_, origin), names = found[0], ", ".join(symbol for symbol, _ in found[:5])
+        (_, held), symbols = found[0], ", ".join(symbol for symbol, _ in found[:5])
         raise MixedOrigin(
-            f"{len(found)} symbols ({names}) hold {origin} bars, and this vendor's are of "
+            f"{len(found)} symbols ({symbols}) hold {held} bars, and this vendor's are of "
             "another kind; real and synthetic bars are never mixed.",
             "Load into another database (TICKSTOCK_HOME or DATABASE_URI).",
         )
 
 
-def add_coverage(connection: Connection, timeframe: Timeframe, gains: Sequence[Gain]) -> None:
+def add_coverage(connection: Connection, timeframe: Timeframe, gains: Gains) -> None:
     """Add what answers brought; a gain that is held already touches nothing."""
-    if not gains:
+    if not len(gains):
         return
-    connection.execute(
-        QUERIES["add"],
-        {
-            "timeframe": timeframe,
-            "ids": [g.instrument_id for g in gains],
-            "origins": [g.origin for g in gains],
-            "held": [multirange(g.held) for g in gains],
-            "bars": [g.bars for g in gains],
-            "first": [g.first for g in gains],
-            "last": [g.last for g in gains],
-        },
-    )
+    params = {
+        "timeframe": timeframe,
+        "ids": gains.instrument.astype(np.int32),
+        "kinds": gains.kind,
+        "bars": gains.bars,
+        "first": gains.first,
+        "last": gains.last,
+        "origins": [origin for origin, _ in gains.kinds],
+        "held": [multirange(held) for _, held in gains.kinds],
+    }
+    columns_cursor(connection).execute(QUERIES["add"], params)
 
 
 def replace_holes(
-    connection: Connection,
-    timeframe: Timeframe,
-    asked: Sequence[tuple[int, Span]],
-    holes: Sequence[Hole],
+    connection: Connection, timeframe: Timeframe, asked: AskedSpans, holes: HoleColumns
 ) -> None:
     """Forget what was said about the asked spans, then say what holds now."""
     params = {
         "timeframe": timeframe,
-        "ids": [i for i, _ in asked],
-        "starts": [s.start for _, s in asked],
-        "ends": [s.end for _, s in asked],
+        "ids": asked.instrument.astype(np.int32),
+        "starts": asked.start.astype(np.int32),
+        "ends": asked.end.astype(np.int32),
     }
-    kept = rows.every(connection, _hole, QUERIES["clear_holes"], params)
+    cursor = columns_cursor(connection)
+    cursor.row_factory = kwargs_row(_hole)
+    kept = cursor.execute(QUERIES["clear_holes"], params).fetchall()
     reach("holes.cleared")
-    _add_holes(connection, timeframe, [*kept, *holes])
+    _add_holes(connection, timeframe, HoleColumns.of(kept))
+    _add_holes(connection, timeframe, holes)
     reach("holes.written")
 
 
-def _add_holes(connection: Connection, timeframe: Timeframe, holes: Sequence[Hole]) -> None:
-    if not holes:
+def _add_holes(connection: Connection, timeframe: Timeframe, holes: HoleColumns) -> None:
+    if not len(holes):
         return
-    connection.execute(
-        QUERIES["add_holes"],
-        {
-            "timeframe": timeframe,
-            "ids": [h.instrument_id for h in holes],
-            "starts": [h.span.start for h in holes],
-            "ends": [h.span.end for h in holes],
-            "causes": [h.cause for h in holes],
-            "details": [h.detail for h in holes],
-            "seen": [h.seen_at for h in holes],
-            "expires": [h.expires_at for h in holes],
-        },
-    )
+    params = {
+        "timeframe": timeframe,
+        "ids": holes.instrument.astype(np.int32),
+        "starts": holes.start.astype(np.int32),
+        "ends": holes.end.astype(np.int32),
+        "kinds": holes.kind,
+        "causes": [h.cause for h in holes.kinds],
+        "details": [h.detail for h in holes.kinds],
+        "seen": [h.seen_at for h in holes.kinds],
+        "expires": [h.expires_at for h in holes.kinds],
+    }
+    columns_cursor(connection).execute(QUERIES["add_holes"], params)
 
 
 def multirange(spans: Iterable[Span]) -> str:

@@ -31,7 +31,8 @@ ORDER BY instrument_id, span
 -- Instruments that hold bars of another origin, or would get bars of two: real and synthetic are
 -- never mixed.
 WITH news AS (
-    SELECT * FROM unnest(%(ids)s::int[], %(origins)s::text[]) AS n(id, origin)
+    SELECT n.id, k.origin FROM unnest(%(ids)s::int[], %(kinds)s::bigint[]) AS n(id, kind)
+    JOIN unnest(%(origins)s::text[]) WITH ORDINALITY AS k(origin, place) ON k.place = n.kind + 1
 ), held AS (
     SELECT c.instrument_id AS id, c.origin FROM tickstock.coverage AS c
     WHERE c.bars > 0 AND c.instrument_id = ANY (%(ids)s)
@@ -47,10 +48,13 @@ GROUP BY i.symbol ORDER BY i.symbol
 -- a load left it stays marked as such: adding to it makes it no truer.
 INSERT INTO tickstock.coverage AS c
     (instrument_id, timeframe, origin, held, bars, first_at, last_at, updated_at, written_origin, written_at)
-SELECT id, %(timeframe)s, origin, held::datemultirange, bars, to_timestamp(first), to_timestamp(last),
+SELECT id, %(timeframe)s, origin, held, bars, to_timestamp(first), to_timestamp(last),
        now_, origin, now_
-FROM unnest(%(ids)s::int[], %(origins)s::text[], %(held)s::text[], %(bars)s::bigint[],
-            %(first)s::bigint[], %(last)s::bigint[]) AS n(id, origin, held, bars, first, last),
+FROM unnest(%(ids)s::int[], %(kinds)s::bigint[], %(bars)s::bigint[], %(first)s::bigint[],
+            %(last)s::bigint[]) AS n(id, kind, bars, first, last)
+JOIN (SELECT origin, held::datemultirange, place
+      FROM unnest(%(origins)s::text[], %(held)s::text[]) WITH ORDINALITY AS k(origin, held, place)
+     ) AS k ON k.place = n.kind + 1,
      clock_timestamp() AS now_
 ON CONFLICT (instrument_id, timeframe) DO UPDATE
 SET held = c.held + EXCLUDED.held, bars = c.bars + EXCLUDED.bars, origin = EXCLUDED.origin,
@@ -65,8 +69,8 @@ WHERE EXCLUDED.bars > 0 OR NOT c.held @> EXCLUDED.held OR c.origin <> EXCLUDED.o
 -- name: clear_holes
 -- Take out what was said about the spans just asked for; what lies outside them stays said.
 WITH asked AS (
-    SELECT id, range_agg(daterange(start, "end")) AS spans
-    FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[]) AS a(id, start, "end")
+    SELECT id, range_agg(daterange(DATE '1970-01-01' + start, DATE '1970-01-01' + "end")) AS spans
+    FROM unnest(%(ids)s::int[], %(starts)s::int[], %(ends)s::int[]) AS a(id, start, "end")
     GROUP BY id
 ), gone AS (
     DELETE FROM tickstock.holes AS h USING asked
@@ -79,10 +83,13 @@ FROM gone, unnest(datemultirange(gone.span) - gone.cut) AS rest
 -- name: add_holes
 -- Say why spans are not held.
 INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause, detail, seen_at, expires_at)
-SELECT id, %(timeframe)s, daterange(start, "end"), cause, detail, coalesce(seen, clock_timestamp()), expires
-FROM unnest(%(ids)s::int[], %(starts)s::date[], %(ends)s::date[], %(causes)s::text[],
-            %(details)s::text[], %(seen)s::timestamptz[], %(expires)s::timestamptz[])
-     AS n(id, start, "end", cause, detail, seen, expires)
+SELECT id, %(timeframe)s, daterange(DATE '1970-01-01' + start, DATE '1970-01-01' + "end"), cause,
+       detail, coalesce(seen, clock_timestamp()), expires
+FROM unnest(%(ids)s::int[], %(starts)s::int[], %(ends)s::int[], %(kinds)s::bigint[])
+     AS n(id, start, "end", kind)
+JOIN unnest(%(causes)s::text[], %(details)s::text[], %(seen)s::timestamptz[],
+            %(expires)s::timestamptz[])
+     WITH ORDINALITY AS k(cause, detail, seen, expires, place) ON k.place = n.kind + 1
 ON CONFLICT (instrument_id, timeframe, span, cause) DO UPDATE
 SET detail = EXCLUDED.detail, seen_at = EXCLUDED.seen_at, expires_at = EXCLUDED.expires_at
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from psycopg.types.multirange import Multirange
 
-from tickstock.loading.judge import Target
 from tickstock.loading.plan import Plan
+from tickstock.loading.targets import Target
 from tickstock.model import Instrument, Timeframe
 from tickstock.spans import Span
 from tickstock.store import coverage, instruments, rows

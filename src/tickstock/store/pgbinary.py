@@ -8,13 +8,14 @@ so one strided view reads a column; psycopg's own loaders make one Python object
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.abc import Buffer, DumperKey
+from psycopg.adapt import Dumper, Loader, PyFormat
 from psycopg.pq import Format
 
 from tickstock.model import Flags, Floats, Ints
@@ -25,7 +26,7 @@ COPY_END = b"\xff\xff"
 EPOCH_DAYS = 10_957
 """Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from."""
 _ARRAY_HEADER = 20
-FLOAT8_ARRAY, INT8_ARRAY = 1022, 1016
+FLOAT8_ARRAY, INT8_ARRAY, INT4_ARRAY = 1022, 1016, 1007
 """By number: registered by name, a loader would be taken for one of the elements."""
 
 
@@ -52,9 +53,48 @@ class IntColumn(Loader):
         return _column(data, ">i8")
 
 
+class ColumnDumper(Dumper):
+    """int64, int32 or float64 column → int8[], int4[] or float8[] without nulls."""
+
+    format = Format.BINARY
+    element, kind = 0, ""
+
+    def get_key(self, obj: npt.NDArray[Any], _: PyFormat) -> DumperKey:
+        return (_CLASSES[obj.dtype.str],)
+
+    def upgrade(self, obj: npt.NDArray[Any], _: PyFormat) -> Dumper:
+        return _CLASSES[obj.dtype.str](self.cls)
+
+    def dump(self, obj: npt.NDArray[Any]) -> bytes:
+        if not len(obj):
+            return _DIMENSIONS.pack(0, 0, self.element)
+        packed = np.empty(len(obj), dtype=[("size", ">i4"), ("value", self.kind)])
+        packed["size"], packed["value"] = int(self.kind[-1]), obj
+        head = _DIMENSIONS.pack(1, 0, self.element) + _DIMENSION.pack(len(obj), 1)
+        return head + packed.tobytes()
+
+
+class _Longs(ColumnDumper):
+    element, oid, kind = 20, INT8_ARRAY, ">i8"
+
+
+class _Ints(ColumnDumper):
+    element, oid, kind = 23, INT4_ARRAY, ">i4"
+
+
+class _Floats(ColumnDumper):
+    element, oid, kind = 701, FLOAT8_ARRAY, ">f8"
+
+
+_CLASSES: dict[str, type[ColumnDumper]] = {"<i8": _Longs, "<i4": _Ints, "<f8": _Floats}
+_DIMENSIONS, _DIMENSION = struct.Struct(">iiI"), struct.Struct(">ii")
+
+
 def columns_cursor(connection: Connection) -> psycopg.Cursor[Any]:
-    """A cursor whose float8[] and int8[] results arrive as numpy columns."""
+    """A cursor that takes numpy columns for arrays, and whose float8[] and int8[] results arrive as
+    such."""
     cursor = connection.cursor(binary=True)
+    cursor.adapters.register_dumper(np.ndarray, ColumnDumper)
     cursor.adapters.register_loader(FLOAT8_ARRAY, FloatColumn)
     cursor.adapters.register_loader(INT8_ARRAY, IntColumn)
     return cursor

@@ -519,6 +519,7 @@ CREATE TABLE tickstock.bar_revisions (
     call_id bigint,
     PRIMARY KEY (instrument_id, timeframe, at, replaced_at)
 );
+CREATE INDEX bar_revisions_by_time ON tickstock.bar_revisions (timeframe, replaced_at);
 
 -- Bars that cannot be true, with what was received; never shown as bars.
 CREATE TABLE tickstock.quarantine (

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from tickstock.model import COLUMNS, BarTable, Call, Flags, Timeframe, epoch_day
-from tickstock.vendors.newyork import dates_of
+from tickstock.vendors.newyork import instants_of
 from tickstock.vendors.words import unreadable
 
 FEW_ASIDE = 5
 """Bad rows that any answer may have."""
 MOST_ASIDE = 0.02
 """Of the rows of a large one."""
+RESERVED = 1 << 20
+"""Bars that memory is reserved for at once; it is taken as it is used."""
 Row = tuple[int, float, float, float, float, float]
 """When, as `BarTable.at` has it; open, high, low, close and volume."""
 
@@ -51,6 +53,38 @@ def tidy(pages: Sequence[BarTable], call: Call) -> tuple[BarTable, tuple[tuple[s
     return once, tuple((reason, n) for reason, n in counts if n)
 
 
+class GrowingTable:
+    """Bars that come piece by piece, each kept once: of millions of them, the pieces and all in one
+    are not held side by side."""
+
+    def __init__(self, *, capacity: int = RESERVED) -> None:
+        self._places: dict[str, int] = {}
+        self._size, self._capacity = 0, capacity
+        empty = BarTable.empty()
+        self._columns = {name: np.empty(capacity, getattr(empty, name).dtype) for name in COLUMNS}
+
+    def add(self, piece: BarTable) -> None:
+        start, end = self._size, self._size + len(piece)
+        while end > self._capacity:
+            self._capacity *= 2
+        for name, column in self._columns.items():
+            if len(column) < self._capacity:
+                self._columns[name] = np.empty(self._capacity, column.dtype)
+                self._columns[name][:start] = column[:start]
+            self._columns[name][start:end] = getattr(piece, name)
+        places = [self._places.setdefault(t, len(self._places)) for t in piece.tickers]
+        self._columns["owner"][start:end] = np.array(places, np.int64)[piece.owner]
+        self._size = end
+
+    def table(self) -> BarTable:
+        """All of them, with the tickers in order."""
+        tickers = sorted(self._places)
+        rank = np.empty(len(tickers), np.int64)
+        rank[[self._places[t] for t in tickers]] = np.arange(len(tickers))
+        owner, *rest = (column[: self._size] for column in self._columns.values())
+        return BarTable(tuple(tickers), rank[owner], *rest)
+
+
 def is_another_form(bad: int, rows: int) -> bool:
     """Whether so many bad rows mean that the answer is of another form, and not that some of its
     rows are spoilt: those are put aside, and the rest is kept."""
@@ -72,14 +106,16 @@ def _column(tables: Iterable[BarTable], name: str) -> Any:
 
 
 def _inside(bars: BarTable, call: Call) -> Flags:
-    days = bars.at if call.timeframe is Timeframe.DAY else dates_of(bars.at)
-    flags: Flags = (days >= epoch_day(call.span.start)) & (days < epoch_day(call.span.end))
+    edges = np.array([epoch_day(call.span.start), epoch_day(call.span.end)])
+    start, end = edges if call.timeframe is Timeframe.DAY else instants_of(edges)
+    flags: Flags = (bars.at >= start) & (bars.at < end)
     return flags
 
 
 def _sorted_once(bars: BarTable) -> BarTable:
-    step = np.diff(bars.owner)
-    if bool(np.all((step > 0) | ((step == 0) & (np.diff(bars.at) > 0)))):
+    whose, at = bars.owner, bars.at
+    follows = (whose[1:] > whose[:-1]) | ((whose[1:] == whose[:-1]) & (at[1:] > at[:-1]))
+    if bool(follows.all()):
         return bars
     order = np.lexsort((bars.at, bars.owner))  # stable: equal bars stay in the order they came
     owner, at = bars.owner[order], bars.at[order]

@@ -13,9 +13,9 @@ import structlog
 
 from tickstock.clock import Clock
 from tickstock.errors import VendorEndless, VendorTooSlow, VendorUnreadable
-from tickstock.loading.judge import Targets
 from tickstock.loading.lengths import Lengths
 from tickstock.loading.plausible import Empties, is_empty_of_ticker, is_newest, is_whole_empty
+from tickstock.loading.targets import Targets
 from tickstock.model import Answer, Call, CallKind, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 import numpy as np
 import structlog
 
 from tickstock.clock import NEW_YORK
 from tickstock.failpoints import reach
-from tickstock.loading.gains import Brought, gains_of
+from tickstock.loading.gains import Brought, Gains, Origins, gains_of
 from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
+from tickstock.loading.targets import AskedSpans, once
 from tickstock.loading.truncation import MOST_DEPTH
+from tickstock.loading.unheld import HoleColumns, SharedHole
 from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
 from tickstock.sessions import Calendar
-from tickstock.spans import Span, day_of, union
+from tickstock.spans import Span, day_of
 from tickstock.store import asides, bar_history, bars, coverage, doubts, ledger
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -41,8 +45,17 @@ class Committed:
 Judged = tuple[Fetched, AnswerVerdict]
 
 
+PART_ROWS = 50_000
+"""Bars that are written at a time of one answer with far more than batches have."""
+
+
 def commit(
-    database: Database, batch: Sequence[Fetched], calendar: Calendar, now: datetime
+    database: Database,
+    batch: Sequence[Fetched],
+    calendar: Calendar,
+    now: datetime,
+    *,
+    part_rows: int = PART_ROWS,
 ) -> Committed:
     """Write a batch in one transaction; calls that are no longer ours are left out."""
     batch = with_owners(database, batch, calendar)
@@ -59,13 +72,14 @@ def commit(
         reach("commit.fence_checked")
         ours = [(f, v) for f, v in judged if f.lease.id in mine]
         # Of all timeframes at once: locks taken in two rounds could deadlock with another worker's.
-        bars.lock_instruments(connection, sorted({i for _, v in ours for i, _ in v.asked}))
+        asked = AskedSpans.union([v.asked for _, v in ours])
+        bars.lock_instruments(connection, once(asked.instrument))
         reach("commit.locked")
         done: list[Finished] = []
         for timeframe in sorted({f.lease.call.timeframe for f, _ in ours}):
             part = [(f, v) for f, v in ours if f.lease.call.timeframe is timeframe]
             for alike in _by_way(part):
-                done += _write(connection, timeframe, alike, calendar, batch)
+                done += _write_all(connection, timeframe, alike, calendar, batch, part_rows)
         reach("commit.written")
         if done:
             ledger.finish_calls(connection, done)
@@ -133,16 +147,60 @@ def _by_way(part: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
     yield from (some for some in (whole, [p for p in part if p[0].lease.call.symbol]) if some)
 
 
+def _write_all(
+    connection: Connection,
+    timeframe: Timeframe,
+    alike: Sequence[Judged],
+    calendar: Calendar,
+    batch: Sequence[Fetched],
+    part_rows: int,
+) -> list[Finished]:
+    new, changed = np.zeros((2, len(alike)), np.int64)
+    for part in _in_parts(alike, part_rows):
+        counts = _write(connection, timeframe, part, calendar, batch)
+        new, changed = new + counts[0], changed + counts[1]
+    coverage.add_coverage(connection, timeframe, Gains.of(gains_of_markets(alike, calendar)))
+    for fetched, _ in alike:
+        call = fetched.lease
+        asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
+    _note_files(connection, alike)
+    return [
+        Finished(
+            f.lease.id, v.cells, int(new[i]), int(changed[i]), f.answer.pages, *_market(f.answer),
+            f.asked,
+        )
+        for i, (f, v) in enumerate(alike)
+    ]  # fmt: skip
+
+
+def _in_parts(alike: Sequence[Judged], rows: int) -> Iterator[Sequence[Judged]]:
+    """The same answers; by ranges of instruments, each with about so many rows, where they have
+    more than an ordinary batch."""
+    if sum(len(v.order) for _, v in alike) <= 4 * rows:
+        yield alike
+        return
+    whose = [v.instrument[v.order] for _, v in alike]
+    every = whose[0] if len(whose) == 1 else np.sort(np.concatenate(whose))
+    lows = [0, *np.unique(every[rows:-1:rows]).tolist()]
+    firsts = [np.searchsorted(w, [*lows, every[-1] + 1]).tolist() for w in whose]
+    del whose, every
+    for i, (low, high) in enumerate(pairwise([*lows, sys.maxsize])):
+        yield [
+            (f, v.part(low, high, *of[i : i + 2])) for (f, v), of in zip(alike, firsts, strict=True)
+        ]
+
+
 def _write(
     connection: Connection,
     timeframe: Timeframe,
     part: Sequence[Judged],
     calendar: Calendar,
     batch: Sequence[Fetched],
-) -> list[Finished]:
+) -> tuple[Ints, Ints]:
+    """Answers how many rows of each were new, and how many changed."""
     rows, owner = _rows(part)
-    origins = [_origins(fetched) for fetched, _ in part]
-    coverage.refuse_mixed_origins(connection, _pairs(part, origins))
+    origins = Origins.of([_origins(fetched) for fetched, _ in part])
+    _refuse_mixed_origins(connection, part, origins)
     reach("commit.origins_checked")
     calls = np.array([fetched.lease.id for fetched, _ in part])[owner]
     written = bars.write_rows(connection, timeframe, rows, calls)
@@ -151,25 +209,17 @@ def _write(
     _compare(connection, timeframe, part, batch, rows, owner, written.changed)
     bar_history.note_late(connection, timeframe, rows.pick(written.new), calls[written.new])
     _set_aside(connection, timeframe, part)
-    for fetched, _ in part:
-        call = fetched.lease
-        asides.note_of_call(connection, call.id, call.call, fetched.answer.aside)
-    _note_files(connection, part)
     reach("commit.set_aside")
     brought = Brought(rows.instrument, rows.at, owner, written.new)
-    gains = gains_of(brought, lambda i, one: origins[i][one], timeframe, calendar)
-    coverage.add_coverage(connection, timeframe, [*gains, *gains_of_markets(part, calendar)])
+    gains = gains_of(brought, origins, timeframe, calendar)
+    coverage.add_coverage(connection, timeframe, gains)
     reach("commit.covered")
-    holes = {(h.instrument_id, h.span, h.cause): h for _, v in part for h in v.holes}
-    coverage.replace_holes(connection, timeframe, _asked(part), [holes[k] for k in sorted(holes)])
-    new = np.bincount(owner[written.new], minlength=len(part)).tolist()
-    changed = np.bincount(owner[written.changed], minlength=len(part)).tolist()
-    return [
-        Finished(
-            f.lease.id, v.cells, new[i], changed[i], f.answer.pages, *_market(f.answer), f.asked
-        )
-        for i, (f, v) in enumerate(part)
-    ]
+    asked = AskedSpans.union([v.asked for _, v in part])
+    coverage.replace_holes(connection, timeframe, asked, _holes(part))
+    new, changed = (
+        np.bincount(owner[rows], minlength=len(part)) for rows in (written.new, written.changed)
+    )
+    return new, changed
 
 
 def _compare(
@@ -239,36 +289,24 @@ def _note_files(connection: Connection, part: Sequence[Judged]) -> None:
             log.warning("the vendor has replaced a file", call=str(fetched.lease.call))
 
 
-class _Origins(dict[int, str]):
-    """Where the bars of an answer come from, by instrument: `default`, but for some."""
-
-    def __init__(self, default: str, others: Mapping[int, str]) -> None:
-        super().__init__(others)
-        self.default = default
-
-    def __missing__(self, _: int) -> str:
-        return self.default
-
-
-def _origins(fetched: Fetched) -> _Origins:
+def _origins(fetched: Fetched) -> tuple[str, dict[int, str]]:
+    """Where the bars of an answer come from, and the exceptions by instrument."""
     answer, targets = fetched.answer, fetched.targets
     others = {targets[t].instrument_id: origin for t, origin in answer.origins if t in targets}
-    return _Origins(answer.origin, others)
+    return answer.origin, others
 
 
-def _pairs(part: Sequence[Judged], origins: Sequence[_Origins]) -> set[tuple[int, str]]:
-    """Each instrument with each origin of its bars."""
-    return {
-        (instrument, origin[instrument])
-        for (_, verdict), origin in zip(part, origins, strict=True)
-        for instrument in np.unique(verdict.instrument[verdict.order]).tolist()
-    }
+def _refuse_mixed_origins(connection: Connection, part: Sequence[Judged], origins: Origins) -> None:
+    """Also of bars that another answer of the batch has in its place."""
+    ids = [once(v.instrument[v.order]) for _, v in part]
+    answer = np.repeat(np.arange(len(part)), [len(i) for i in ids])
+    instruments, codes = origins.pairs(answer, np.concatenate(ids))
+    coverage.refuse_mixed_origins(connection, instruments, codes, origins.names)
 
 
-def _asked(part: Sequence[Judged]) -> list[tuple[int, Span]]:
-    """What was asked for, by instrument. Days of many answers are put together."""
-    asked: dict[int, list[Span]] = {}
+def _holes(part: Sequence[Judged]) -> HoleColumns:
+    found: list[SharedHole] = []
     for _, verdict in part:
-        for instrument, span in verdict.asked:
-            asked.setdefault(instrument, []).append(span)
-    return [(instrument, span) for instrument in sorted(asked) for span in union(asked[instrument])]
+        found += (SharedHole(np.array([h.instrument_id]), h) for h in verdict.own_holes)
+        found += verdict.shared_holes
+    return HoleColumns.shared(found)

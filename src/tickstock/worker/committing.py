@@ -72,6 +72,7 @@ class Committer:
                     ended = True
                 else:
                     batch.append(fetched)
+                del fetched  # while the next one is waited for, this one need not be held
             await self._commit(batch, heart)
 
     def _has_more(self, batch: Sequence[Fetched]) -> bool:

@@ -27,7 +27,7 @@ from tickstock.errors import (
     VendorUnreadable,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.judge import WantedTargets
+from tickstock.loading.targets import WantedTargets
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store import job_items, jobs, ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tickstock.loading.judge import Target, Targets
+from tickstock.loading.targets import Target, Targets
 from tickstock.model import Answer
 from tickstock.store.ledger import Lease
 

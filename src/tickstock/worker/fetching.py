@@ -12,8 +12,8 @@ import structlog
 
 from tickstock.errors import FenceLost, TickStockError, VendorUnavailable
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Targets, WantedTargets, narrowed
 from tickstock.loading.prices import MARKET_BARS
+from tickstock.loading.targets import Targets, WantedTargets, narrowed
 from tickstock.model import MARKET, Answer, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.store.ledger import Lease

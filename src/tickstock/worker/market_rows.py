@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import date
 
 from tickstock.loading.gains import DAY_SECONDS
-from tickstock.loading.judge import AnswerVerdict, Target, Targets
+from tickstock.loading.judge import AnswerVerdict
+from tickstock.loading.targets import Target, Targets
 from tickstock.loading.whose import HeldSessions, Whose, sessions_in
 from tickstock.model import MARKET, Gain
 from tickstock.sessions import Calendar

@@ -17,9 +17,9 @@ class Policy:
 
     lease: float = 30.0
     concurrency: int = 64
-    bars: int = 150_000
+    bars: int = 250_000
     batch: int = 50
-    batch_bars: int = 25_000
+    batch_bars: int = 100_000
     attempts: int = 5
     backoff: float = 1.0
     longest_backoff: float = 60.0

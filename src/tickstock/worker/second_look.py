@@ -15,8 +15,9 @@ import numpy as np
 import structlog
 
 from tickstock.failpoints import reach
-from tickstock.loading.judge import Target
 from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small_markets
+from tickstock.loading.targets import AskedSpans, Target
+from tickstock.loading.unheld import HoleColumns, SharedHole
 from tickstock.model import MARKET, Flags, Hole, HoleCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
@@ -127,7 +128,8 @@ def _fail_market(connection: Connection, market: int, doubt: UnbelievedDay, now:
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
     whole_market.take_back(connection, market, timeframe, span)
     hole = Hole(market, span, HoleCause.FAILED, doubt.why[:500], now)
-    coverage.replace_holes(connection, timeframe, [(market, span)], [hole])
+    asked, holes = AskedSpans.of([(market, span)]), HoleColumns.of([hole])
+    coverage.replace_holes(connection, timeframe, asked, holes)
 
 
 def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:
@@ -135,6 +137,7 @@ def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
     told = coverage.standing_holes(connection, timeframe, doubt.lacking, now)
     empty = {h.instrument_id for h in told if h.cause is HoleCause.VENDOR_EMPTY and h.span & span}
-    ids = sorted(empty)
-    holes = [Hole(i, span, HoleCause.FAILED, doubt.why, now) for i in ids]
-    coverage.replace_holes(connection, timeframe, [(i, span) for i in ids], holes)
+    asked = AskedSpans.of((i, span) for i in sorted(empty))
+    failed = Hole(0, span, HoleCause.FAILED, doubt.why, now)
+    holes = HoleColumns.shared([SharedHole(asked.instrument, failed)])
+    coverage.replace_holes(connection, timeframe, asked, holes)

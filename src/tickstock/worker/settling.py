@@ -26,13 +26,9 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.loading.account import AccountLimit, AccountLimits, Asked
-from tickstock.loading.judge import (
-    NOT_ENTITLED_STANDS,
-    RECENT_EMPTY_STANDS,
-    Target,
-    WantedTargets,
-    failure_holes,
-)
+from tickstock.loading.judge import NOT_ENTITLED_STANDS, RECENT_EMPTY_STANDS, failure_holes
+from tickstock.loading.targets import AskedSpans, Target, WantedTargets
+from tickstock.loading.unheld import HoleColumns
 from tickstock.model import Call, CallKind, Hole, HoleCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
@@ -194,7 +190,8 @@ class Settler:
                 found.setdefault(timeframe, {})[hole.instrument_id, hole.span] = hole
         bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
         for timeframe, holes in found.items():
-            coverage.replace_holes(connection, timeframe, list(holes), list(holes.values()))
+            columns = HoleColumns.of(list(holes.values()))
+            coverage.replace_holes(connection, timeframe, AskedSpans.of(holes), columns)
 
     def _meaning(self, call: Call, error: TickStockError) -> tuple[HoleCause, timedelta | None]:
         """Why a call brought nothing, and for how long that stands. What is too new may be had

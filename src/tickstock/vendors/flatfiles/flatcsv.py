@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.extras import optional
-from tickstock.model import Aside, BarTable, Call, Floats, Ints, Timeframe, epoch_day
+from tickstock.model import Aside, BarTable, Call, Ints, Timeframe, epoch_day
 from tickstock.vendors.newyork import LATEST, dates_of
-from tickstock.vendors.tables import is_another_form, tidy
+from tickstock.vendors.tables import GrowingTable, is_another_form, tidy
 from tickstock.vendors.words import unreadable
 
 _inflater: Callable[[int], Any] = zlib.decompressobj
@@ -33,7 +33,7 @@ _broken: Any = zlib.error
 if isal_zlib := optional("isal.isal_zlib"):  # in the extra `s3`: the same, three times as fast
     _inflater, _broken = isal_zlib.decompressobj, (zlib.error, isal_zlib.error)
 
-STEP = 4 << 20
+STEP = 1 << 20
 """Bytes unpacked at a time."""
 MOST_BYTES = 2 << 30
 """Of one file, unpacked: a file of minutes is about a twentieth of it."""
@@ -52,6 +52,14 @@ NUMBERS: dict[str, type] = {
 _GZIP = 16 + zlib.MAX_WBITS
 _MOST_TRADES = 2**31 - 1
 _COMMA, _NEWLINE = ord(","), ord("\n")
+_FLOATS = msgspec.json.Decoder(list[float])
+STAMP_DIGITS = 19
+"""Of nanoseconds, since 2001."""
+COUNT_DIGITS = 10
+_POWERS = 10 ** np.arange(9, -1, -1)
+"""Of ten, for the digits that are seconds."""
+Columns = dict[str, npt.NDArray[Any]]
+"""By name: whole numbers, times in seconds; and floats."""
 SAMPLE = 50
 """Lines by which a file in another form is told from one with a bad line."""
 NOON = 17 * 3_600
@@ -84,10 +92,13 @@ def read_flat_file(
     first = next(pieces, b"")
     header, _, rest = first.partition(b"\n")
     reader = _LineReader(call, _header(header, call), frozenset(t.encode() for t in wanted))
-    tables = [reader.read(rest), *(reader.read(piece) for piece in pieces)]
+    found = GrowingTable()
+    found.add(reader.read(rest))
+    for piece in pieces:
+        found.add(reader.read(piece))
     if is_another_form(len(reader.aside), reader.lines):
         raise unreadable(call, f"is a file with lines that are not bars: {reader.aside[0]}")
-    bars, dropped = tidy(tables, call)
+    bars, dropped = tidy([found.table()], call)
     return FlatFile(bars, dropped, len(reader.seen), tuple(reader.aside))
 
 
@@ -159,6 +170,7 @@ class _LineReader:
         kinds = tuple(NUMBERS.get(name, Any) for name in numbers)
         row = tuple.__class_getitem__(kinds)
         self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        self._is_plain = len(numbers) == len(NUMBERS)
 
     def read(self, lines: bytes) -> BarTable:
         if not lines:
@@ -173,11 +185,12 @@ class _LineReader:
             return BarTable.empty()
         names, owners = [ticker for ticker, _, _ in found], np.repeat(np.arange(len(found)), counts)
         try:
-            rows = self._numbers(found, len(owners))
+            columns = self._columns(found, len(owners))
         except ValueError:
             self._must_be_bars(lines)
             owners, rows = self._one_by_one(found)
-        return self._table([n.decode("ascii") for n in names], owners, rows)
+            columns = self._transposed(rows)
+        return self._table([n.decode("ascii") for n in names], owners, columns)
 
     def _reordered(self, lines: bytes) -> bytes:
         """The same lines with the ticker first, and without quotes."""
@@ -209,6 +222,59 @@ class _LineReader:
             self.seen.add(ticker)
             if not self._wanted or ticker in self._wanted:
                 yield ticker, lines[start:end], number
+
+    def _columns(self, found: list[tuple[bytes, bytes, int]], count: int) -> Columns:
+        """The lines as columns of numbers; ValueError as `_numbers`."""
+        if self._is_plain:
+            try:
+                return self._all_at_once(found, count)
+            except ValueError:
+                pass  # perhaps written in another way, which is read row by row
+        return self._transposed(self._numbers(found, count))
+
+    def _all_at_once(self, found: list[tuple[bytes, bytes, int]], count: int) -> Columns:
+        """Four times as fast where nothing is unusual: all numbers as one array, in which an end of
+        a line is white space. Whole numbers are looked at as text besides.
+
+        Raises:
+            ValueError: a line is no bar, or its numbers are not written as they usually are.
+        """
+        text = b"\n,".join(
+            block[len(ticker) + 1 :].replace(b"\n" + ticker + b",", b"\n,")
+            for ticker, block, _ in found
+        )
+        numbers = np.array(_FLOATS.decode(b"[" + text + b"]"), np.float64)
+        width, read = len(NUMBERS), np.frombuffer(text + bytes(STAMP_DIGITS), np.uint8)
+        ends = np.append(np.flatnonzero(read == _COMMA), len(text))
+        lines = np.append(np.flatnonzero(read == _NEWLINE), len(text))
+        if (
+            len(numbers) != count * width
+            or not (ends[width - 1 : -1 : width] == lines[:-1] + 1).all()
+        ):
+            raise ValueError("not so many numbers in each line")
+        starts = np.append(0, ends[:-1] + 1).reshape(-1, width)
+        stops = ends.reshape(-1, width)
+        stops[:, -1] = lines
+        table = numbers.reshape(-1, width)
+        columns: Columns = {name: table[:, place].copy() for name, place in self._place.items()}
+        stamp, trades = self._place["window_start"], self._place["transactions"]
+        digits = _digits(read, starts[:, stamp], stops[:, stamp], STAMP_DIGITS)
+        if (stops[:, stamp] - starts[:, stamp] != STAMP_DIGITS).any():
+            raise ValueError("a time with another number of digits")
+        columns["window_start"] = digits[:, : len(_POWERS)].astype(np.int64) @ _POWERS
+        _digits(read, starts[:, trades], stops[:, trades], COUNT_DIGITS)
+        columns["transactions"] = columns["transactions"].astype(np.int64)
+        if columns["window_start"].max() >= LATEST or columns["transactions"].max() > _MOST_TRADES:
+            raise ValueError("an impossible time or number of trades")
+        return columns
+
+    def _transposed(self, rows: list[tuple[Any, ...]]) -> Columns:
+        found = list(zip(*rows, strict=True)) or [()] * len(self._place)
+        columns: Columns = {
+            name: np.array(found[place], np.int64 if NUMBERS[name] is int else np.float64)
+            for name, place in self._place.items()
+        }
+        return columns | {"window_start": columns["window_start"] // NANOSECONDS}
 
     def _numbers(self, found: list[tuple[bytes, bytes, int]], count: int) -> list[tuple[Any, ...]]:
         """The lines as rows of numbers. As JSON they are read quickly, and strictly.
@@ -271,16 +337,11 @@ class _LineReader:
         at = day if self._call.timeframe is Timeframe.DAY else day * 86_400 + NOON
         self.aside.append(Aside(f"line {number}", ticker, why, at))
 
-    def _table(self, names: list[str], owners: Ints, rows: list[tuple[Any, ...]]) -> BarTable:
-        if not rows:
+    def _table(self, names: list[str], owners: Ints, columns: Columns) -> BarTable:
+        if not len(owners):
             return BarTable.empty()
-        columns = list(zip(*rows, strict=True))
-        seconds = np.array(columns[self._place["window_start"]], np.int64) // NANOSECONDS
+        seconds = columns["window_start"]
         day = self._call.timeframe is Timeframe.DAY
-
-        def numbers(name: str) -> Floats:
-            return np.array(columns[self._place[name]], np.float64)
-
         tickers = tuple(sorted(set(names)))
         order = {ticker: i for i, ticker in enumerate(tickers)}
         place = np.array([order[name] for name in names], np.int64)
@@ -288,14 +349,27 @@ class _LineReader:
             tickers,
             place[owners],
             dates_of(seconds) if day else seconds,
-            numbers("open"),
-            numbers("high"),
-            numbers("low"),
-            numbers("close"),
-            numbers("volume"),
-            np.full(len(rows), np.nan),
-            np.array(columns[self._place["transactions"]], np.int64),
+            columns["open"],
+            columns["high"],
+            columns["low"],
+            columns["close"],
+            columns["volume"],
+            np.full(len(owners), np.nan),
+            columns["transactions"],
         )
+
+
+def _digits(
+    text: npt.NDArray[np.uint8], start: Ints, stop: Ints, most: int
+) -> npt.NDArray[np.uint8]:
+    """The digits of numbers that stand in `text`, a row each; what follows a shorter one is not to
+    be looked at. ValueError for anything but a few digits."""
+    windows = np.lib.stride_tricks.sliding_window_view(text, most)[start]
+    digits: npt.NDArray[np.uint8] = windows - np.uint8(ord("0"))
+    length = stop - start
+    if (length > most).any() or ((digits > 9) & (np.arange(most) < length[:, None])).any():
+        raise ValueError("not a whole number of so many digits")
+    return digits
 
 
 def _plain(error: ValueError) -> str:
