@@ -101,11 +101,19 @@ def write_owners(
     named = [Instrument(0, o.symbol, None if o.since == date.min else o.since) for o in fresh]
     for owner, id_ in zip(fresh, create_instruments(connection, named), strict=True):
         owner.id = id_
-    both = [*fresh, *changed]
-    names = {"ids": [o.id for o in both], "symbols": [o.symbol for o in both]}
-    connection.execute(QUERIES["drop_tickers"], names)
-    dated = {"since": [o.since for o in both], "until": [o.until for o in both], "source": ""}
-    connection.execute(INSTRUMENTS["add_tickers"], names | dated)
+    if changed:
+        connection.execute(QUERIES["date_tickers"], _columns(changed))
+    if fresh:
+        connection.execute(INSTRUMENTS["add_tickers"], _columns(fresh) | {"source": ""})
+
+
+def _columns(owners: Sequence[TickerOwner]) -> dict[str, object]:
+    return {
+        "ids": [o.id for o in owners],
+        "symbols": [o.symbol for o in owners],
+        "since": [o.since for o in owners],
+        "until": [o.until for o in owners],
+    }
 
 
 def take_back(connection: Connection, id_: int, timeframe: Timeframe, days: Span) -> None:
