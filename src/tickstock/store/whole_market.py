@@ -11,7 +11,6 @@ import numpy as np
 from tickstock.loading.whose import TickerOwner
 from tickstock.model import MARKET, Instrument, Ints, Timeframe
 from tickstock.spans import Span, day_of
-from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.coverage import multirange
 from tickstock.store.instruments import LOCK_CREATION, create_instruments
@@ -84,14 +83,8 @@ def ticker_owners(connection: Connection, symbols: Iterable[str]) -> list[Ticker
     transaction."""
     connection.execute(INSTRUMENTS["lock_creation"], LOCK_CREATION)
     params = {"symbols": sorted(symbols)}
-    return rows.every(connection, _owner, QUERIES["owners"], params)
-
-
-def _owner(
-    instrument_id: int, symbol: str, since: date, until: date, is_told: bool,
-    first: date | None, end: date | None,
-) -> TickerOwner:  # fmt: skip
-    return TickerOwner(instrument_id, symbol, since, until, is_told, first, end)
+    # By place, not by name: of a whole market there are 12,000, for every few answers.
+    return [TickerOwner(*row) for row in connection.execute(QUERIES["owners"], params)]
 
 
 def write_owners(
