@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,15 @@ from tests.kit import CALENDAR
 from tests.loading_rig import Rig, rig, sql, stored, truth_of
 from tickstock.errors import EmptyUniverse, UnknownUniverse
 from tickstock.model import MARKET, Answer, Call, CallKind, HoleCause, LoadState, Timeframe
+from tickstock.service.listings import Refreshed
 from tickstock.spans import Span
 from tickstock.store.database import Database
+from tickstock.testing.vendor_contract import closing
+from tickstock.vendors import Limits, OpenGate
+from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
+from tickstock.vendors.replay.market import figi_of
+from tickstock.vendors.synthetic.firms import KINDS
 from tickstock.vendors.synthetic.market import SyntheticMarket
 
 LATE = 2e9
@@ -235,8 +242,6 @@ def test_kinds_are_those_that_were_told(loaded: Rig, market: SyntheticMarket) ->
 
 
 def kind_of_firm(market: SyntheticMarket, ticker: str) -> str:
-    from tickstock.vendors.synthetic.firms import KINDS
-
     return KINDS[int(market.firms.kind[firm_of(market, ticker, date(2023, 3, 15))])].code
 
 
@@ -311,3 +316,107 @@ def test_a_plan_says_what_a_longer_history_would_add(
     plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last + timedelta(days=7))
     assert sum(s.cells for s in plan.skips if s.cause is HoleCause.NOT_ENTITLED) == 9
     assert len(plan.calls) == 5
+
+
+# --- the master -----------------------------------------------------------------------------
+class Broken(Exception):
+    """The reading is broken off."""
+
+
+async def read_lists(here: Rig, *, pages: int = 1_000) -> Refreshed:
+    """Read the vendor's lists; broken off after so many pages."""
+    left = [pages]
+
+    def told(_: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Broken
+
+    async with here.serving() as vendor, closing(MassiveSource(vendor.url, "key")) as source:
+        return await here.tick.listings.refresh(source, OpenGate(), told)
+
+
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_lists_tell_kinds_and_lifetimes(
+    here: Rig, market: SyntheticMarket, is_read_before: bool
+) -> None:
+    """Whoever traded is of its firm's kind, and whose last day was told is no longer listed; also
+    where lists were read before any bar was held."""
+    tick, database = here.tick, here.tick.database
+    last = market.sessions - 1
+    if is_read_before:
+        first = asyncio.run(read_lists(here))
+        assert first.made == first.listed + first.delisted
+    load(here, SPAN)
+    found = asyncio.run(read_lists(here))
+    assert found.listed == len(market.listed_on(last))
+    assert found.delisted == int((market.firms.lost <= last).sum())
+    assert found.apart == ()
+    check_apart(database, market)
+    firms = {figi_of(firm): firm for firm in range(len(market.firms))}
+    rows = sql(
+        database, "SELECT id, figi, kind, delisted FROM tickstock.instruments WHERE figi <> ''"
+    )
+    assert len(rows) == found.listed + found.delisted
+    for _, figi, kind, delisted in rows:
+        firm = firms[figi]
+        assert kind == KINDS[int(market.firms.kind[firm])].code
+        lost = int(market.firms.lost[firm])
+        assert delisted == (market.day(lost - 1) if lost <= last else None)
+    by_id = {id_: firms[figi] for id_, figi, *_ in rows}
+    for id_, bars in held_by_instrument(database).items():
+        if id_ in by_id:
+            assert {firm_of(market, ticker, day) for ticker, day in bars} == {by_id[id_]}
+    label = tick.history.show(MARKET, market.day(0)).label
+    assert label is not None
+    then = {f: market.ticker_of(f, 0) for f in market.traded_on(0).tolist()}
+    ends = {f: min(last, int(market.firms.lost[f]) - 1) for f in then}
+    lost_under_it = {
+        t for f, t in then.items() if ends[f] < last and market.ticker_of(f, ends[f]) == t
+    }
+    assert set(label.delisted) == lost_under_it
+
+
+def test_a_delisted_one_is_not_asked_for_after_its_last_day(
+    here: Rig, market: SyntheticMarket
+) -> None:
+    asyncio.run(read_lists(here))
+    firm = int(np.flatnonzero((market.firms.lost > 60) & (market.firms.lost < 200))[0])
+    lost = int(market.firms.lost[firm])
+    ticker = market.ticker_of(firm, lost - 1)
+    assert ticker is not None
+    first, last = market.day(lost - 10), market.day(lost + 9)
+    plan = here.plan(symbols=[ticker], first=first, last=last)
+    assert [(s.cause, s.cells) for s in plan.skips] == [(HoleCause.NOT_LISTED, 10)]
+
+
+def test_a_reading_goes_on_where_it_was_broken_off(here: Rig, market: SyntheticMarket) -> None:
+    here.vendor["page_bars"] = 7
+    whole = (len(market.listed_on(market.sessions - 1)) - 1) // 7 + 1
+    with pytest.raises(Broken):
+        asyncio.run(read_lists(here, pages=3))
+    assert here.tick.listings.plan("massive", Limits()).kept == 3
+    assert sql(here.tick.database, "SELECT count(*) FROM tickstock.listing_records") == [(0,)]
+    found = asyncio.run(read_lists(here))
+    lost = int((market.firms.lost <= market.sessions - 1).sum())
+    assert found.calls == whole + -(-lost // 7) - 3
+    assert found.new == found.listed + found.delisted
+    plan = here.tick.listings.plan("massive", Limits(calls_per_minute=5))
+    assert (plan.kept, plan.calls, plan.seconds) == (0, 2, 24.0)
+
+
+def test_what_was_said_before_is_kept_with_its_times(here: Rig, market: SyntheticMarket) -> None:
+    """As of a day in spring, and as of the end: what is said no longer has an end."""
+    early = market.day(60)
+    noon = datetime.combine(early, time(22), UTC).timestamp()
+    here.vendor["now"] = lambda: noon
+    first = asyncio.run(read_lists(here))
+    here.vendor["now"] = lambda: LATE
+    second = asyncio.run(read_lists(here))
+    counts = sql(
+        here.tick.database,
+        "SELECT count(*), count(*) FILTER (WHERE known_until IS NULL),"
+        " count(*) FILTER (WHERE known_until > known_from) FROM tickstock.listing_records",
+    )
+    assert counts == [(first.new + second.new, second.listed + second.delisted, second.ended)]
+    assert second.ended > 0

@@ -65,6 +65,17 @@ def test_what_was_told_goes_before_what_can_be_seen() -> None:
     assert not tells.fresh
 
 
+def test_a_list_that_tells_no_first_day_leaves_it_to_the_bars() -> None:
+    """ACME is listed now, by a list that knows no first day; long before, another one had it."""
+    listed = TickerOwner(7, "ACME", is_told=True, first=day(150), end=day(160))
+    tells = whose(list(range(200)), listed)
+    earlier = tells.of("ACME", day(3))
+    assert earlier is not listed
+    assert (earlier.since, earlier.until) == (date.min, day(150))
+    assert (listed.since, listed.until) == (day(150), date.max)
+    assert tells.changed == {7: listed}
+
+
 def test_one_without_bars_has_any_on_its_days() -> None:
     known = TickerOwner(7, "ACME")
     assert whose([0], known).of("ACME", day(0)) is known

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, talk
 from tickstock.config import FILE, default_home
+from tickstock.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,13 +30,30 @@ vendor = "replay"
 """
 
 
-def demo(*, common: Common = Common()) -> int:
+def demo(
+    *,
+    market: Annotated[
+        bool,
+        Parameter(negative="", help="A whole synthetic market, and what is lost by today's list."),
+    ] = False,
+    full: Annotated[
+        bool, Parameter(negative="", help="With --market: 12,000 tickers in place of 600.")
+    ] = False,
+    common: Common = Common(),
+) -> int:
     """Try everything on a machine with nothing: start here.
 
     Starts a database, organizes the catalog, loads two universes, and shows what is held.
     Everything stays in a home folder of its own, so that synthetic bars never meet yours.
     """
     from tickstock.cli.session import open_tick
+
+    if full and not market:
+        raise BadInput("--full is of the market.", "Give --market too.")
+    if market:
+        from tickstock.cli.demo_market import SMALL, WHOLE, show_market
+
+        return show_market(common, tickers=WHOLE if full else SMALL)
     from tickstock.cli.watch import exit_code
 
     started = time.monotonic()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,10 +85,10 @@ class Whose:
         return owner
 
     def _told(self, known: Sequence[TickerOwner], day: date) -> TickerOwner | None:
-        """The one of whom it was told that the ticker was its on that day, and not for ever."""
+        """The one of whom it was told that the ticker was its on that day, and since when: of one
+        that was told to have it up to a day, it is the bars that say since when."""
         for owner in known:
-            is_dated = owner.since > date.min or owner.until < date.max
-            if owner.is_told and is_dated and owner.since <= day < owner.until:
+            if owner.is_told and date.min < owner.since <= day < owner.until:
                 return owner
         return None
 
@@ -117,19 +118,27 @@ class Whose:
         return (1, self.held.between(end - ONE_DAY, day))
 
     def _date(self, known: list[TickerOwner]) -> None:
-        """Each has the ticker from its first bar up to the first of the next one: the earliest
-        from ever, the last for ever."""
-        mine = sorted((o for o in known if not o.is_told and o.first), key=_first)
-        for i, owner in enumerate(mine):
-            since = _first(owner) if i else date.min
-            until = _first(mine[i + 1]) if i + 1 < len(mine) else date.max
-            told = [o for o in known if o.is_told]
-            since = max([since, *(o.until for o in told if o.until <= _first(owner))])
-            until = min([until, *(o.since for o in told if o.since > _first(owner))])
+        """Each has the ticker up to the first bar of the next one, or up to a day that was told:
+        the earliest from ever, the last for ever."""
+        by_bars = sorted((o for o in known if o.first), key=_first)
+        edges = [date.min, *(_edge(a, b) for a, b in pairwise(by_bars)), date.max]
+        others = [o for o in known if not o.first]
+        for owner, (low, high) in zip(by_bars, pairwise(edges), strict=True):
+            since = max([low, *(o.until for o in others if o.until <= _first(owner))])
+            until = min([high, *(o.since for o in others if o.since > _first(owner))])
             if (since, until) != (owner.since, owner.until):
                 owner.since, owner.until = since, until
                 if not owner.is_new:
                     self.changed[owner.id] = owner
+
+
+def _edge(earlier: TickerOwner, later: TickerOwner) -> date:
+    """The day from which a ticker is the later one's."""
+    if earlier.is_told and earlier.until <= _first(later):
+        return earlier.until
+    if later.is_told and later.since > date.min:
+        return later.since
+    return _first(later)
 
 
 def _first(owner: TickerOwner) -> date:

@@ -1,24 +1,71 @@
-"""Which symbols the vendor lists, and which ones identifiers have: asked when a person wants it.
+"""Who is listed by the vendor, who no longer is, and which symbols identifiers have: asked when a
+person wants it.
 
 found = await tick.listings.refresh(vendor, gate)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 
-from tickstock.errors import EmptyUniverse
+import msgspec
+
+from tickstock.errors import EmptyUniverse, VendorEndless
+from tickstock.loading.master import ListingRecord, lifetimes, match
+from tickstock.model import Limits
 from tickstock.store import listings as store
+from tickstock.store import whole_market
+from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.listings import KeptListing, ListedSymbol
+from tickstock.store.listings import KeptListing, ListedSymbol, ListingPageRead
+from tickstock.store.moment import database_now
 from tickstock.universes.identifiers import cusip_of
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.reference import (
+    TICKERS_PAGE,
     CusipCall,
     ListingSource,
     TickerRecord,
     TickersCall,
 )
+
+USUAL = {True: 12_000, False: 20_000}
+"""Records of the two lists, those listed and those no longer, where none was read yet."""
+STANDS = timedelta(hours=12)
+"""How long a reading may rest before it begins anew: the lists move every day."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshPlan:
+    """How many pages of each list are still to be read, as far as can be known, and are kept of a
+    reading that was broken off; `seconds` at the vendor's limit."""
+
+    listed: int
+    delisted: int
+    kept: int
+    seconds: float
+
+    @property
+    def calls(self) -> int:
+        return self.listed + self.delisted
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a reading came to: how many are `listed` and `delisted`, in how many `calls` of this
+    time; records that are `new` or said no longer (`ended`), instruments that were `made`; and of
+    whom bars and lists do not agree."""
+
+    listed: int
+    delisted: int
+    calls: int
+    new: int
+    ended: int
+    made: int
+    apart: tuple[str, ...]
 
 
 class Listings:
@@ -27,19 +74,82 @@ class Listings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def refresh(self, vendor: ListingSource, gate: Gate) -> int:
-        """Read every symbol that the vendor lists now, and keep it in place of what was kept; how
-        many there are.
-
-        Raises what `ListingSource.fetch_listing` does, and EmptyUniverse where it lists none.
-        """
-        records = await vendor.fetch_listing(TickersCall(), gate)
-        if not records:
-            raise EmptyUniverse("The vendor lists no symbol.", "Nothing was changed.")
-        listed = {record.ticker: _listed(record) for record in records}
+    def plan(self, source: str, limits: Limits) -> RefreshPlan:
+        """What a refresh would ask. Nobody is asked for it."""
         with self._database.transaction() as connection:
-            store.replace_listings(connection, list(listed.values()), vendor.name)
-        return len(listed)
+            counts = store.record_counts(connection, source)
+            read = self._kept(connection, source)
+        left = {}
+        for is_active, pages in read.items():
+            usual = -(-(counts.get(is_active) or USUAL[is_active]) // TICKERS_PAGE)
+            is_whole = bool(pages) and not pages[-1].next
+            left[is_active] = 0 if is_whole else max(usual - len(pages), 1)
+        calls = sum(left.values())
+        seconds = 60 * calls / limits.calls_per_minute if limits.calls_per_minute else 0.0
+        return RefreshPlan(left[True], left[False], sum(map(len, read.values())), seconds)
+
+    async def refresh(
+        self, vendor: ListingSource, gate: Gate, told: Callable[[str], None] = lambda _: None
+    ) -> Refreshed:
+        """Read every ticker that the vendor lists now, and every one that it no longer does, page
+        by page; then keep all of it at once. What was read is kept page by page: broken off, it
+        goes on there. `told` hears of each page.
+
+        Raises what `ListingSource.fetch_listing_page` does, and EmptyUniverse where none is listed.
+        """
+        with self._database.transaction() as connection:
+            read = self._kept(connection, vendor.name)
+            if not any(read.values()):
+                store.drop_pages(connection, vendor.name)
+        calls = 0
+        for is_active, pages in read.items():
+            while not pages or pages[-1].next:
+                after = pages[-1].next if pages else ""
+                records, following = await vendor.fetch_listing_page(
+                    TickersCall(active=is_active), gate, after
+                )
+                calls += 1
+                page = ListingPageRead(
+                    is_active, len(pages), following, [msgspec.to_builtins(r) for r in records]
+                )
+                if pages and page.records == pages[-1].records:
+                    raise VendorEndless("The list of tickers does not end.", "Try again later.")
+                pages.append(page)
+                with self._database.transaction() as connection:
+                    store.add_page(connection, vendor.name, page)
+                told(f"{'listed' if is_active else 'no longer listed'}, page {len(pages)}")
+        return self._keep(vendor.name, read, calls)
+
+    def _kept(self, connection: Connection, source: str) -> dict[bool, list[ListingPageRead]]:
+        since = database_now(connection) - STANDS
+        found = store.pages(connection, source, since)
+        return {
+            is_active: [p for p in found if p.is_active is is_active] for is_active in (True, False)
+        }
+
+    def _keep(
+        self, source: str, read: Mapping[bool, Sequence[ListingPageRead]], calls: int
+    ) -> Refreshed:
+        records = {
+            is_active: [_record(r, is_active=is_active) for page in pages for r in page.records]
+            for is_active, pages in read.items()
+        }
+        if not records[True]:
+            with self._database.transaction() as connection:
+                store.drop_pages(connection, source)
+            raise EmptyUniverse("The vendor lists no symbol.", "Nothing was changed.")
+        both = list(dict.fromkeys([*records[False], *records[True]]))
+        listed = {r.symbol: _listed(r) for r in records[True]}
+        with self._database.transaction() as connection:
+            store.replace_listings(connection, list(listed.values()), source)
+            new, ended = store.keep_records(connection, both, source)
+            owners = whole_market.ticker_owners(connection, {r.symbol for r in both})
+            found = match(lifetimes(both), owners)
+            store.tell_instruments(connection, found, source)
+            store.drop_pages(connection, source)
+        made = len(found.fresh)
+        delisted = len(both) - len(set(records[True]))
+        return Refreshed(len(listed), delisted, calls, new, ended, made, found.apart)
 
     def unknown_cusips(self, texts: Sequence[str]) -> tuple[str, ...]:
         """The CUSIPs in identifiers (also in an ISIN of the US) whose symbols are not known yet."""
@@ -62,13 +172,25 @@ class Listings:
             return store.kept(connection)
 
 
-def _listed(record: TickerRecord) -> ListedSymbol:
+def _listed(record: ListingRecord) -> ListedSymbol:
     return ListedSymbol(
-        record.ticker,
-        record.type or "",
-        record.primary_exchange or "",
-        record.name or "",
-        record.composite_figi or "",
-        record.share_class_figi or "",
-        record.cik or "",
-    )
+        record.symbol, record.kind, record.exchange, record.name, record.figi,
+        record.share_class_figi, record.cik,
+    )  # fmt: skip
+
+
+def _record(kept: Mapping[str, Any], *, is_active: bool) -> ListingRecord:
+    found = msgspec.convert(kept, TickerRecord)
+    return ListingRecord(
+        found.ticker, is_active, found.type or "", found.primary_exchange or "", found.name or "",
+        found.composite_figi or "", found.share_class_figi or "", found.cik or "",
+        None if is_active else _day_of(found.delisted_utc),
+    )  # fmt: skip
+
+
+def _day_of(moment: str | None) -> date | None:
+    """The day of a moment as the vendor writes it; None where there is none that can be read."""
+    try:
+        return date.fromisoformat((moment or "")[:10])
+    except ValueError:
+        return None

@@ -126,10 +126,14 @@ WHERE i.id = n.id
 
 -- name: traded_symbols
 -- Those of some symbols that were heard of as tickers: bars of the instrument are held, an event
--- told of it, or the vendor lists it. One query over the set; a question for each took 33 s for 5,000.
+-- told of it, or the vendor lists it now, among those listed or those no longer. What it listed once,
+-- and says no longer, is not. One query over the set; a question for each took 33 s for 5,000.
 SELECT DISTINCT t.symbol FROM tickstock.tickers AS t
 WHERE t.symbol = ANY (%(symbols)s)
-  AND (t.source <> '' OR EXISTS (SELECT FROM tickstock.coverage AS c
+  AND (t.source <> '' AND t.source NOT LIKE 'list:%%' OR EXISTS (SELECT FROM tickstock.coverage AS c
                                  WHERE c.instrument_id = t.instrument_id AND c.bars > 0))
 UNION
 SELECT symbol FROM tickstock.listings WHERE symbol = ANY (%(symbols)s)
+UNION
+SELECT symbol FROM tickstock.listing_records
+WHERE known_until IS NULL AND symbol = ANY (%(symbols)s)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
+from psycopg.types.json import Jsonb
+
+from tickstock.loading.master import ListingRecord, Matched, as_columns
+from tickstock.model import Instrument
+from tickstock.store import rows
 from tickstock.store.connection import Connection
+from tickstock.store.instruments import QUERIES as INSTRUMENTS
+from tickstock.store.instruments import create_instruments
 from tickstock.store.queries import load
 from tickstock.universes.identifiers import cusip_of, is_figi
 
 QUERIES = load("listings.sql")
+ADD_TICKERS = INSTRUMENTS["add_tickers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,81 @@ def replace_listings(connection: Connection, listed: Sequence[ListedSymbol], sou
         name: [getattr(one, name) for one in listed] for name in ListedSymbol.__dataclass_fields__
     }
     connection.execute(QUERIES["add"], {"source": source, **columns})
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPageRead:
+    """A page of a reading that is under way; `next` is empty for the last one of its list."""
+
+    is_active: bool
+    page: int
+    next: str
+    records: list[dict[str, Any]]
+
+
+def pages(connection: Connection, source: str, since: datetime) -> list[ListingPageRead]:
+    """What of a reading was read since a time."""
+    params = {"source": source, "since": since}
+    return rows.every(connection, ListingPageRead, QUERIES["pages"], params)
+
+
+def add_page(connection: Connection, source: str, read: ListingPageRead) -> None:
+    connection.execute(
+        QUERIES["add_page"],
+        {
+            "source": source, "is_active": read.is_active, "page": read.page, "next": read.next,
+            "records": Jsonb(read.records),
+        },
+    )  # fmt: skip
+
+
+def drop_pages(connection: Connection, source: str) -> None:
+    connection.execute(QUERIES["drop_pages"], {"source": source})
+
+
+def record_counts(connection: Connection, source: str) -> dict[bool, int]:
+    """How many records of each list are known, by whether they are of those listed."""
+    return dict(connection.execute(QUERIES["counts"], {"source": source}).fetchall())
+
+
+def keep_records(
+    connection: Connection, records: Sequence[ListingRecord], source: str
+) -> tuple[int, int]:
+    """Keep what is said now beside what was said until now; how many records are new, and how many
+    are said no longer."""
+    params = {"source": source, **as_columns(records)}
+    ended = connection.execute(QUERIES["end_records"], params).rowcount
+    return connection.execute(QUERIES["add_records"], params).rowcount, ended
+
+
+def tell_instruments(connection: Connection, found: Matched, source: str) -> None:
+    """Make and date instruments as a list tells, under the lock of creation."""
+    fresh = [Instrument(0, one.record.symbol) for one in found.fresh]
+    made = create_instruments(connection, fresh)
+    told = [(one, owner.id) for one, owner in found.known]
+    told += [(one, id_) for one, id_ in zip(found.fresh, made, strict=True)]
+    # Where no list tells since when a ticker is whose, what bars have told stays.
+    since = [o.since if one.since == date.min else one.since for one, o in found.known]
+    columns: dict[str, list[Any]] = {
+        "ids": [id_ for _, id_ in told],
+        "since": [*since, *(one.since for one in found.fresh)],
+        "until": [one.until for one, _ in told],
+        **as_columns([one.record for one, _ in told]),
+    }
+    as_told = f"list:{source}"
+    both = columns | {"source": source, "as_told": as_told}
+    connection.execute(QUERIES["date_tickers"], both)
+    names = [one.record.symbol for one in found.fresh]
+    connection.execute(
+        ADD_TICKERS,
+        {
+            "ids": made, "symbols": names, "since": [one.since for one in found.fresh],
+            "until": [one.until for one in found.fresh], "source": as_told,
+        },
+    )  # fmt: skip
+    connection.execute(QUERIES["untell"], both)
+    connection.execute(QUERIES["tell_instruments"], both)
+    connection.execute(QUERIES["point_records"], both)
 
 
 def kept(connection: Connection) -> list[KeptListing]:

@@ -11,7 +11,6 @@ import numpy as np
 from tickstock.loading.whose import TickerOwner
 from tickstock.model import MARKET, Instrument, Ints, Timeframe
 from tickstock.spans import Span, day_of
-from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.coverage import multirange
 from tickstock.store.instruments import LOCK_CREATION, create_instruments
@@ -84,14 +83,8 @@ def ticker_owners(connection: Connection, symbols: Iterable[str]) -> list[Ticker
     transaction."""
     connection.execute(INSTRUMENTS["lock_creation"], LOCK_CREATION)
     params = {"symbols": sorted(symbols)}
-    return rows.every(connection, _owner, QUERIES["owners"], params)
-
-
-def _owner(
-    instrument_id: int, symbol: str, since: date, until: date, is_told: bool,
-    first: date | None, end: date | None,
-) -> TickerOwner:  # fmt: skip
-    return TickerOwner(instrument_id, symbol, since, until, is_told, first, end)
+    # By place, not by name: of a whole market there are 12,000, for every few answers.
+    return [TickerOwner(*row) for row in connection.execute(QUERIES["owners"], params)]
 
 
 def write_owners(
@@ -101,11 +94,19 @@ def write_owners(
     named = [Instrument(0, o.symbol, None if o.since == date.min else o.since) for o in fresh]
     for owner, id_ in zip(fresh, create_instruments(connection, named), strict=True):
         owner.id = id_
-    both = [*fresh, *changed]
-    names = {"ids": [o.id for o in both], "symbols": [o.symbol for o in both]}
-    connection.execute(QUERIES["drop_tickers"], names)
-    dated = {"since": [o.since for o in both], "until": [o.until for o in both], "source": ""}
-    connection.execute(INSTRUMENTS["add_tickers"], names | dated)
+    if changed:
+        connection.execute(QUERIES["date_tickers"], _columns(changed))
+    if fresh:
+        connection.execute(INSTRUMENTS["add_tickers"], _columns(fresh) | {"source": ""})
+
+
+def _columns(owners: Sequence[TickerOwner]) -> dict[str, object]:
+    return {
+        "ids": [o.id for o in owners],
+        "symbols": [o.symbol for o in owners],
+        "since": [o.since for o in owners],
+        "until": [o.until for o in owners],
+    }
 
 
 def take_back(connection: Connection, id_: int, timeframe: Timeframe, days: Span) -> None:

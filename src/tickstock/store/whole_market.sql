@@ -22,18 +22,22 @@ ORDER BY t.symbol
 -- Who had some tickers when, whether that was told, and from when to when day bars are held.
 SELECT t.instrument_id, t.symbol, coalesce(lower(t.valid), '0001-01-01') AS since,
        coalesce(upper(t.valid), '9999-12-31') AS until, t.source <> '' AS is_told,
-       lower(range_merge(c.held)) AS first, upper(range_merge(c.held)) AS "end"
+       (c.first_at AT TIME ZONE 'UTC')::date AS first,
+       (c.last_at AT TIME ZONE 'UTC')::date + 1 AS "end"
 FROM tickstock.tickers AS t
 LEFT JOIN tickstock.coverage AS c
-       ON c.instrument_id = t.instrument_id AND c.timeframe = 'day' AND NOT isempty(c.held)
+       ON c.instrument_id = t.instrument_id AND c.timeframe = 'day' AND c.bars > 0
 WHERE t.symbol = ANY (%(symbols)s)
 ORDER BY t.symbol, since
 
--- name: drop_tickers
--- Dated tickers of some symbols, to be written anew.
-DELETE FROM tickstock.tickers AS t
-USING unnest(%(ids)s::int[], %(symbols)s::text[]) AS n(id, symbol)
-WHERE t.instrument_id = n.id AND t.symbol = n.symbol AND t.source = ''
+-- name: date_tickers
+-- Other days of tickers, where another one was found to have had them.
+UPDATE tickstock.tickers AS t
+SET valid = daterange(nullif(n.since, '0001-01-01'), nullif(n.until, '9999-12-31'))
+FROM unnest(%(ids)s::int[], %(symbols)s::text[], %(since)s::date[], %(until)s::date[])
+     AS n(id, symbol, since, until)
+WHERE t.instrument_id = n.id AND t.symbol = n.symbol
+  AND t.valid && daterange(nullif(n.since, '0001-01-01'), nullif(n.until, '9999-12-31'))
 
 -- name: take_back
 -- A session of the whole market that is not believed is not held.

@@ -102,6 +102,12 @@ class WithFiles:
         """As `MassiveSource.fetch_listing`: files hold none."""
         return await self._calls.fetch_listing(call, gate)
 
+    async def fetch_listing_page(
+        self, call: ListingCall[R], gate: Gate, after: str = ""
+    ) -> tuple[tuple[R, ...], str]:
+        """As `MassiveSource.fetch_listing_page`: files hold none."""
+        return await self._calls.fetch_listing_page(call, gate, after)
+
     async def close(self) -> None:
         await self._calls.close()
         await self._files.close()

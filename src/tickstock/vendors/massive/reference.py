@@ -17,7 +17,7 @@ import msgspec
 from tickstock.errors import NotEntitled
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.actions import ActionPage, good_page
-from tickstock.vendors.massive.wire import Question
+from tickstock.vendors.massive.wire import Question, next_address
 from tickstock.vendors.words import MALFORMED, clean, unreadable
 
 TICKERS = ("v3", "reference", "tickers")
@@ -91,21 +91,24 @@ class ListingCall(Generic[R]):
 @dataclass(frozen=True)
 class TickersCall(ListingCall[TickerRecord]):
     """All tickers, or those of one type in the vendor's word (`CS`, `ETF`): listed now, or on
-    `day`."""
+    `day`; or those no longer listed."""
 
     type: str = ""
     day: date | None = None
+    active: bool = True
 
     record = TickerRecord
     advice = "The plan reaches back a limited time; ask for a later day, or change the plan."
 
     def __str__(self) -> str:
         which = f"the tickers of type {self.type}" if self.type else "all tickers"
+        which = which if self.active else f"{which} no longer listed"
         return which + (f" on {self.day}" if self.day else "")
 
     @property
     def question(self) -> Question:
-        pairs = {"market": "stocks", "active": "true", "sort": "ticker", "order": "asc"}
+        active = "true" if self.active else "false"
+        pairs = {"market": "stocks", "active": active, "sort": "ticker", "order": "asc"}
         pairs |= {"limit": str(TICKERS_PAGE)} | ({"type": self.type} if self.type else {})
         pairs |= {"date": self.day.isoformat()} if self.day else {}
         return Question(TICKERS, tuple(sorted(pairs.items())))
@@ -187,8 +190,29 @@ class ListingSource(Protocol):
 
     async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]: ...
 
+    async def fetch_listing_page(
+        self, call: ListingCall[R], gate: Gate, after: str = ""
+    ) -> tuple[tuple[R, ...], str]:
+        """One page: the first, or that which the page before it named; and what names the next
+        one, empty after the last."""
+        ...
+
 
 # --- reading -----------------------------------------------------------------------------
+def page_question(call: ListingCall[Any], after: str) -> Question:
+    """The request for the page that was named by an earlier one; without a name for the first.
+
+    Raises:
+        VendorUnreadable: it leads anywhere else.
+    """
+    if not after:
+        return call.question
+    segments, pairs = next_address(after, call)
+    if segments != call.question.segments:
+        raise unreadable(call, "leads to a next page of something else")
+    return Question(segments, tuple(sorted(pairs)))
+
+
 def read_records(body: bytes, call: ListingCall[R], hide: str = "") -> tuple[tuple[R, ...], str]:
     """The records in one answer with HTTP status 200, and where the next page is ("": nowhere).
 

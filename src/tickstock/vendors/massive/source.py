@@ -125,17 +125,34 @@ class MassiveSource:
         found: list[tuple[R, ...]] = []
         while True:
             asked.add(question)
-            try:
-                reply = await self._http.ask(question.target, call, gate, spent=spent)
-                records, next_url = reference.read_records(reply.body, call, self._key)
-            except NotEntitled as refusal:
-                raise reference.advised(call, refusal) from None
+            records, next_url = await self._listing_page(question, call, gate, spent)
             found.append(records)
             if not next_url or call.one_page:
                 return tuple(record for page in found for record in page)
             question = actions.next_question(question, next_url, call)
             self._refuse_endless(question, asked, call)
             self._refuse_same(found, call)
+
+    async def fetch_listing_page(
+        self, call: ListingCall[R], gate: Gate, after: str = ""
+    ) -> tuple[tuple[R, ...], str]:
+        """As `ListingSource.fetch_listing_page`. Raises as `fetch` does."""
+        question = reference.page_question(call, after)
+        records, next_url = await self._listing_page(question, call, gate, Spent())
+        if not next_url:
+            return records, ""
+        following = actions.next_question(question, next_url, call)
+        self._refuse_endless(following, {question}, call)
+        return records, following.target
+
+    async def _listing_page(
+        self, question: Question, call: ListingCall[R], gate: Gate, spent: Spent
+    ) -> tuple[tuple[R, ...], str]:
+        try:
+            reply = await self._http.ask(question.target, call, gate, spent=spent)
+            return reference.read_records(reply.body, call, self._key)
+        except NotEntitled as refusal:
+            raise reference.advised(call, refusal) from None
 
     async def close(self) -> None:
         await self._http.close()

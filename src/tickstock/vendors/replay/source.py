@@ -38,6 +38,12 @@ class ReplaySource:
         """As `MassiveSource.fetch_listing`."""
         return await (await self._started()).fetch_listing(call, gate)
 
+    async def fetch_listing_page(
+        self, call: ListingCall[R], gate: Gate, after: str = ""
+    ) -> tuple[tuple[R, ...], str]:
+        """As `MassiveSource.fetch_listing_page`."""
+        return await (await self._started()).fetch_listing_page(call, gate, after)
+
     async def close(self) -> None:
         self._source = None
         await self._running.aclose()
