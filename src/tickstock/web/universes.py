@@ -23,7 +23,7 @@ from tickstock.web.fields import day, moment, ref_of
 from tickstock.web.universe_rows import search
 
 MOST_CHANGES = 100
-MOST_LINES = 500
+MOST_LINES = 150
 
 
 def list_all(ctx: RequestContext) -> Response:
