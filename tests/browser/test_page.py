@@ -39,6 +39,8 @@ VIEWS = {
     "as-of": f"/universes/etf_universe:core_etfs?as_of={machine_now().astimezone(NEW_YORK).date()}",
     "diff": "/universes/diff?first=etf_universe:core_etfs&second=etf_universe:index_broad_market",
     "edit": "/universes/edit?ref=etf_universe:core_etfs",
+    "edit-plan": "/universes/edit?ref=etf_universe:core_etfs&leave=SPY&symbols=NOBODY",
+    "diff-days": "/universes/diff?first=stock_universe:index_dow30&on=2020-01-02&and=2022-01-03",
     "import": "/universes/import?ref=etf_universe:core_etfs",
     "organize": "/universes/organize",
     "coverage": "/coverage?universe=etf_universe:core_etfs&for=3mo",
@@ -47,9 +49,7 @@ VIEWS = {
     "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
     "bars-none": "/bars?symbol=AAPL&for=1w",
     "symbol": "/symbols/SPY",
-    "symbol-unknown": "/symbols/NOBODY",
     "find": "/find?q=spy",
-    "find-help": "/find",
     "system": "/system",
     "error": "/jobs?state=nonsense",
 }
@@ -418,12 +418,13 @@ def test_a_form_on_another_site_does_nothing(tab: OpenTab, served: Running, tmp_
 
 # --- what everybody can read ----------------------------------------------------------------
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("part", [0, 1, 2])
 def test_no_view_breaks_the_rules_of_accessibility(
-    tab: OpenTab, served: Running, jobs: dict[str, str], scheme: str
+    tab: OpenTab, served: Running, jobs: dict[str, str], scheme: str, part: int
 ) -> None:
     opened = tab(color_scheme=scheme, bypass_csp=True)
     page, wrong = opened.page, []
-    for name, path in VIEWS.items():
+    for name, path in list(VIEWS.items())[part::3]:
         if name == "sign-in":
             page = tab(color_scheme=scheme, bypass_csp=True, signed_in=False).page
         page.goto(served.url + path.format(**jobs))

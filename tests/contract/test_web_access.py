@@ -59,6 +59,7 @@ WHO_MAY = {
     ("POST", "/universes/organize"): "admin",
     ("GET", "/universes/diff"): "viewer",
     ("GET", "/universes/edit"): "admin",
+    ("GET", "/universes/edit/plan"): "admin",
     ("POST", "/universes/edit"): "admin",
     ("GET", "/universes/import"): "admin",
     ("POST", "/universes/import"): "admin",

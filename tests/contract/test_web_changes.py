@@ -372,3 +372,22 @@ def test_a_plan_gives_the_command_that_does_the_same(
         r"<[^>]*>", "", shown.text.partition('<code id="command">')[2].partition("</code>")[0]
     )
     assert command in unescape(re.sub(r"<[^>]*>", "", said))
+
+
+def test_members_leave_and_join_in_one_change(client: Client) -> None:
+    edit(client, ref=MINE, do="list", symbols="AAPL MSFT IBM", why="three")
+    path = f"/universes/edit/plan?ref={MINE}&do=members"
+    assert client.get(path).text.strip() == ""  # nothing is named yet
+    both = client.get(path + "&leave=MSFT&leave=IBM&symbols=KO").text
+    assert "<span>remove</span>" in both
+    assert "<span>add</span>" in both
+    edit(client, ref=MINE, do="members", leave=["MSFT", "IBM"], symbols="KO aapl")
+    assert client.get(f"/api/universes/{MINE}").json["symbols"] == ["AAPL", "KO"]
+    body = {"do": "members", "leave": ["KO"], "symbols": ["PEP"]}
+    digest = client.ask("POST", f"/api/universes/{MINE}/edit", body=body).json["digest"]
+    client.ask("POST", f"/api/universes/{MINE}/edit", body=body | {"digest": digest})
+    assert client.get(f"/api/universes/{MINE}").json["symbols"] == ["AAPL", "PEP"]
+    edit(client, ref=MINE, do="expression", expression="{AAPL, KO}")
+    assert "one after the other" in client.get(path + "&leave=KO&symbols=IBM").text
+    assert "Changes" in client.get(path + "&leave=KO").text
+    edit(client, ref=MINE, do="delete")

@@ -283,6 +283,7 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "/universes/organize": [{}, {"mode": "preserve"}],
     "/universes/diff": [{"first": u, "second": LARGEST} for u in (*OF_ALL, *ODD[:3])],
     "/universes/edit": [{"ref": u} for u in REFS],
+    "/universes/edit/plan": [{"ref": u, "do": "members", "symbols": "IWM"} for u in REFS],
     "/universes/import": [{"ref": u} for u in REFS],
     "/universes/{ref}": [{}, {"as_of": "2020-01-02"}, {"blame": "1"}],
     "/coverage": [{"universe": u, "for": "1mo"} for u in (*OF_ALL, *ODD[:3])],

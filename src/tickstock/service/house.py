@@ -15,7 +15,7 @@ import numpy as np
 
 from tickstock.config import Settings
 from tickstock.errors import MalformedUniverse
-from tickstock.loading.house import Stand, stands, sum_up
+from tickstock.loading.house import Need, Stand, stands, sum_up
 from tickstock.model import Ints, Timeframe, UniverseRef, epoch_day
 from tickstock.service.dates import Dates
 from tickstock.service.grids import Grids
@@ -31,19 +31,26 @@ REST = 5.0
 """While loads go on, figures are made anew after so many times what making them took."""
 
 
+ORDER = {need: place for place, need in enumerate(Need)}
+
+
 @dataclass(frozen=True, slots=True)
 class HouseLine:
-    """A universe and how it stands; `stand` is None where its row cannot be read."""
+    """A universe and how it stands; `stand` is None where its row cannot be read. `said` is the
+    text in which a search looks."""
 
     ref: UniverseRef
     name: str
     stand: Stand | None
+    need: Need | None
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Day bars of every universe over the last year, as they were `at` a time. `months` are named
-    by their first days; `published` is the last session with final bars."""
+    """Day bars of every universe over the last year, as they were `at` a time, what needs a hand
+    first. `months` are named by their first days; `published` is the last session with final
+    bars."""
 
     at: datetime
     months: tuple[date, ...]
@@ -148,7 +155,21 @@ class Houses:
 
 def _lines(members: _Members, found: Sequence[Stand]) -> list[HouseLine]:
     each = iter(found)
-    return [
-        HouseLine(ref, name or ref.key, None if of is None else next(each))
+    lines = [
+        _line(ref, name or ref.key, None if of is None else next(each))
         for ref, name, of in members.universes
     ]
+    return sorted(lines, key=_urgency)
+
+
+def _line(ref: UniverseRef, name: str, stand: Stand | None) -> HouseLine:
+    need = stand.need if stand else None
+    return HouseLine(ref, name, stand, need, f"{name} {ref}".lower())
+
+
+def _urgency(line: HouseLine) -> tuple[int, int, int, str]:
+    """What cannot be read before all, then what calls for somebody, then what lacks most."""
+    if line.stand is None or line.need is None:
+        return (-1, 0, 0, line.name)
+    lacking = line.stand.expected - line.stand.held
+    return (ORDER[line.need], -line.stand.calling, -lacking, line.name)

@@ -53,8 +53,21 @@ ORGANIZE_BODY = _body(
     allow_removals={"type": "boolean", "description": "as if all that is removed were in `allow`"},
 ) | {"required": ["digest"]}
 CHANGE_BODY = _body(
-    do={"enum": ["add", "remove", "list", "expression", "name", "rename", "delete", "revert"]},
+    do={
+        "enum": [
+            "members",
+            "add",
+            "remove",
+            "list",
+            "expression",
+            "name",
+            "rename",
+            "delete",
+            "revert",
+        ]
+    },
     symbols=TEXTS,
+    leave=TEXTS | {"description": "members to take out while symbols are added"},
     expression=TEXT,
     title=TEXT | {"description": "its name for people"},
     description=TEXT,

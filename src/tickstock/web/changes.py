@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import re
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -25,6 +25,7 @@ BETWEEN = re.compile(r"[\s,;]+")
 class EditKind(enum.StrEnum):
     """What can be done to a universe."""
 
+    MEMBERS = "members"
     ADD = "add"
     REMOVE = "remove"
     LIST = "list"
@@ -36,6 +37,7 @@ class EditKind(enum.StrEnum):
 
 
 EDITS = (
+    (EditKind.MEMBERS, "Members: take out, add"),
     (EditKind.ADD, "Add symbols"),
     (EditKind.REMOVE, "Remove symbols"),
     (EditKind.LIST, "Replace by a list"),
@@ -52,6 +54,7 @@ class ChangeForm:
     """What is to be done to the universe `ref`; which of the other fields count, `kind` says.
 
     `revision` is the number of the change whose outcome is brought back; empty undoes the last one.
+    Of the members, `leave` are taken out while `symbols` are added.
     """
 
     ref: str
@@ -63,11 +66,13 @@ class ChangeForm:
     new_ref: str = ""
     revision: str = ""
     why: str = ""
+    leave: tuple[str, ...] = ()
 
     def plan(self, tick: TickStock) -> OrganizePlan:
         """What it would do. Raises what the edits raise, and BadInput for a field left empty."""
         edits = tick.edits
         edits_of: dict[EditKind, Callable[[], OrganizePlan]] = {
+            EditKind.MEMBERS: lambda: self._plan_members(tick),
             EditKind.ADD: lambda: edits.add(self.ref, self._given()),
             EditKind.REMOVE: lambda: edits.remove(self.ref, self._given()),
             EditKind.LIST: lambda: edits.set(self.ref, self._given(), title=self.title or None),
@@ -83,8 +88,31 @@ class ChangeForm:
         }
         return edits_of[self.kind]()
 
+    def _plan_members(self, tick: TickStock) -> OrganizePlan:
+        if not self.leave:
+            return tick.edits.add(self.ref, self._given())
+        if not self.symbols:
+            return tick.edits.remove(self.ref, self.leave)
+        held = tick.universes.get(self.ref)
+        if held.expression:
+            raise BadInput("An expression loses and gains members one after the other.",
+                           "Take out first, then add.")  # fmt: skip
+        stay = [symbol for symbol in held.symbols if symbol not in self.leave]
+        join = [symbol for symbol in self.symbols if symbol not in held.symbols]
+        return tick.edits.set(self.ref, [*stay, *join])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether members are to be changed, and none is named yet."""
+        of_members = self.kind in (EditKind.MEMBERS, EditKind.ADD, EditKind.REMOVE)
+        return of_members and not (self.symbols or self.leave)
+
     def command(self) -> list[str]:
         """The words of the command line that does the same, quoted for a shell."""
+        if self.kind is EditKind.MEMBERS:
+            kinds = ((EditKind.REMOVE, self.leave), (EditKind.ADD, self.symbols))
+            parts = [replace(self, kind=k, symbols=of).command() for k, of in kinds if of]
+            return [*parts[0], *("&&" for _ in parts[1:]), *(w for p in parts[1:] for w in p)]
         words: dict[EditKind, list[str]] = {
             EditKind.ADD: ["add", self.ref, *self.symbols],
             EditKind.REMOVE: ["remove", self.ref, *self.symbols],
@@ -121,18 +149,37 @@ def _number(text: str) -> int | None:
 
 
 def show(ctx: RequestContext) -> Response:
-    """The form of a change; in the address may stand what was typed before."""
+    """The form of a change; in the address may stand what was typed before, with its plan."""
     try:
-        form = _read(ctx.query)
+        form = _read(ctx.query, ctx.request.query_params.getlist)
     except BadInput as e:
         return _page(ctx, ChangeForm(ctx.query("ref")), error=e, status=422)
-    return _page(ctx, form)
+    if form.ref and not ctx.query("do") and _members(ctx, form):
+        form = replace(form, kind=EditKind.MEMBERS)
+    try:
+        plan = form.plan(ctx.tick) if form.kind is EditKind.MEMBERS and not form.is_empty else None
+    except TickStockError as e:
+        return _page(ctx, form, error=e, status=status_of(e))
+    return _page(ctx, form, plan)
+
+
+def plan(ctx: RequestContext) -> Response:
+    """What a change would do, as a part. Nothing is done."""
+    form = _read(ctx.query, ctx.request.query_params.getlist)
+    made, error = None, None
+    try:
+        made = None if form.is_empty else form.plan(ctx.tick)
+    except TickStockError as e:
+        error = e
+    return ctx.page(
+        "change_plan.html", form=form, plan=made, guard=refusal(made) if made else None, error=error
+    )
 
 
 def edit(ctx: RequestContext) -> Response:
     """Shows what the change would do, or with the digest of that does it."""
     try:
-        form = _read(ctx.field)
+        form = _read(ctx.field, ctx.fields.getlist)
     except BadInput as e:
         return _page(ctx, ChangeForm(ctx.field("ref")), error=e, status=422)
     try:
@@ -150,7 +197,7 @@ def edit(ctx: RequestContext) -> Response:
     )
 
 
-def _read(field: Callable[[str], str]) -> ChangeForm:
+def _read(field: Callable[[str], str], many: Callable[[str], Sequence[object]]) -> ChangeForm:
     return ChangeForm(
         field("ref").strip(),
         one_of(EditKind, field("do") or EditKind.ADD, "something that can be done to a universe"),
@@ -161,6 +208,7 @@ def _read(field: Callable[[str], str]) -> ChangeForm:
         field("new_ref").strip(),
         field("revision").strip(),
         field("why").strip(),
+        tuple(s for text in many("leave") for s in BETWEEN.split(str(text)) if s),
     )
 
 
@@ -211,8 +259,18 @@ def _page(
 ) -> Response:
     guard = refusal(plan) if plan else None
     return ctx.page(
-        "change.html", status, form=form, plan=plan, guard=guard, error=error, edits=EDITS
-    )
+        "change.html", status, form=form, plan=plan, guard=guard, error=error, edits=EDITS,
+        members=_members(ctx, form),
+    )  # fmt: skip
+
+
+def _members(ctx: RequestContext, form: ChangeForm) -> tuple[str, ...]:
+    """Of a stored list that can be read; an expression has none to take out one by one."""
+    try:
+        found = ctx.tick.universes.get(form.ref)
+    except TickStockError:
+        return ()
+    return () if found.expression else found.symbols
 
 
 # --- for programs -----------------------------------------------------------------------------
@@ -228,6 +286,7 @@ def change(ctx: RequestContext) -> Response:
         ctx.field("new_ref"),
         ctx.field("revision"),
         ctx.field("why"),
+        tuple(texts(ctx, "leave")),
     )
     plan = form.plan(ctx.tick)
     if ctx.field("digest"):

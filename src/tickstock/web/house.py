@@ -21,14 +21,12 @@ from tickstock.web.fields import one_of, place_in_list
 from tickstock.web.squares import Square, square
 
 PAGE_LINES = 50
-UNREADABLE = "unreadable"
 NEEDS = {
     Need.HAND: "need a hand",
     Need.GAPS: "have gaps",
     Need.COMPLETE: "complete",
     Need.UNTOUCHED: "nothing held",
 }
-ORDER = {need: place for place, need in enumerate(Need)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +50,9 @@ class Part:
         return f"{path}?{query}" if query else path
 
     def found(self, lines: Iterable[HouseLine]) -> list[HouseLine]:
-        """The universes whose name or key holds every word, the most urgent first."""
+        """The universes whose name or key holds every word."""
         words = self.text.lower().split()
-        hits = [
-            line for line in lines if all(w in f"{line.name} {line.ref}".lower() for w in words)
-        ]
-        return sorted(hits, key=_urgency)
+        return [line for line in lines if all(word in line.said for word in words)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,6 @@ class HouseRow:
     sessions by cause with the class that colours them."""
 
     line: HouseLine
-    need: str
     squares: tuple[Square, ...]
     gaps: tuple[tuple[HoleCause, int, str], ...]
     next: datetime | None
@@ -86,9 +80,9 @@ def rows(ctx: RequestContext) -> Response:
 def _show(ctx: RequestContext, template: str) -> Response:
     part, house = Part.read(ctx), ctx.tick.house.look()
     found = part.found(house.lines)
-    counts = Counter(line.stand.need for line in found if line.stand)
+    counts = Counter(line.need for line in found)
     if part.need:
-        found = [line for line in found if line.stand and line.stand.need == part.need]
+        found = [line for line in found if line.need == part.need]
     due = _due(ctx)
     return ctx.page(
         template,
@@ -100,14 +94,6 @@ def _show(ctx: RequestContext, template: str) -> Response:
         next=part.at(start=part.start + PAGE_LINES) if part.start + PAGE_LINES < len(found) else "",
         previous=part.at(start=max(0, part.start - PAGE_LINES)) if part.start else "",
     )
-
-
-def _urgency(line: HouseLine) -> tuple[int, int, int, str]:
-    """What calls for somebody first, then what lacks most; what cannot be read before all."""
-    if line.stand is None:
-        return (-1, 0, 0, line.name)
-    stand = line.stand
-    return (ORDER[stand.need], -stand.calling, stand.held - stand.expected, line.name)
 
 
 def _due(ctx: RequestContext) -> dict[str, datetime]:
@@ -123,13 +109,13 @@ def _due(ctx: RequestContext) -> dict[str, datetime]:
 def _row(line: HouseLine, house: House, due: dict[str, datetime]) -> HouseRow:
     stand, at = line.stand, due.get(str(line.ref))
     if stand is None:
-        return HouseRow(line, UNREADABLE, (), (), at, stale=False)
+        return HouseRow(line, (), (), at, stale=False)
     months = stand.months
     squares = tuple(_named(c, m) for c, m in zip(months, house.months, strict=True) if months)
     gaps = tuple((c, n, "bad-text" if CAUSES[c].colour is Colour.BAD else "muted")
                  for c, n in stand.gaps.items())  # fmt: skip
     stale = stand.newest is not None and stand.newest < house.published
-    return HouseRow(line, stand.need, squares, gaps, at, stale)
+    return HouseRow(line, squares, gaps, at, stale)
 
 
 def _named(cell: Cell, month: date) -> Square:

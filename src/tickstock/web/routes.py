@@ -90,6 +90,7 @@ RULES = (
     Route("POST", "/universes/organize", universes.organize, ADMIN, form_at="/universes/organize"),
     Route("GET", "/universes/diff", universes.diff, VIEWER),
     Route("GET", "/universes/edit", changes.show, ADMIN),
+    Route("GET", "/universes/edit/plan", changes.plan, ADMIN, PART),
     Route("POST", "/universes/edit", changes.edit, ADMIN, form_at="/universes/edit"),
     Route("GET", "/universes/import", imports.show, ADMIN),
     Route(

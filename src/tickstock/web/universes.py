@@ -11,18 +11,19 @@ from starlette.responses import Response
 from tickstock.clock import NEW_YORK
 from tickstock.errors import StalePlan, TickStockError, UnknownUniverse
 from tickstock.model import Universe
-from tickstock.service.history import View
+from tickstock.service.history import UniverseDifference, View
 from tickstock.store.history import LogEntry
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.plan import Mode, OrganizePlan
 from tickstock.web.answers import status_of
+from tickstock.web.candles import WIDTH
 from tickstock.web.changes import allowed, allowed_at_once, refusal
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import day, moment, ref_of
 from tickstock.web.universe_rows import search
 
 MOST_CHANGES = 100
-MOST_LINES = 500
+MOST_LINES = 150
 
 
 def list_all(ctx: RequestContext) -> Response:
@@ -68,9 +69,12 @@ def show(ctx: RequestContext) -> Response:
         error = e
     except TickStockError as e:
         error = e
+    moved = _moved(ctx, ref, as_of) if found and as_of and not known_at and universe else None
     return ctx.page(
         "universe.html",
         200 if error is None or log else 422,
+        moved=moved,
+        bar=_bar(moved) if moved else None,
         ref=ref,
         universe=universe,
         members=_in_order(universe, found, as_of or known_at),
@@ -93,6 +97,26 @@ def _log(ctx: RequestContext, ref: str) -> list[LogEntry]:
         return []
 
 
+def _moved(ctx: RequestContext, ref: str, as_of: str) -> UniverseDifference | None:
+    """Who left since a day, who joined, and who stayed; None where today's list cannot be had."""
+    try:
+        return ctx.tick.history.diff(f"{ref} @ {as_of}", ref)
+    except TickStockError:
+        return None
+
+
+def _bar(found: UniverseDifference) -> list[tuple[str, float, float]]:
+    """Parts of a bar: its kind, where it begins and how wide it is."""
+    parts = (("down", found.only_first), ("", found.common), ("up", found.only_second))
+    whole = sum(len(symbols) for _, symbols in parts) or 1
+    bar, at = [], 0.0
+    for kind, symbols in parts:
+        wide = WIDTH * len(symbols) / whole
+        bar.append((kind, round(at, 1), round(wide, 1)))
+        at += wide
+    return bar
+
+
 def _in_order(universe: Universe | None, found: View | None, past: str) -> tuple[str, ...]:
     """The members as stored, where that is what is shown; else by name."""
     if past:
@@ -103,14 +127,20 @@ def _in_order(universe: Universe | None, found: View | None, past: str) -> tuple
 def diff(ctx: RequestContext) -> Response:
     """Two universes or expressions compared."""
     first, second = ctx.query("first").strip(), ctx.query("second").strip()
-    context: dict[str, Any] = {"first": first, "second": second, "found": None, "error": None}
+    days = ctx.query("on"), ctx.query("and")
+    if any(days) and first:  # one universe on two days, the later perhaps today
+        alone = first.partition("@")[0].strip()
+        first, second = (f"{alone} @ {day}" if day else alone for day in days)
+    context: dict[str, Any] = {
+        "first": first, "second": second, "found": None, "error": None, "bar": None,
+    }  # fmt: skip
     if not first or not second:
         return ctx.page("universe_diff.html", **context)
     try:
         found = ctx.tick.history.diff(first, second)
     except TickStockError as e:
         return ctx.page("universe_diff.html", status_of(e), **context | {"error": e})
-    return ctx.page("universe_diff.html", **context | {"found": found})
+    return ctx.page("universe_diff.html", **context | {"found": found, "bar": _bar(found)})
 
 
 def plan_organize(ctx: RequestContext) -> Response:
