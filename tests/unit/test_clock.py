@@ -155,6 +155,7 @@ ELSEWHERE = {
     "acceptance/test_orders.py": "given dates",
     "acceptance/test_rows_of_others.py": "one session, which there is on any day",
     "acceptance/test_sessions.py": "its clock is its own",
+    "acceptance/test_universe_commands.py": "lists of given days, and what is said of options",
     "contract/test_web_changes.py": "the forms of universes",
     "contract/test_web_routes.py": "what is asked twice is compared with itself",
     "docs/test_json.py": "the names of fields",
