@@ -32,7 +32,7 @@ from tickstock.service import TickStock
 from tickstock.spans import Span
 from tickstock.store import history, universe_plans, universe_writes
 from tickstock.universes.catalog import Definition
-from tickstock.universes.spells import FOREVER, Spell, make_history
+from tickstock.universes.membership import FOREVER, Spell, make_history
 
 LARGE = UniverseRef("stock_universe", "index_large")
 MEMBERS = 3_000

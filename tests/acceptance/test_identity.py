@@ -57,7 +57,7 @@ def do(tick: TickStock, plan: OrganizePlan) -> None:
 def told(tick: TickStock) -> TickStock:
     do(tick, tick.edits.set(X, TODAY))
     through = date(2026, 11, 20)
-    do(tick, tick.edits.tell(X, "told.csv", TOLD, source="s", through=through))
+    do(tick, tick.edits.tell(X, "told.csv", TOLD.encode(), source="s", through=through))
     return tick
 
 
@@ -146,7 +146,7 @@ def test_whom_a_symbol_was_taken_for_is_said(told: TickStock) -> None:
 def test_a_list_of_a_past_day_has_the_tickers_of_the_day(tick: TickStock) -> None:
     do(tick, tick.edits.set(X, ["FI", "KO"]))
     late = "symbol,from,to\nFI,2001-03-30,\nKO,2001-03-30,\n"
-    do(tick, tick.edits.tell(X, "late.csv", late, source="s", through=date(2026, 11, 20)))
+    do(tick, tick.edits.tell(X, "late.csv", late.encode(), source="s", through=date(2026, 11, 20)))
     assert shown(tick, X, date(2014, 1, 2)) == "FISV KO"
     assert shown(tick, X, date(2024, 1, 2)) == "FI KO"
     assert tick.universes.members(X) == ("FI", "KO")
@@ -272,7 +272,7 @@ def test_a_day_that_has_not_come_is_refused_everywhere(told: TickStock) -> None:
         lambda: told.history.diff(f"{X} @ {future}", X),
         lambda: told.universes.members(f"{X} @ {future}"),
         lambda: told.requests.resolve(f"{X} @ {future}..2199-12-31"),
-        lambda: told.edits.tell(X, "told.csv", TOLD, source="s", through=future),
+        lambda: told.edits.tell(X, "told.csv", TOLD.encode(), source="s", through=future),
     ):
         with pytest.raises(BadDates, match="2199-01-01 has not come"):
             ask()

@@ -265,6 +265,20 @@ def test_a_told_history_is_known_from_then_on(shell: Shell, tmp_path: Path) -> N
     shell.universe("tell", MINE, str(tmp_path / "none.csv"), "-y", code=2)
 
 
+def test_changes_are_told_back_from_the_members_of_today(shell: Shell, tmp_path: Path) -> None:
+    shell.universe("set", MINE, "AAPL", "PEP", "-y")
+    file = tmp_path / "changes.csv"
+    file.write_text('date,add,remove\n2020-03-20,"AAPL,KO",IBM\n2020-06-01,PEP,KO\n')
+    shell.universe("tell", MINE, str(file), "-y", code=2)
+    assert "changes.csv:2: IBM leaves" in shell.err
+    said = shell.universe("tell", MINE, str(file), "--backwards", "-y")
+    assert "3 spells" in said
+    assert shell.universe("show", MINE, "--as-of", "2020-05-29").split() == ["AAPL", "KO"]
+    file.write_text("symbol,from,to\nAAPL,2020-01-02,\n")
+    shell.universe("tell", MINE, str(file), "--backwards", "-y", code=2)
+    assert "Leave out --backwards" in shell.err
+
+
 # --- validate ---------------------------------------------------------------------------------
 def test_fix_mends_what_is_safe_and_says_what_is_left(shell: Shell) -> None:
     shell.sql(

@@ -26,9 +26,9 @@ from tickstock.store.database import Database
 from tickstock.store.universe_lookup import PastLookup, StoreLookup
 from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
+from tickstock.universes.files import read_history
 from tickstock.universes.membership import History
 from tickstock.universes.plan import Telling
-from tickstock.universes.spells import read_history
 from tickstock.universes.value import read_value
 
 SP500 = UniverseRef("stock_universe", "index_sp500")
@@ -36,7 +36,9 @@ NOON = timedelta(hours=12)
 
 
 def told(text: str, source: str = "s", **options: Any) -> History:
-    return read_history("h.csv", "symbol,starts,ends\n" + text, source=source, **options)
+    return read_history(
+        "h.csv", ("symbol,starts,ends\n" + text).encode(), source=source, **options
+    ).history
 
 
 def tell(

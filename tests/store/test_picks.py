@@ -75,7 +75,8 @@ def tick(database: Database, tmp_path: Path, bars: Bars) -> TickStock:
     found.edits.apply(found.edits.set(LIST, NAMES), reason="test", allow=[LIST])
     told = "date,symbol\n" + "".join(f"2022-01-03,{name}\n" for name in NAMES)
     found.edits.apply(
-        found.edits.tell(LIST, "told.csv", told, source="test", through=DAYS[-1]), reason="test"
+        found.edits.tell(LIST, "told.csv", told.encode(), source="test", through=DAYS[-1]),
+        reason="test",
     )
     return found
 

@@ -2,14 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tickstock.errors import BadFile
-from tickstock.universes.files import Form, Imported, read_file
-from tickstock.universes.spells import read_history
+from tickstock.universes.files import Form, Imported, read_file, read_history
 
 FOLDER = Path(__file__).parents[1] / "data" / "lists"
 
@@ -95,7 +95,7 @@ def test_of_a_history_only_the_members_of_today_are_taken(text: str) -> None:
     assert found.symbols == ("AAPL",)
     assert found.left_out.keys() == {"former member"}
     assert "part of its history" in str(found.remarks[0])
-    told = read_history("h.csv", text)
+    told = read_history("h.csv", text.encode()).history
     assert found.history is not None
     assert (found.history.days, found.history.spells) == (told.days, told.spells)
 
@@ -119,6 +119,16 @@ def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
             {"earlier list": 2},
         ),
         (
+            'date,tickers\n2020-01-02,"AAPL,GE"\n2021-01-04,"AAPL,MSFT"\n2021-02-01,"AAPL,KO"\n',
+            ("AAPL", "KO"),
+            {"earlier list": 2},
+        ),
+        (
+            'date,add,remove\n2020-01-02,"PEP,GE,KO",\n2021-01-04,MSFT,"PEP,KO"\n2021-02-01,,\n',
+            ("GE", "MSFT"),
+            {"former member": 2, "leaving": 2, "without symbol": 1},
+        ),
+        (
             "date,action,symbol\n2020-01-02,add,PEP\n2020-01-02,+,GE\n2021-01-04,remove,PEP\n",
             ("GE",),
             {"former member": 1, "leaving": 1},
@@ -130,7 +140,7 @@ def test_lists_of_several_days_and_changes_are_histories(
 ) -> None:
     found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
     assert (found.symbols, found.left_out) == (symbols, left_out)
-    told = read_history("h.csv", text)
+    told = read_history("h.csv", text.encode()).history
     assert found.history is not None
     assert (found.history.days, found.history.spells) == (told.days, told.spells)
 
@@ -150,6 +160,21 @@ def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:
         ("date,action,symbol\n2020-01-02,swap,AAPL\n", "h.csv:2: 'swap' is neither"),
         ("date,action,symbol\nsoon,add,AAPL\n2020-01-02,add,GE\n", "h.csv:2: 'soon' is not a date"),
         ("date,symbol\n2020-01-02,GE\n2021-01-02,GE\nsoon,GE\n", "h.csv:4: 'soon' is not a date"),
+        *(
+            (
+                f"symbol,{two}\nGE,01/02/2010,01/02/2020\nPEP,01/02/2010,\n",
+                "h.csv:3: '01/02/2010' is",
+            )
+            for two in ("starts,ends", "first,last", "start_date,end_date", "joined,left")
+        ),
+        ("symbol,starts,ends\nGE,,06/26/2018\nPEP,,\n", "h.csv:2: '06/26/2018' is not a date"),
+        ("symbol,starts,ends\nGE,,2018-06-26\nPEP,,\n", "h.csv:2: '' is not a date"),
+        ("symbol,starts,ends\nGE,40180,43831\nPEP,40180,\n", "h.csv:2: '40180' is not a date"),
+        ("symbol,first,last\nGE,40180,43831\nPEP,40180,\n", "h.csv:2: '40180' is not a date"),
+        ("date,symbol\n01/02/2020,GE\n02/03/2020,GE\n", "h.csv:2: '01/02/2020' is not a date"),
+        ('date,tickers\n01/02/2020,"GE,KO"\n', "h.csv:2: '01/02/2020' is not a date"),
+        ("symbol,starts,ends\nGE,2010-01-02,2020-01-02\n", "nobody is a member today.*tell REF"),
+        ("isin,starts,ends\nUS0378331005,2010-01-02,2020-01-02\n", "US0378331005.*is an ISIN"),
         ("symbol,from,to\nGE,2020-01-02,\nPEP,soon,\n", "h.csv:3: 'soon' is not a date"),
         ("symbol,from,to\nGE,2020-01-02,late\nPEP,2020-01-02,\n", "h.csv:2: 'late' is not a date"),
         (
@@ -161,6 +186,30 @@ def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:
 def test_a_history_that_cannot_be_read_is_refused_with_its_line(text: str, said: str) -> None:
     with pytest.raises(BadFile, match=re.compile(said, re.DOTALL)):
         read_file("h.csv", text.encode(), today=date(2026, 11, 20))
+
+
+def test_a_history_by_identifiers_keeps_its_days() -> None:
+    text = b"isin,starts,ends\nUS0378331005,2010-01-02,\nUS3696043013,2010-01-02,2018-06-26\n"
+    names = {"US0378331005": "AAPL", "US3696043013": "GE"}
+
+    def identify(texts: Sequence[str]) -> dict[str, str]:
+        return {text: names[text] for text in texts}
+
+    found = read_file("h.csv", text, identify=identify, today=date(2026, 11, 20))
+    assert found.symbols == ("AAPL",)
+    assert found.history == read_history("h.csv", text, identify=identify).history
+
+
+def test_one_date_in_another_form_beside_each_symbol_is_no_history() -> None:
+    found = read("date,symbol\n11/27/2026,AAPL\n11/27/2026,MSFT\n")
+    assert (found.symbols, found.remarks, found.history) == (("AAPL", "MSFT"), (), None)
+
+
+@pytest.mark.parametrize("text", ["symbol,name,x\nAAPL,Apple,1\n", "AAPL,Apple,1\nMSFT,Micro,2\n"])
+@pytest.mark.parametrize("number", ["0", "4", "00", "9" * 5000])
+def test_columns_count_from_one_to_the_last(text: str, number: str) -> None:
+    with pytest.raises(BadFile, match="count from 1; it has 3"):
+        read_file("list", text.encode(), column=number)
 
 
 def test_the_form_can_be_named_where_the_content_misleads() -> None:

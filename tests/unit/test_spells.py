@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tickstock.errors import BadDates, BadFile
 from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.catalog import shipped
+from tickstock.universes.files import read_history
 from tickstock.universes.membership import FOREVER, History, Spell, make_history
-from tickstock.universes.spells import read_history
 
 START = date(2020, 1, 1)
 THROUGH = date(2020, 12, 31)
@@ -28,7 +28,7 @@ def day(number: int) -> date:
 
 
 def read(text: str, **options: object) -> History:
-    return read_history("list.csv", text, **options)  # type: ignore[arg-type]
+    return read_history("list.csv", text.encode(), **options).history  # type: ignore[arg-type]
 
 
 # --- the shipped ones -------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_changes_forwards_and_back_from_today() -> None:
     forwards = read(text)
     assert forwards.members(date(2020, 3, 31)) == ("A", "B")
     assert forwards.members(date(2020, 4, 1)) == ("B",)
-    back = read(text, today=["B", "OLD"])
+    back = read(text, back_from=["B", "OLD"])
     assert back.members(date(2020, 2, 1)) == ("A", "OLD")
     assert back.members(date(2020, 4, 1)) == ("B", "OLD")
 
@@ -113,6 +113,39 @@ def test_spells_as_data_frames_and_data_sets_write_them(text: str) -> None:
     )
 
 
+CHANGES = (
+    'date~add~remove\n2020-03-22~"A,GNRC,KO"~"VNT,XRX"\n2020-05-14~PEP~\n2020-06-04~~A\n'
+    '2020-06-08~"A;XRX"~KO\n'
+)
+
+
+@pytest.mark.parametrize("gap", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("head", ["date~add~remove", "Date~Added Tickers~Removed Tickers"])
+def test_changes_with_several_symbols_in_a_cell(gap: str, head: str) -> None:
+    text = CHANGES.replace("date~add~remove", head)
+    back = read(text.replace("~", gap), back_from=["A", "GNRC", "PEP", "XRX"])
+    assert back.days == Span.inclusive(date(2020, 3, 22), date(2020, 6, 8))
+    assert back.members(date(2020, 6, 7)) == ("GNRC", "KO", "PEP")
+    assert back.members(date(2020, 6, 8)) == ("A", "GNRC", "PEP", "XRX")
+    first = f'{head}\n2020-01-02~"VNT,XRX"~'
+    forwards = read(text.replace(head, first).replace("~", gap))
+    assert forwards.members(date(2020, 3, 21)) == ("VNT", "XRX")
+    assert forwards.members(date(2020, 6, 8)) == back.members(date(2020, 6, 8))
+
+
+def test_a_whole_list_in_a_cell_stands_until_the_next() -> None:
+    found = read('date,tickers\n2020-01-02,"A,BRK-B,KO"\n2020-02-03,"A,PEP"\n2020-03-02,A\n')
+    assert found.members(date(2020, 2, 2)) == ("A", "BRK.B", "KO")
+    assert found.members(date(2020, 2, 3)) == ("A", "PEP")
+    assert found.members(date(2020, 3, 2)) == ("A",)
+
+
+@pytest.mark.parametrize("text", ["symbol,from,to\nA,2020-01-02,\n", "date,symbol\n2020-01-02,A\n"])
+def test_only_changes_are_read_back(text: str) -> None:
+    with pytest.raises(BadFile, match="holds no changes"):
+        read(text, back_from=["A"])
+
+
 def test_two_columns_of_symbols_are_no_history() -> None:
     with pytest.raises(BadFile, match="two columns of symbols"):
         read("symbol,ticker,from,to\nFB,META,2015-01-02,\n")
@@ -135,7 +168,11 @@ def test_all_mistakes_come_at_once_with_their_lines() -> None:
         ("date,action,symbol\n2020-01-01,remove,A\n", "was not in it already"),
         ("date,action,symbol\n2020-01-01,add,A\n2020-01-02,add,A\n", "was in it already"),
         ('symbol,starts,ends\n"A,2020-01-01,\n', "not CSV"),
-        ("<!doctype html><html>", "has the columns"),
+        ("<!doctype html><html>", "is a web page"),
+        ("date,symbol\n01/02/2020,A\n02/02/2020,A\n", "'01/02/2020' is not a date"),
+        ("date,add,remove\n01/02/2020,A,B\n", "'01/02/2020' is not a date"),
+        ("AAPL MSFT\nKO\n", "has the columns"),
+        ("US0378331005,2020-01-02,\n", "ISIN"),
     ],
 )
 def test_what_is_no_history_is_refused(text: str, why: str) -> None:
@@ -197,4 +234,4 @@ def test_every_form_says_the_same(lists: list[set[str]]) -> None:
         changes += [f"{when},add,{s}" for s in after - before]
     text = "date,action,symbol\n" + "\n".join(changes)
     assert read(text, through=through) == truth
-    assert read(text, through=through, today=sorted(lists[-1])) == truth
+    assert read(text, through=through, back_from=sorted(lists[-1])) == truth

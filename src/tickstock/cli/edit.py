@@ -142,25 +142,29 @@ def tell(
     backwards: Annotated[
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
+    column: Annotated[
+        str, Parameter(help="The column of symbols, by its heading or number, if not clear.")
+    ] = "",
     how: How = How(),
     common: Common = Common(),
 ) -> int:
     """Tell who was in a universe on past days.
 
-    The list of today stays as it is. FILE is CSV: spells (symbol,opt-in,opt-out), snapshots
-    (date,symbol) or changes (date,action,symbol). What was known before is kept: `universe show
-    --known-at`.
+    The list of today stays as it is. FILE has memberships (symbol,opt-in,opt-out), lists
+    (date,symbol, or date and all symbols of the day in a cell) or changes (date,action,symbol or
+    date,add,remove). What was known before is kept: `universe show --known-at`.
     """
-    from tickstock.cli.history import text_of
+    from tickstock.cli.history import content_of
 
     with open_tick(common) as tick:
         plan = tick.edits.tell(
             ref,
             file.name,
-            text_of(file),
+            content_of(file),
             source=source or file.name,
             through=through,
             backwards=backwards,
+            column=column,
         )
         return carry_out("universe tell", plan, tick.edits.apply, common=common, how=how)
 

@@ -21,7 +21,6 @@ AsOf = Annotated[
 KnownAt = Annotated[
     datetime | None, Parameter(help="As this database said at this time (UTC unless it says).")
 ]
-MAX_BYTES = 64 * 1024 * 1024
 SHOWN = 8
 LOGGED = (
     "action",
@@ -44,18 +43,14 @@ def instant(time: datetime | None) -> datetime | None:
     return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def text_of(file: Path) -> str:
-    """The text of a file. Raises BadFile for one that cannot be read, or is no text."""
+def content_of(file: Path) -> bytes:
+    """No more of a file with a history than tells that it is too large. Raises BadFile."""
     from tickstock.errors import BadFile
+    from tickstock.universes.files import MAX_HISTORY_BYTES
 
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise BadFile(f"{file} is larger than {MAX_BYTES:,} bytes.", "Is it the right file?")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise BadFile(f"{file} is not UTF-8 text (byte {e.start}).", "Save it as UTF-8.") from e
+            return stream.read(MAX_HISTORY_BYTES + 1)
     except OSError as e:
         raise BadFile(f"{file} cannot be read: {e.strerror}.", "Check the path.") from e
 

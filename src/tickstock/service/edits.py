@@ -14,7 +14,7 @@ from functools import partial
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol
 from tickstock.model import UniverseRef
-from tickstock.store import instruments, universe_lookup, universe_plans, universe_writes
+from tickstock.store import instruments, listings, universe_lookup, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -29,15 +29,17 @@ from tickstock.universes.expression import (
     refuse_future,
     taken_for,
 )
+from tickstock.universes.files import Told, read_history
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
 from tickstock.universes.names import Names
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.plan import OrganizePlan, judged
-from tickstock.universes.spells import read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
 from tickstock.universes.validate import safe_symbols
+
+SHOWN = 10
 
 
 class Edits:
@@ -170,13 +172,14 @@ class Edits:
         self,
         name: str,
         file: str,
-        text: str,
+        data: bytes,
         *,
         source: str,
         through: date | None = None,
         backwards: bool = False,
+        column: str = "",
     ) -> OrganizePlan:
-        """Tell the dated membership of a universe: the CSV text of `file` (see `universes.spells`).
+        """Tell the dated membership of a universe: the content of `file` (see `files.dated`).
 
         `through` is the last day that the source speaks about. With `backwards` a stream of changes
         is read from the present members back. The list of today stays as it is.
@@ -185,12 +188,28 @@ class Edits:
             if through is not None:
                 refuse_future(through, universe_lookup.StoreLookup(conn, self._environment))
             ref = store.named(conn, name, self._environment)
-            today = store.members(conn, ref, self._environment) if backwards else ()
-            history = read_history(file, text, through=through, source=source, today=today)
-            plan = universe_plans.plan_history(conn, ref, history, self._environment)
-            told = tuple(dict.fromkeys(spell.symbol for spell in history.spells))
-            verdict = judge(told, partial(instruments.traded, conn))
-        return _noted(plan, [str(verdict)] if verdict.unknown else [])
+            told = read_history(
+                file,
+                data,
+                through=through,
+                source=source,
+                back_from=self._present(conn, ref) if backwards else None,
+                identify=partial(listings.identified, conn),
+                column=column,
+            )
+            plan = universe_plans.plan_history(conn, ref, told.history, self._environment)
+            symbols = tuple(dict.fromkeys(spell.symbol for spell in told.history.spells))
+            verdict = judge(symbols, partial(instruments.traded, conn))
+        return _noted(plan, [*_about(told), *([str(verdict)] if verdict.unknown else [])])
+
+    def _present(self, conn: Connection, ref: UniverseRef) -> tuple[str, ...]:
+        """The members of today, of whom there must be some."""
+        if members := store.members(conn, ref, self._environment):
+            return members
+        raise BadInput(
+            f"{ref} has no members today, from whom changes could be read back.",
+            "Set the list of today first, or leave out --backwards.",
+        )
 
     def fix(self) -> OrganizePlan:
         """What `validate --fix` would do: everything that is safe to fix (see `safe_symbols`)."""
@@ -213,6 +232,17 @@ class Edits:
         """
         with self._database.transaction() as conn:
             universe_writes.apply(conn, plan, allow=allow, source=source, reason=reason)
+
+
+def _about(told: Told) -> list[str]:
+    """What a person should know of a file with a history: what was left out, what was respelled."""
+    out = ", ".join(f"{n} {kind}" for kind, n in told.rows.items())
+    more = len(told.remarks) - SHOWN
+    return [
+        *([f"Left out: {out}."] if out else []),
+        *map(str, told.remarks[:SHOWN]),
+        *([f"and {more} more remarks."] if more > 0 else []),
+    ]
 
 
 def _leaving(

@@ -23,11 +23,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tickstock.errors import BadFile, BadInput
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
-from tickstock.universes.files import MAX_BYTES, Imported, read_file
+from tickstock.universes.files import MAX_BYTES, Imported, read_file, read_history
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.membership import History
 from tickstock.universes.remark import Remark
-from tickstock.universes.spells import read_history
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.symbol import read_symbols
 
@@ -268,11 +267,12 @@ class _CatalogReader:
             raise _Mistake("an expression has the history of its parts alone", "history")
         file = self._file(entry.history, "history")
         try:
-            text = _decoded(file)
+            data = _content(file)
         except _Mistake as e:
             raise _Mistake(f"{entry.history}: {e}", "history") from None
         with _in_field("history"):
-            return read_history(entry.history, text, through=entry.as_of, source=entry.source)
+            told = read_history(entry.history, data, through=entry.as_of, source=entry.source)
+        return told.history
 
     def _file(self, path: str, field: str) -> Traversable:
         """A file inside the folder, by its path from there."""
@@ -302,16 +302,20 @@ def _in_field(field: str) -> Iterator[None]:
 
 def _decoded(file: Traversable) -> str:
     try:
+        return _content(file).decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise _Mistake(f"is not UTF-8 text (byte {e.start})") from None
+
+
+def _content(file: Traversable) -> bytes:
+    try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as e:
         raise _Mistake(f"cannot be read: {e.strerror or e}") from None
     if len(data) > MAX_BYTES:
         raise _Mistake(f"is larger than {MAX_BYTES:,} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise _Mistake(f"is not UTF-8 text (byte {e.start})") from None
+    return data
 
 
 def _all(mistakes: list[Remark]) -> BadFile:

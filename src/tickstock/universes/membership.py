@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
@@ -79,13 +79,15 @@ def make_history(spells: Iterable[Spell], days: Span, source: str = "") -> Histo
 
 def from_lists(lists: Mapping[date, Collection[str]]) -> list[Spell]:
     """The spells of lists of days, each of which stands until the next one."""
-    days = sorted(lists)
-    ends = [*days[1:], FOREVER]
-    return [
-        Spell(symbol, Span(day, end))
-        for day, end in zip(days, ends, strict=True)
-        for symbol in lists[day]
-    ]
+    since: dict[str, date] = {}
+    spells: list[Spell] = []
+    for day in sorted(lists):
+        members = lists[day]
+        gone = [symbol for symbol in since if symbol not in members]
+        spells += [Spell(symbol, Span(since.pop(symbol), day)) for symbol in gone]
+        for symbol in members:
+            since.setdefault(symbol, day)
+    return spells + _still(since)
 
 
 def from_changes(changes: Iterable[Move]) -> tuple[list[Spell], list[Move]]:
@@ -101,5 +103,27 @@ def from_changes(changes: Iterable[Move]) -> tuple[list[Spell], list[Move]]:
             since[symbol] = day
         else:
             spells.append(Spell(symbol, Span(since.pop(symbol), day)))
-    spells += [Spell(symbol, Span(day, FOREVER)) for symbol, day in since.items()]
-    return spells, odd
+    return spells + _still(since), odd
+
+
+def from_changes_back(
+    changes: Sequence[Move], members: Iterable[str]
+) -> tuple[list[Spell], list[Move]]:
+    """The spells of changes by time, read back from the members after the last one: who joined was
+    no member before, who left was one. And those that cannot be."""
+    until = dict.fromkeys(members, FOREVER)
+    spells: list[Spell] = []
+    odd: list[Move] = []
+    for day, joins, symbol, line in reversed(changes):
+        if joins != (symbol in until):
+            odd.append((day, joins, symbol, line))
+        elif joins:
+            spells.append(Spell(symbol, Span(day, until.pop(symbol))))
+        else:
+            until[symbol] = day
+    first = min((day for day, *_ in changes), default=FOREVER)
+    return [*spells, *(Spell(s, Span(first, end)) for s, end in until.items() if first < end)], odd
+
+
+def _still(since: Mapping[str, date]) -> list[Spell]:
+    return [Spell(symbol, Span(day, FOREVER)) for symbol, day in since.items()]

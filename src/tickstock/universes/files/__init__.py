@@ -11,7 +11,7 @@ counted.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain, islice
 
@@ -20,9 +20,11 @@ from tickstock.universes.files.delimited import Row, rows_of
 from tickstock.universes.files.holdings import PREAMBLE, is_report, read_holdings
 from tickstock.universes.files.imported import (
     MAX_BYTES,
+    MAX_HISTORY_BYTES,
     Gather,
     Imported,
     Resolver,
+    Told,
     nothing_else,
 )
 from tickstock.universes.files.parquet import START as PARQUET_START
@@ -37,7 +39,18 @@ from tickstock.universes.files.xlsx import START as XLSX_START
 from tickstock.universes.files.xlsx import rows_of_xlsx
 from tickstock.universes.known import Traded, nobody_else
 
-__all__ = ["MAX_BYTES", "Form", "Gather", "Imported", "Resolver", "nothing_else", "read_file"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_HISTORY_BYTES",
+    "Form",
+    "Gather",
+    "Imported",
+    "Resolver",
+    "Told",
+    "nothing_else",
+    "read_file",
+    "read_history",
+]
 
 
 class Form(enum.StrEnum):
@@ -84,8 +97,42 @@ def read_file(
     gather = Gather(
         name, resolve, traded=traded, identify=identify, etfs=etfs, today=today, column=column
     )
-    check_size(name, data)
-    content = unpacked(name, data)
+    return gather.done(_read(data, form, gather), data)
+
+
+def read_history(
+    name: str,
+    data: bytes,
+    *,
+    through: date | None = None,
+    source: str = "",
+    back_from: Sequence[str] | None = None,
+    identify: Resolver = nothing_else,
+    column: str = "",
+) -> Told:
+    """Who was a member when, as a file tells it in one of the forms of `files.dated`.
+
+    Args:
+        name: what to call it in messages.
+        data: its bytes, as for `read_file`.
+        through: the last day that the source speaks about; without it, its last date.
+        back_from: for changes, the members after the last one, from whom they are read back.
+            Without them the changes begin with nobody.
+        identify: tells of identifiers which symbols they have.
+        column: the heading or the number of the column of symbols, where several could be it.
+
+    Raises:
+        BadFile: no history, damaged, too large, or with problems, all named at once.
+    """
+    gather = Gather(name, identify=identify, column=column, is_history=True, back_from=back_from)
+    _read(data, Form.AUTO, gather)
+    return gather.told(through, source)
+
+
+def _read(data: bytes, form: Form, gather: Gather) -> str:
+    """Gather what a file holds, and say what it was taken for."""
+    check_size(data, gather)
+    content = unpacked(data, gather)
     if content.startswith(XLSX_START):
         words = f"XLSX, {_read_rows(rows_of_xlsx(content, gather), form, gather)}"
     elif content.startswith(PARQUET_START):
@@ -94,7 +141,7 @@ def read_file(
         words = f"Excel XML, {_read_rows(rows_of_spreadsheetml(content, gather), form, gather)}"
     else:
         words = _read_text(text_of(content, gather), form, gather)
-    return gather.done(words, data)
+    return words
 
 
 def _read_text(text: str, form: Form, gather: Gather) -> str:
@@ -103,14 +150,14 @@ def _read_text(text: str, form: Form, gather: Gather) -> str:
     if form is Form.JSON:
         words = _read_rows(rows_of_json(text, gather), Form.AUTO, gather)
         return "JSON" if words == "table" else f"JSON, {words}"
-    if form is Form.TOML:
+    if form is Form.TOML and not gather.is_history:
         read_toml(text, gather)
         return "TOML"
-    check_lines(gather.name, text)
+    check_lines(text, gather)
     gather.is_cut = not text.endswith(("\n", "\r"))
-    if form is Form.AUTO and is_words(text):
+    if form is Form.AUTO and not gather.is_history and is_words(text):
         form = Form.TXT
-    if form is Form.TXT:
+    if form is Form.TXT and not gather.is_history:
         read_words(text, gather)
         return "text"
     return _read_rows(rows_of(text, gather), form, gather)
@@ -129,6 +176,9 @@ def _read_rows(rows: Iterator[Row], form: Form, gather: Gather) -> str:
     """Gather a table, and say what it was taken for."""
     first = list(islice(rows, PREAMBLE))
     every = chain(first, rows)
+    if gather.is_history:
+        read_table(every, gather)
+        return "history"
     if form is Form.NASDAQ:
         read_listing(every, gather)
         return "symbol directory of Nasdaq Trader"

@@ -6,7 +6,7 @@ import io
 import zlib
 
 from tickstock.errors import BadFile
-from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS, Gather
+from tickstock.universes.files.imported import Gather
 
 MAX_LINE = 1 << 20
 """Characters; a row as long as this already takes 50 MB in pieces."""
@@ -23,18 +23,19 @@ _NOT_TEXT = (
 )
 
 
-def check_size(name: str, data: bytes) -> None:
+def check_size(data: bytes, gather: Gather) -> None:
     """Raises BadFile for a file that is empty, or larger than a list of symbols is."""
     if not data.strip():
-        raise BadFile(f"{name} is empty.", "Was it downloaded completely?")
-    if len(data) > MAX_BYTES:
+        raise BadFile(f"{gather.name} is empty.", "Was it downloaded completely?")
+    if len(data) > gather.most_bytes:
         raise BadFile(
-            f"{name} has {len(data):,} bytes; a list of symbols has at most {MAX_BYTES:,}.",
+            f"{gather.name} has {len(data):,} bytes; a list of symbols has at most"
+            f" {gather.most_bytes:,}.",
             "Is this the right file?",
         )
 
 
-def unpacked(name: str, data: bytes) -> bytes:
+def unpacked(data: bytes, gather: Gather) -> bytes:
     """The content of a gzip file; anything else as it is.
 
     Never holds more than the cap, however much the stream would become.
@@ -42,14 +43,15 @@ def unpacked(name: str, data: bytes) -> bytes:
     """
     if not data.startswith(GZIP):
         return data
+    name, most = gather.name, gather.most_bytes
     stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        content = stream.decompress(data, MAX_BYTES + 1)
+        content = stream.decompress(data, most + 1)
     except zlib.error as e:
         raise BadFile(f"{name} is broken gzip: {e}.", "Download it again.") from None
-    if len(content) > MAX_BYTES:
+    if len(content) > most:
         raise BadFile(
-            f"{name} is larger than {MAX_BYTES:,} bytes when unpacked.", "Is this the right file?"
+            f"{name} is larger than {most:,} bytes when unpacked.", "Is this the right file?"
         )
     if not stream.eof:
         raise BadFile(f"{name} is gzip that ends in the middle.", "Download it again.")
@@ -100,10 +102,11 @@ def _decoded(data: bytes, gather: Gather) -> str:
     return text
 
 
-def check_lines(name: str, text: str) -> None:
+def check_lines(text: str, gather: Gather) -> None:
     """Raises BadFile for text with more or longer lines than a list of symbols has."""
-    if text.count("\n") > MAX_ROWS:
-        raise BadFile(f"{name} has more than {MAX_ROWS:,} lines.", "Is this a list of symbols?")
+    name, most = gather.name, gather.most_rows
+    if text.count("\n") > most:
+        raise BadFile(f"{name} has more than {most:,} lines.", "Is this a list of symbols?")
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         if len(line) > MAX_LINE:
             raise BadFile(

@@ -51,6 +51,14 @@ IDENTIFIERS = frozenset(
     }
     | {"security identifier", "identifier figi", "cusip number", "cusip id", "wkn", "lei", "bbgid"}
 )
+_ADDS = frozenset(
+    {"add", "adds", "added", "additions", "added ticker", "added tickers", "added symbol"}
+    | {"added symbols"}
+)
+_REMOVES = frozenset(
+    {"remove", "removes", "removed", "removals", "removed ticker", "removed tickers"}
+    | {"removed symbol", "removed symbols"}
+)
 _SECTOR = re.compile(r"(gics )?sectors?( tags)?")
 _BETWEEN = re.compile(r"[^\w%$#]+|_+")
 
@@ -78,6 +86,16 @@ def is_identifier_word(text: str) -> bool:
 
 def columns_of(row: Sequence[str], words: Collection[str]) -> list[int]:
     return [place for place, cell in enumerate(row) if normal(cell) in words]
+
+
+def moves_in(row: Sequence[str]) -> tuple[int, int, int] | None:
+    """The places of the day, of who joins and of who leaves in the header of a table of changes
+    that has no column of symbols."""
+    names = [normal(cell) for cell in row]
+    adds, removes = columns_of(row, _ADDS), columns_of(row, _REMOVES)
+    if "date" not in names or not adds or not removes or columns_of(row, STRONG | IDENTIFIERS):
+        return None
+    return names.index("date"), adds[0], removes[0]
 
 
 def sector_column(row: Sequence[str]) -> int | None:

@@ -23,7 +23,7 @@ from tickstock.universes.known import (
     judge,
     nobody_else,
 )
-from tickstock.universes.membership import FOREVER, History, Spell, make_history
+from tickstock.universes.membership import History, Spell, make_history
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
@@ -32,6 +32,9 @@ MAX_BYTES = 8 * 1024 * 1024
 """A list of symbols that is larger, as it comes or unpacked, is something else."""
 MAX_ROWS = 250_000
 """So many take most of a second to be read and told about."""
+MAX_HISTORY_BYTES = 64 * 1024 * 1024
+MAX_HISTORY_ROWS = 5_000_000
+"""A history may have a list for each day."""
 MOST_WORDS = 100_000
 """Words of a text without columns, each of which is looked up by itself."""
 MAX_SYMBOLS = 50_000
@@ -98,6 +101,15 @@ def _history_dict(history: History) -> dict[str, object]:
     return edges | {"spells": len(history.spells)}
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The history that a file tells; what is to say about it, and its rows by kind."""
+
+    history: History
+    remarks: tuple[Remark, ...]
+    rows: Mapping[str, int]
+
+
 Resolver = Callable[[Sequence[str]], Mapping[str, str]]
 
 
@@ -119,6 +131,14 @@ def _unidentified(text: str) -> str:
     return f"{shown(text)} is not a symbol: it is {an} {kind} that nobody here knows ({how})."
 
 
+def _is_identifier(text: str) -> bool:
+    try:
+        read_symbol(text)
+    except BadSymbol as fault:
+        return fault.kind in IDENTIFIERS
+    return False
+
+
 def bare_identifier(text: str) -> str:
     return text.strip().strip('="')
 
@@ -135,6 +155,8 @@ class Gather:
         etfs: True to leave out what the source says is no ETF, False what it says is one.
         today: memberships that the source ends up to this day are over.
         column: the heading, or the number from 1, of the column of symbols where several could be.
+        is_history: whether who was a member when is all that is wanted, and must be there.
+        back_from: the members of today, where changes are to be read back from them.
     """
 
     def __init__(
@@ -147,14 +169,22 @@ class Gather:
         etfs: bool | None = None,
         today: date = date.max,
         column: str = "",
+        is_history: bool = False,
+        back_from: Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self.etfs = etfs
         self.today = today
         self.column = column
+        self.is_history = is_history
+        self.back_from = back_from
+        self.most_bytes = MAX_HISTORY_BYTES if is_history else MAX_BYTES
+        self.most_rows = MAX_HISTORY_ROWS if is_history else MAX_ROWS
         self.as_of: date | None = None
         self.spells: list[Spell] = []
         """Who was a member when, where the source says it."""
+        self.days: list[date] = []
+        """The days that are named there."""
         self.is_cut = False
         """Whether the source ends without the end of its last line."""
         self._resolve = resolve
@@ -167,10 +197,11 @@ class Gather:
         self._unsaid = 0
         self._problems: list[Remark] = []
         self._seen = 0
-        self._most = MAX_ROWS
+        self._most = self.most_rows
         self._read: dict[str, str] = {}
         self._faults: dict[str, BadSymbol] = {}
         self._identified: dict[str, list[int]] = {}
+        self._is_dated = False
 
     @property
     def has_rows(self) -> bool:
@@ -216,6 +247,17 @@ class Gather:
         """The symbol that `text` means, and nothing more; empty where it is none."""
         return self._read.get(text) or self._understood(line, text)
 
+    def learn(self, texts: Mapping[str, int]) -> None:
+        """Ask whose the identifiers among these are, each with its line, before they are read: a
+        member of some days is not to be added without them."""
+        self._is_dated = True
+        if self._identify is nothing_else:
+            return
+        asked = {bare_identifier(text): text for text in texts if _is_identifier(text)}
+        for given, symbol in self._identify(tuple(asked)).items() if asked else ():
+            self._read[asked[given]] = symbol
+            self.remark(texts[asked[given]], f"{given} is read as {symbol} (by its identifier).")
+
     def leave_out(self, line: int, kind: str, what: str = "", count: int = 1) -> None:
         """Rows that name no symbol, and why; without `what` they are only counted."""
         self._rows[kind] += count
@@ -235,19 +277,40 @@ class Gather:
         if len(self._problems) >= MAX_PROBLEMS:
             raise self._refusal(f" in its first {self._seen:,} rows, where reading stopped")
 
+    def told(self, through: date | None, source: str) -> Told:
+        """The history that was gathered, good up to `through`, or its last date.
+
+        Raises BadFile naming all problems, or that nobody is in it.
+        """
+        if self._problems:
+            raise self._refusal("", "Nothing was told.")
+        self._fix_spellings()
+        if not self.spells:
+            raise BadFile(f"{self.name} names no member on any day.", "Is it the right file?")
+        first, last = min(self.days), max(self.days) if through is None else through
+        if last < first:
+            raise BadFile(
+                f"{self.name} begins on {first}, after the last day {last} that it is good for.",
+                "Give a later day.",
+            )
+        history = make_history(self.spells, Span.inclusive(first, last), source)
+        return Told(history, self._sorted_remarks(), dict(self._rows))
+
     def done(self, form: str, data: bytes = b"") -> Imported:
         """What was gathered. Raises BadFile naming all problems, or that there is no symbol."""
         self._look_up_identifiers()
         if self._problems:
             raise self._refusal("")
         self._fix_spellings()
+        if not self._symbols and self.spells:
+            raise BadFile(
+                f"{self.name} is a history, and by it nobody is a member today.",
+                "`tickstock universe tell REF FILE` keeps it beside the list of today.",
+            )
         if not self._symbols:
             raise BadFile(self._nothing(), "It needs a symbol column, or one symbol a line.")
-        self._remarks.sort(key=lambda remark: remark.line or 0)
-        if self._unsaid:
-            self._remarks.append(Remark(self.name, None, f"{self._unsaid} more remarks."))
         digest = hashlib.sha256(data).hexdigest() if data else ""
-        rows, remarks, symbols = dict(self._rows), tuple(self._remarks), tuple(self._symbols)
+        rows, remarks, symbols = dict(self._rows), self._sorted_remarks(), tuple(self._symbols)
         verdict = judge(symbols, self._traded)
         history = self._history()
         return Imported(
@@ -257,9 +320,13 @@ class Gather:
     def _history(self) -> History | None:
         if not self.spells:
             return None
-        days = [s.span.start for s in self.spells]
-        days += [s.span.end for s in self.spells if s.span.end != FOREVER]
-        return make_history(self.spells, Span.inclusive(min(days), max(days)))
+        return make_history(self.spells, Span.inclusive(min(self.days), max(self.days)))
+
+    def _sorted_remarks(self) -> tuple[Remark, ...]:
+        self._remarks.sort(key=lambda remark: remark.line or 0)
+        if self._unsaid:
+            self._remarks.append(Remark(self.name, None, f"{self._unsaid} more remarks."))
+        return tuple(self._remarks)
 
     def _understood(self, line: int, text: str) -> str:
         """The symbol that `text` means, remembered; empty where it is none."""
@@ -287,6 +354,8 @@ class Gather:
         """A security that is not kept here is left out; anything else is a problem."""
         if fault.kind in NO_US_SYMBOL:
             self.leave_out(line, fault.kind, fault.what.rstrip("."))
+        elif fault.kind in IDENTIFIERS and self._is_dated:
+            self.problem(line, _unidentified(text))
         elif fault.kind in IDENTIFIERS and self._identify is not nothing_else:
             self._identified.setdefault(bare_identifier(text), []).append(line)
         else:
@@ -345,12 +414,12 @@ class Gather:
         kinds = ", ".join(f"{n} {kind}" for kind, n in self._rows.items())
         return f"{self.name} holds no symbol" + (f" ({kinds})." if kinds else ".")
 
-    def _refusal(self, where: str) -> BadFile:
+    def _refusal(self, where: str, so: str = "Nothing was imported.") -> BadFile:
         listed = "\n  ".join(map(str, self._problems[:SHOWN]))
         more = len(self._problems) - SHOWN
         tail = f"\n  and {more} more" if more > 0 else ""
         count = "1 problem" if len(self._problems) == 1 else f"{len(self._problems)} problems"
         return BadFile(
             f"{count} in {self.name}{where}:\n  {listed}{tail}\n",
-            "Nothing was imported. Correct or remove these lines.",
+            f"{so} Correct or remove these lines.",
         )

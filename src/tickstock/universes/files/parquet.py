@@ -17,7 +17,7 @@ from tickstock.universes.files.headers import (
     normal,
     sector_column,
 )
-from tickstock.universes.files.imported import MAX_BYTES, MAX_ROWS, Gather
+from tickstock.universes.files.imported import Gather
 
 START = b"PAR1"
 BATCH = 65_536
@@ -70,10 +70,11 @@ def _wanted(names: list[str], gather: Gather) -> list[str]:
     else:
         words = next((w for w in (STRONG, WEAK, IDENTIFIERS) if columns_of(names, w)), STRONG)
     symbols = columns_of(names, words)
-    if not symbols:
+    dates = DateColumns.of(names, gather)
+    if not symbols and not dates.are_moves:
         raise BadFile(f"{gather.name} has no column symbol.", "Name the column of symbols so.")
     sector = sector_column(names)
-    more = [*DateColumns.of(names, gather).columns, *([] if sector is None else [sector])]
+    more = [*dates.columns, *([] if sector is None else [sector])]
     return [names[i] for i in dict.fromkeys([*symbols, *more])]
 
 
@@ -81,9 +82,10 @@ def _check(metadata: Any, columns: list[int], gather: Gather) -> None:
     """Nothing is unpacked before its announced size is known to be harmless."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     size = sum(g.column(column).total_uncompressed_size for g in groups for column in columns)
-    if metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
+    if metadata.num_rows > gather.most_rows or size > gather.most_bytes:
         raise BadFile(
             f"{gather.name} has {metadata.num_rows:,} rows and {size:,} bytes in its symbol "
-            f"column; a list has at most {MAX_ROWS:,} and {MAX_BYTES:,}.",
+            f"column; a list has at most {gather.most_rows:,} and"
+            f" {gather.most_bytes:,}.",
             "Is this the right file?",
         )

@@ -12,7 +12,7 @@ from datetime import date
 from tickstock.errors import BadFile
 from tickstock.model import UNIVERSE_TYPES
 from tickstock.universes.files.delimited import Row
-from tickstock.universes.files.imported import MAX_ROWS, Gather
+from tickstock.universes.files.imported import Gather
 from tickstock.universes.files.shapes import table_in
 from tickstock.universes.suggest import shown
 
@@ -44,8 +44,8 @@ def rows_of_json(text: str, gather: Gather) -> Iterator[Row]:
     Raises BadFile for what is not JSON, holds no list (an error answer says what it says), holds
     two that differ, names a key twice, or has more values than a list of symbols.
     """
-    if max(text.count(","), text.count("[") + text.count("{")) > MAX_ROWS:
-        raise BadFile(f"{gather.name} has more than {MAX_ROWS:,} values.", "Is it a list?")
+    if max(text.count(","), text.count("[") + text.count("{")) > gather.most_rows:
+        raise BadFile(f"{gather.name} has more than {gather.most_rows:,} values.", "Is it a list?")
     value = _decoded(text, gather)
     _refuse_error(gather.name, value)
     if isinstance(value, dict):

@@ -15,6 +15,7 @@ from tickstock.universes.files.headers import (
     STRONG,
     WEAK,
     columns_of,
+    moves_in,
     normal,
     sector_column,
 )
@@ -32,6 +33,8 @@ _LOOKED_AT = 500
 _MOST = 0.8
 """The share of a column's cells that look like symbols, for a column of symbols."""
 _LEAST_KNOWN = 0.2
+_DIGITS = 9
+"""No table has as many columns as a number of so many digits says."""
 _PROSE = 16
 
 
@@ -40,6 +43,8 @@ def read_table(rows: Iterable[Row], gather: Gather) -> None:
     every = iter(rows)
     first = list(islice(every, PREAMBLE))
     header = find_header(first, gather)
+    if gather.is_history and header is not None and len(header.columns) > 1:
+        raise _two_columns(header, gather)
     if header is not None:
         for line, _ in first[: header.place]:
             gather.leave_out(line, "heading")
@@ -69,6 +74,8 @@ def find_header(rows: Sequence[Row], gather: Gather) -> Header | None:
             columns = columns_of(row, words)
             if columns and _is_header(rows, place, columns, is_sure=words is STRONG):
                 return Header(place, line, row, _wanted(row, columns, gather))
+            if words is STRONG and moves_in(row) and not gather.column:
+                return Header(place, line, row, [])
     if gather.column and not gather.column.isdecimal():
         return _named(rows, gather)
     return None
@@ -78,13 +85,24 @@ def _wanted(row: Sequence[str], columns: list[int], gather: Gather) -> list[int]
     if not gather.column:
         return columns
     if gather.column.isdecimal():
-        return [int(gather.column) - 1]
+        return [_place(gather, len(row))]
     if named := columns_of(row, {normal(gather.column)}):
         return named
     raise BadFile(
         f"{gather.name} has no column {shown(gather.column)}.",
         f"It has {', '.join(shown(bare(cell)) for cell in row[:12])}.",
     )
+
+
+def _place(gather: Gather, width: int) -> int:
+    """The column whose number was given. Raises BadFile where there is none of that number."""
+    number = int(gather.column[:_DIGITS])
+    if not 1 <= number <= width:
+        raise BadFile(
+            f"{gather.name} has no column {shown(gather.column)}.",
+            f"Columns count from 1; it has {width}.",
+        )
+    return number - 1
 
 
 def _named(rows: Sequence[Row], gather: Gather) -> Header:
@@ -146,6 +164,9 @@ class _RowTable:
         self.dates.finish(self.header.line)
 
     def _take(self, line: int, row: list[str]) -> None:
+        if self.dates.are_moves:
+            self._take_moves(line, row)
+            return
         texts = [text for c in self.header.columns if c < len(row) and (text := bare(row[c]))]
         if len(row) < self.width:
             self.short = line
@@ -156,6 +177,14 @@ class _RowTable:
         elif len(texts) == 1 or self._agree(line, texts):
             sector = "" if self.sector is None else _cell(row, self.sector)
             self.dates.take(line, row, texts[0], sector)
+
+    def _take_moves(self, line: int, row: list[str]) -> None:
+        if len(row) < self.width:
+            self.short = line
+        if row == self.header.row:
+            self.gather.leave_out(line, "heading")
+        else:
+            self.dates.take_moves(line, row)
 
     def _take_nameless(self, line: int, row: Sequence[str], filled: Sequence[str]) -> None:
         """A row whose cell of the symbol is empty or not there."""
@@ -189,6 +218,15 @@ class _RowTable:
         )
 
 
+def _two_columns(header: Header, gather: Gather) -> BadFile:
+    named = " and ".join(shown(bare(header.row[column])) for column in header.columns)
+    places = " or ".join(str(column + 1) for column in header.columns)
+    return BadFile(
+        f"{gather.name} has two columns of symbols, {named}.",
+        f"Keep the right one, or name it: --column {places}.",
+    )
+
+
 def _meant(text: str) -> str:
     try:
         return read_symbol(text)[0]
@@ -198,8 +236,10 @@ def _meant(text: str) -> str:
 
 # --- without a header -----------------------------------------------------------------------
 def _by_number(rows: Iterable[Row], gather: Gather) -> None:
-    place = int(gather.column) - 1
-    for line, row in rows:
+    every = iter(rows)
+    first = list(islice(every, _LOOKED_AT))
+    place = _place(gather, max((len(row) for _, row in first), default=0))
+    for line, row in chain(first, every):
         if text := _cell(row, place):
             gather.add(line, text)
         else:
@@ -213,6 +253,8 @@ def _without_header(first: list[Row], rest: Iterator[Row], gather: Gather) -> No
     if all(is_dated([bare(cell) for cell in row]) for _, row in first):
         _RowTable(Header(0, first[0][0], list(HEADERLESS), [0]), gather).read(every)
         return
+    if gather.is_history:
+        DateColumns.of(first[0][1], gather)  # which says what is lacking
     width = max(len(row) for _, row in first)
     if width == 1 or _all_symbols(first, gather):
         take_cells(every, gather)
