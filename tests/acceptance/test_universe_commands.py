@@ -279,6 +279,43 @@ def test_changes_are_told_back_from_the_members_of_today(shell: Shell, tmp_path:
     assert "Leave out --backwards" in shell.err
 
 
+HELD_THEN = "date,symbol\n2024-09-03,AAPL\n2024-10-01,NVDA\n2024-12-02,QQQX\n"
+
+
+def test_over_a_past_span_every_command_means_the_same_days(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AAPL is in it in September of 2024, NVDA in October and November, then nobody we know."""
+    monkeypatch.setenv("TICKSTOCK_VENDOR", "synthetic")
+    shell.universe("set", MINE, "QQQX", "-y")
+    (shell.home / "h.csv").write_text(HELD_THEN)
+    shell.universe("tell", MINE, "h.csv", "--through", "2024-12-31", "-y")
+    then = f"{MINE} @ 2024-09-03..2024-12-31"
+    shell("load", "{AAPL, NVDA}", "--from", "2024-08-01", "--to", "2024-12-31")
+    planned = json.loads(shell("plan", then, "--json"))["data"]["summary"]
+    assert (planned["expected"], planned["held"]) == (20 + 43 + 21, 20 + 43)
+    covered = json.loads(shell("coverage", then, "--json"))["data"]
+    by_symbol = {item["symbol"]: (item["expected"], item["held"]) for item in covered["items"]}
+    assert by_symbol == {"AAPL": (20, 20), "NVDA": (43, 43)}
+    assert covered["never_heard_of_sessions"] == 21
+    assert "never asked for: 21 sessions of 1 symbol  (QQQX)" in shell("missing", then)
+    (gap,) = [json.loads(shell("missing", then, "--json"))["data"]]
+    assert (gap["gaps"], gap["from"], gap["to"]) == ([], "2024-09-03", "2024-12-31")
+    both = f"{MINE} @ 2024-09-03..2024-11-29"
+    shown = shell("bars", both, "--format", "csv").splitlines()[1:]
+    days = {s: [row.split(",")[1] for row in shown if row.startswith(s)] for s in ("AAPL", "NVDA")}
+    assert (len(days["AAPL"]), days["AAPL"][-1]) == (20, "2024-09-30")
+    assert (len(days["NVDA"]), days["NVDA"][0]) == (43, "2024-10-01")
+    shell("export", both, "folder")
+    made = json.loads((shell.home / "folder" / "manifest.json").read_text())
+    assert (made["first"], made["last"], made["bars"]) == ("2024-09-03", "2024-11-29", 63)
+    shell("verify", "--folder", "folder", "--against-database")
+    for command in ("coverage", "missing", "bars", "plan", "refresh"):
+        shell(command, both, *(() if command == "refresh" else ("--for", "1mo")), code=2)
+        assert "Other days were given beside those" in shell.err
+        assert "--pad" not in shell.err
+
+
 # --- validate ---------------------------------------------------------------------------------
 def test_fix_mends_what_is_safe_and_says_what_is_left(shell: Shell) -> None:
     shell.sql(

@@ -41,11 +41,10 @@ def export(
     from tickstock.service.export import MANIFEST
 
     with open_tick(common) as tick:
-        symbols = tick.universes.members(universe)
-        span = tick.dates.span(for_, from_, to_) if for_ or from_ or to_ else None
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to_)
         made = tick.exports.write(
-            folder, universe, symbols, Timeframe(timeframe), span,
-            adjust=Adjust(adjust), known_at=moment(known_at),
+            folder, universe, asked.symbols, Timeframe(timeframe), asked.span,
+            spells=asked.spells, adjust=Adjust(adjust), known_at=moment(known_at),
         )  # fmt: skip
     if common.json:
         print_json("export", made)

@@ -47,13 +47,13 @@ def coverage(
     from tickstock.model import MARKET, Timeframe
 
     with open_tick(common) as tick:
-        symbols = tick.universes.subjects(universe)
-        given = for_ or from_ or to
-        span = tick.dates.span(for_, from_, to) if given else None
-        view = tick.holdings.coverage(symbols, Timeframe(timeframe), span)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        view = tick.holdings.coverage(
+            asked.symbols, Timeframe(timeframe), asked.span, spells=asked.spells
+        )
         label = None
-        if span and symbols != (MARKET,):  # which has no list to be labelled
-            label = tick.history.survivorship(universe, span.start)
+        if asked.span and asked.symbols != (MARKET,):  # which has no list to be labelled
+            label = tick.history.survivorship(universe, asked.span.start)
     if common.json:
         print_json("coverage", coverage_as_dict(view) | label_as_dict(label))
         return 0
@@ -147,11 +147,15 @@ def bars(
     if format_ in ("parquet", "arrow"):
         require("pyarrow")  # before anything is read
     with open_tick(common) as tick:
-        symbols = tick.universes.members(universe)
-        given = for_ or from_ or to
-        span = tick.dates.span(for_, from_, to) if given else None
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        symbols = asked.symbols
         found = tick.holdings.read(
-            symbols, Timeframe(timeframe), span, adjust=Adjust(adjust), known_at=moment(known_at)
+            symbols,
+            Timeframe(timeframe),
+            asked.span,
+            spells=asked.spells,
+            adjust=Adjust(adjust),
+            known_at=moment(known_at),
         )
         unadjusted = () if adjust == "raw" else tick.holdings.never_asked(symbols, found.timeframe)
         undivided = adjust == "total" and not tick.actions.dividends(symbols)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
 Last = Annotated[date | None, Parameter(name="--to", help="Last session, included.")]
 SHOWN = 10
+USUAL = "1y"
 SHOWN_REASONS = 5
 
 
@@ -44,9 +45,11 @@ def missing(
     from tickstock.loading.request import parse_timeframes
 
     with open_tick(common) as tick:
-        symbols = tick.universes.subjects(universe)
-        span = tick.dates.span(for_, from_, to)
-        view = tick.missing.find(symbols, parse_timeframes(timeframes), span)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to, usual=USUAL)
+        span = asked.span or tick.dates.span(USUAL)
+        view = tick.missing.find(
+            asked.symbols, parse_timeframes(timeframes), span, spells=asked.spells
+        )
         now = tick.clock()
     if common.json:
         print_json("missing", missing_as_dict(view))
@@ -63,6 +66,7 @@ def missing_as_dict(view: MissingView) -> dict[str, object]:
         "doubtful": [_bar_as_dict(s, b) for s in view.suspects for b in s.doubtful],
         "quarantined": [_bar_as_dict(s, b) for s in view.suspects for b in s.quarantined],
         "never_heard_of": list(view.unknown),
+        "never_heard_of_sessions": view.unasked,
     }
 
 
@@ -97,6 +101,9 @@ def _bar_as_dict(suspects: Suspects, bar: Doubted) -> dict[str, object]:
 
 
 def show_missing(view: MissingView, title: str, now: datetime) -> None:
+    from tickstock.loading.causes import CAUSES
+    from tickstock.model import HoleCause
+
     out = console()
     out.print(f"[bold]{unmarked(title)}[/]  {view.span}")
     for gap in view.gaps:
@@ -117,7 +124,14 @@ def show_missing(view: MissingView, title: str, now: datetime) -> None:
         _show_bars(out, suspects, suspects.quarantined, "cannot be true, put aside")
         _show_bars(out, suspects, suspects.doubtful, "doubtful, kept")
     if view.unknown:
-        out.print(f"Nothing was ever asked for {', '.join(view.unknown[:SHOWN])}", markup=False)
+        more = len(view.unknown) - SHOWN
+        names = ", ".join(view.unknown[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        out.print(
+            f"never asked for: {plural(view.unasked, 'session')} of"
+            f" {plural(len(view.unknown), 'symbol')}  ({names})",
+            markup=False,
+        )
+        out.print(f"      {CAUSES[HoleCause.NEVER_ASKED].advice}", markup=False)
     if not (view.gaps or view.unknown):
         talk("Nothing is missing.")
 

@@ -185,7 +185,7 @@ class TickStock:
     def missing(self) -> Missing:
         from tickstock.service.missing import Missing
 
-        return Missing(self.database, self._grids, self.clock)
+        return Missing(self.database, self._grids, self.dates, self.clock)
 
     @cached_property
     def charts(self) -> Charts:

@@ -33,6 +33,8 @@ def preview(tick: TickStock, request: LoadRequest) -> Preview:
     plan = tick.plans.make(request)
     failed = 0
     for timeframe in request.timeframes:
-        view = tick.holdings.coverage(request.symbols, timeframe, request.span)
+        view = tick.holdings.coverage(
+            request.symbols, timeframe, request.span, spells=request.spells
+        )
         failed += view.grid.counts().get(HoleCause.FAILED, 0)
     return Preview(plan, failed, tuple(tick.universes.left_out(request.universe)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from tickstock.config import Settings
@@ -10,7 +10,7 @@ from tickstock.errors import BadDates
 from tickstock.loading.request import Duration, duration_span
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import Calendar, shipped_calendar
-from tickstock.spans import Span
+from tickstock.spans import ONE_DAY, Span
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.vendors import Limits
@@ -37,6 +37,14 @@ class Dates:
     def published(self) -> date:
         """The last session that has final bars."""
         return self.calendar().last_published(self._clock(), self.limits().publication_lag)
+
+    def sessions_of(self, days: Iterable[Sequence[Span]]) -> int:
+        """How many sessions that have final bars are in all of these days."""
+        calendar = self.calendar()
+        last = calendar.last_published(self._clock(), self.limits().publication_lag)
+        come = Span(date.min, last + ONE_DAY)
+        edges = [calendar.between(span & come) for of in days for span in of]
+        return sum(end - first for first, end in edges)
 
     def limits(self) -> Limits:
         """What the configured vendor can do, as far as settings tell."""

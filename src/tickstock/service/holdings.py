@@ -11,10 +11,11 @@ from tickstock.actions import ActionKind, Adjust
 from tickstock.errors import UnknownUniverse
 from tickstock.frames import Kind, frame
 from tickstock.loading.grid import Grid
-from tickstock.model import BarTable, Instrument, Timeframe, epoch_day
+from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service.dates import Dates
 from tickstock.service.grids import Grids
 from tickstock.service.reading import Reading, read, span_of
+from tickstock.service.seen import find_seen
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history, coverage, instruments
 from tickstock.store.bar_history import Revision
@@ -47,22 +48,26 @@ class Holdings:
         self._clock = clock
 
     def coverage(
-        self, symbols: Sequence[str], timeframe: Timeframe, span: Span | None = None
+        self,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        span: Span | None = None,
+        *,
+        spells: Sequence[tuple[Span, ...]] = (),
     ) -> CoverageView:
-        """Expected, held and missing sessions. Without a span: all that is held of any of them."""
-        symbols = tuple(dict.fromkeys(symbols))
+        """Expected, held and missing sessions. Without a span: all that is held of any of them;
+        with `spells`, those of the days in them alone, one entry a symbol."""
         with self._database.transaction() as connection:
-            found, kept = _found(connection, symbols, timeframe, span)
-            chosen = [found[s] for s in symbols if s in found]
+            seen = find_seen(connection, symbols, span, spells)
+            ids = [i.id for i in seen.instruments]
+            kept = coverage.summaries(connection, timeframe.stored, ids)
             span = span or span_of(_edges(kept.values()), timeframe) or self._dates.span("1mo")
-            grid = self._grids.of(connection, chosen, timeframe.stored, span)
-        named = {i.symbol: kept[i.id] for i in chosen if i.id in kept}
-        unknown = tuple(s for s in symbols if s not in found)
-        return CoverageView(grid, named, unknown, len(unknown) * self._published(grid))
-
-    def _published(self, grid: Grid) -> int:
-        """How many of the grid's sessions have final bars."""
-        return int((grid.days <= epoch_day(self._dates.published())).sum())
+            grid = self._grids.of(
+                connection, seen.instruments, timeframe.stored, span, spells=seen.spells
+            )
+        named = {i.symbol: kept[i.id] for i in seen.instruments if i.id in kept}
+        unasked = self._dates.sessions_of(days or (span,) for days in seen.unknown.values())
+        return CoverageView(grid, named, tuple(seen.unknown), unasked)
 
     def bars(
         self,
@@ -70,11 +75,14 @@ class Holdings:
         timeframe: Timeframe,
         span: Span | None = None,
         *,
+        spells: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> BarTable:
         """As `read`, the bars alone."""
-        return self.read(symbols, timeframe, span, adjust=adjust, known_at=known_at).bars
+        return self.read(
+            symbols, timeframe, span, spells=spells, adjust=adjust, known_at=known_at
+        ).bars
 
     def read(
         self,
@@ -82,26 +90,29 @@ class Holdings:
         timeframe: Timeframe,
         span: Span | None = None,
         *,
+        spells: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> Reading:
         """Bars by symbol in the order asked for, then by time, and doubts about their adjustment.
 
         Times as in `BarTable`; weeks and months are made of adjusted day bars. With `known_at` (an
-        instant), bars, splits and dividends are as this database knew them then.
+        instant), bars, splits and dividends are as this database knew them then. With `spells`, one
+        entry a symbol, only the bars of those days, which lie in `span`.
 
         Raises:
             UnknownUniverse: a symbol that the database has never heard of; one without bars is
                 no error.
         """
-        symbols = tuple(dict.fromkeys(symbols))
         with self._database.transaction() as connection:
-            chosen = self._known(connection, symbols, span)
+            seen = find_seen(connection, symbols, span, spells)
+            _refuse_unknown([*seen.unknown])
             return read(
                 connection,
-                chosen,
+                seen.instruments,
                 timeframe,
                 span,
+                spells=seen.spells,
                 adjust=adjust,
                 known_at=known_at,
                 now=self._clock(),
@@ -182,14 +193,17 @@ class Holdings:
     def _known(
         self, connection: Connection, symbols: Sequence[str], span: Span | None = None
     ) -> list[Instrument]:
-        found = instruments.find_held(connection, symbols, span)
-        unknown = [s for s in symbols if s not in found]
-        if unknown:
-            raise UnknownUniverse(
-                f"Nothing was ever loaded for {', '.join(unknown[:5])}.",
-                "Load it first: tickstock load {" + unknown[0] + "} --for 1y",
-            )
-        return [found[s] for s in symbols]
+        seen = find_seen(connection, symbols, span)
+        _refuse_unknown([*seen.unknown])
+        return list(seen.instruments)
+
+
+def _refuse_unknown(unknown: Sequence[str]) -> None:
+    if unknown:
+        raise UnknownUniverse(
+            f"Nothing was ever loaded for {', '.join(unknown[:5])}.",
+            "Load it first: tickstock load {" + unknown[0] + "} --for 1y",
+        )
 
 
 def _found(

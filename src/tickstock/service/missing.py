@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -10,7 +11,9 @@ from tickstock.clock import NEW_YORK
 from tickstock.loading.grid import Grid
 from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
 from tickstock.model import Hole, Instrument, Timeframe
+from tickstock.service.dates import Dates
 from tickstock.service.grids import Grids
+from tickstock.service.seen import find_seen
 from tickstock.spans import Span
 from tickstock.store import coverage, doubts, instruments
 from tickstock.store.connection import Connection
@@ -31,34 +34,46 @@ class Suspects:
 
 @dataclass(frozen=True, slots=True)
 class MissingView:
-    """All gaps of some symbols in `span`, the bars to look at, and symbols never heard of."""
+    """All gaps of some symbols in `span`, the bars to look at, and symbols never heard of with how
+    many sessions of theirs have bars."""
 
     span: Span
     gaps: tuple[Gap, ...]
     suspects: tuple[Suspects, ...]
     unknown: tuple[str, ...]
+    unasked: int = 0
 
 
 class Missing:
     """Finds gaps and doubtful bars."""
 
-    def __init__(self, database: Database, grids: Grids, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, grids: Grids, dates: Dates, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._grids = grids
+        self._dates = dates
         self._clock = clock
 
     def find(
-        self, symbols: Sequence[str], timeframes: Sequence[Timeframe], span: Span
+        self,
+        symbols: Sequence[str],
+        timeframes: Sequence[Timeframe],
+        span: Span,
+        *,
+        spells: Sequence[tuple[Span, ...]] = (),
     ) -> MissingView:
-        """What is not held of `symbols` in `span`, by timeframe and cause."""
-        symbols = tuple(dict.fromkeys(symbols))
+        """What is not held of `symbols` in `span`, by timeframe and cause; with `spells`, one entry
+        a symbol, of those days alone."""
         with self._database.transaction() as connection:
-            found = instruments.find_held(connection, symbols, span)
-            chosen = list({i.id: i for s, i in found.items()}.values())
-            gaps = [g for t in timeframes for g in self._gaps(connection, chosen, t, span)]
-            suspects = [_suspects(connection, chosen, t, span) for t in timeframes]
-        unknown = tuple(s for s in symbols if s not in found)
-        return MissingView(span, tuple(gaps), tuple(suspects), unknown)
+            seen = find_seen(connection, symbols, span, spells)
+            chosen = list({i.id: i for i in seen.instruments}.values())
+            gaps = [
+                g for t in timeframes for g in self._gaps(connection, chosen, t, span, seen.spells)
+            ]
+            suspects = [_suspects(connection, chosen, t, span, seen.spells) for t in timeframes]
+        unasked = self._dates.sessions_of(seen.unknown.values())
+        return MissingView(span, tuple(gaps), tuple(suspects), tuple(seen.unknown), unasked)
 
     def stretches(
         self, symbols: Sequence[str], timeframe: Timeframe, span: Span
@@ -77,8 +92,9 @@ class Missing:
         chosen: Sequence[Instrument],
         timeframe: Timeframe,
         span: Span,
+        spells: Sequence[tuple[Span, ...]],
     ) -> tuple[Gap, ...]:
-        return gaps_of(*self._grid(connection, chosen, timeframe, span))
+        return gaps_of(*self._grid(connection, chosen, timeframe, span, spells))
 
     def _grid(
         self,
@@ -86,22 +102,39 @@ class Missing:
         chosen: Sequence[Instrument],
         timeframe: Timeframe,
         span: Span,
+        spells: Sequence[tuple[Span, ...]] = (),
     ) -> tuple[Grid, list[Hole], datetime]:
         """The grid, the answers it was made with, and now."""
         # Answers that have expired too: they say why, until somebody asks again.
         ids = [i.id for i in chosen]
         told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
         told += self._grids.refused(connection, timeframe, ids, span, told)
-        grid = self._grids.of(connection, chosen, timeframe, span, told=told)
+        grid = self._grids.of(connection, chosen, timeframe, span, spells=spells, told=told)
         return grid, told, self._clock()
 
 
 def _suspects(
-    connection: Connection, chosen: Sequence[Instrument], timeframe: Timeframe, span: Span
+    connection: Connection,
+    chosen: Sequence[Instrument],
+    timeframe: Timeframe,
+    span: Span,
+    spells: Sequence[tuple[Span, ...]] = (),
 ) -> Suspects:
+    wanted: dict[Span, list[int]] = defaultdict(list)
+    for one, days in zip(chosen, spells or ((span,),) * len(chosen), strict=True):
+        for some in days:
+            wanted[some].append(one.id)
+    doubtful: list[Doubted] = []
+    aside: list[Doubted] = []
+    for some, ids in wanted.items():
+        args = (connection, timeframe, ids, *_moments(timeframe, some))
+        doubtful += doubts.list_doubts(*args)
+        aside += doubts.list_quarantined(*args)
+    return Suspects(timeframe, tuple(doubtful), tuple(aside))
+
+
+def _moments(timeframe: Timeframe, span: Span) -> tuple[datetime, datetime]:
     # Day bars are kept under midnight UTC of their date.
     zone = UTC if timeframe is Timeframe.DAY else NEW_YORK
     start, end = (datetime.combine(day, time(), zone) for day in (span.start, span.end))
-    args = (connection, timeframe, [i.id for i in chosen], start, end)
-    doubtful, aside = doubts.list_doubts(*args), doubts.list_quarantined(*args)
-    return Suspects(timeframe, tuple(doubtful), tuple(aside))
+    return start, end

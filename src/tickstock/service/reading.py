@@ -14,7 +14,7 @@ from tickstock.adjust import STALE_DAYS, Closes, PriceFactor, adjusted
 from tickstock.bars import resampled
 from tickstock.clock import NEW_YORK
 from tickstock.crosscheck import ActionFinding, Judgement, judge
-from tickstock.model import BarTable, Instrument, Ints, Timeframe, epoch_day
+from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history
 from tickstock.store.bars import Rows
@@ -46,11 +46,13 @@ def read(
     timeframe: Timeframe,
     span: Span | None,
     *,
+    spells: Sequence[Sequence[Span]] = (),
     adjust: Adjust,
     known_at: datetime | None,
     now: datetime,
 ) -> Reading:
-    """Bars of each chosen instrument in turn, in order of time; of all days without a span.
+    """Bars of each chosen instrument in turn, in order of time; of all days without a span. With
+    `spells`, one entry an instrument, only those of its days in them.
 
     Weeks and months are made of the adjusted day bars inside the span.
     """
@@ -63,9 +65,23 @@ def read(
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))
+    if spells:
+        table = table.rows(_within(table, stored, spells))
     if timeframe is not stored:
         table = resampled(table, timeframe)
     return Reading(table, timeframe, adjust, known_at, judgement.findings)
+
+
+def _within(table: BarTable, stored: Timeframe, spells: Sequence[Sequence[Span]]) -> Flags:
+    """The rows on the days that are meant of their owner."""
+    inside = np.zeros(len(table), np.bool_)
+    owners = np.arange(len(spells))
+    first, end = (np.searchsorted(table.owner, owners, side).tolist() for side in SIDES)
+    for owner, of in enumerate(spells):
+        at, flags = table.at[first[owner] : end[owner]], inside[first[owner] : end[owner]]
+        for low, high in (bounds(span, stored) for span in of):
+            flags |= (at >= low) & (at <= high)
+    return inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tickstock.errors import BadDates
@@ -15,6 +15,16 @@ from tickstock.spans import Span
 
 FROM_CSV = "csv:"
 """How a request names a file in place of a universe."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookRequest:
+    """Symbols whose bars are to be looked at. `span` is None for all days; `spells`, one entry a
+    symbol, are the days that are meant of each where the universe is one over a past span."""
+
+    symbols: tuple[str, ...]
+    span: Span | None = None
+    spells: tuple[tuple[Span, ...], ...] = ()
 
 
 class Requests:
@@ -41,6 +51,7 @@ class Requests:
 
         An expression over a past span (`index_sp500 @ 2015-01-01..2020-12-31`) asks for each symbol
         on the days on which it was in, with `pad` days before and after, and takes no other dates.
+        Nothing else has a `pad`.
         """
         frames = parse_timeframes(timeframes)
         if csv is None and not symbols:
@@ -48,13 +59,33 @@ class Requests:
             if found.spells:
                 given = duration or first or last
                 return self._as_it_was(universe, found, frames, given, refresh=refresh, pad=pad)
+            _refuse_pad(pad)
             span, chosen = self._dates.span(duration, first, last), found.symbols
             return LoadRequest(universe, chosen, frames, span, refresh, revision=found.revision)
+        _refuse_pad(pad)
         if csv is not None:
             source, chosen = f"{FROM_CSV}{csv}", self._universes.csv_symbols(csv)
         else:
             source, chosen = universe or "symbols", tuple(dict.fromkeys(symbols))
         return LoadRequest(source, chosen, frames, self._dates.span(duration, first, last), refresh)
+
+    def look(
+        self,
+        universe: str,
+        *,
+        duration: str | Duration | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        usual: str = "",
+    ) -> LookRequest:
+        """What is to be looked at: the symbols and days that `resolve` makes of the same words.
+        Without any days those of the duration `usual`, or all."""
+        found, given = self._universes.resolve(universe), duration or first or last
+        if found.spells:
+            span, spells = self._spells(universe, found, given, 0)
+            return LookRequest(found.symbols, span, spells)
+        chosen = self._dates.span(duration or usual, first, last) if given or usual else None
+        return LookRequest(found.symbols, chosen)
 
     def _as_it_was(
         self,
@@ -66,16 +97,22 @@ class Requests:
         refresh: bool,
         pad: int,
     ) -> LoadRequest:
-        if given:
-            raise BadDates(
-                f"Other dates were given beside those in {universe!r}.",
-                "Give one of them; --pad widens the spells.",
-            )
-        spells = padded(found.spells, pad, self._dates.calendar().known)
-        hull = Span(min(s[0].start for s in spells), max(s[-1].end for s in spells))
+        hull, spells = self._spells(universe, found, given, pad)
         return LoadRequest(
             universe, found.symbols, timeframes, hull, refresh, spells, found.revision, pad
         )
+
+    def _spells(
+        self, universe: str, found: Resolved, given: object, pad: int
+    ) -> tuple[Span, tuple[tuple[Span, ...], ...]]:
+        """The days of a universe over a past span: all that there are, and those of each symbol."""
+        if given:
+            raise BadDates(
+                f"Other days were given beside those in {universe!r}.",
+                "Leave them out, or leave the span out of the expression.",
+            )
+        spells = padded(found.spells, pad, self._dates.calendar().known)
+        return Span(min(s[0].start for s in spells), max(s[-1].end for s in spells)), spells
 
     def resolve_again(self, request: LoadRequest) -> LoadRequest:
         """The same request with the symbols that its universe or file names now."""
@@ -116,4 +153,12 @@ class Requests:
             duration=duration,
             timeframes=",".join(timeframes),
             refresh=refresh,
+        )
+
+
+def _refuse_pad(pad: int) -> None:
+    if pad:
+        raise BadDates(
+            f"--pad {pad} was given, and the universe is not one over a past span.",
+            "Leave it out, or write a span: 'index_sp500 @ 2015-01-01..2020-12-31'.",
         )
