@@ -39,6 +39,8 @@ class Span:
                 f"The last date {last} is before the first date {first}.",
                 "Give the earlier date first.",
             )
+        if last == date.max:
+            raise BadDates(f"{last} is the last day that there is.", "Give an earlier last date.")
         return cls(first, last + ONE_DAY)
 
     @property

@@ -209,7 +209,7 @@ def test_a_bare_key_is_enough_where_one_type_has_it(organized: Shell) -> None:
     organized.universe("set", "stock_universe:core_etfs", "AAPL", "-y")
     organized.universe("blame", "core_etfs", code=2)
     assert f"Write {CORE} or stock_universe:core_etfs" in organized.err
-    organized.universe("revert", "core_etf", "-y", code=2)
+    organized.universe("revert", "core_etf", "-y", code=1)
     assert "Did you mean 'etf_universe:core_etfs'" in organized.err
 
 
@@ -248,7 +248,7 @@ def test_a_dry_run_is_refused_as_the_run_would_be(organized: Shell, tmp_path: Pa
 
 
 def test_before_anything_was_known_is_said_so(organized: Shell) -> None:
-    organized.universe("show", SP500, "--known-at", "2020-01-01", code=1)
+    organized.universe("show", SP500, "--known-at", "2020-01-01T00:00:00", code=1)
     assert "At 2020-01-01 00:00:00 UTC this database knew no answer" in organized.err
     assert "was not in this database" in organized.err
 
@@ -314,6 +314,46 @@ def test_over_a_past_span_every_command_means_the_same_days(
         shell(command, both, *(() if command == "refresh" else ("--for", "1mo")), code=2)
         assert "Other days were given beside those" in shell.err
         assert "--pad" not in shell.err
+
+
+def test_numbers_and_days_that_nothing_has_are_refused_in_words(shell: Shell) -> None:
+    shell.universe("set", MINE, "AAPL", "-y")
+    shell("plan", MINE, "--for", "1w")
+    for call, why in (
+        (f"plan {MINE} --from 2020-01-02 --to 9999-12-31", "the last day that there is"),
+        (f"bars {MINE} --from 2020-01-02 --to 9999-12-31", "the last day that there is"),
+        (f"bars {MINE} --known-at 9999-12-31", "can be meant"),
+        (f"bars {MINE} --known-at 0001-01-01T00:00:00+14:00", "can be meant"),
+        (f"universe show {MINE} --known-at 0001-01-01", "can be meant"),
+        (f"universe revert {MINE} --to 9999-12-31", "can be meant"),
+        (f"revisions {MINE} --since 9999-12-31", "can be meant"),
+        ("jobs list --most -1", "-1 lines were asked for"),
+        (f"universe log {MINE} --most 99999999999999999999", "lines were asked for"),
+        (f"load {MINE} --for 1w --priority 999999999999 --background", "cannot be kept"),
+        (f"plan {MINE} --pad 3", "not one over a past span"),
+        (f"load {MINE} --pad -3 --background", "not one over a past span"),
+        ("load --plan abc --timeframes hour", "A plan says all there is to load"),
+    ):
+        shell(*call.split(), code=2)
+        assert why in shell.err, call
+    for command in ("delete", "log", "blame", "rename"):
+        more = ("stock_universe:other",) if command == "rename" else ()
+        shell.universe(command, "nope", *more, code=1)
+        assert "There is no universe 'nope'" in shell.err
+
+
+def test_an_expression_that_another_universe_makes_fail_is_named(shell: Shell) -> None:
+    shell.universe("set", "stock_universe:sector_a", "AAPL", "-y")
+    shell.universe("set", MINE, "--expression", "sector_a | {IBM}", "-y")
+    said = shell.universe("set", "etf_universe:sector_a", "SPY", "-y")
+    assert f"{MINE} is the expression sector_a | {{IBM}}, which names sector_a and will" in said
+    assert shell.universe("show", "stock_universe:*").split() == ["AAPL"]
+    assert f"{MINE} is left out: sector_a is the key of 2 universes" in shell.err
+    assert "will fail" not in shell.universe("delete", "etf_universe:sector_a", "-y")
+    broken = "UPDATE tickstock.universe_facts SET expression = 'sector_a |' WHERE key = '%s'"
+    shell.sql(broken % "theme_mine")
+    shell.universe("rename", "sector_a", "stock_universe:sector_b", "-y")
+    shell.universe("delete", "sector_b", "-y")
 
 
 # --- validate ---------------------------------------------------------------------------------

@@ -160,6 +160,15 @@ def test_the_same_history_is_told_once_and_a_new_one_of_the_source_again(
         universe_writes.apply(conn, plan)
         assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
         assert not universe_plans.plan_history(conn, X, told("A,2020-01-01,\n", "other")).idle
+    tell(database, X, "B,2019-01-01,\nA,2021-01-01,\n", "other")
+    with database.transaction() as conn:
+        again = universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
+        assert again.tellings, "another has overruled it since"
+        organized = {X: told("A,2020-01-01,\n")}
+        assert not history.untold(conn, organized), "what a person told stands"
+    tell(database, X, "A,2020-01-01,\n")
+    with database.transaction() as conn:
+        assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
         assert plan.digest != universe_plans.plan_history(conn, X, told("B,2020-01-01,\n")).digest
 
 

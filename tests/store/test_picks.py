@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tickstock.config import read_settings
-from tickstock.errors import BadDates, BadExpression
+from tickstock.errors import BadDates, BadExpression, EmptyUniverse
 from tickstock.service import TickStock
 from tickstock.service.builds import Every
 from tickstock.sessions import shipped_calendar
@@ -186,6 +186,40 @@ def test_a_restated_bar_shows_as_a_difference_and_what_was_known_is_kept(
     then = tick.history.show("built", as_of=day, known_at=known)
     assert then.symbols == dict(built.members)[day]
     assert tick.history.show("built", as_of=day).symbols == dict(again.members)[day]
+
+
+def test_what_came_later_than_a_moment_counts_for_no_rule_of_it(
+    tick: TickStock, database: Database, bars: Bars
+) -> None:
+    day = DAYS[60]
+    then = tick.history.show(RULE, as_of=day).symbols
+    newest = tick.history.show(RULE).symbols
+    with database.transaction() as conn:
+        (known,) = conn.execute("SELECT clock_timestamp()").fetchone() or (None,)
+    with database.transaction() as conn:
+        ids = [row[0] for row in conn.execute("SELECT id FROM tickstock.instruments").fetchall()]
+        conn.execute(
+            "INSERT INTO tickstock.bar_arrivals (timeframe, instruments, sessions, at)"
+            " VALUES ('day', %s, datemultirange(daterange(%s, '2022-12-31')), clock_timestamp())",
+            (ids, DAYS[-1] + timedelta(days=1)),
+        )
+        conn.execute(
+            "INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)"
+            " SELECT id, %s::date + n, 9e3, 9e3, 9e3, 9e3, 1 FROM tickstock.instruments,"
+            " generate_series(1, 30) AS n",
+            (DAYS[-1],),
+        )
+    assert tick.history.show(RULE, as_of=day, known_at=known).symbols == then
+    assert tick.history.show(RULE, known_at=known).symbols == newest
+    assert tick.history.show(RULE).symbols != newest, "by now it does count"
+
+
+def test_an_empty_pick_says_what_is_lacking(tick: TickStock) -> None:
+    tick.edits.apply(
+        tick.edits.set("stock_universe:bare", ["ZZA", "ZZB"]), reason="t", allow=["bare"]
+    )
+    with pytest.raises(EmptyUniverse, match=r"no day bar is held.*tickstock load '\{ZZA, ZZB\}'"):
+        tick.universes.evaluate("pick(bare; price >= 5)")
 
 
 def test_however_many_sessions_are_read_at_once_the_same_is_picked(tick: TickStock) -> None:

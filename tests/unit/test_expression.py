@@ -376,6 +376,39 @@ def test_a_circle_is_named() -> None:
         symbols_of("{Q} | stock_universe:self", shelf({"s:self": "self | {A}"}))
 
 
+@pytest.mark.parametrize(
+    ("fails", "why"),
+    [
+        ("s:bad", "There is no universe 'gone'"),
+        ("s:twice", "is the key of 2 universes"),
+        ("s:odd", "cannot be read"),
+        ("s:circle", "built on itself"),
+    ],
+)
+@pytest.mark.parametrize("day", ["", " @ 2020-01-02", " @ 2020-01-02..2020-03-02"])
+def test_a_stored_expression_that_fails_stops_no_glob(fails: str, why: str, day: str) -> None:
+    texts = {"s:bad": "gone", "s:twice": "t", "s:odd": "a |", "s:circle": "stock_universe:circle"}
+    lookup = shelf({"s:master": "stock_universe:*", fails: texts[fails]}, a="A", t="T", e_t="E")
+    for text in ("stock_universe:*", "master"):
+        found = evaluate(parse(f"{text}{day}"), lookup)
+        assert found.symbols == ("A", "T")
+        assert why in found.left_out[ref(fails)]
+    with pytest.raises((BadExpression, UnknownUniverse), match=why):
+        evaluate(parse(fails.replace("s:", "stock_universe:") + day), lookup)
+
+
+def test_a_rule_under_a_glob_is_left_out_of_a_span_and_named() -> None:
+    lookup = shelf({"s:rule": "pick(a; price >= 5)", "s:on": "rule | b"}, a="A", b="B")
+    found = evaluate(parse("stock_universe:* @ 2020-01-02..2020-03-02"), lookup)
+    assert found.symbols == ("A", "B")
+    assert found.left_out.keys() == {ref("s:rule"), ref("s:on")}
+    spells = evaluate_spells(parse("(stock_universe:* - {B}) @ 2020-01-02..2020-03-02"), lookup)
+    assert list(spells or ()) == ["A"]
+    for named in ("rule", "on", "a | on"):
+        with pytest.raises(BadExpression, match="picks by a rule"):
+            evaluate(parse(f"({named}) @ 2020-01-02..2020-03-02"), lookup)
+
+
 def test_a_long_way_of_expressions_is_refused() -> None:
     steps = {f"s:e{n}": f"e{n + 1}" for n in range(60)}
     with pytest.raises(BadExpression, match="more than 50 stored expressions"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import uuid
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,9 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from tickstock.bridge.mirror import Pace, Shown, is_due, next_look, published
-from tickstock.bridge.notifications import ALL, notification_of
+from tickstock.bridge.notifications import ALL, UniverseNotifications, notification_of
 from tickstock.bridge.steady import Warnings
 from tickstock.bridge.stream import message_of
 from tickstock.model import Call, CallKind, LoadState, Timeframe
@@ -186,7 +190,7 @@ def test_warnings_are_one_line_a_second() -> None:
     warn = Warnings(lambda: now[0])
     with structlog.testing.capture_logs() as lines:
         for _ in range(1_000):
-            warn("mirror", ConnectionError("gone"))
+            warn("mirror", RedisError("gone"))
             now[0] += 0.01
     assert len(lines) == 10
     assert sum(line["unsaid"] for line in lines) + len(lines) >= 900
@@ -204,6 +208,41 @@ def test_warnings_are_one_line_a_second() -> None:
 )
 def test_the_message_in_an_entry(fields: Any, message: bytes) -> None:
     assert message_of(fields) == message
+
+
+class MovingRedis(Redis):
+    """What the first message is about changes meanwhile; from the third on Redis is away."""
+
+    def __init__(self) -> None:
+        self.published: list[bytes] = []
+        self.notifications = UniverseNotifications(self, lambda: NOON)
+
+    def __del__(self) -> None:
+        """It never had a connection to close."""
+
+    async def publish(self, _channel: object, message: Any, **_: Any) -> int:
+        self.published.append(message)
+        if len(self.published) == 1:
+            self.notifications.add("etf_universe:core_etfs")
+        if len(self.published) >= 3:
+            raise RedisError
+        return 1
+
+
+def test_what_changes_while_it_is_published_is_published_again() -> None:
+    redis = MovingRedis()
+
+    async def session() -> None:
+        redis.notifications.add("etf_universe:core_etfs")
+        redis.notifications.add("stock_universe:theme_x")
+        with pytest.raises(RedisError):
+            await redis.notifications.session()
+        with pytest.raises(RedisError):
+            await redis.notifications.session()
+
+    asyncio.run(session())
+    keys = [json.loads(message)["key"] for message in redis.published]
+    assert keys == ["core_etfs", "theme_x", "core_etfs", "core_etfs"]
 
 
 def test_notification() -> None:

@@ -92,3 +92,8 @@ def test_dates_the_wrong_way_round_are_refused(make: type[Span]) -> None:
 def test_days_are_numbered_from_1970() -> None:
     assert day_of(0) == date(1970, 1, 1)
     assert day_of(19_782) == date(2024, 2, 29)
+
+
+def test_the_last_day_that_there_is_has_none_after_it() -> None:
+    with pytest.raises(BadDates, match="9999-12-31 is the last day"):
+        Span.inclusive(BASE, date.max)

@@ -39,8 +39,13 @@ class UniverseNotifications:
             await self._new.wait()
             while self._changed:
                 universe = next(iter(self._changed))
-                await self._redis.publish(UNIVERSES, notification_of(universe, self._clock()))
-                self._changed.pop(universe, None)
+                # Taken out first: it may change again while this waits for Redis.
+                del self._changed[universe]
+                try:
+                    await self._redis.publish(UNIVERSES, notification_of(universe, self._clock()))
+                except BaseException:
+                    self.add(universe)
+                    raise
             self._new.clear()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -112,7 +112,10 @@ def revert(
     revision: int | None = None,
     *,
     to: Annotated[
-        datetime | None, Parameter(help="Bring back what was there at this time (UTC).")
+        str | None,
+        Parameter(
+            help="Bring back what was there then: a New York date (its end), or a time (UTC)."
+        ),
     ] = None,
     allow: Allow = None,
     how: How = How(),
@@ -122,10 +125,10 @@ def revert(
 
     The last change of a universe, or all after REVISION (see `universe log`).
     """
-    from tickstock.cli.history import instant
+    from tickstock.cli.moments import moment
 
     with open_tick(common) as tick:
-        plan = tick.edits.revert(ref, revision=revision, at=instant(to))
+        plan = tick.edits.revert(ref, revision=revision, at=moment(to))
         return carry_out(
             "universe revert", plan, tick.edits.apply, common=common, how=how, allow=allow
         )

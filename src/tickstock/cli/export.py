@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, First, KnownAt, Last, moment
+from tickstock.cli.holdings import TIMEFRAMES, AdjustBy, First, Last
+from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.words import number, plural
@@ -41,7 +42,7 @@ def export(
     from tickstock.service.export import MANIFEST
 
     with open_tick(common) as tick:
-        asked = tick.requests.look(universe, duration=for_, first=from_, last=to_)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to_, by_name=True)
         made = tick.exports.write(
             folder, universe, asked.symbols, Timeframe(timeframe), asked.span,
             spells=asked.spells, adjust=Adjust(adjust), known_at=moment(known_at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 AsOf = Annotated[
     date | None, Parameter(help="Who was in it at the end of this day (New York date).")
-]
-KnownAt = Annotated[
-    datetime | None, Parameter(help="As this database said at this time (UTC unless it says).")
 ]
 SHOWN = 8
 LOGGED = (
@@ -36,11 +33,6 @@ LOGGED = (
     "left",
 )
 """What the log gives as it is."""
-
-
-def instant(time: datetime | None) -> datetime | None:
-    """A time from the command line; one without a zone is meant in UTC."""
-    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def content_of(file: Path) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from tickstock.cli.load import Universe
+from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
 from tickstock.words import plural, sessions_held
@@ -23,10 +24,6 @@ Last = Annotated[date | None, Parameter(name="--to", help="Last session, include
 AdjustBy = Annotated[
     Literal["raw", "splits", "total"],
     Parameter(help="raw: as printed; splits: for splits; total: for splits and dividends."),
-]
-KnownAt = Annotated[
-    str | None,
-    Parameter(help="What this database knew then: a New York date (its end), or a time (UTC)."),
 ]
 SHOWN_FINDINGS = 5
 TIMEFRAMES = Literal["1min", "hour", "day", "week", "month"]
@@ -147,7 +144,7 @@ def bars(
     if format_ in ("parquet", "arrow"):
         require("pyarrow")  # before anything is read
     with open_tick(common) as tick:
-        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to, by_name=True)
         symbols = asked.symbols
         found = tick.holdings.read(
             symbols,
@@ -171,22 +168,3 @@ def bars(
         talk(f"and {more} more doubts; `tickstock verify` shows them all")
     write(sys.stdout, found.bars, found.timeframe, "json" if common.json else format_)
     return 0
-
-
-def moment(text: str | None) -> datetime | None:
-    """An instant that somebody typed: a date stands for the end of that New York date, a time
-    without a zone is in UTC."""
-    from tickstock.clock import NEW_YORK
-    from tickstock.errors import BadDates
-
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-01-31"):
-            end = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(end, time(0), NEW_YORK).astimezone(UTC)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = "Write 2026-01-31, or 2026-01-31T14:30:00Z."
-        raise BadDates(f"{text!r} is not a date or a time.", hint) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

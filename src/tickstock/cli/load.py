@@ -99,7 +99,10 @@ def load(
     for_: For = None,
     from_: First = None,
     to: Last = None,
-    timeframes: Frames = "day",
+    timeframes: Annotated[
+        str | None,
+        Parameter(help="Any of day,hour,1min; week and month come from day [default: day]."),
+    ] = None,
     refresh: Refresh = False,
     csv: Csv = None,
     pad: Pad = 0,
@@ -116,7 +119,8 @@ def load(
     """
     from tickstock.errors import BadInput
 
-    if plan_ is not None and (universe or csv or for_ or from_ or to or refresh or pad):
+    given = universe or csv or for_ or from_ or to or timeframes or refresh or pad
+    if plan_ is not None and given:
         raise BadInput("A plan says all there is to load.", "Give --plan alone, or leave it out.")
     with open_tick(common) as tick:
         if plan_ is not None:
@@ -124,7 +128,7 @@ def load(
         else:
             request = tick.requests.resolve(
                 _named(universe, csv), csv=csv, duration=for_, first=from_, last=to,
-                timeframes=timeframes, refresh=refresh, pad=pad,
+                timeframes=timeframes or "day", refresh=refresh, pad=pad,
             )  # fmt: skip
             made = tick.plans.make(request)
             _talk_left_out(tick.universes.left_out(universe) if universe else ())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from tickstock.cli.changes import Allow, How, Yes, carry_out
-from tickstock.cli.history import AsOf, KnownAt, instant
+from tickstock.cli.history import AsOf
+from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
 
@@ -79,7 +80,7 @@ def show(
     from tickstock.words import plural
 
     with open_tick(common) as tick:
-        found = tick.history.show(expression, as_of, instant(known_at))
+        found = tick.history.show(expression, as_of, moment(known_at))
     if common.json:
         print_json("universe show", _shown(expression, found, why))
         return 0

@@ -144,7 +144,7 @@ class Builds:
                 source=built.source,
                 environment=self._environment,
             )
-            told = past.untold(conn, {ref: built.history()}, self._environment)
+            told = past.untold(conn, {ref: built.history()}, self._environment, again=True)
         return replace(plan, tellings=told, notes=(*plan.notes, *built.remarks[:MAX_REMARKS]))
 
 

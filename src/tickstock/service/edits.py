@@ -14,22 +14,20 @@ from functools import partial
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol
 from tickstock.model import UniverseRef
+from tickstock.service.dependents import effects
 from tickstock.store import instruments, listings, universe_lookup, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.universes.expression import (
-    Bare,
     Chain,
-    Ref,
     Symbols,
     format_expression,
     parse,
-    references,
     refuse_future,
     taken_for,
 )
-from tickstock.universes.files import Told, read_history
+from tickstock.universes.files import ToldHistory, read_history
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
 from tickstock.universes.names import Names
@@ -86,6 +84,8 @@ class Edits:
                 environment=self._environment,
             )
             plan = _judged(conn, plan)
+            if is_new:
+                notes += effects(conn, self._environment, new=[ref])
         warning = check_key(ref.key) if is_new else None
         return _noted(plan, [*notes, *([warning] if warning else [])])
 
@@ -135,26 +135,14 @@ class Edits:
             plan = universe_plans.plan_rename(
                 conn, ref, parse_ref(new), name=title, environment=self._environment
             )
-            return _noted(plan, self._left_behind(conn, [ref]))
+            return _noted(plan, effects(conn, self._environment, gone=[ref], new=[parse_ref(new)]))
 
     def delete(self, *names: str) -> OrganizePlan:
         """Delete universes. Their history stays, and `revert` brings them back."""
         with self._database.transaction() as conn:
             refs = [store.named(conn, name, self._environment) for name in names]
             plan = universe_plans.plan_delete(conn, refs, self._environment)
-            return _noted(plan, self._left_behind(conn, refs))
-
-    def _left_behind(self, conn: Connection, refs: Collection[UniverseRef]) -> list[str]:
-        """The stored expressions that name universes which will not be there any more."""
-        held = universe_lookup.StoreLookup(conn, self._environment).all_keys
-        return [
-            f"{user} is the expression {text}, which names {gone} and will fail."
-            for user, text in sorted(held.items())
-            if text is not None and user not in refs
-            for part in references(parse(text))
-            for gone in refs
-            if part in (Ref(gone), Bare(gone.key))
-        ]
+            return _noted(plan, effects(conn, self._environment, gone=refs))
 
     def revert(
         self, name: str, *, revision: int | None = None, at: datetime | None = None
@@ -234,7 +222,7 @@ class Edits:
             universe_writes.apply(conn, plan, allow=allow, source=source, reason=reason)
 
 
-def _about(told: Told) -> list[str]:
+def _about(told: ToldHistory) -> list[str]:
     """What a person should know of a file with a history: what was left out, what was respelled."""
     out = ", ".join(f"{n} {kind}" for kind, n in told.rows.items())
     more = len(told.remarks) - SHOWN

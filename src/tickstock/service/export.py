@@ -35,6 +35,8 @@ SCHEMA = "tickstock/export/1"
 AT_ONCE = {Timeframe.DAY: 500, Timeframe.HOUR: 60, Timeframe.MINUTE: 30}
 """Symbols read at once: about a quarter of a million bars a period."""
 BLOCK = 1 << 20
+WRITTEN = Span(date(1700, 1, 1), date(2800, 1, 1))
+"""No bar is of another day; those around it can be reckoned with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +352,8 @@ def _groups(symbols: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 def _periods(timeframe: Timeframe, span: Span) -> list[Span]:
     """The years, or for minutes the months, that the span touches."""
+    if not (span := span & WRITTEN):
+        return []
     first, last = span.start, span.last
     if timeframe is not timeframe.stored:
         first -= 31 * ONE_DAY  # the first week or month is named by a day before the span

@@ -10,6 +10,7 @@ from functools import cache
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol, TickStockError, UnknownUniverse
 from tickstock.model import UniverseRef
+from tickstock.service.bounds import check_most
 from tickstock.spans import Span
 from tickstock.store import history as store
 from tickstock.store import instruments
@@ -82,6 +83,8 @@ class Histories:
             raise BadInput(
                 f"The time {known_at} has no zone.", "Write it like 2026-11-22T15:30:00+00:00."
             )
+        if known_at is not None and not 1 < known_at.year < date.max.year:
+            raise BadInput(f"Nothing was known at {known_at}.", "Give a time of this database.")
         tree = parse(expression)
         asked = tree if as_of is None else AsOf(tree, as_of)
         with self._database.transaction() as conn:
@@ -113,6 +116,8 @@ class Histories:
         Raises what evaluating the expression now raises.
         """
         tree = parse(expression)
+        if isinstance(tree, AsOf) and isinstance(tree.when, Span):
+            day = max(day, tree.when.start)  # a load may be padded
         with self._database.transaction() as conn:
             lookup = StoreLookup(conn, self._environment)
             used = evaluate(tree, lookup)
@@ -213,6 +218,7 @@ class Histories:
         None of a universe that is as another program left it before this database was ours.
         Raises UnknownUniverse where nothing was ever recorded, and nothing is there.
         """
+        check_most(most)
         with self._database.transaction() as conn:
             ref = named(conn, name, self._environment)
             found = store.log(conn, ref, self._environment, most)

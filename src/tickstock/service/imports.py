@@ -16,6 +16,7 @@ from functools import partial
 from tickstock.clock import NEW_YORK
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
+from tickstock.service.dependents import effects
 from tickstock.service.packages import read_package
 from tickstock.service.universes import Universes
 from tickstock.store import history as past
@@ -160,12 +161,13 @@ class Imports:
             )
             if imported.history is not None:
                 told = replace(imported.history, source=came_from)
-                tellings = past.untold(conn, {ref: told}, self._environment)
+                tellings = past.untold(conn, {ref: told}, self._environment, again=True)
                 plan = replace(plan, tellings=tellings)
             if source is None or not source.is_vendor:  # the vendor knows its own
                 plan = judged(plan, partial(instruments.traded, conn), say=False)
+            more = effects(conn, self._environment, new=[ref]) if is_new else []
         warning = check_key(ref.key) if is_new else None
-        notes = [*_lost(plan, imported), *([warning] if warning else [])]
+        notes = [*_lost(plan, imported), *more, *([warning] if warning else [])]
         whole = least(ref, source)
         noted = replace(plan, notes=(*plan.notes, *notes), least=whole)
         return ImportPlan(imported, noted, came_from)

@@ -13,6 +13,7 @@ from tickstock.loading.plan import Plan
 from tickstock.loading.priority import priority_of
 from tickstock.model import CallState, LoadState
 from tickstock.service.actions import Actions
+from tickstock.service.bounds import check_most, check_priority
 from tickstock.service.plans import Plans, summary_of, with_instruments
 from tickstock.service.progress import Progress, make_progress
 from tickstock.service.verdicts import Verdicts
@@ -66,6 +67,7 @@ class Jobs:
         from tickstock.service.queue import defer_drain
 
         priority = priority_of(len(plan.calls)) if priority is None else priority
+        check_priority(priority)
         with self._database.transaction() as connection:
             if digest is not None:
                 self._plans.refuse_stale(connection, plan.request, digest)
@@ -131,6 +133,7 @@ class Jobs:
         **other: Any,
     ) -> list[Progress]:
         """The loads that `store.jobs.newest` lists, with their progress."""
+        check_most(most)
         with self._database.snapshot() as connection:
             found = jobs.newest(connection, most, state, text, before, **other)
             return _look(connection, found, lambda _: False)

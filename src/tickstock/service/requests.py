@@ -8,7 +8,7 @@ from datetime import date
 
 from tickstock.errors import BadDates
 from tickstock.loading.request import Duration, LoadRequest, padded, parse_timeframes
-from tickstock.model import Timeframe
+from tickstock.model import MARKET, Timeframe
 from tickstock.service.dates import Dates
 from tickstock.service.universes import Resolved, Universes
 from tickstock.spans import Span
@@ -76,16 +76,24 @@ class Requests:
         duration: str | Duration | None = None,
         first: date | None = None,
         last: date | None = None,
-        usual: str = "",
+        usual: str | None = None,
+        by_name: bool = False,
     ) -> LookRequest:
         """What is to be looked at: the symbols and days that `resolve` makes of the same words.
-        Without any days those of the duration `usual`, or all."""
+        Without any days those of the duration `usual`, or all. With `by_name`, of a whole market
+        whoever traded in it, each by name."""
         found, given = self._universes.resolve(universe), duration or first or last
+        if by_name and found.symbols == (MARKET,):
+            symbols = self._universes.members(universe)
+            found = replace(found, symbols=symbols, spells=found.spells * len(symbols))
         if found.spells:
             span, spells = self._spells(universe, found, given, 0)
             return LookRequest(found.symbols, span, spells)
-        chosen = self._dates.span(duration or usual, first, last) if given or usual else None
-        return LookRequest(found.symbols, chosen)
+        if not given and not usual:
+            return LookRequest(found.symbols)
+        return LookRequest(
+            found.symbols, self._dates.span(duration if given else usual, first, last)
+        )
 
     def _as_it_was(
         self,

@@ -12,7 +12,7 @@ from tickstock.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenInstruments:
     """Instruments in the order of their symbols; `spells`, where days are meant of each, are those.
     `unknown` are the symbols never heard of, each with the days that are meant of it."""
 
@@ -26,7 +26,7 @@ def find_seen(
     symbols: Sequence[str],
     span: Span | None,
     spells: Sequence[tuple[Span, ...]] = (),
-) -> Seen:
+) -> SeenInstruments:
     """Whom `symbols` mean in `span`, or with `spells`, one entry a symbol, on those days: as a load
     of them asks, a symbol that two had after each other means both."""
     if spells and span is not None:
@@ -36,11 +36,13 @@ def find_seen(
         found.sort(key=lambda one: place[one[0].symbol])
         known = [(one, days) for one, days in found if one.id > 0]
         unknown = {one.symbol: days for one, days in found if one.id < 0}
-        return Seen(tuple(one for one, _ in known), tuple(days for _, days in known), unknown)
+        return SeenInstruments(
+            tuple(one for one, _ in known), tuple(days for _, days in known), unknown
+        )
     symbols = tuple(dict.fromkeys(symbols))
     held = instruments.find_held(connection, symbols, span)
-    days = () if span is None else (span,)
-    return Seen(
+    days = (span,) if span else ()
+    return SeenInstruments(
         tuple(held[s] for s in symbols if s in held),
         (),
         {s: days for s in symbols if s not in held},

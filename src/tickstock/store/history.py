@@ -224,13 +224,21 @@ def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
 
 # --- histories told by sources ------------------------------------------------------------
 def untold(
-    conn: Connection, histories: Mapping[UniverseRef, History], environment: str = "DEFAULT"
+    conn: Connection,
+    histories: Mapping[UniverseRef, History],
+    environment: str = "DEFAULT",
+    *,
+    again: bool = False,
 ) -> tuple[Telling, ...]:
-    """Those of `histories` that their source has not told like this before."""
+    """Those of `histories` that their source has not told like this before.
+
+    With `again` also those that somebody has overruled since, about some of their days: who tells
+    one means it to hold. Without, as when definitions are organized, what a person told stands.
+    """
     if not histories:
         return ()
     params = {"environment": environment, "refs": [ref.joined for ref in histories]}
-    known = set(conn.execute(QUERIES["latest_digests"], params))
+    known = set(conn.execute(QUERIES["standing_digests" if again else "latest_digests"], params))
     return tuple(
         Telling(ref, history)
         for ref, history in sorted(histories.items())

@@ -82,6 +82,16 @@ FROM tickstock.universe_histories
 WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s)
 ORDER BY type, key, source, id DESC
 
+-- name: standing_digests
+-- The histories told of universes about whose days nobody has told anything since.
+SELECT h.type, h.key, h.source, h.digest
+FROM tickstock.universe_histories AS h
+WHERE h.environment = %(environment)s AND h.type || ':' || h.key = ANY (%(refs)s)
+  AND NOT EXISTS (
+      SELECT FROM tickstock.universe_histories AS l
+      WHERE (l.environment, l.type, l.key) = (h.environment, h.type, h.key)
+        AND l.id > h.id AND l.days && h.days)
+
 -- name: tell
 -- A new statement about past members; nothing told before is touched.
 INSERT INTO tickstock.universe_histories (environment, type, key, days, source, reason, digest)

@@ -17,6 +17,11 @@ SELECT i.id, (coalesce(i.listed, (SELECT b.at FROM tickstock.bars_day AS b
               - DATE '1970-01-01')::bigint
 FROM tickstock.instruments AS i WHERE i.id = ANY (%(ids)s)
 
+-- name: told_listed
+-- Since when instruments are listed, as told.
+SELECT i.id, (i.listed - DATE '1970-01-01')::bigint
+FROM tickstock.instruments AS i WHERE i.id = ANY (%(ids)s)
+
 -- name: newest
 -- The newest day of which one of some instruments has a bar.
 SELECT max(b.at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from tickstock.model import Instrument
 from tickstock.spans import ONE_DAY, Span
@@ -20,11 +20,14 @@ MAX_SHOWN = 5
 
 
 class Picks:
-    """Picks members on one connection; with `ahead`, for days that come in order (see `Panels`)."""
+    """Picks members on one connection; with `ahead`, for days that come in order (see `Panels`), by
+    the bars that were known at the moment `known_at`, or are now."""
 
-    def __init__(self, connection: Connection, ahead: int = 0) -> None:
+    def __init__(
+        self, connection: Connection, ahead: int = 0, known_at: datetime | None = None
+    ) -> None:
         self._connection = connection
-        self._panels = Panels(connection, read_calendar(connection), ahead)
+        self._panels = Panels(connection, read_calendar(connection), ahead, known_at)
 
     def pick(
         self, rule: Rule, called: Mapping[Member, str], day: date | None
@@ -38,7 +41,10 @@ class Picks:
             newest = self._panels.newest(numbers)
             day = newest + ONE_DAY if newest else None
         if day is None:
-            return frozenset(), (f"{rule}: no day bar is held of any of the names.",)
+            some = ", ".join(sorted(called.values())[:MAX_SHOWN])
+            load = f"tickstock load '{{{some}}}' --for 1y"
+            remark = f"{rule}: no day bar is held of any of the names. Load them first: {load}"
+            return frozenset(), (remark,)
         found = pick(rule, self._panels.before(day, rule.sessions, numbers))
         strangers = sorted(called[member] for member in called.keys() - ids.keys())
         unjudged = sorted([*strangers, *(called[order[row]] for row in found.unjudged.tolist())])

@@ -73,6 +73,7 @@ class StoreLookup:
         ahead: int = 0,
     ) -> None:
         self._clock = clock
+        self._known_at: datetime | None = None
         self._ahead = ahead
         self._conn, self._environment, self._many = conn, environment, many
         self.dated: dict[tuple[UniverseRef, date], past.Membership] = {}
@@ -156,7 +157,7 @@ class StoreLookup:
     def _picks(self) -> Picks:
         from tickstock.store.picks import Picks  # with numpy, for rules alone
 
-        return Picks(self._conn, self._ahead)
+        return Picks(self._conn, self._ahead, self._known_at)
 
     def last_day(self) -> date:
         return max(past.today(self._conn), self._clock().astimezone(past.NEW_YORK).date())
@@ -197,13 +198,13 @@ class StoreLookup:
 class PastLookup(StoreLookup):
     """The same as this database would have answered at the instant `known`.
 
-    Universes, lists and stored expressions are those of then, and so is what was known about the
-    days before. A list without a day is that of the day of `known`.
+    Universes, lists and stored expressions are those of then, and so are what was known about the
+    days before and the bars that rules look at. A list without a day is that of the day of `known`.
     """
 
     def __init__(self, conn: Connection, known: datetime, environment: str = "DEFAULT") -> None:
         super().__init__(conn, environment)
-        self._known = known
+        self._known = self._known_at = known
         self._today = known.astimezone(past.NEW_YORK).date()
 
     def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:

@@ -255,7 +255,7 @@ def plan_history(
         raise unknown(conn, ref, environment)
     facts = fetch_facts(conn, environment, [ref])
     plan = edit_plan({}, rows, facts, environment)
-    tellings = past.untold(conn, {ref: history}, environment)
+    tellings = past.untold(conn, {ref: history}, environment, again=True)
     return replace(plan, scope=(ref,), tellings=tellings)
 
 

@@ -220,7 +220,7 @@ def _check_read(ref: UniverseRef) -> None:
 def named(conn: Connection, text: str, environment: str = "DEFAULT") -> UniverseRef:
     """The universe that a person names: `type:key`, or a key that one type alone has.
 
-    Raises BadKey for what names none, or more than one.
+    Raises UnknownUniverse for a key that none has, BadKey for one that several have.
     """
     kind, colon, _ = text.strip().partition(":")
     if colon and kind in READ_TYPES:
@@ -238,7 +238,9 @@ def named(conn: Connection, text: str, environment: str = "DEFAULT") -> Universe
         )
     if colon:
         return parse_ref(text)
-    raise BadKey(
-        f"{shown(text)} names no universe.",
-        ref_meant(text, refs) or "Write it like etf_universe:core_etfs.",
+    raise UnknownUniverse(
+        f"There is no universe {shown(text, 120)}.",
+        ref_meant(text, refs)
+        or "`tickstock universe list` shows what there is; a new one is named with its type, say"
+        " stock_universe:theme_mine.",
     )

@@ -34,7 +34,6 @@ from tickstock.universes.nodes import (
     Symbols,
     format_expression,
     format_when,
-    has_rule,
     references,
 )
 from tickstock.universes.parsing import parse
@@ -129,11 +128,12 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
     of the span. A universe that is a stored expression alone is answered part by part.
     A glob inside a stored expression leaves out the universes that are built on that expression,
     so that a master can be `stock_universe:*` without containing itself. What a glob matches and
-    nobody can read, a row that some program wrote, is left out and named in the answer; so is, on
-    a past day, what was not known then.
+    nobody can read, a row that some program wrote, is left out and named in the answer; so is a
+    stored expression that fails, and, on a past day, what was not known then.
 
     Raises UnknownUniverse for a part that does not exist, EmptyUniverse when no symbol is left,
-    BadExpression for a cycle, an ambiguous key, or a stored expression that cannot be read,
+    BadExpression for a cycle, an ambiguous key, a stored expression that cannot be read, or a rule
+    under a span,
     BadDates for a day that has not come.
     """
     try:
@@ -186,8 +186,10 @@ def left_out_notes(left_out: Mapping[UniverseRef, str]) -> list[str]:
     return [*notes[:MAX_LEFT_OUT], *([f"{more} more are left out."] if more > 0 else [])]
 
 
-def _no_symbol(node: Node, left_out: Mapping[UniverseRef, str] | None = None) -> EmptyUniverse:
-    notes = left_out_notes(left_out or {})
+def _no_symbol(
+    node: Node, left_out: Mapping[UniverseRef, str] | None = None, remarks: Iterable[str] = ()
+) -> EmptyUniverse:
+    notes = [*left_out_notes(left_out or {}), *remarks]
     return EmptyUniverse(
         " ".join([f"{shown(format_expression(node), 200)} names no symbol.", *notes[:5]]),
         "Check the parts one by one with `tickstock universe show`.",
@@ -196,13 +198,15 @@ def _no_symbol(node: Node, left_out: Mapping[UniverseRef, str] | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Under which date a node stands (`label` as written), in whose stored expression. A market
-    that a rule looks at is that `before` the day: who trades on a day is known at its end."""
+    """Under which date a node stands (`label` as written), in whose stored expression; `in_span`,
+    the date is one of those of a span. A market that a rule looks at is that `before` the day: who
+    trades on a day is known at its end."""
 
     day: date | None = None
     label: str = ""
     owner: UniverseRef | None = None
     before: bool = False
+    in_span: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ class _Evaluator:
         self.path: list[UniverseRef] = []
         self.trees: dict[UniverseRef, Node | None] = {}
         self.read: dict[tuple[UniverseRef, date | None], frozenset[str]] = {}
-        self.expressions: dict[tuple[UniverseRef, date | None, bool], frozenset[Member]] = {}
+        self.expressions: dict[tuple[UniverseRef, date | None, bool, bool], frozenset[Member]] = {}
         self.renamed: set[str] = set()
         self.alone = False
         self.remarks: dict[str, None] = {}
@@ -235,6 +239,7 @@ class _Evaluator:
         self.expanded: dict[Glob, frozenset[UniverseRef]] = {}
         self.built: dict[UniverseRef, frozenset[UniverseRef]] = {}
         self.left_out: dict[UniverseRef, str] = {}
+        self.unsound: set[UniverseRef] = set()
 
     @cached_property
     def names(self) -> Names:
@@ -243,7 +248,7 @@ class _Evaluator:
     def whole(self, node: Node) -> Evaluation:
         value, day = self._opened(node), asked_day(node)
         if not value.members:
-            raise _no_symbol(node, self.left_out)
+            raise _no_symbol(node, self.left_out, self.remarks)
         remarks = tuple(self.remarks)
         called = [(self._called(member, day), member) for member in value.members]
         called.sort(key=lambda one: (one[0], str(one[1])))
@@ -283,9 +288,9 @@ class _Evaluator:
         return by_day | {day: found(day) for day in sorted(more - by_day.keys())}
 
     def _on_day(self, inner: Node, day: date) -> frozenset[Member]:
-        return self._opened(AsOf(inner, day), whole=False).members
+        return self._opened(AsOf(inner, day), whole=False, in_span=True).members
 
-    def _opened(self, node: Node, *, whole: bool = True) -> _Value:
+    def _opened(self, node: Node, *, whole: bool = True, in_span: bool = False) -> _Value:
         """The value of `node`; a lone stored expression, dated or not, is answered by its parts.
 
         A lone list of today is answered as it is written.
@@ -293,15 +298,15 @@ class _Evaluator:
         inner = node.node if isinstance(node, AsOf) else node
         if not isinstance(inner, Ref | Bare):
             self.alone = whole and isinstance(node, Symbols)
-            return self._value(node, _Scope())
+            return self._value(node, _Scope(in_span=in_span))
         ref = self._resolve(inner)
         tree = self._tree(ref)
         if tree is None:
             self.alone = whole and not isinstance(node, AsOf)
-            return self._value(node, _Scope())
+            return self._value(node, _Scope(in_span=in_span))
         self.path.append(ref)
         dated = replace(node, node=tree) if isinstance(node, AsOf) else tree
-        value = self._value(dated, _Scope(owner=ref))
+        value = self._value(dated, _Scope(owner=ref, in_span=in_span))
         self.path.pop()
         return value
 
@@ -332,6 +337,12 @@ class _Evaluator:
                 return self._picked(node, scope)
 
     def _picked(self, node: Pick, scope: _Scope) -> _Value:
+        if scope.in_span:  # a rule answers for each day: bars change by the session
+            raise BadExpression(
+                f"{shown(format_expression(node), 120)} picks by a rule, which has an answer for"
+                " each day and none for a span.",
+                "Give one day, or store what it picks: `tickstock universe build`.",
+            )
         value = self._value(node.node, replace(scope, before=True))
         called = {member: self._called(member, scope.day) for member in value.members}
         members, remarks = self.lookup.pick(node.rule, called, scope.day)
@@ -339,14 +350,13 @@ class _Evaluator:
         return _Value(members, parts=((value, value.members - members),))
 
     def _readable(self, refs: Iterable[UniverseRef], scope: _Scope) -> Iterator[_Value]:
-        """Nobody asked for one of these by name: one that cannot be read stops none of the rest."""
+        """Nobody asked for one of these by name: one that cannot be read, or whose expression
+        fails, stops none of the rest."""
         depth = len(self.path)
         for ref in refs:
             try:
                 value = self._universe(ref, scope)
-            except (MalformedUniverse, UnknownUniverse) as error:
-                if isinstance(error, UnknownUniverse) and scope.day is None:
-                    raise
+            except (MalformedUniverse, UnknownUniverse, BadExpression) as error:
                 del self.path[depth:]
                 self.left_out[ref] = error.what
             else:
@@ -405,13 +415,12 @@ class _Evaluator:
         refuse_future(when.start if isinstance(when, Span) else when, self.lookup)
         if isinstance(when, date):
             return self._value(inner, replace(dated, day=when))
-        days = self._days(inner, when, scope.owner)
+        days, dated = self._days(inner, when, scope.owner), replace(dated, in_span=True)
         values = self._by_day(days, when, lambda day: self._value(inner, replace(dated, day=day)))
         return _joined(values[day] for day in sorted(values))
 
     def _days(self, inner: Node, when: Span, owner: UniverseRef | None) -> list[date]:
         """The first day of the span, and those on which a list under `inner` changes."""
-        self._refuse_rules(inner)
         refuse_future(when.start, self.lookup)
         when = self._come(when)
         days = {when.start}
@@ -420,21 +429,6 @@ class _Evaluator:
             self.changes[ref] = (when, changes)
             days.update(changes)
         return sorted(days)
-
-    def _refuse_rules(self, node: Node) -> None:
-        """A rule answers for each day, and for no span: bars change by the session."""
-        for part in (node, *self._stored_under(node)):
-            if has_rule(part):
-                raise BadExpression(
-                    f"{shown(format_expression(part), 120)} picks by a rule, which has an answer"
-                    " for each day and none for a span.",
-                    "Give one day, or store what it picks: `tickstock universe build`.",
-                )
-
-    def _stored_under(self, node: Node) -> Iterator[Node]:
-        for ref in self.under(node):
-            if (tree := self._tree(ref)) is not None:
-                yield tree
 
     def _come(self, when: Span) -> Span:
         """The days of a span that have come."""
@@ -445,13 +439,14 @@ class _Evaluator:
         return _Value(self._members(ref, scope), name)
 
     def _members(self, ref: UniverseRef, scope: _Scope) -> frozenset[Member]:
-        tree, day, before = self._tree(ref), scope.day, scope.before
+        tree, day = self._tree(ref), scope.day
         if tree is None:
-            is_earlier = before and day is not None and ref in MARKETS
+            is_earlier = scope.before and day is not None and ref in MARKETS
             return self._listed(ref, day - ONE_DAY if day and is_earlier else day)
-        if (ref, day, before) not in self.expressions:
-            self.expressions[ref, day, before] = self._stored(ref, tree, scope)
-        return self.expressions[ref, day, before]
+        key = (ref, day, scope.before, scope.in_span)
+        if key not in self.expressions:
+            self.expressions[key] = self._stored(ref, tree, scope)
+        return self.expressions[key]
 
     def _listed(self, ref: UniverseRef, day: date | None) -> frozenset[Member]:
         key = (ref, self._last_change(ref, day))
@@ -472,8 +467,7 @@ class _Evaluator:
                 "Name the lists at the end of the row directly.",
             )
         self.path.append(ref)
-        inner = _Scope(day=scope.day, owner=ref, before=scope.before)
-        members = self._value(tree, inner).members
+        members = self._value(tree, replace(scope, label="", owner=ref)).members
         self.path.pop()
         return members
 
@@ -562,11 +556,16 @@ class _Evaluator:
 
     def _uses(self, ref: UniverseRef) -> list[frozenset[UniverseRef]]:
         """What a stored expression names, set by set; a faulty one leads nowhere."""
+        tree = self._sound_tree(ref)
+        return [] if tree is None else [self._named(part) for part in references(tree)]
+
+    def _sound_tree(self, ref: UniverseRef) -> Node | None:
+        """As `_tree`, and None too for one that cannot be read: whoever names it is told."""
         try:
-            tree = self._tree(ref)
-            return [] if tree is None else [self._named(part) for part in references(tree)]
+            return self._tree(ref)
         except BadExpression:
-            return []
+            self.unsound.add(ref)
+            return None
 
     def _named(self, part: Ref | Bare | Glob) -> frozenset[UniverseRef]:
         match part:
@@ -580,7 +579,8 @@ class _Evaluator:
     # ------------------------------------------------------------------ days
     def _lists_under(self, node: Node, owner: UniverseRef | None) -> set[UniverseRef]:
         """The lists that `node` reads, through stored expressions too."""
-        return {ref for ref in self.under(node, owner) if self._tree(ref) is None}
+        found = {ref for ref in self.under(node, owner) if self._sound_tree(ref) is None}
+        return found - self.unsound
 
     def under(self, node: Node, owner: UniverseRef | None = None) -> set[UniverseRef]:
         """All universes that `node` reads: lists, and stored expressions on the way to them."""
@@ -594,7 +594,7 @@ class _Evaluator:
                     if ref not in self.known:
                         continue
                     found.add(ref)
-                    tree = self._tree(ref)
+                    tree = self._sound_tree(ref)
                     if tree is not None:
                         waiting.append(tree)
         return found

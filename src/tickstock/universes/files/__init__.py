@@ -24,7 +24,7 @@ from tickstock.universes.files.imported import (
     Gather,
     Imported,
     Resolver,
-    Told,
+    ToldHistory,
     nothing_else,
 )
 from tickstock.universes.files.parquet import START as PARQUET_START
@@ -46,7 +46,7 @@ __all__ = [
     "Gather",
     "Imported",
     "Resolver",
-    "Told",
+    "ToldHistory",
     "nothing_else",
     "read_file",
     "read_history",
@@ -109,7 +109,7 @@ def read_history(
     back_from: Sequence[str] | None = None,
     identify: Resolver = nothing_else,
     column: str = "",
-) -> Told:
+) -> ToldHistory:
     """Who was a member when, as a file tells it in one of the forms of `files.dated`.
 
     Args:

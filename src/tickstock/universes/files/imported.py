@@ -102,7 +102,7 @@ def _history_dict(history: History) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldHistory:
     """The history that a file tells; what is to say about it, and its rows by kind."""
 
     history: History
@@ -277,7 +277,7 @@ class Gather:
         if len(self._problems) >= MAX_PROBLEMS:
             raise self._refusal(f" in its first {self._seen:,} rows, where reading stopped")
 
-    def told(self, through: date | None, source: str) -> Told:
+    def told(self, through: date | None, source: str) -> ToldHistory:
         """The history that was gathered, good up to `through`, or its last date.
 
         Raises BadFile naming all problems, or that nobody is in it.
@@ -294,7 +294,7 @@ class Gather:
                 "Give a later day.",
             )
         history = make_history(self.spells, Span.inclusive(first, last), source)
-        return Told(history, self._sorted_remarks(), dict(self._rows))
+        return ToldHistory(history, self._sorted_remarks(), dict(self._rows))
 
     def done(self, form: str, data: bytes = b"") -> Imported:
         """What was gathered. Raises BadFile naming all problems, or that there is no symbol."""
