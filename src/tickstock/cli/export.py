@@ -42,7 +42,7 @@ def export(
     from tickstock.service.export import MANIFEST
 
     with open_tick(common) as tick:
-        asked = tick.requests.look(universe, duration=for_, first=from_, last=to_)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to_, by_name=True)
         made = tick.exports.write(
             folder, universe, asked.symbols, Timeframe(timeframe), asked.span,
             spells=asked.spells, adjust=Adjust(adjust), known_at=moment(known_at),

@@ -144,7 +144,7 @@ def bars(
     if format_ in ("parquet", "arrow"):
         require("pyarrow")  # before anything is read
     with open_tick(common) as tick:
-        asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
+        asked = tick.requests.look(universe, duration=for_, first=from_, last=to, by_name=True)
         symbols = asked.symbols
         found = tick.holdings.read(
             symbols,

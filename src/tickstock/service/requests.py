@@ -8,7 +8,7 @@ from datetime import date
 
 from tickstock.errors import BadDates
 from tickstock.loading.request import Duration, LoadRequest, padded, parse_timeframes
-from tickstock.model import Timeframe
+from tickstock.model import MARKET, Timeframe
 from tickstock.service.dates import Dates
 from tickstock.service.universes import Resolved, Universes
 from tickstock.spans import Span
@@ -77,10 +77,15 @@ class Requests:
         first: date | None = None,
         last: date | None = None,
         usual: str | None = None,
+        by_name: bool = False,
     ) -> LookRequest:
         """What is to be looked at: the symbols and days that `resolve` makes of the same words.
-        Without any days those of the duration `usual`, or all."""
+        Without any days those of the duration `usual`, or all. With `by_name`, of a whole market
+        whoever traded in it, each by name."""
         found, given = self._universes.resolve(universe), duration or first or last
+        if by_name and found.symbols == (MARKET,):
+            symbols = self._universes.members(universe)
+            found = replace(found, symbols=symbols, spells=found.spells * len(symbols))
         if found.spells:
             span, spells = self._spells(universe, found, given, 0)
             return LookRequest(found.symbols, span, spells)

@@ -205,8 +205,8 @@ class _Scope:
     day: date | None = None
     label: str = ""
     owner: UniverseRef | None = None
-    in_span: bool = False
     before: bool = False
+    in_span: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +443,7 @@ class _Evaluator:
         if tree is None:
             is_earlier = scope.before and day is not None and ref in MARKETS
             return self._listed(ref, day - ONE_DAY if day and is_earlier else day)
-        key = (ref, day, scope.in_span, scope.before)
+        key = (ref, day, scope.before, scope.in_span)
         if key not in self.expressions:
             self.expressions[key] = self._stored(ref, tree, scope)
         return self.expressions[key]
@@ -467,8 +467,7 @@ class _Evaluator:
                 "Name the lists at the end of the row directly.",
             )
         self.path.append(ref)
-        inside = _Scope(scope.day, owner=ref, in_span=scope.in_span, before=scope.before)
-        members = self._value(tree, inside).members
+        members = self._value(tree, replace(scope, label="", owner=ref)).members
         self.path.pop()
         return members
 
