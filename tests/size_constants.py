@@ -7,6 +7,7 @@ a number that is on none of these lists.
 """
 
 SIZES = {
+    "store.bars.FAR_DAYS": "store/test_bars.py::test_what_lies_between_bars_far_apart_is_not_read_back",
     "store.panels.AHEAD": "store/test_picks.py::test_however_many_sessions_are_read_at_once_the_same_is_picked",
     "loading.actions.GROUP": "unit/test_actions_plan.py::test_every_due_ticker_is_asked_from_where_it_is_known",
     "loading.bits.BLOCK": "unit/test_bits.py::test_full_rows_in_any_order_stay_in_theirs unit/test_bits.py::test_full_rows_beyond_one_block_in_any_order unit/test_bits.py::test_blocks_of_any_size_give_the_same acceptance/test_orders.py::test_the_order_of_loads_makes_no_difference",

@@ -454,3 +454,29 @@ def test_nothing_of_a_failed_commit_remains(database: Database) -> None:
     assert isinstance(caught.value.__cause__, psycopg.errors.CheckViolation)
     assert query(database, "SELECT count(*)::int FROM tickstock.bars_day") == [(0,)]
     assert query(database, "SELECT state FROM tickstock.calls") == [("leased",)]
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.DAY, Timeframe.HOUR])
+@pytest.mark.parametrize("far", [1, bars.FAR_DAYS, 10_000])
+def test_what_lies_between_bars_far_apart_is_not_read_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch, timeframe: Timeframe, far: int
+) -> None:
+    monkeypatch.setattr(bars, "FAR_DAYS", far)
+    one, two = instruments(database, "A", "B")
+    unit = 1 if timeframe is Timeframe.DAY else bars.DAY_SECONDS
+    days = [(D1 + n) * unit for n in range(200)]
+    write(database, rows(*(row(i, at) for i in (one, two) for at in days)), timeframe)
+    back: list[int] = []
+
+    def counted(*given: Any) -> Rows:
+        found = read_rows(*given)
+        back.append(len(found))
+        return found
+
+    monkeypatch.setattr(bars, "read_rows", counted)
+    ends = [(one, days[0]), (one, days[1]), (one, days[-1]), (two, days[5])]
+    batch = rows(*(row(i, at, close=10.0 + 0.5 * (at == days[-1])) for i, at in ends))
+    assert write(database, batch, timeframe) == (0, 1)
+    assert back == [4 if far < 10_000 else 201]
+    after = read(database, [one], timeframe)
+    assert (len(after), after.close[-1], after.close[:-1].max()) == (200, 10.5, 10.0)

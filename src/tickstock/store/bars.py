@@ -38,6 +38,8 @@ TABLES = {
     Timeframe.MINUTE: "bars_minute",
 }
 DAY_SECONDS = 86_400
+FAR_DAYS = 30
+"""Further apart than that, bars of one batch are read back apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,12 @@ def _query(name: str, timeframe: Timeframe) -> sql.Composed:
 
 
 def _stored_range(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> Rows:
-    """What is stored of the days from the first to the last one of each instrument in `rows`."""
-    first = np.flatnonzero(np.diff(rows.instrument, prepend=-1))
+    """What is stored of the days from the first to the last one of each instrument in `rows`. Where
+    they lie far apart, both ends alone: an old gap that is filled with today is no reason to read
+    all between them."""
+    far = FAR_DAYS * (1 if timeframe is Timeframe.DAY else DAY_SECONDS)
+    is_first = np.diff(rows.instrument, prepend=-1) != 0
+    first = np.flatnonzero(is_first | (np.diff(rows.at, prepend=rows.at[:1]) > far))
     last = np.append(first[1:], len(rows)) - 1
     lo, hi = rows.at[first], rows.at[last]
     if timeframe is not Timeframe.DAY:
