@@ -37,8 +37,8 @@ MAX_HISTORY_ROWS = 5_000_000
 """A history may have a list for each day."""
 MOST_WORDS = 100_000
 """Words of a text without columns, each of which is looked up by itself."""
-MAX_SYMBOLS = 50_000
-"""All that was ever listed in the US is two thirds of this; no fund holds as much, either."""
+MAX_SYMBOLS = 100_000
+"""All that was ever listed in the US is a third of this; no fund holds as much, either."""
 MAX_REMARKS = 1_000
 MAX_PROBLEMS = 1_000
 """A file with more is not read to its end."""
