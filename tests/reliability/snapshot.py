@@ -35,7 +35,7 @@ QUERIES = {
     f" FROM tickstock.splits AS t {BY_SYMBOL}",
     "dividends": f"SELECT i.symbol, vendor_id, ex_dividend_date, cash_amount, superseded_at"
     f" FROM tickstock.dividends AS t {BY_SYMBOL}",
-    "known": f"SELECT i.symbol, kind, through FROM tickstock.actions_known AS t {BY_SYMBOL}",
+    "known": f"SELECT i.symbol, t.kind, t.through FROM tickstock.actions_known AS t {BY_SYMBOL}",
     "asking": "SELECT state, message FROM tickstock.load_actions",
     "universes": "SELECT type, key, environment, name, value::text FROM cache_entries",
     "facts": "SELECT environment, type, key, description, source, expression, base::text"
