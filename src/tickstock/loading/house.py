@@ -14,7 +14,7 @@ import numpy as np
 
 from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
-from tickstock.loading.strip import Cell, first_columns, main_cell, months_of, sums_of
+from tickstock.loading.strip import Cell, cells_of, first_columns, months_of, sums_of
 from tickstock.model import HoleCause, Ints
 from tickstock.spans import day_of
 
@@ -29,25 +29,40 @@ class Need(enum.StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
+class Sums:
+    """Of every row of a grid, and of one more that stands for symbols never heard of: sessions by
+    month and by what is known of them, and the newest one held (a column; -1 for none)."""
+
+    months: tuple[date, ...]
+    tables: Mapping[str, Ints]
+    newest: Ints
+    days: Ints
+
+
+@dataclass(frozen=True, eq=False)
 class Stand:
     """How a universe stands over the span: sessions of its members, and gaps by cause.
 
-    `newest` is the last session of which any member has bars. `by_month` is what is known of its
-    sessions, a number a month.
+    `newest` is the last session of which any member has bars. `rows` are its members in `sums`.
     """
 
-    members: int
     expected: int
     held: int
     newest: date | None
     gaps: Mapping[HoleCause, int]
-    by_month: Mapping[str, Ints]
+    rows: Ints
+    sums: Sums
+
+    @property
+    def members(self) -> int:
+        return len(self.rows)
 
     @property
     def months(self) -> tuple[Cell, ...]:
-        lists = {name: of.tolist() for name, of in self.by_month.items()}
-        count = len(lists["expected"]) if lists else 0
-        return tuple(main_cell({name: of[j] for name, of in lists.items()}) for j in range(count))
+        """Month by month; summed up when asked for, because few universes are looked at."""
+        if not len(self.rows):
+            return ()
+        return cells_of({n: of[self.rows].sum(axis=0) for n, of in self.sums.tables.items()})
 
     @property
     def calling(self) -> int:
@@ -61,17 +76,6 @@ class Stand:
         if not self.held:
             return Need.UNTOUCHED
         return Need.COMPLETE if self.held >= self.expected else Need.GAPS
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Of every row of a grid, and of one more that stands for symbols never heard of: sessions by
-    month and by what is known of them, and the newest one held (a column; -1 for none)."""
-
-    months: tuple[date, ...]
-    tables: Mapping[str, Ints]
-    newest: Ints
-    days: Ints
 
 
 def sum_up(grid: Grid, published: int) -> Sums:
@@ -94,34 +98,34 @@ def sum_up(grid: Grid, published: int) -> Sums:
 
 def stands(sums: Sums, members: Sequence[Ints]) -> list[Stand]:
     """How each list of rows stands; a row that is none (-1) is a symbol never heard of."""
+    none = np.empty(0, np.int64)
     some = [rows for rows in members if len(rows)]
-    if not some or not len(sums.days):
-        return [_stand(len(rows), sums, {}, -1) for rows in members]
-    flat = np.concatenate(some)
-    starts = np.cumsum([0, *map(len, some[:-1])])
-    found = {name: np.add.reduceat(of[flat], starts, axis=0) for name, of in sums.tables.items()}
-    newest = np.maximum.reduceat(sums.newest[flat], starts)
-    out, place = [], 0
+    whole: dict[str, Ints] = {}
+    newest = none
+    if some:
+        flat, starts = np.concatenate(some), np.cumsum([0, *map(len, some[:-1])])
+        whole = {
+            name: np.add.reduceat(of.sum(axis=1)[flat], starts) for name, of in sums.tables.items()
+        }
+        newest = np.maximum.reduceat(sums.newest[flat], starts)
+    lists = {name: of.tolist() for name, of in whole.items()}
+    out: list[Stand] = []
+    places = iter(range(len(some)))
     for rows in members:
-        if not len(rows):
-            out.append(_stand(0, sums, {}, -1))
-            continue
-        line = {name: of[place] for name, of in found.items()}
-        out.append(_stand(len(rows), sums, line, int(newest[place])))
-        place += 1
+        place = next(places) if len(rows) else None
+        line = {} if place is None else {name: of[place] for name, of in lists.items()}
+        last = -1 if place is None else int(newest[place])
+        out.append(_stand(rows, sums, line, last))
     return out
 
 
-def _stand(members: int, sums: Sums, line: Mapping[str, Ints], newest: int) -> Stand:
-    whole = {name: int(of.sum()) for name, of in line.items()}
-    gaps = {
-        cause: n for cause in CAUSES if cause not in OUTSIDE and (n := whole.get(cause.value, 0))
-    }
+def _stand(rows: Ints, sums: Sums, line: Mapping[str, int], newest: int) -> Stand:
+    gaps = {c: n for c in CAUSES if c not in OUTSIDE and (n := line.get(c.value, 0))}
     return Stand(
-        members,
-        whole.get("expected", 0),
-        whole.get("held", 0),
+        line.get("expected", 0),
+        line.get("held", 0),
         day_of(int(sums.days[newest])) if newest >= 0 else None,
         gaps,
-        line,
+        rows,
+        sums,
     )

@@ -77,7 +77,7 @@ def totals(grid: Grid, chosen: Sequence[int], *, by_session: bool = False) -> tu
         name: np.add.reduceat(_rows(bits, chosen).column_counts(), first)
         for name, bits in tables_of(grid).items()
     }
-    return _cells(sums)
+    return cells_of(sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,15 @@ def make_blocks(grid: Grid, most_rows: int, most_columns: int) -> Blocks:
     columns = [grid.span(int(a), int(b)) for a, b in zip(first, ends, strict=True)]
     names = [i.symbol for i in grid.instruments]
     rows = [
-        Block(tuple(names[at : at + size]), _cells({n: of[row] for n, of in sums.items()}))
+        Block(tuple(names[at : at + size]), cells_of({n: of[row] for n, of in sums.items()}))
         for row, at in enumerate(range(0, count, size))
     ]
-    total = _cells({name: of.sum(axis=0) for name, of in sums.items()})
+    total = cells_of({name: of.sum(axis=0) for name, of in sums.items()})
     return Blocks(tuple(columns[-most_columns:]), tuple(rows), total)
 
 
-def _cells(sums: Mapping[str, Ints]) -> tuple[Cell, ...]:
+def cells_of(sums: Mapping[str, Ints]) -> tuple[Cell, ...]:
+    """A cell a column of what `tables_of` names, counted."""
     lists = {name: of.tolist() for name, of in sums.items()}
     return tuple(
         main_cell({name: of[j] for name, of in lists.items()})
