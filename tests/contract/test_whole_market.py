@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,18 @@ def held_by_instrument(database: Database) -> dict[int, list[tuple[str, date]]]:
 def firm_of(market: SyntheticMarket, ticker: str, day: date) -> int:
     session = market.session(day)
     assert session is not None
-    rows = [i for i, t in enumerate(market.names.ticker) if t == ticker]
-    return next(
-        int(market.names.firm[i])
-        for i in rows
-        if market.names.start[i] <= session < market.names.end[i]
-    )
+    return next(firm for start, end, firm in owners(market)[ticker] if start <= session < end)
+
+
+@cache
+def owners(market: SyntheticMarket) -> dict[str, list[tuple[int, int, int]]]:
+    """From and up to which session which firm has each ticker."""
+    found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    names = market.names
+    columns = (names.ticker, names.start.tolist(), names.end.tolist(), names.firm.tolist())
+    for ticker, start, end, firm in zip(*columns, strict=True):
+        found[ticker].append((start, end, firm))
+    return found
 
 
 def check_apart(database: Database, market: SyntheticMarket) -> int:
