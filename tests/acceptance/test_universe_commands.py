@@ -312,7 +312,7 @@ def test_over_a_past_span_every_command_means_the_same_days(
     shell("verify", "--folder", "folder", "--against-database")
     for command in ("coverage", "missing", "bars", "plan", "refresh"):
         shell(command, both, *(() if command == "refresh" else ("--for", "1mo")), code=2)
-        assert "Other days were given beside those" in shell.err
+        assert "says itself which days are meant" in shell.err
         assert "--pad" not in shell.err
 
 
@@ -340,6 +340,33 @@ def test_numbers_and_days_that_nothing_has_are_refused_in_words(shell: Shell) ->
         more = ("stock_universe:other",) if command == "rename" else ()
         shell.universe(command, "nope", *more, code=1)
         assert "There is no universe 'nope'" in shell.err
+
+
+def test_commas_between_symbols_are_understood(shell: Shell) -> None:
+    shell.universe("set", MINE, "AAPL,MSFT", "NVDA", "-y")
+    shell.universe("add", MINE, "IBM, KO", "-y")
+    shell.universe("remove", MINE, "AAPL,NVDA", "-y")
+    assert shell.members() == ["IBM", "KO", "MSFT"]
+    shell.universe("set", MINE, "theme_mine | core_etfs", "-y", code=2)
+    assert "--expression 'theme_mine | core_etfs'" in shell.err
+    shell.universe("import", MINE, "list.csv", "--yes", code=2)
+    assert "universe import FILE --as" in shell.err
+    shell("jobs", "list", "--state", "running")
+    assert "No load yet" in shell.err
+    shell("load", MINE, "--for", "1w", "--background")
+    shell("jobs", "list", "--state", "failed")
+    assert "No job is failed" in shell.err
+    (job,) = json.loads(shell("jobs", "list", "--json"))["data"]
+    shell("jobs", "cancel", job["load"])
+    shell("jobs", "resume", job["load"], code=1)
+    assert "there is nothing to resume" in shell.err
+    for call, why in (
+        ("refresh theme_mine --sessions 0", "Give 1 or more"),
+        ("plan theme_mine --from 2027-01-01", "the newest session that has final bars"),
+        ("sessions list --to 2026-11-20", "without a first one"),
+    ):
+        shell(*call.split(), code=2)
+        assert why in shell.err, call
 
 
 def test_an_expression_that_another_universe_makes_fail_is_named(shell: Shell) -> None:

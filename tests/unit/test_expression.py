@@ -604,3 +604,22 @@ def test_a_day_that_has_not_come_is_refused() -> None:
     assert found is not None
     assert found["KO"] == (Span(date(2026, 11, 2), date(2026, 11, 19)),)
     assert evaluate(parse("told @ 2026-11-18"), named()).symbols == ("KO", "META")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pick(a; price > 5)", "compares with `>=` or `<=`"),
+        ("pick(a; price = 5)", "compares with `>=` or `<=`"),
+        ("pick(a; held >= 90%)", "0.9 for 90 %"),
+        ("pick(sector_a, price >= 5)", "semicolon stands before a rule"),
+        ("PICK(a; price >= 5)", "small letters"),
+        ("pick(a; price 5)", "`>=` or `<=` is missing"),
+        ("pick(a; top 5)", "`by MEASURE` is missing"),
+        ("pick(a; top 5 by price; age >= 2)", "`top` must come last"),
+        ("{A}, {B}", "A comma stands only between braces"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_told_with_how_to_write_it(text: str, said: str) -> None:
+    with pytest.raises(BadExpression, match=said):
+        parse(text)

@@ -152,7 +152,13 @@ def text_of(place: str) -> str:
 def _texts(module: str) -> dict[str, str]:
     """The docstrings of a module's functions."""
     source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
-    return {found[1]: inspect.cleandoc(found[2]) for found in _DOCUMENTED.finditer(source)}
+    found = _DOCUMENTED.finditer(source)
+    return {one[1]: _in_paragraphs(inspect.cleandoc(one[2])) for one in found}
+
+
+def _in_paragraphs(text: str) -> str:
+    """A docstring with each paragraph in one line, to be broken where the terminal ends."""
+    return "\n\n".join(" ".join(part.split("\n")) for part in text.split("\n\n"))
 
 
 def _register() -> None:

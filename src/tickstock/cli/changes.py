@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, Parameter(alias="-y", negative="", help="Do not ask.")]
 Allow = Annotated[
     list[str] | None,
-    Parameter(help="Key of a universe that may lose more than the change guard lets through."),
+    Parameter(
+        negative="", help="Key of a universe that may lose more than the change guard lets through."
+    ),
 ]
 NOT_AGREED = 2
 

@@ -13,12 +13,13 @@ from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common
 from tickstock.cli.session import open_tick
 
+Ref = Annotated[str, Parameter(help="The universe: type:key, or its key alone.")]
 Title = Annotated[str | None, Parameter(name="--name", help="The name for people.")]
 
 
 def set_(
-    ref: str,
-    *symbols: str,
+    ref: Ref,
+    *symbols: Annotated[str, Parameter(help="Symbols, with blanks or commas between.")],
     expression: Annotated[
         str | None, Parameter(help="A stored expression in place of a list of symbols.")
     ] = None,
@@ -43,8 +44,8 @@ def set_(
 
 
 def add(
-    ref: str,
-    *symbols: str,
+    ref: Ref,
+    *symbols: Annotated[str, Parameter(help="Symbols, with blanks or commas between.")],
     allow: Allow = None,
     how: How = How(),
     common: Common = Common(),
@@ -61,8 +62,8 @@ def add(
 
 
 def remove(
-    ref: str,
-    *symbols: str,
+    ref: Ref,
+    *symbols: Annotated[str, Parameter(help="Symbols, with blanks or commas between.")],
     allow: Allow = None,
     how: How = How(),
     common: Common = Common(),
@@ -76,8 +77,8 @@ def remove(
 
 
 def rename(
-    ref: str,
-    new: str,
+    ref: Ref,
+    new: Annotated[str, Parameter(help="The key that it gets, as type:key.")],
     *,
     name: Title = None,
     how: How = How(),
@@ -94,7 +95,7 @@ def rename(
 
 
 def delete(
-    *refs: str,
+    *refs: Annotated[str, Parameter(help="Universes: type:key, or the key alone.")],
     how: How = How(),
     common: Common = Common(),
 ) -> int:
@@ -108,7 +109,7 @@ def delete(
 
 
 def revert(
-    ref: str,
+    ref: Ref,
     revision: int | None = None,
     *,
     to: Annotated[
@@ -135,10 +136,12 @@ def revert(
 
 
 def tell(
-    ref: str,
-    file: Path,
+    ref: Ref,
+    file: Annotated[Path, Parameter(help="The file with the history.")],
     *,
-    source: Annotated[str, Parameter(help="Where it comes from [default: the file's name].")] = "",
+    source: Annotated[
+        str | None, Parameter(help="Where it comes from [default: the file's name].")
+    ] = None,
     through: Annotated[
         date | None, Parameter(help="The last day it speaks about [default: its last date].")
     ] = None,
@@ -146,8 +149,8 @@ def tell(
         bool, Parameter(negative="", help="Changes, read back from the members of today.")
     ] = False,
     column: Annotated[
-        str, Parameter(help="The column of symbols, by its heading or number, if not clear.")
-    ] = "",
+        str | None, Parameter(help="The column of symbols, by its heading or number, if not clear.")
+    ] = None,
     how: How = How(),
     common: Common = Common(),
 ) -> int:
@@ -167,7 +170,7 @@ def tell(
             source=source or file.name,
             through=through,
             backwards=backwards,
-            column=column,
+            column=column or "",
         )
         return carry_out("universe tell", plan, tick.edits.apply, common=common, how=how)
 

@@ -16,7 +16,7 @@ from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 from tickstock.errors import BadFile, BadInput
-from tickstock.universes.files import MAX_BYTES, Form, Imported
+from tickstock.universes.files import MAX_BYTES, Form, Imported, left_out_words
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import CatalogSource
 from tickstock.words import plural
@@ -26,16 +26,16 @@ SHOWN = 20
 
 
 def import_(
-    file: Path,
-    *,
-    as_: Annotated[str, Parameter(name="--as", help="The universe, as type:key.")],
+    file: Annotated[Path, Parameter(help="The list.")],
+    *more: Annotated[str, Parameter(show=False)],
+    as_: Annotated[str, Parameter(name="--as", help="The universe, as type:key (needed).")] = "",
     format_: Annotated[
         Form, Parameter(name="--format", help="What the file is, where its content misleads.")
     ] = Form.AUTO,
     column: Annotated[
-        str,
+        str | None,
         Parameter(help="Heading or number of the column of symbols, where several could be it."),
-    ] = "",
+    ] = None,
     ask_vendor: Annotated[
         bool,
         Parameter(negative="", help="Ask whose the CUSIPs and ISINs of a list are, a call each."),
@@ -49,6 +49,12 @@ def import_(
 
     Shown first, then asked, then done.
     """
+    if more or not as_:
+        raise BadInput(
+            "import takes one FILE, and the universe by --as.",
+            "tickstock universe import FILE --as stock_universe:theme_mine",
+        )
+    column = column or ""
     with open_tick(common) as tick:
         as_ = str(tick.universes.named(as_))
         content = _content(file)
@@ -161,7 +167,7 @@ def _describe(imported: Imported, verbose: bool) -> None:
     when = f", as of {imported.as_of}" if imported.as_of else ""
     print(f"{imported.name}, read as: {imported.form}{when}")
     print(f"  {imported.verdict}")
-    if out := ", ".join(f"{n} {kind}" for kind, n in imported.left_out.items()):
+    if out := left_out_words(imported.left_out):
         print(f"  Left out: {out}.")
     shown = imported.remarks if verbose else imported.remarks[:SHOWN]
     for remark in shown:

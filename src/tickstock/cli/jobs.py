@@ -33,10 +33,13 @@ def list_(
     with open_tick(common) as tick:
         wanted = None if state is None else _state(state)
         found = tick.jobs.newest(most, wanted)
+        are_there = bool(found or tick.jobs.newest(1))
     if common.json:
         print_json("jobs list", [line_of(p) | {"title": p.load.title} for p in found])
         return 0
-    if not found:
+    if not found and wanted is not None and are_there:
+        talk(f"No job is {wanted.replace('_', ' ')}.")
+    elif not found:
         talk("No load yet. Try: tickstock load etf_universe:core_etfs --for 1mo")
     out = console()
     for p in found:
@@ -163,6 +166,12 @@ def resume(
     common: Common = Common(),
 ) -> int:
     """Go on with a paused or interrupted job, in this process."""
+    with open_tick(common) as tick:
+        progress = tick.jobs.progress(tick.jobs.find(job))
+    if progress.load.state.finished:
+        talk(f"{_ended(progress)}: there is nothing to resume.")
+        show_outcome(progress, as_json=common.json)
+        return 1
     return _go_on(job, common, background=background)
 
 

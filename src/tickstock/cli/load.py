@@ -150,6 +150,10 @@ def refresh(
 
     Vendors correct bars for days after the close, and what they had not then they may have now.
     """
+    from tickstock.errors import BadInput
+
+    if sessions < 1:
+        raise BadInput(f"{sessions} sessions were asked for.", "Give 1 or more.")
     with open_tick(common) as tick:
         request = tick.requests.resolve(
             universe, duration=f"{sessions}d", timeframes=timeframes, refresh=True
@@ -177,6 +181,7 @@ def _perform(
     if not background and made.calls:
         # A wrong vendor or a missing key is said before anything is submitted.
         configured_source(tick, ())
+    _talk_survivorship(tick, made, common)
     submitted = tick.jobs.submit(made, requested_by="cli", priority=priority, digest=digest)
     if background:
         show_outcome(tick.jobs.progress(submitted.id), as_json=common.json)
@@ -186,6 +191,16 @@ def _perform(
     progress = work_and_watch(tick, submitted.id)
     show_outcome(progress, as_json=common.json)
     return exit_code(progress)
+
+
+def _talk_survivorship(tick: TickStock, made: Plan, common: Common) -> None:
+    """How far the universe of a load stands for its first day; a list or a file has no past."""
+    from tickstock.cli.history import talk_label
+    from tickstock.model import MARKET
+
+    asked = made.request
+    if asked.revision and asked.symbols != (MARKET,) and not common.json:
+        talk_label(tick.history.survivorship(asked.universe, asked.span.start))
 
 
 def _warn(tick: TickStock) -> None:
@@ -202,9 +217,11 @@ def _tell_file(tick: TickStock, csv: str | None) -> None:
     """What a file was read as, what was left out, and whom nobody knows."""
     if csv is None:
         return
+    from tickstock.universes.files import left_out_words
+
     found = tick.universes.read_csv(csv)
     talk(f"{found.name}, read as: {found.form}; {found.verdict}")
-    if out := ", ".join(f"{n} {kind}" for kind, n in found.left_out.items()):
+    if out := left_out_words(found.left_out):
         talk(f"Left out: {out}.")
     for remark in found.remarks[:SHOWN_REMARKS]:
         talk(str(remark))

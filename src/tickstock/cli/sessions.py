@@ -28,7 +28,7 @@ def list_(
     from tickstock.clock import NEW_YORK
 
     with open_tick(common) as tick:
-        span = tick.dates.span(for_ or (None if from_ else "1mo"), from_, to_)
+        span = tick.dates.span(for_ or (None if from_ or to_ else "1mo"), from_, to_)
         found, closed = tick.sessions.between(span), tick.sessions.closures()
     closed = [c for c in closed if c.day in span]
     if common.json:

@@ -34,7 +34,7 @@ def limits(
         found = tick.account.limits()
         if common.json:
             shown = [asdict(limit) | {"told": told_of([limit])} for limit in found]
-            print_json("vendor-limits", {"account": told_of(found), "limits": shown})
+            print_json("vendor limits", {"account": told_of(found), "limits": shown})
             return 0
         out = console()
         if not found:

@@ -68,4 +68,9 @@ class Dates:
         if first is None:
             raise BadDates(f"A last date ({last}) was given without a first one.", "Add --from.")
         end = last or calendar.last_published(self._clock(), limits.publication_lag)
+        if last is None and first > end:
+            raise BadDates(
+                f"{first} is later than {end}, the newest session that has final bars.",
+                "Give an earlier first date.",
+            )
         return Span.inclusive(first, end)

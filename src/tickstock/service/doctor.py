@@ -255,7 +255,12 @@ def _workers(alive: int, signs: Signs) -> Check:
     if alive or not (signs.open_loads or signs.schedules):
         note = "" if alive else "; loads in the foreground need none"
         return Check("workers", Health.OK, what + note)
-    waits = f"{signs.open_loads} open loads and {signs.schedules} schedules wait for one."
+    loads, schedules = plural(signs.open_loads, "open load"), plural(signs.schedules, "schedule")
+    verb = "waits" if signs.open_loads + signs.schedules == 1 else "wait"
+    waits = " and ".join(
+        text for text, n in ((loads, signs.open_loads), (schedules, signs.schedules)) if n
+    )
+    waits = f"{waits} {verb} for one."
     health = Health.FAILURE if signs.unattended or signs.schedules else Health.OK
     return Check("workers", health, what, waits, "Start one: tickstock worker")
 

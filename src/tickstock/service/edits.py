@@ -27,7 +27,7 @@ from tickstock.universes.expression import (
     refuse_future,
     taken_for,
 )
-from tickstock.universes.files import ToldHistory, read_history
+from tickstock.universes.files import ToldHistory, left_out_words, read_history
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
 from tickstock.universes.names import Names
@@ -38,6 +38,8 @@ from tickstock.universes.symbol import read_symbols
 from tickstock.universes.validate import safe_symbols
 
 SHOWN = 10
+_SIGNS = frozenset("|&{}@(;")
+"""Stand in expressions, and in no symbol."""
 
 
 class Edits:
@@ -122,7 +124,14 @@ class Edits:
 
     def _read(self, conn: Connection, symbols: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         """Symbols in the vendor's spelling, and notes on what was respelled or repeated."""
-        found = read_symbols(symbols)
+        words = [word for text in symbols for part in text.split(",") if (word := part.strip())]
+        try:
+            found = read_symbols(words)
+        except BadSymbol as error:
+            if not any(sign in word for word in words for sign in _SIGNS):
+                raise
+            hint = f"If an expression is meant: --expression {' '.join(symbols)!r}."
+            raise BadSymbol(error.what, hint) from None
         notes = [*found.notes, *(f"{s} was given more than once." for s in found.duplicates)]
         meant = instruments.spelled(conn, found.symbols)
         notes += [f"{written} is read as {symbol}." for written, symbol in meant.items()]
@@ -224,7 +233,7 @@ class Edits:
 
 def _about(told: ToldHistory) -> list[str]:
     """What a person should know of a file with a history: what was left out, what was respelled."""
-    out = ", ".join(f"{n} {kind}" for kind, n in told.rows.items())
+    out = left_out_words(told.rows)
     more = len(told.remarks) - SHOWN
     return [
         *([f"Left out: {out}."] if out else []),

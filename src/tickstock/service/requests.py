@@ -116,8 +116,9 @@ class Requests:
         """The days of a universe over a past span: all that there are, and those of each symbol."""
         if given:
             raise BadDates(
-                f"Other days were given beside those in {universe!r}.",
-                "Leave them out, or leave the span out of the expression.",
+                f"{universe!r} says itself which days are meant, and others were asked for.",
+                "Leave the span out of the expression, or leave out --for, --from and --to; a"
+                " refresh and a schedule have days of their own.",
             )
         spells = padded(found.spells, pad, self._dates.calendar().known)
         return Span(min(s[0].start for s in spells), max(s[-1].end for s in spells)), spells

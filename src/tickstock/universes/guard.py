@@ -121,7 +121,7 @@ def _losses(change: Change) -> Iterator[str]:
         return
     held, dropped = len(change.held), len(change.leaves)
     if not change.symbols:
-        yield f"would lose all of its {held} symbols"
+        yield f"would lose {f'all of its {held} symbols' if held > 1 else 'its only symbol'}"
     elif dropped > MAX_DROPPED and dropped > MAX_SHARE * held:
         yield (
             f"would lose {dropped} of {held} symbols ({dropped / held:.0%}; "

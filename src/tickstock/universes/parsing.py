@@ -49,6 +49,7 @@ _BLANK = re.compile(r"\s*")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?]+")
 _NUMBER = re.compile(r"\d[\d_]*(\.\d+)?(e\d{1,2})?")
+_BEFORE_RULE = re.compile(r"\bpick\([^;(){}]*$")
 _WIDTH = 60
 _PICK = "Write it like pick(index_sp500; price >= 5; top 100 by dollar_volume over 63)."
 
@@ -209,7 +210,7 @@ class _Parser:
         while self._peek().text == ";":
             semicolon = self._take()
             if top is not None:
-                raise self._error(semicolon.at, "What is the top stands last", _PICK)
+                raise self._error(semicolon.at, "`top` must come last", _PICK)
             if self._peek().text == "top":
                 top = self._top()
             else:
@@ -224,7 +225,7 @@ class _Parser:
     def _condition(self) -> Condition:
         look, sign = self._look(), self._take()
         if sign.text not in (">=", "<="):
-            raise self._error(sign.at, "What is at least (>=) or at most (<=) is missing", _PICK)
+            raise self._error(sign.at, "`>=` or `<=` is missing", _PICK)
         return Condition(look, sign.text == ">=", self._number())
 
     def _top(self) -> Top:
@@ -234,7 +235,7 @@ class _Parser:
         if count < 1 or count != int(count):
             raise self._error(place.at, "This is no number of members", _PICK)
         if self._take().text != "by":
-            raise self._error(place.at, "By what it is the top is missing", _PICK)
+            raise self._error(place.at, "`by MEASURE` is missing", _PICK)
         return Top(int(count), self._look())
 
     def _look(self) -> Look:
@@ -296,6 +297,8 @@ class _Parser:
             raise self._error(token.at, error.what.rstrip("."), error.hint) from None
 
     def _no_key(self, token: _Token) -> BadExpression:
+        if token.text.lower() == "pick" and self._peek().text == "(":
+            return self._error(token.at, f"{token.text} is written in small letters", _PICK)
         if SYMBOL.fullmatch(token.text):
             return self._error(
                 token.at,
@@ -395,9 +398,15 @@ class _Parser:
                     "Write @ 2020-01-02, or @ 2015-01-01..2020-12-31 for a range.",
                 )
             case ",":
+                if _BEFORE_RULE.search(self.text[:at]):
+                    return self._error(at, "A semicolon stands before a rule, no comma", _PICK)
                 return self._error(
                     at, "A comma stands only between braces", self._braces_hint("AAPL, MSFT")
                 )
+            case ">" | "<" | "=":
+                return self._error(at, "A rule compares with `>=` or `<=`", _PICK)
+            case "%":
+                return self._error(at, "A share is written as a number, 0.9 for 90 %", _PICK)
             case other:
                 return self._error(
                     at,

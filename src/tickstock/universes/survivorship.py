@@ -61,11 +61,13 @@ class Survivorship:
 
     def __str__(self) -> str:
         if self.stayed == self.then and not self.newcomers:
-            return f"survivorship: the members of {self.day}, all {self.then} of them"
+            them = f"all {self.then} of them" if self.then != 1 else "the only one"
+            return f"survivorship: the members of {self.day}, {them}"
         text = (
             f"survivorship: of the {plural(self.then, 'member')} of {self.day}, {self.stayed}"
-            f" ({self.share_stayed:.0%}) are in this list; {self.newcomers} of its {self.used}"
-            f" ({self.share_newcomers:.0%}) were no members then"
+            f" ({self.share_stayed:.0%}) {'is' if self.stayed == 1 else 'are'} in this list;"
+            f" {self.newcomers} of its {self.used} ({self.share_newcomers:.0%})"
+            f" {'was no member' if self.newcomers == 1 else 'were no members'} then"
         )
         gone, unclear = len(self.delisted), len(self.unresolved)
         if gone or unclear:

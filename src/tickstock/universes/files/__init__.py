@@ -25,6 +25,7 @@ from tickstock.universes.files.imported import (
     Imported,
     Resolver,
     ToldHistory,
+    left_out_words,
     nothing_else,
 )
 from tickstock.universes.files.parquet import START as PARQUET_START
@@ -47,6 +48,7 @@ __all__ = [
     "Imported",
     "Resolver",
     "ToldHistory",
+    "left_out_words",
     "nothing_else",
     "read_file",
     "read_history",

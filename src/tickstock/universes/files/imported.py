@@ -27,6 +27,7 @@ from tickstock.universes.membership import History, Spell, make_history
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
+from tickstock.words import plural
 
 MAX_BYTES = 8 * 1024 * 1024
 """A list of symbols that is larger, as it comes or unpacked, is something else."""
@@ -108,6 +109,15 @@ class ToldHistory:
     history: History
     remarks: tuple[Remark, ...]
     rows: Mapping[str, int]
+
+
+_NOUNS = frozenset(("former member", "earlier list", "total", "heading", "comment", "test issue"))
+
+
+def left_out_words(rows: Mapping[str, int]) -> str:
+    """For people: how many rows of which kinds were left out; empty where none was."""
+    parts = [plural(n, kind) if kind in _NOUNS else f"{n:,} {kind}" for kind, n in rows.items()]
+    return ", ".join(parts)
 
 
 Resolver = Callable[[Sequence[str]], Mapping[str, str]]
