@@ -33,7 +33,7 @@ KEPT = {
     "bars_day": "*",
     "coverage": "instrument_id, timeframe, origin, held, bars, first_at, last_at, "
     "written_origin, written_at = updated_at",
-    "holes": "instrument_id, timeframe, span, cause, detail",
+    "gaps": "instrument_id, timeframe, span, cause, detail",
     "doubts": "instrument_id, timeframe, at, reason, detail",
     "quarantine": "instrument_id, timeframe, at, reason, bar, call_id",
     "calls": "span, state, held, rows_new, rows_changed, tickers",
@@ -65,7 +65,7 @@ def made(symbols: int, sessions: int, first: int, dice: Any) -> list[Any]:
 
 
 def leased(tick: Any, tables: list[Any], ids: dict[str, int]) -> list[Any]:
-    """A load whose calls are all claimed and answered: what is left is writing."""
+    """A job whose calls are all claimed and answered: what is left is writing."""
     from tickstock.loading.plan import Item, Plan, PlannedCall
     from tickstock.loading.request import LoadRequest
     from tickstock.model import Answer, Call, CallKind, Timeframe

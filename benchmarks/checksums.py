@@ -11,7 +11,7 @@ a row a write   as it is: the sums of all cells of a write in one row, computed 
 a row a month   the same sums in a row for each instrument and month, replaced at each write
 a trigger       the server's own hash of each new row, summed up by instrument and month
 
-by symbol       500 symbols x 500 sessions, 50 answers a commit: a first load
+by symbol       500 symbols x 500 sessions, 50 answers a commit: a first job
 by day          5,000 symbols, a commit a session, 5 of them: an evening's update
 minutes         20 symbols x 5 sessions of minute bars
 """

@@ -3,11 +3,11 @@ that answers without bars.
 
     python benchmarks/dispatch.py [--calls 3000] [--loads 40] [--only rates]
 
-rates      calls a second of one load in 1, 2 and 4 processes
-pick-up    from a load's submission until a worker that waits has claimed its first call; the same
-           while that works on another load, and while two processes work on more loads than they
+rates      calls a second of one job in 1, 2 and 4 processes
+pick-up    from a job's submission until a worker that waits has claimed its first call; the same
+           while that works on another job, and while two processes work on more jobs than they
            have places for
-takeover   seconds from SIGKILL of the one worker until another one has ended the load
+takeover   seconds from SIGKILL of the one worker until another one has ended the job
 
 Quote ratios of one run: `PYTHONPATH=OTHER/src` measures another state of the source.
 """
@@ -60,7 +60,7 @@ class Slow(Instant):
 
 
 def submit(tick: TickStock, calls: int, priority: int = 0) -> uuid.UUID:
-    """A load with its task, both in one transaction."""
+    """A job with its task, both in one transaction."""
     names = [f"S{i:05}" for i in range(calls)]
     with tick.database.transaction() as connection:
         ids = {s: i.id for s, i in instruments.ensure_instruments(connection, names).items()}
@@ -155,7 +155,7 @@ class Bench:
                 submit(self.tick, 2_000)
             time.sleep(3.0)
             full = self._picked_up(loads)
-        return {"idle": idle, "beside a load": busy, "all places taken": full}
+        return {"idle": idle, "beside a job": busy, "all places taken": full}
 
     def _picked_up(self, loads: int) -> dict[str, float]:
         """Milliseconds until urgent loads, submitted one by one, have claimed a call."""

@@ -1,4 +1,4 @@
-"""A whole load from a vendor on loopback, in one run on one machine:
+"""A whole job from a vendor on loopback, in one run on one machine:
 
     python benchmarks/end_to_end.py [--symbols 500] [--days 500] [--delay 0.05]
 
@@ -164,7 +164,7 @@ def tickstock(tick: TickStock, symbols: list[str], span: Span, *, refresh: bool)
     asyncio.run(Worker(tick).drain(load.id))
     done = tick.jobs.progress(load.id)
     if done.load.state != "completed":
-        raise SystemExit(f"the load ended as {done.load.state}: {done.load.message}")
+        raise SystemExit(f"the job ended as {done.load.state}: {done.load.message}")
     return done.rows_new
 
 
@@ -190,9 +190,9 @@ def main() -> None:
     with vendor(symbols, options.delay) as url, opened(url) as tick:
         address = tick.database.conninfo
         fill_cache(url, symbols, span)
-        first = timed("guide, first load", lambda: guide(address, url, symbols, span))
+        first = timed("guide, first job", lambda: guide(address, url, symbols, span))
         again = timed("guide, reload", lambda: guide(address, url, symbols, span))
-        mine = timed("tickstock, first load", lambda: tickstock(tick, symbols, span, refresh=False))
+        mine = timed("tickstock, first job", lambda: tickstock(tick, symbols, span, refresh=False))
         full = timed("tickstock, reload all", lambda: tickstock(tick, symbols, span, refresh=True))
         none = timed(
             "tickstock, nothing missing", lambda: tickstock(tick, symbols, span, refresh=False)

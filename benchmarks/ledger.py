@@ -7,7 +7,7 @@ procrastinate   the queue alone, one job for each call, concurrency 64
 pgqueuer        another queue in PostgreSQL, alone, batches of 50; needs a Python that has pgqueuer,
                 asyncpg and psycopg, in an environment of its own (`--peer`)
 
-each in 1 and 2 processes. And the pick-up time: from a load's submission until a worker that waits
+each in 1 and 2 processes. And the pick-up time: from a job's submission until a worker that waits
 has claimed its first call, over the queue with its notifications; of the others, from adding a job
 until it begins. Rates are medians of the rounds; quote the ratios.
 """
@@ -227,7 +227,7 @@ async def queue_pick_up(uri: str, loads: int) -> list[float]:
 
 
 def pick_up_times(tick: TickStock, loads: int) -> list[float]:
-    """Milliseconds until a waiting worker has claimed, for loads submitted one by one."""
+    """Milliseconds until a waiting worker has claimed, for jobs submitted one by one."""
 
     async def run() -> None:
         worker = Worker(tick, source=lambda *_: Instant())

@@ -3,12 +3,12 @@
     python -m venv peers && peers/bin/pip install -e '.[frames]' -r requirements/benchmarks.in
     peers/bin/python benchmarks/peers.py [--symbols 500] [--days 500] [--rounds 3]
 
-whole load  from the vendor on loopback of end_to_end.py into PostgreSQL: the seed guide's way, the
+whole job  from the vendor on loopback of end_to_end.py into PostgreSQL: the seed guide's way, the
             vendor's own client with pandas `to_sql`, TickStock
 store       the same bars, in memory already, into each store; and the same again
 read        all of them from each store into columns or a frame
 
-A peer that is not installed is named. Figures are medians of the rounds (of the whole load, one
+A peer that is not installed is named. Figures are medians of the rounds (of the whole job, one
 round); quote the ratios.
 """
 
@@ -254,7 +254,7 @@ def line(name: str, *cells: str) -> None:
 
 
 def report(scene: Scene, rounds: int) -> None:
-    line("whole load", "first, s", "reload, s")
+    line("whole job", "first, s", "reload, s")
     for name, first, again in whole_loads(scene):
         line(name, f"{timed(first):.2f}", f"{timed(again):.2f}")
     count = len(scene.frame("polars"))

@@ -1,4 +1,4 @@
-"""How long a plan takes: 10,000 symbols over 20 years of day bars, holes and calls.
+"""How long a plan takes: 10,000 symbols over 20 years of day bars, gaps and calls.
 
     python benchmarks/plan.py [--symbols N]
 
@@ -59,13 +59,13 @@ def cases(calendar: Calendar, span: Span, symbols: int) -> Iterator[Case]:
     # About three fifths of all cells, as in a market where names come and go.
     listed = calendar.days[first + (rng.beta(0.6, 1.0, symbols) * (stop - first)).astype(int)]
     dated = tuple(Instrument(i, f"T{i:05}", day_of(int(d))) for i, d in enumerate(listed))
-    holes = np.zeros((symbols, stop - first), np.bool_)
-    holes.ravel()[rng.integers(0, holes.size, holes.size * 64 // 1000)] = True
+    gaps = np.zeros((symbols, stop - first), np.bool_)
+    gaps.ravel()[rng.integers(0, gaps.size, gaps.size * 64 // 1000)] = True
     tails = np.arange(stop - first) >= (stop - first - rng.pareto(1.0, symbols) * 20)[:, None]
-    scattered, stale = held_of(~holes, calendar, first), held_of(~tails, calendar, first)
+    scattered, stale = held_of(~gaps, calendar, first), held_of(~tails, calendar, first)
     for name, limits in (("5 a minute", BASIC), ("no limit", UNLIMITED)):
         yield Case(f"fresh, listing dates, {name}", Timeframe.DAY, limits, span, dated, NOTHING)
-        yield Case(f"scattered holes, {name}", Timeframe.DAY, limits, span, always, scattered)
+        yield Case(f"scattered gaps, {name}", Timeframe.DAY, limits, span, always, scattered)
         yield Case(f"stale tails, {name}", Timeframe.DAY, limits, span, always, stale)
     year = Span(calendar.day(stop - 252), span.end)
     for name, limits in (("5 a minute", BASIC), ("no limit", UNLIMITED)):
@@ -84,7 +84,7 @@ def held_of(flags: Flags, calendar: Calendar, first: int) -> HeldSpans:
 
 
 def plan(case: Case, calendar: Calendar) -> tuple[float, float, int, Plan]:
-    """Seconds for the holes, seconds for the calls, number of missing cells, and the plan."""
+    """Seconds for the gaps, seconds for the calls, number of missing cells, and the plan."""
     published = calendar.published(NOW, timedelta(hours=8))
     symbols = tuple(i.symbol for i in case.instruments)
     request = LoadRequest("benchmark", symbols, (case.timeframe,), case.span)
@@ -96,7 +96,7 @@ def plan(case: Case, calendar: Calendar) -> tuple[float, float, int, Plan]:
 
 
 def peak_memory(case: Case, calendar: Calendar) -> float:
-    """Megabytes that holes and plan took at their height, above what the case itself holds."""
+    """Megabytes that gaps and plan took at their height, above what the case itself holds."""
     tracemalloc.start()
     plan(case, calendar)
     peak = tracemalloc.get_traced_memory()[1]
@@ -131,7 +131,7 @@ def list_symbols(tick: TickStock, calendar: Calendar, span: Span, symbols: int) 
     return names
 
 
-def hold_all_but(tick: TickStock, last: date, holes: int) -> None:
+def hold_all_but(tick: TickStock, last: date, gaps: int) -> None:
     """Let every instrument be held from its listing on, but for so many days."""
     with tick.database.transaction() as connection:
         connection.execute("DELETE FROM tickstock.coverage")
@@ -141,9 +141,9 @@ def hold_all_but(tick: TickStock, last: date, holes: int) -> None:
             " SELECT id, 'day', 'massive', datemultirange(daterange(listed, %(last)s, '[]'))"
             " - coalesce((SELECT range_agg(daterange(day, day, '[]')) FROM"
             "   (SELECT listed + (random() * (%(last)s - listed))::int AS day"
-            "    FROM generate_series(1, %(holes)s) WHERE i.id > 0) AS d), '{}'),"
+            "    FROM generate_series(1, %(gaps)s) WHERE i.id > 0) AS d), '{}'),"
             " 1, now(), now() FROM tickstock.instruments AS i WHERE listed < %(last)s",
-            {"last": last, "holes": holes},
+            {"last": last, "gaps": gaps},
         )
         connection.execute("ANALYZE tickstock.coverage")
 
@@ -166,9 +166,9 @@ def with_database(calendar: Calendar, span: Span, symbols: int) -> None:
             print(f"{name:40}{made.cells:>12,}{middle:>9.2f}{len(made.calls):>9,}")
 
         show("nothing held")
-        for holes in (0, 5, 50):
-            hold_all_but(tick, span.last, holes)
-            show(f"{holes} holes each")
+        for gaps in (0, 5, 50):
+            hold_all_but(tick, span.last, gaps)
+            show(f"{gaps} gaps each")
 
 
 def main() -> None:
@@ -182,7 +182,7 @@ def main() -> None:
     head = (
         "case",
         "missing",
-        "holes s",
+        "gaps s",
         "plan s",
         "all s",
         "days",
@@ -194,12 +194,12 @@ def main() -> None:
     print("{:40}{:>12}{:>9}{:>8}{:>8}{:>7}{:>7}{:>9}{:>7}{:>6}".format(*head))
     for case in cases(calendar, span, symbols):
         runs = [plan(case, calendar) for _ in range(3)]
-        holes = statistics.median(run[0] for run in runs)
+        gaps = statistics.median(run[0] for run in runs)
         calls = statistics.median(run[1] for run in runs)
         missing, made = runs[0][2:]
         kinds = made.calls_by_kind
         print(
-            f"{case.name:40}{missing:>12,}{holes:>9.2f}{calls:>8.2f}{holes + calls:>8.2f}"
+            f"{case.name:40}{missing:>12,}{gaps:>9.2f}{calls:>8.2f}{gaps + calls:>8.2f}"
             f"{kinds.get(CallKind.MARKET_DAY, 0):>7,}{kinds.get(CallKind.FLAT_DAY, 0):>7,}"
             f"{kinds.get(CallKind.TICKER, 0):>9,}"
             f"{'yes' if made.exact else 'no':>7}{peak_memory(case, calendar):>6,.0f}"

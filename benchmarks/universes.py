@@ -32,7 +32,7 @@ from tickstock.service import TickStock
 from tickstock.spans import Span
 from tickstock.store import history, universe_plans, universe_writes
 from tickstock.universes.catalog import Definition
-from tickstock.universes.membership import FOREVER, Spell, make_history
+from tickstock.universes.membership import FOREVER, Interval, make_history
 
 LARGE = UniverseRef("stock_universe", "index_large")
 MEMBERS = 3_000
@@ -166,24 +166,24 @@ def run_ours(tick: TickStock, definitions: list[Definition]) -> None:
     once("validate", tick.universes.validate)
 
 
-def large(dice: np.random.Generator) -> tuple[list[str], list[Spell]]:
+def large(dice: np.random.Generator) -> tuple[list[str], list[Interval]]:
     """An index of 3,000 members over 23 years, from which 4 % a year leave."""
     pool = names(dice, MEMBERS * 3)
     inside, outside = pool[:MEMBERS], pool[MEMBERS:]
     since = dict.fromkeys(inside, DAYS.start)
-    spells = []
+    intervals = []
     for year in range(DAYS.start.year + 1, DAYS.end.year):
         day = date(year, 6, 26)
         for symbol in dice.choice(sorted(since), MEMBERS // 25, replace=False).tolist():
-            spells.append(Spell(symbol, Span(since.pop(symbol), day)))
+            intervals.append(Interval(symbol, Span(since.pop(symbol), day)))
             since[outside.pop()] = day
-    spells += [Spell(symbol, Span(day, FOREVER)) for symbol, day in since.items()]
-    return sorted(since), spells
+    intervals += [Interval(symbol, Span(day, FOREVER)) for symbol, day in since.items()]
+    return sorted(since), intervals
 
 
 def run_past(tick: TickStock, dice: np.random.Generator) -> None:
-    members, spells = large(dice)
-    told = make_history(spells, DAYS, "benchmark")
+    members, intervals = large(dice)
+    told = make_history(intervals, DAYS, "benchmark")
 
     def on_then() -> object:
         with tick.database.transaction() as conn:
@@ -191,8 +191,8 @@ def run_past(tick: TickStock, dice: np.random.Generator) -> None:
 
     with tick.database.transaction() as conn:
         universe_writes.apply(conn, universe_plans.plan_set(conn, LARGE, members))
-    once("tell a history", lambda: tell(tick, told), f"{len(spells)} spells")
-    often(f"as of a day, {MEMBERS} symbols, from spells", on_then)
+    once("tell a history", lambda: tell(tick, told), f"{len(intervals)} intervals")
+    often(f"as of a day, {MEMBERS} symbols, from intervals", on_then)
     show = f"{LARGE} @ {THEN}"
     often("the same by an expression", lambda: tick.universes.evaluate(show))
     often("the same with its survivorship label", lambda: tick.history.show(str(LARGE), THEN), 20)

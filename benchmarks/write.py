@@ -4,7 +4,7 @@
 
 raw COPY        psycopg 3, binary, prepared beforehand: what PostgreSQL can take
 execute_batch   the seed guide's way: psycopg2, INSERT ... ON CONFLICT DO UPDATE, page size 1000
-tickstock       judge, fence, lock, read back, compare, COPY, coverage, ledger: all that a load does
+tickstock       judge, fence, lock, read back, compare, COPY, coverage, ledger: all that a job does
 
 Figures are medians of the rounds; quote the ratios.
 """
@@ -123,7 +123,7 @@ class Bench:
         return run
 
     def _leased(self) -> list[list[Fetched]]:
-        """A submitted load whose calls are all claimed and answered: what is left is writing."""
+        """A submitted job whose calls are all claimed and answered: what is left is writing."""
         names = tuple(self.tables)
         request = LoadRequest("bench", names, (Timeframe.DAY,), self.span)
         calls = {s: Call(CallKind.TICKER, Timeframe.DAY, self.span, s) for s in names}

@@ -34,7 +34,7 @@ SCHEMA = ROOT / "src" / "tickstock" / "store" / "schema.sql"
 NOTE = "<!-- Written by scripts/build_reference.py from {source}. Do not edit by hand. -->"
 
 EXIT_CODES = {
-    0: "done; of a load: every session is held, or explained and not a fault",
+    0: "done; of a job: every session is held, or explained and not a fault",
     1: "failed; nothing that was begun is half-written",
     2: "wrong usage, a value that does not fit, or a question that nobody could answer",
     3: "partly done: some symbols failed and are listed",

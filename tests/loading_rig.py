@@ -194,7 +194,7 @@ def sql(database: Database, text: str, *params: Any) -> list[Any]:
 def forget(
     database: Database, cells: Sequence[tuple[int, date]], timeframe: Timeframe = Timeframe.DAY
 ) -> None:
-    """Punch holes: forget bars and coverage of these sessions of instruments."""
+    """Punch gaps: forget bars and coverage of these sessions of instruments."""
     ids, days = [i for i, _ in cells], [d for _, d in cells]
     pairs = "unnest(%s::int[], %s::date[]) AS n(id, day)"
     at = "at" if timeframe is Timeframe.DAY else "(at AT TIME ZONE 'America/New_York')::date"

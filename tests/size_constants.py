@@ -65,7 +65,7 @@ NO_SIZES = {
     "service.prove.TOLD": "loads whose message is shown",
     "service.missing.MissingView.unasked": "a count",
     "universes.files.table._DIGITS": "digits of the number of a column that are read",
-    "service.prove.SYMBOLS_A_LOAD": "calls of a load of the proof",
+    "service.prove.SYMBOLS_A_LOAD": "calls of a job of the proof",
     "service.prove.BLOWS": "blows in the time that is given",
     "service.prove.Proof.kills": "a count",
     "service.prove.Proof.freezes": "a count",

@@ -50,7 +50,7 @@ class Watched:
 
 
 def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
-    """A load of one call a symbol."""
+    """A job of one call a symbol."""
     request = tick.requests.resolve(symbols=symbols, duration="1w", timeframes="hour")
     return tick.jobs.submit(tick.plans.make(request), **other)
 

@@ -320,7 +320,7 @@ class Answer:
         return self.tickers if self.tickers >= 0 else len(set(self.bars.owner.tolist()))
 
 
-class HoleCause(enum.StrEnum):
+class GapCause(enum.StrEnum):
     """Why an expected session is not held."""
 
     NEVER_ASKED = "never_asked"
@@ -334,12 +334,12 @@ class HoleCause(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Gap:
     """Why one instrument does not hold a span. `expires_at` None: until asked on purpose."""
 
     instrument_id: int
     span: Span
-    cause: HoleCause
+    cause: GapCause
     detail: str = ""
     seen_at: datetime | None = None
     expires_at: datetime | None = None

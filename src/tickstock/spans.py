@@ -80,20 +80,20 @@ def union(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
-    """The days of `spans` that are in none of `holes`."""
-    cut = union(holes)
+def subtract(spans: Iterable[Span], gaps: Iterable[Span]) -> tuple[Span, ...]:
+    """The days of `spans` that are in none of `gaps`."""
+    cut = union(gaps)
     left: list[Span] = []
     for span in union(spans):
         start = span.start
-        for hole in cut:
-            if hole.end <= start:
+        for gap in cut:
+            if gap.end <= start:
                 continue
-            if hole.start >= span.end:
+            if gap.start >= span.end:
                 break
-            if hole.start > start:
-                left.append(Span(start, hole.start))
-            start = max(start, hole.end)
+            if gap.start > start:
+                left.append(Span(start, gap.start))
+            start = max(start, gap.end)
         if start < span.end:
             left.append(Span(start, span.end))
     return tuple(left)

@@ -62,7 +62,7 @@ def told(tick: TickStock) -> TickStock:
 
 
 def asked(tick: TickStock, expression: str) -> dict[str, list[str]]:
-    """The spans of the calls of a load, by ticker."""
+    """The spans of the calls of a job, by ticker."""
     found: dict[str, list[str]] = {}
     for planned in tick.plans.make(tick.requests.resolve(expression)).calls:
         found.setdefault(planned.call.symbol, []).append(str(planned.call.span))
@@ -248,7 +248,7 @@ def test_where_somebody_was_in(told: TickStock, symbol: str, until: date | None)
 def test_who_left_by_a_told_history_was_in_until_then(tick: TickStock) -> None:
     told = "symbol,start,end\nKO,1996-01-02,\nPEP,1996-01-02,2020-03-03\n"
     do(tick, tick.edits.set(X, ["KO"]))
-    do(tick, tick.edits.tell(X, "told.csv", told, source="s", through=date(2024, 1, 2)))
+    do(tick, tick.edits.tell(X, "told.csv", told.encode(), source="s", through=date(2024, 1, 2)))
     assert tick.history.once("PEP") == {REF: date(2020, 3, 2)}
     assert tick.history.once("KO") == {}
 

@@ -1,4 +1,4 @@
-"""Real processes that are killed, frozen and interrupted in the middle of a load."""
+"""Real processes that are killed, frozen and interrupted in the middle of a job."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def stored(database: Database) -> list[Any]:
 
 def versions(database: Database) -> list[Any]:
     """The physical version of every row that a commit writes."""
-    parts = ("bars_day", "coverage", "calls", "holes")
+    parts = ("bars_day", "coverage", "calls", "gaps")
     return [query(database, f"SELECT ctid::text, xmin::text FROM tickstock.{p} ORDER BY 1")
             for p in parts]  # fmt: skip
 
 
 def begin(shell: Shell, database: Database, done: int) -> subprocess.Popen[str]:
-    """A load in the foreground that has got so far."""
+    """A job in the foreground that has got so far."""
     process = shell.start("load", UNIVERSE, *DATES)
     until(lambda: states(database)["done"] >= done or process.poll() is not None)
     assert process.poll() is None, process.communicate()

@@ -390,7 +390,10 @@ def test_every_door_reads_a_class_without_its_dot_and_says_whom_nobody_knows(
     assert shell.tick.universes.evaluate("{BRKB}").symbols == ("BRK.B",)
     told = "symbol,from,to\nBRKB,2015-01-02,\nPEPSICO,2015-01-02,\n"
     plan = shell.tick.edits.tell(X, "h.csv", told.encode(), source="s")
-    assert [spell.symbol for spell in plan.tellings[0].history.spells] == ["BRK.B", "PEPSICO"]
+    assert [interval.symbol for interval in plan.tellings[0].history.intervals] == [
+        "BRK.B",
+        "PEPSICO",
+    ]
     assert "1 known to nobody (PEPSICO)" in plan.notes[-1]
     shell("universe", "validate")
 

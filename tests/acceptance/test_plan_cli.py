@@ -41,7 +41,7 @@ def test_what_is_missing_is_listed_by_cause(shell: Shell) -> None:
     assert told.code == 0
     assert "vendor empty: 55 sessions of 1 symbol" in told.out
     assert "FB 2012-03-01..2012-05-17" in told.out
-    assert "Nothing was ever asked for NOPE" in told.out
+    assert "never asked for: 85 sessions of 1 symbol  (NOPE)" in told.out
     data = shell.run("missing", TWO, *SPRING, "--json").json()
     (gap,) = data["gaps"]
     assert (gap["cause"], gap["sessions"], gap["symbols"]) == ("vendor_empty", 55, 1)

@@ -128,7 +128,6 @@ def test_the_guard_holds_what_would_lose_too_much(organized: Shell) -> None:
     [
         ("set", MINE),
         ("set", MINE, "A", "--expression", "{B}"),
-        ("set", "theme_mine", "A"),
         ("set", "stock_universe:Theme", "A"),
         ("set", MINE, "not a symbol"),
         ("add", MINE),
@@ -139,6 +138,13 @@ def test_the_guard_holds_what_would_lose_too_much(organized: Shell) -> None:
 def test_what_cannot_be_meant_is_a_usage_error(shell: Shell, words: tuple[str, ...]) -> None:
     shell.universe(*words, "--yes", code=2)
     assert shell.err.startswith("error: ")
+
+
+def test_a_new_universe_is_named_with_its_type(shell: Shell) -> None:
+    shell.universe("set", "theme_mine", "A", "--yes", code=1)
+    assert "a new one is named with its type, say stock_universe:theme_mine" in " ".join(
+        shell.err.split()
+    )
 
 
 # --- the past ---------------------------------------------------------------------------------
@@ -272,7 +278,7 @@ def test_changes_are_told_back_from_the_members_of_today(shell: Shell, tmp_path:
     shell.universe("tell", MINE, str(file), "-y", code=2)
     assert "changes.csv:2: IBM leaves" in shell.err
     said = shell.universe("tell", MINE, str(file), "--backwards", "-y")
-    assert "3 spells" in said
+    assert "3 intervals" in said
     assert shell.universe("show", MINE, "--as-of", "2020-05-29").split() == ["AAPL", "KO"]
     file.write_text("symbol,from,to\nAAPL,2020-01-02,\n")
     shell.universe("tell", MINE, str(file), "--backwards", "-y", code=2)
@@ -352,7 +358,7 @@ def test_commas_between_symbols_are_understood(shell: Shell) -> None:
     shell.universe("import", MINE, "list.csv", "--yes", code=2)
     assert "universe import FILE --as" in shell.err
     shell("jobs", "list", "--state", "running")
-    assert "No load yet" in shell.err
+    assert "No job yet" in shell.err
     shell("load", MINE, "--for", "1w", "--background")
     shell("jobs", "list", "--state", "failed")
     assert "No job is failed" in shell.err

@@ -20,7 +20,7 @@ TWO = ("AVGO", "ORCL")
 
 @pytest.fixture
 def load(served: Running) -> Iterator[Load]:
-    """A load for a vendor whose workers are elsewhere: nobody here takes it."""
+    """A job for a vendor whose workers are elsewhere: nobody here takes it."""
     settings = served.tick.settings.model_copy(update={"vendor": "synthetic"})
     tick = TickStock(settings, served.tick.database)
     request = tick.requests.resolve("x", symbols=TWO, duration="6mo")
@@ -28,7 +28,7 @@ def load(served: Running) -> Iterator[Load]:
     yield made
     tick.jobs.cancel(made.id)
     with served.tick.database.transaction() as connection:
-        for table in ("coverage", "holes"):
+        for table in ("coverage", "gaps"):
             connection.execute(
                 f"DELETE FROM tickstock.{table} USING tickstock.instruments AS i"
                 " WHERE i.id = instrument_id AND i.symbol = ANY (%s)",

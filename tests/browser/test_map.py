@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenTab
 from tests.web_kit import Running, until
-from tickstock.model import HoleCause, Timeframe
+from tickstock.model import GapCause, Timeframe
 from tickstock.service import TickStock
 from tickstock.spans import ONE_DAY
 
@@ -41,7 +41,7 @@ def gaps(served: Running) -> Iterator[None]:
 
 def lacking(tick: TickStock, symbols: list[str]) -> int:
     view = tick.holdings.coverage(symbols, Timeframe.DAY, tick.dates.span("1y"))
-    return sum(view.grid.counts().get(c, 0) for c in (HoleCause.NEVER_ASKED, HoleCause.FAILED))
+    return sum(view.grid.counts().get(c, 0) for c in (GapCause.NEVER_ASKED, GapCause.FAILED))
 
 
 def drag(page: Page, first: str, last: str) -> None:

@@ -185,7 +185,7 @@ def test_from_a_cell_of_the_heat_map_to_its_candles(
     chart.wait_for(timeout=20_000)
     count = int(chart.get_attribute("data-drawn") or 0)
     assert count >= 15
-    expect(page.locator("table.bars tbody tr:not(.hole)")).to_have_count(count)
+    expect(page.locator("table.bars tbody tr:not(.gap)")).to_have_count(count)
     box = chart.bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
@@ -197,7 +197,7 @@ def test_from_a_cell_of_the_heat_map_to_its_candles(
     assert chart.screenshot() != before
 
 
-def test_holes_are_shaded_and_told(tab: OpenTab, served: Running, jobs: dict[str, str]) -> None:
+def test_gaps_are_shaded_and_told(tab: OpenTab, served: Running, jobs: dict[str, str]) -> None:
     page = tab().go(f"{served.url}/bars?symbol=SPY&for=5y")
     page.locator("#chart[data-drawn]").wait_for(timeout=20_000)
     gaps = page.get_by_role("region", name="Gaps")
@@ -335,7 +335,7 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
 
 
 def waiting(served: Running, symbol: str) -> Load:
-    """A load for a vendor whose workers are elsewhere: nobody here takes it."""
+    """A job for a vendor whose workers are elsewhere: nobody here takes it."""
     settings = served.tick.settings.model_copy(update={"vendor": "synthetic"})
     tick = TickStock(settings, served.tick.database)
     request = tick.requests.resolve("x", symbols=[symbol], duration="6mo", refresh=True)

@@ -1,5 +1,5 @@
 """Answers that cannot be true, over the wire and into the database: what is asked again, what is
-held, and what the load ends with."""
+held, and what the job ends with."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_spoilt_row_of_nobody_costs_nothing(
     assert sum(world.asked.values()) == 5
 
 
-def test_a_spoilt_row_of_a_wanted_name_is_its_own_hole(database: Database, tmp_path: Path) -> None:
+def test_a_spoilt_row_of_a_wanted_name_is_its_own_gap(database: Database, tmp_path: Path) -> None:
     def odd(request: web.Request, rows: list[Any]) -> web.Response | None:
         return page([rows[0] | {"c": "twelve"}, *rows[1:]]) if str(ODD) in request.path else None
 
@@ -219,7 +219,7 @@ def test_a_spoilt_row_of_a_wanted_name_is_its_own_hole(database: Database, tmp_p
     assert "row 1 (QAX)" in said_of(gap)
 
 
-def test_a_spoilt_row_of_a_range_is_the_hole_of_its_session(
+def test_a_spoilt_row_of_a_range_is_the_gap_of_its_session(
     database: Database, tmp_path: Path
 ) -> None:
     def odd(request: web.Request, rows: list[Any]) -> web.Response | None:

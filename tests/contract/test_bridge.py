@@ -416,7 +416,7 @@ def test_a_job_heard_many_times_by_two_bridges_is_one_load(
 ) -> None:
     async def test() -> None:
         async with running(tick, redis_server, bridges=2, worker=Worker(tick)) as client:
-            # Ids that read like the beginnings of one another, and of ids of loads.
+            # Ids that read like the beginnings of one another, and of ids of jobs.
             ids = ["a", "ab", "abc", "0", "1", new_id()]
             jobs = [csv_load(universe_key="core_etfs", job_id=i) for i in ids]
             for job in jobs * 3:

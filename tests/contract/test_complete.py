@@ -23,7 +23,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tickstock.errors import BadInput
-from tickstock.model import HoleCause, LoadState, Timeframe
+from tickstock.model import GapCause, LoadState, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
@@ -52,7 +52,7 @@ def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
         passed[0] = timedelta(days=later)
         plan = here.plan(**asked)
         assert plan.calls == ()
-        assert [(s.cause, s.cells) for s in plan.skips] == [(HoleCause.VENDOR_EMPTY, 3)]
+        assert [(s.cause, s.cells) for s in plan.skips] == [(GapCause.VENDOR_EMPTY, 3)]
     passed[0] = timedelta(days=31)
     plan = here.plan(**asked)
     assert [(p.call.symbol, p.cells) for p in plan.calls] == [("B", 3)]
@@ -116,7 +116,7 @@ def test_todays_bars_are_not_held_before_they_are_final(database: Database, tmp_
     here = rig(database, tmp_path, vendor={"symbols": ["A"]}, shift=lambda: early[0])
     made = here.plan(symbols=["A"], first=friday - timedelta(days=7), last=friday)
     assert all(p.call.span.last < friday for p in made.calls)
-    assert [(s.cause, s.cells) for s in made.skips] == [(HoleCause.NOT_PUBLISHED, 1)]
+    assert [(s.cause, s.cells) for s in made.skips] == [(GapCause.NOT_PUBLISHED, 1)]
     assert here.load(made).load.state is LoadState.COMPLETED
     early[0] += timedelta(hours=8)
     later = here.plan(symbols=["A"], first=friday - timedelta(days=7), last=friday)

@@ -1,4 +1,4 @@
-"""`tickstock doctor`, metrics, the log, and what the commands say about paused and ended loads."""
+"""`tickstock doctor`, metrics, the log, and what the commands say about paused and ended jobs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tests.kit import CALENDAR, market_call, plan, sessions, span, ticker_call
 from tickstock.config import read_settings
 from tickstock.errors import BadSetting, DatabaseRefused, DatabaseUnavailable, VendorThrottled
 from tickstock.loading.report import Report
-from tickstock.model import Answer, Call, HoleCause, LoadState, Timeframe, epoch_day
+from tickstock.model import Answer, Call, GapCause, LoadState, Timeframe, epoch_day
 from tickstock.service import TickStock
 from tickstock.store import coverage, jobs, ledger, tallies
 from tickstock.store.database import Database
@@ -118,7 +118,7 @@ def drained(
     database: Database, *faults: Fault, calls: Sequence[Call] = CALLS, bounds: Bounds = CALM,
     **vendor: Any,
 ) -> tuple[uuid.UUID, Counter[str]]:  # fmt: skip
-    """Drain a new load to its end; its id, and how often each symbol was asked for."""
+    """Drain a new job to its end; its id, and how often each symbol was asked for."""
     load = submit(database, calls)
 
     async def run() -> Counter[str]:
@@ -157,7 +157,7 @@ def attempts(database: Database, load: uuid.UUID) -> dict[str, int]:
     return dict(found)
 
 
-def holes(database: Database, symbol: str) -> set[str]:
+def gaps(database: Database, symbol: str) -> set[str]:
     found = query(
         database,
         "SELECT DISTINCT cause FROM tickstock.holes JOIN tickstock.instruments"
@@ -216,7 +216,7 @@ def test_what_cannot_be_read_is_asked_for_twice(database: Database, what: What) 
     load, times = drained(database, Fault(what, "/ticker/AAPL/"), bounds=bounds)
     assert states(database, load) == {"done": 4, "failed": 1}
     assert times == {"AAPL": 2, "FB": 1, "GOOG": 1, "IBM": 1, "MSFT": 1}
-    assert holes(database, "AAPL") == {"failed"}
+    assert gaps(database, "AAPL") == {"failed"}
 
 
 def test_attempts_are_limited_and_one_symbol_stops_no_other(
@@ -226,7 +226,7 @@ def test_attempts_are_limited_and_one_symbol_stops_no_other(
     assert times == {"AAPL": 3, "FB": 1, "GOOG": 1, "IBM": 1, "MSFT": 1}
     assert states(database, load) == {"done": 4, "failed": 1}
     assert stored(database) == {k: v for k, v in TRUTH.items() if k[0] != "AAPL"}
-    assert holes(database, "AAPL") == {"failed"}
+    assert gaps(database, "AAPL") == {"failed"}
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("AAPL",))
@@ -257,18 +257,18 @@ def test_a_throttled_call_waits_as_long_as_the_vendor_said(database: Database) -
 @pytest.mark.parametrize(
     ("what", "cause"),
     [
-        (What.BAD_REQUEST, HoleCause.FAILED),
-        (What.NOT_FOUND, HoleCause.FAILED),
-        (What.NOT_ENTITLED, HoleCause.NOT_ENTITLED),
-        (What.REFUSED_INSIDE, HoleCause.NOT_ENTITLED),
+        (What.BAD_REQUEST, GapCause.FAILED),
+        (What.NOT_FOUND, GapCause.FAILED),
+        (What.NOT_ENTITLED, GapCause.NOT_ENTITLED),
+        (What.REFUSED_INSIDE, GapCause.NOT_ENTITLED),
     ],
 )
 def test_a_refusal_of_one_symbol_is_final_for_it_alone(
-    database: Database, what: What, cause: HoleCause
+    database: Database, what: What, cause: GapCause
 ) -> None:
     load, times = drained(database, Fault(what, "/ticker/IBM/"))
     found = states(database, load)
-    if cause is HoleCause.FAILED:
+    if cause is GapCause.FAILED:
         assert times["IBM"] == 1
         assert found == {"done": 4, "failed": 1}
     else:  # perhaps the account is entitled to other days: that is asked, too
@@ -277,13 +277,13 @@ def test_a_refusal_of_one_symbol_is_final_for_it_alone(
         with database.transaction() as connection:
             asked = "SELECT asked FROM tickstock.calls WHERE load_id = %s AND symbol = 'IBM'"
             assert connection.execute(asked, [load]).fetchall() == [(times["IBM"],)]
-    assert holes(database, "IBM") == {cause.value}
+    assert gaps(database, "IBM") == {cause.value}
     assert len(stored(database)) == 4 * len(DAYS)
 
 
-def test_an_empty_answer_is_a_hole_and_no_coverage(database: Database, tmp_path: Path) -> None:
+def test_an_empty_answer_is_a_gap_and_no_coverage(database: Database, tmp_path: Path) -> None:
     load, _ = drained(database, Fault(What.EMPTY, "/ticker/IBM/"))
-    assert holes(database, "IBM") == {"vendor_empty"}
+    assert gaps(database, "IBM") == {"vendor_empty"}
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("IBM",))
@@ -307,8 +307,8 @@ def test_a_refused_key_ends_the_load_with_few_calls(database: Database, tmp_path
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
     assert report.state is LoadState.FAILED
-    assert holes(database, "MSFT") == set()  # of which nothing was to be asked
-    assert holes(database, "FB") == {"failed"}
+    assert gaps(database, "MSFT") == set()  # of which nothing was to be asked
+    assert gaps(database, "FB") == {"failed"}
 
 
 def test_a_refused_key_does_not_wait_for_the_budget_of_calls_in_vain(database: Database) -> None:
@@ -696,7 +696,7 @@ class Held:
 
 
 def submit_queued(serving: TickStock, calls: Sequence[Call]) -> uuid.UUID:
-    """A load with its job in the queue."""
+    """A job with its job in the queue."""
     from tickstock.service.queue import defer_drain
 
     load = submit(serving.database, calls)

@@ -191,7 +191,7 @@ def test_doubtful_bars_are_kept_flagged_and_listed(database: Database, tmp_path:
     bars.volume[35] = -1
     here = rig(database, tmp_path, vendor={"folder": write_folder(tmp_path / "v", bars)})
     asked = {"symbols": ["A", "B"], "first": month.start, "last": month.last}
-    # In two loads, the later days first: what comes before a bar may come later.
+    # In two jobs, the later days first: what comes before a bar may come later.
     half = month.start + timedelta(days=5)
     here.load(here.plan(symbols=["A", "B"], first=half, last=month.last))
     progress = here.load(here.plan(**asked))

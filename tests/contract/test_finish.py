@@ -1,4 +1,4 @@
-"""Faults while a load is worked on or finished: it ends, says so everywhere, and never repeats."""
+"""Faults while a job is worked on or finished: it ends, says so everywhere, and never repeats."""
 
 from __future__ import annotations
 

@@ -390,7 +390,7 @@ def test_what_fails_is_told_and_the_next_due_time_is_not_lost(tick: TickStock) -
 def test_a_worker_that_dies_over_it_is_taken_over_and_the_load_is_still_one(
     tick: TickStock,
 ) -> None:
-    """Killed after the load was submitted and before that was written down."""
+    """Killed after the job was submitted and before that was written down."""
     tick.schedules.add("daily", universe(tick), AT)
     since(tick, 1)
     assert tick.schedules.perform_due("dead") == 1

@@ -15,7 +15,7 @@ from tickstock.model import LoadState, Timeframe, UniverseRef, epoch_day
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import history
 from tickstock.store.database import Database
-from tickstock.universes.membership import FOREVER, History, Spell
+from tickstock.universes.membership import FOREVER, History, Interval
 from tickstock.universes.plan import Telling
 
 CORE = UniverseRef("stock_universe", "core")
@@ -125,12 +125,12 @@ def test_a_move_between_looking_and_doing_is_refused_too(here: Rig) -> None:
 
 
 # --- as it was -----------------------------------------------------------------------------------
-def tell(database: Database, *spells: tuple[str, str, str]) -> None:
+def tell(database: Database, *intervals: tuple[str, str, str]) -> None:
     """What a source says about the members of the universe in the first half of 2012."""
     known = Span(date(2012, 1, 1), date(2012, 7, 1))
     found = tuple(
-        Spell(symbol, Span(date.fromisoformat(a), date.fromisoformat(b) if b else FOREVER))
-        for symbol, a, b in spells
+        Interval(symbol, Span(date.fromisoformat(a), date.fromisoformat(b) if b else FOREVER))
+        for symbol, a, b in intervals
     )
     with database.transaction() as connection:
         history.tell(connection, [Telling(CORE, History(known, found, "test"))])
@@ -166,7 +166,7 @@ def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
     assert stored(database) == {key: kept[key] for key in wanted}
     assert here.plan(f"core @ {half}").calls == ()
     (row,) = sql(
-        database, "SELECT spells::text FROM tickstock.load_items WHERE symbol = 'B' LIMIT 1"
+        database, "SELECT intervals::text FROM tickstock.load_items WHERE symbol = 'B' LIMIT 1"
     )
     assert row == ("{[2012-01-02,2012-02-01),[2012-03-05,2012-03-20)}",)
 
@@ -191,10 +191,10 @@ def test_whole_market_days_bring_only_who_was_in(
     assert sql(database, "SELECT count(*) FROM tickstock.holes") == [(0,)]
 
 
-def test_a_pad_widens_every_spell(here: Rig, database: Database) -> None:
+def test_a_pad_widens_every_interval(here: Rig, database: Database) -> None:
     tell(database, ("B", "2012-03-05", "2012-03-20"))
     plan = here.plan(f"core @ {MONTH}", pad=10)
-    assert plan.request.spells == ((span("2012-02-24", "2012-03-29"),),)
+    assert plan.request.intervals == ((span("2012-02-24", "2012-03-29"),),)
     assert plan.request.span == span("2012-02-24", "2012-03-29")
     token = here.tick.plans.keep(plan)
     assert here.tick.plans.recall(token).calls == plan.calls
@@ -204,7 +204,7 @@ def test_a_pad_widens_every_spell(here: Rig, database: Database) -> None:
 
 def test_a_universe_as_it_was_takes_no_other_dates(here: Rig, database: Database) -> None:
     tell(database, ("B", "2012-03-05", "2012-03-20"))
-    with pytest.raises(BadDates, match="Other dates were given"):
+    with pytest.raises(BadDates, match="says itself which days are meant"):
         here.plan(f"core @ {MONTH}", duration="1y")
 
 

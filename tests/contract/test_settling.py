@@ -143,7 +143,7 @@ def test_who_cannot_hand_back_keeps_no_lane(database: Database, fails_at: Arm) -
     assert lane.take(object())
 
 
-def test_a_refused_key_leaves_one_hole_a_name_however_many_days_there_are(
+def test_a_refused_key_leaves_one_gap_a_name_however_many_days_there_are(
     database: Database,
 ) -> None:
     days = sessions(MONTH)

@@ -1,4 +1,4 @@
-"""Slices of loads: whose turn it is, what is left at their ends, and tasks that got lost."""
+"""Slices of jobs: whose turn it is, what is left at their ends, and tasks that got lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_alone_load_keeps_its_place(tick: TickStock, monkeypatch: pytest.Monk
 def test_at_the_end_of_a_slice_what_was_asked_is_kept_and_the_next_follows(
     tick: TickStock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No answer is thrown away; the load is done by many slices, each call by one."""
+    """No answer is thrown away; the job is done by many slices, each call by one."""
     monkeypatch.setattr(slices, "LONGEST_SECONDS", 0.15)
     load = submit(tick, *SYMBOLS[:10])
 
@@ -124,7 +124,7 @@ def test_the_task_of_a_dead_worker_is_taken_out_and_its_load_done(tick: TickStoc
 
 
 def test_a_task_of_an_earlier_release_is_a_slice_too(tick: TickStock) -> None:
-    """It had no lock, and the load's id alone."""
+    """It had no lock, and the job's id alone."""
     load = submit(tick, *SYMBOLS[:3])
     execute(tick, "UPDATE procrastinate_jobs SET queueing_lock = NULL")
 

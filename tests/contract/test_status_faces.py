@@ -17,7 +17,7 @@ from tests.web_kit import Client, running, settings_for
 from tickstock.bridge import Bridge, Pace, open_redis
 from tickstock.errors import VendorRefused, VendorUnavailable
 from tickstock.loading.report import ItemResult, make_report
-from tickstock.model import HoleCause, Timeframe
+from tickstock.model import GapCause, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.plans import summary_of
 from tickstock.store import jobs, ledger
@@ -98,8 +98,8 @@ def end(tick: TickStock, load: uuid.UUID) -> None:
         jobs.finish(conn, load, report.state, report.message, report.as_dict())
 
 
-def _why(symbol: str) -> tuple[tuple[HoleCause, int], ...]:
-    return ((HoleCause.FAILED, 4),) if symbol == "CCC" else ()
+def _why(symbol: str) -> tuple[tuple[GapCause, int], ...]:
+    return ((GapCause.FAILED, 4),) if symbol == "CCC" else ()
 
 
 def in_redis(

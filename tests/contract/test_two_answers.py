@@ -1,4 +1,4 @@
-"""A load that asks for one bar in two ways compares what it is told."""
+"""A job that asks for one bar in two ways compares what it is told."""
 
 from __future__ import annotations
 

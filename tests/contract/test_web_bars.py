@@ -1,4 +1,4 @@
-"""Bars of one symbol on the page: candles, holes and their causes, splits, doubtful bars."""
+"""Bars of one symbol on the page: candles, gaps and their causes, splits, doubtful bars."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def client(page: Running) -> Client:
     return page.client()
 
 
-def test_a_hole_is_told_with_its_cause_and_what_to_do(client: Client) -> None:
+def test_a_gap_is_told_with_its_cause_and_what_to_do(client: Client) -> None:
     text = unescape(client.get("/bars?symbol=TST").text)
     assert "6 bars, 2024-01-02 – 2024-01-12" in text
     assert "2024-01-05..2024-01-08" in text
@@ -95,7 +95,7 @@ def test_markup_in_what_was_said_is_text(client: Client) -> None:
     assert "<b>" not in client.get("/bars?symbol=TST").text
 
 
-def test_the_table_has_bars_and_holes_in_order_the_newest_first(client: Client) -> None:
+def test_the_table_has_bars_and_gaps_in_order_the_newest_first(client: Client) -> None:
     table = client.get("/bars?symbol=TST").text.rpartition("The same as a table")[2]
     lines = re.findall(r'<td class="main">([^<]+)</td>', table)
     assert lines == [
@@ -153,9 +153,9 @@ def test_every_cell_of_the_heat_map_leads_to_its_bars(client: Client) -> None:
         ("bad l0" if day in DAYS[3:5] else "gap l0" if day == DAYS[5] else "full", f"TST {day}")
         for day in DAYS
     ]
-    hole = unescape(links[3][1])
-    assert "from=2024-01-05&to=2024-01-05" in hole
-    text = client.get(hole).text
+    gap = unescape(links[3][1])
+    assert "from=2024-01-05&to=2024-01-05" in gap
+    text = client.get(gap).text
     assert "the call failed" in text
     assert "Coverage of stock_universe:theme_test" in text
     assert "Next" not in by_session

@@ -120,7 +120,7 @@ def test_an_edit_of_what_has_moved_since_is_shown_anew(client: Client) -> None:
     [
         ({"ref": CORE, "do": "add"}, 422, "No symbol was given"),
         ({"ref": CORE, "do": "vanish"}, 422, "something that can be done"),
-        ({"ref": "nothing", "do": "delete"}, 422, "nothing"),
+        ({"ref": "nothing", "do": "delete"}, 404, "nothing"),
         ({"ref": "etf_universe:nope", "do": "add", "symbols": "SPY"}, 404, "no universe"),
         ({"ref": CORE, "do": "remove", "symbols": "AAPL"}, 422, "'AAPL' is not in"),
         ({"ref": CORE, "do": "expression", "expression": "{SPY"}, 422, "{SPY"),

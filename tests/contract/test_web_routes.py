@@ -51,7 +51,7 @@ def client(page: Running) -> Client:
 
 
 def wait(client: Client, load_id: str) -> dict[str, Any]:
-    """The load, once it has ended."""
+    """The job, once it has ended."""
 
     def ended() -> dict[str, Any] | None:
         found = client.get(f"/api/loads/{load_id}").json

@@ -18,7 +18,7 @@ from tests.flat_kit import put, session_files
 from tests.kit import CALENDAR
 from tests.loading_rig import Rig, rig, sql, stored, truth_of
 from tickstock.errors import EmptyUniverse, UnknownUniverse
-from tickstock.model import MARKET, Answer, Call, CallKind, HoleCause, LoadState, Timeframe
+from tickstock.model import MARKET, Answer, Call, CallKind, GapCause, LoadState, Timeframe
 from tickstock.service.listings import Refreshed
 from tickstock.spans import Span
 from tickstock.store.database import Database
@@ -164,7 +164,7 @@ def test_a_session_without_a_row_has_failed_and_is_asked_again(here: Rig) -> Non
     here.faults = (Fault(What.EMPTY, path=bad),)
     assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
     view = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH)
-    assert [(g.cause, g.cells) for g in view.gaps] == [(HoleCause.FAILED, 1)]
+    assert [(g.cause, g.cells) for g in view.gaps] == [(GapCause.FAILED, 1)]
     here.faults = ()
     assert load(here, MONTH).load.state is LoadState.COMPLETED
     assert here.asked == 1
@@ -183,7 +183,7 @@ def test_half_a_session_is_not_believed(here: Rig, market: SyntheticMarket) -> N
     here.change = halved
     assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
     (gap,) = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH).gaps
-    assert (gap.cause, gap.cells) == (HoleCause.FAILED, 1)
+    assert (gap.cause, gap.cells) == (GapCause.FAILED, 1)
     assert "not believed" in gap.reasons[0][0]
     here.change = None
     assert load(here, MONTH).load.state is LoadState.COMPLETED
@@ -273,7 +273,7 @@ def test_it_is_listed_covered_and_missing_by_sessions(loaded: Rig) -> None:
     sessions = CALENDAR.between(Span(SPAN.start, date(2023, 7, 1)))
     assert view.grid.held.count() == sessions[1] - sessions[0]
     (gap,) = tick.missing.find(subjects, [Timeframe.DAY], span).gaps
-    assert gap.cause == HoleCause.NEVER_ASKED
+    assert gap.cause == GapCause.NEVER_ASKED
     load(loaded, Span(date(2023, 7, 1), date(2023, 7, 8)))
     assert tick.universes.list_if_changed(first)[1] is not None
 
@@ -321,7 +321,7 @@ def test_a_plan_says_what_a_longer_history_would_add(
     here.faults = (Fault(What.NOT_ENTITLED, before=date(2023, 1, 17)),)
     assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
     plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last + timedelta(days=7))
-    assert sum(s.cells for s in plan.skips if s.cause is HoleCause.NOT_ENTITLED) == 9
+    assert sum(s.cells for s in plan.skips if s.cause is GapCause.NOT_ENTITLED) == 9
     assert len(plan.calls) == 5
 
 
@@ -394,7 +394,7 @@ def test_a_delisted_one_is_not_asked_for_after_its_last_day(
     assert ticker is not None
     first, last = market.day(lost - 10), market.day(lost + 9)
     plan = here.plan(symbols=[ticker], first=first, last=last)
-    assert [(s.cause, s.cells) for s in plan.skips] == [(HoleCause.NOT_LISTED, 10)]
+    assert [(s.cause, s.cells) for s in plan.skips] == [(GapCause.NOT_LISTED, 10)]
 
 
 def test_a_reading_goes_on_where_it_was_broken_off(here: Rig, market: SyntheticMarket) -> None:

@@ -90,7 +90,7 @@ FAULTS: dict[int, tuple[str, ...]] = {
         "unit/test_bars.py::test_a_week_is_named_by_its_monday_and_a_month_by_its_first",
     ),
     36: (
-        f"{DRAIN}::test_an_empty_answer_is_a_hole_and_no_coverage",
+        f"{DRAIN}::test_an_empty_answer_is_a_gap_and_no_coverage",
         "unit/test_report.py::test_a_symbol_with_one_bad_timeframe_is_not_good",
     ),
     37: ("store/test_bars.py::test_a_changed_bar_keeps_its_predecessor",),

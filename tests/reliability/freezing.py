@@ -2,7 +2,7 @@
 
 Between an answer and its commit, or anywhere else that the seed says, nothing of the first worker
 goes on: neither its transactions nor its heartbeat nor its requests. When its leases have run
-out, the second one finishes the load. Then the first wakes.
+out, the second one finishes the job. Then the first wakes.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _submit(database: Database, calls: int) -> uuid.UUID:
     symbols = [f"S{i}" for i in range(calls)]
     with database.transaction() as connection:
         # Each run begins with nothing, so that whoever writes can be told by the price.
-        for table in ("bars_day", "bar_revisions", "coverage", "holes"):
+        for table in ("bars_day", "bar_revisions", "coverage", "gaps"):
             connection.execute(f"DELETE FROM tickstock.{table}")
         connection.execute("DELETE FROM tickstock.loads")
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}

@@ -47,7 +47,7 @@ class Call:
 
 
 class Actions:
-    """The splits and dividends of a load. `state` is empty where nobody has begun to ask."""
+    """The splits and dividends of a job. `state` is empty where nobody has begun to ask."""
 
     __slots__ = ("answers", "fence", "lease_until", "lost", "state", "worker")
 
@@ -67,7 +67,7 @@ class Actions:
 
 
 class Ledger:
-    """One load. Without `fenced`, what a late worker says is believed; without `once`, splits and
+    """One job. Without `fenced`, what a late worker says is believed; without `once`, splits and
     dividends that have ended are taken up again, and the verdict does not wait for who asks."""
 
     def __init__(self, calls: int, *, fenced: bool = True, once: bool = True) -> None:

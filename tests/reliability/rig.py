@@ -90,7 +90,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A run that was frozen. `changed`: tables that it wrote after another had finished its load,
+    """A run that was frozen. `changed`: tables that it wrote after another had finished its job,
     which took `seconds`; `asked`: what it asked the vendor for then."""
 
     changed: tuple[str, ...]
@@ -126,7 +126,7 @@ class Rig:
             scenarios.submit(self._job(submitted, "http://127.0.0.1:9", {"refresh": refresh}))
 
     def _load_half(self, tick: Any) -> None:
-        """Stored bars that the load finds changed, for half of the time of three symbols."""
+        """Stored bars that the job finds changed, for half of the time of three symbols."""
         request = tick.requests.resolve(
             symbols=SYMBOLS[:3], first=scenarios.FIRST, last=scenarios.FIRST.replace(day=13)
         )
@@ -179,7 +179,7 @@ class Rig:
         return Frozen(changed, seconds, tuple(r.path for r in vendor.requests[sent:]))
 
     def takeover(self, name: str, blow: str) -> float:
-        """Seconds from the `blow` to a worker until another one has ended its load."""
+        """Seconds from the `blow` to a worker until another one has ended its job."""
         return self._after(blow, name, "job-1", {"lease": FORM.lease})
 
     def beside(self, name: str, blow: str) -> float:

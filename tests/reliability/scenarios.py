@@ -84,7 +84,7 @@ def opened(job: Job) -> TickStock:
 
 # --- loads ---------------------------------------------------------------------------------------
 def submit(job: Job) -> None:
-    """Plan a load of the five symbols and submit it, under the client's name `job-1`, if no other
+    """Plan a job of the five symbols and submit it, under the client's name `job-1`, if no other
     is given."""
     with opened(job) as tick:
         request = tick.requests.resolve(
@@ -94,7 +94,7 @@ def submit(job: Job) -> None:
 
 
 def drain(job: Job) -> None:
-    """Work on the load until it has ended, as `tickstock load` does."""
+    """Work on the job until it has ended, as `tickstock load` does."""
     with opened(job) as tick:
         load = tick.jobs.find("job-1")
         worker = Worker(tick, policy=policy(job))
@@ -116,7 +116,7 @@ def has_ended(tick: TickStock, load: uuid.UUID) -> bool:
 
 
 def interrupted(job: Job) -> None:
-    """Begin the load, be told to stop while answers are awaited, then begin again and end it."""
+    """Begin the job, be told to stop while answers are awaited, then begin again and end it."""
     with opened(job) as tick:
         load = tick.jobs.find("job-1")
 
@@ -146,7 +146,7 @@ async def _stop_with_calls_in_hand(tick: TickStock, worker: Worker, load: uuid.U
 
 
 def serve(job: Job) -> None:
-    """Serve the queue until the load has ended."""
+    """Serve the queue until the job has ended."""
     brisk(job)
     slices.LONGEST_SECONDS, slices.LOOK_SECONDS = 0.1, 0.05
     with opened(job) as tick:
@@ -237,7 +237,7 @@ def attend(job: Job) -> None:
 
 
 def work(job: Job) -> None:
-    """Be a worker; `look` says how soon it offers others a share of its loads, `rest` how soon it
+    """Be a worker; `look` says how soon it offers others a share of its jobs, `rest` how soon it
     comes back to one, and an answer for a ticker that is `deadly` is its end."""
     brisk(job)
     slices.LOOK_SECONDS = job.get("look", slices.LOOK_SECONDS)

@@ -42,7 +42,7 @@ LEASE, ATTEMPTS, MOST, BATCH = 1_000, 3, 2, 3
 SPLITS_AND_DIVIDENDS = 2
 """Calls that are made for them."""
 CALM_AFTER = 6_000
-"""From then on nothing more goes wrong, so that every load must end."""
+"""From then on nothing more goes wrong, so that every job must end."""
 TOO_LONG = 120_000
 ACTIONS = -1
 JITTER = 20
@@ -141,7 +141,7 @@ class World:
     def run(self) -> World:
         while not self.ledger.has_ended or self.now <= CALM_AFTER:
             if not self.events or self.now > TOO_LONG:
-                raise Violation(f"the load does not end: {self._rows()}")
+                raise Violation(f"the job does not end: {self._rows()}")
             self.now, _, worker, life, what, about = heapq.heappop(self.events)
             if worker is None:
                 what(*about)
@@ -422,7 +422,7 @@ class World:
     def _judge(self) -> None:
         for i, call in enumerate(self.ledger.calls):
             if call.state in OPEN:
-                raise Violation(f"call {i} is open in a load that ended")
+                raise Violation(f"call {i} is open in a job that ended")
             if (call.state == DONE) != (self.writes[i] == 1):
                 raise Violation(f"call {i} is {call.state} and was written {self.writes[i]} times")
             if call.state == FAILED and call.attempt < 1 and call.lost < MOST_LOST:

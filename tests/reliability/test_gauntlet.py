@@ -1,6 +1,6 @@
 """The lived-in gauntlet: a database as a stranger's application leaves it, loads larger than our
 constants in an unfavourable order, a worker killed in between; then every command, every view of
-the page and every old route. None ends in an error inside TickStock, no load is left running."""
+the page and every old route. None ends in an error inside TickStock, no job is left running."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ ELSEWHERE = {
     "db shell": "is psql",
     "db prove": "has databases of its own: tests/acceptance/test_prove.py",
     "db stop": "stops the server of all tests, and is a word about DATABASE_URI here",
-    "jobs watch": "the load has ended: as jobs show",
+    "jobs watch": "the job has ended: as jobs show",
 }
 """Commands that the walk leaves out, and why."""
 
@@ -181,7 +181,7 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "universe diff": each("U", LARGEST, of=(*OF_ALL, ODD[2])),
     "universe log": each("U", of=(LARGEST, *ODD[2:], BAD)),
     "universe blame": each("U", of=(LARGEST, *ODD[2:-1], BAD)),
-    "universe tell": [(ODD[2], "spells.csv", "--yes"), (BAD, "spells.csv", "--yes")],
+    "universe tell": [(ODD[2], "intervals.csv", "--yes"), (BAD, "intervals.csv", "--yes")],
     "universe import": [("list.csv", "--as", u, "--yes") for u in (ODD[3], BAD)],
     "universe export": each("U", "--format", "json", of=(*OF_ALL, ODD[2])),
     "universe refresh": [(LARGEST,), (BAD,)],
@@ -241,7 +241,7 @@ def test_every_command_answers(
     monkeypatch.chdir(loaded.shell.home)
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n" * 8))
     (loaded.shell.home / "list.csv").write_text("symbol\nSPY\nQQQ\nIWM\n")
-    (loaded.shell.home / "spells.csv").write_text("symbol,opt-in,opt-out\nSPY,2020-01-02,\n")
+    (loaded.shell.home / "intervals.csv").write_text("symbol,opt-in,opt-out\nSPY,2020-01-02,\n")
     faults = []
     for command, ways in WALK.items():
         for way in ways:
@@ -260,7 +260,7 @@ def test_every_command_answers(
 
 
 def assert_all_ended(place: Place) -> None:
-    """No load is left running: a worker that looks at all that is open comes to an end with it."""
+    """No job is left running: a worker that looks at all that is open comes to an end with it."""
     worker = place.shell.start("worker")
     try:
         until(lambda: not place.open_loads() or worker.poll() is not None, 60)
@@ -353,6 +353,7 @@ def _faults(client: Client, rule: Any, place: Place) -> Iterator[str]:
     if rule.path in LAST:
         return
     names = {"id": [place.load], "token": ["x"], "name": ["paged", "viewer"],
+             "symbol": ["AAPL", "BRK.B", "NOBODY", quote("a b/c", safe="")],
              "ref": [quote(ref, safe="") for ref in REFS]}  # fmt: skip
     parts = re.findall(r"\{(\w+)\}", rule.path)
     for values in itertools.product(*(names[part] for part in parts)):

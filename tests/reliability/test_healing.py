@@ -1,4 +1,4 @@
-"""A year of a hundred symbols with holes punched into it: one load heals what can be healed."""
+"""A year of a hundred symbols with gaps punched into it: one job heals what can be healed."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from tests.loading_rig import (
     write_folder,
 )
 from tests.reliability.form import FORM, record
-from tickstock.model import CallKind, HoleCause, LoadState, Timeframe, epoch_day
+from tickstock.model import CallKind, GapCause, LoadState, Timeframe, epoch_day
 from tickstock.store.database import Database
 
 DAY = Timeframe.DAY
 SYMBOLS = tuple(f"H{n:03}" for n in range(100))
 YEAR = span("2024-01-02", "2024-12-31")
-HOLES, GAPS = 500, 40
+GAPS, GAPS = 500, 40
 
 
 @pytest.mark.parametrize("seed", range(FORM.punched_years))
-def test_one_load_heals_all_holes_and_asks_nothing_else(
+def test_one_load_heals_all_gaps_and_asks_nothing_else(
     cluster: Cluster, template: str, tmp_path: Path, seed: int
 ) -> None:
     name = cluster.create(template)
     with Database.open(cluster.uri(name), tmp_path, migrate=False) as database:
         calls = _punch_and_heal(database, tmp_path, np.random.default_rng(seed))
     cluster.drop(name)
-    record("a year of 100 symbols, 500 holes punched", runs=1, healing_calls=calls)
+    record("a year of 100 symbols, 500 gaps punched", runs=1, healing_calls=calls)
 
 
 def _punch_and_heal(database: Database, home: Path, rng: np.random.Generator) -> int:
@@ -63,21 +63,21 @@ def _punch_and_heal(database: Database, home: Path, rng: np.random.Generator) ->
     assert first.load.report["causes"] == {"vendor_empty": len(gaps)}
     truth = truth_of(bars)
     assert stored(database) == truth
-    # Holes among what is held.
+    # Gaps among what is held.
     rows = sql(database, "SELECT id, symbol FROM tickstock.instruments")
     ids = {symbol: id_ for id_, symbol in rows}
     absent = {(ids[SYMBOLS[s]], days[d]) for s, d in gaps}
-    picked = random_cells(rng, [ids[s] for s in SYMBOLS], days, HOLES + len(gaps))
-    holes = [cell for cell in picked if cell not in absent][:HOLES]
-    forget(database, holes)
-    assert len(stored(database)) == len(truth) - HOLES
+    picked = random_cells(rng, [ids[s] for s in SYMBOLS], days, GAPS + len(gaps))
+    gaps = [cell for cell in picked if cell not in absent][:GAPS]
+    forget(database, gaps)
+    assert len(stored(database)) == len(truth) - GAPS
     healing = here.plan(**asked)
     assert healing.exact
-    assert healing.cells == HOLES
+    assert healing.cells == GAPS
     assert len(healing.calls) <= len(SYMBOLS)
-    assert [(s.cause, s.cells) for s in healing.skips] == [(HoleCause.VENDOR_EMPTY, len(gaps))]
+    assert [(s.cause, s.cells) for s in healing.skips] == [(GapCause.VENDOR_EMPTY, len(gaps))]
     healed = here.load(healing)
-    assert (here.asked, healed.rows_new, healed.rows_changed) == (len(healing.calls), HOLES, 0)
+    assert (here.asked, healed.rows_new, healed.rows_changed) == (len(healing.calls), GAPS, 0)
     assert healed.load.state is LoadState.COMPLETED
     assert healed.held == len(truth)
     assert stored(database) == truth

@@ -82,7 +82,7 @@ def test_a_split_between_two_loads_changes_what_is_read_and_fetches_nothing(hous
     assert house.closes(adjust=Adjust.RAW) == raw
     assert house.closes(known_at=moment) == before
     assert house.closes(known_at=moment, adjust=Adjust.RAW) == raw
-    record("a 7:1 split between two loads", bars=len(raw), fetched_again=0)
+    record("a 7:1 split between two jobs", bars=len(raw), fetched_again=0)
 
 
 def test_a_restated_bar_is_told_and_both_answers_can_be_read(

@@ -1,4 +1,4 @@
-"""PostgreSQL restarted under a load; a disk that fills up under a load."""
+"""PostgreSQL restarted under a job; a disk that fills up under a job."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def house(home: Path) -> Iterator[House]:
 
 
 def submit(made: House, url: str, symbols: list[str]) -> dict[str, Any]:
-    """A load of a year of the symbols; the job of a process that works on it."""
+    """A job of a year of the symbols; the job of a process that works on it."""
     log = Path(tempfile.mkdtemp(prefix="ts-log-")) / "worker.log"
     job = {"uri": made.uri, "url": url, "home": str(made.home), "log": str(log)}
     with opened(job) as tick:
@@ -145,7 +145,7 @@ def test_a_load_goes_on_through_restarts(forks: Zygote, own_home: Path) -> None:
     symbols, every, delay = FORM.restarted_symbols, FORM.restart_every, FORM.vendor_delay
     figures = under_restarts(forks, own_home, symbols, every, delay)
     assert figures["restarts"] >= 2
-    record("PostgreSQL restarted under a load", every=every, **figures)
+    record("PostgreSQL restarted under a job", every=every, **figures)
 
 
 def test_a_database_away_when_splits_and_dividends_are_asked_for_is_waited_for(
@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_and_is_emptied(forks: Zygote) -> None:
         _ask_again(job)
         assert forks.run(job) == 0, _tail(log)
         assert Counter(made.query(STORED)) == truth(names)
-    record("disk filled up under a load and emptied", symbols=len(names), half_written=0)
+    record("disk filled up under a job and emptied", symbols=len(names), half_written=0)
 
 
 def _tail(log: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Plans: none is cheaper, and what a load asks is what its plan said, call by call."""
+"""Plans: none is cheaper, and what a job asks is what its plan said, call by call."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_no_single_strategy_is_cheaper(timeframe: Timeframe) -> None:
 
 
 def test_twenty_years_of_the_market_are_planned_by_whole_columns() -> None:
-    """Listing dates, and holes scattered over half of what was held; seconds of computing."""
+    """Listing dates, and gaps scattered over half of what was held; seconds of computing."""
     rng, sessions, symbols = np.random.default_rng(20), 5040, FORM.planned_symbols
     last = CALENDAR.index(date(2026, 11, 19))
     first = last + 1 - sessions
@@ -116,7 +116,7 @@ def test_twenty_years_of_the_market_are_planned_by_whole_columns() -> None:
     seconds = time.process_time() - begun
     cost = calls(planned) / (symbols * sessions)
     assert cost < 0.05  # whole columns at a time: no function is called for each cell
-    record("holes and plan of 20 years", symbols=symbols, seconds=round(seconds, 2))
+    record("gaps and plan of 20 years", symbols=symbols, seconds=round(seconds, 2))
 
 
 # --- predicted and made ------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class World:
     kinds: Counter[CallKind] = field(default_factory=Counter)
 
     def step(self) -> None:
-        """One random plan, and its load: a request is one of the plan's calls, or confirms one."""
+        """One random plan, and its job: a request is one of the plan's calls, or confirms one."""
         here, files = self._account()
         asked = self._request()
         self._punch(asked)

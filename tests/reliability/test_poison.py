@@ -17,7 +17,7 @@ from tests.reliability.zygote import Zygote
 from tests.web_kit import running
 from tickstock.loading.causes import CAUSES
 from tickstock.loading.poison import MOST_LOST
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 from tickstock.service.access import Role
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
@@ -38,7 +38,7 @@ def is_open(database: Database) -> bool:
 
 
 def worked_on(forks: Zygote, job: Job, database: Database) -> int:
-    """Have one worker after the other work on the load until it has ended; how many died."""
+    """Have one worker after the other work on the job until it has ended; how many died."""
     dead = 0
     while is_open(database):
         pid = forks.start(job)
@@ -97,7 +97,7 @@ def _is_told_everywhere(job: Job, database: Database) -> None:
         assert said in shown.out, shown.said
     span = ("--from", "2012-07-02", "--to", "2012-07-31")
     missing = shell.run("missing", f"{{{POISON}}}", *span)
-    advice = CAUSES[HoleCause.POISON].advice.split(";")[0]
+    advice = CAUSES[GapCause.POISON].advice.split(";")[0]
     for said in ("poison", advice, f"{MOST_LOST} workers died"):
         assert said in missing.out, missing.said
     (load,) = query(database, "SELECT id::text FROM tickstock.loads")[0]
@@ -106,7 +106,7 @@ def _is_told_everywhere(job: Job, database: Database) -> None:
         for path, said in (
             (f"/jobs/{load}", f"{POISON}: {MOST_LOST} workers died"),
             (f"/jobs/{load}", ADVICE["PoisonCall"]),
-            (f"/bars?symbol={POISON}&from=2012-07-02&to=2012-07-31", CAUSES[HoleCause.POISON].text),
+            (f"/bars?symbol={POISON}&from=2012-07-02&to=2012-07-31", CAUSES[GapCause.POISON].text),
         ):
             answer = client.get(path)
             assert answer.status == 200

@@ -1,4 +1,4 @@
-"""Thousands of schedules of loads, workers and mishaps; the model of them and the SQL agree."""
+"""Thousands of schedules of jobs, workers and mishaps; the model of them and the SQL agree."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_seed_is_played_alike_each_time() -> None:
 
 # --- the model and the SQL ------------------------------------------------------------------------
 class Twins:
-    """One load, in the model and in the database, by one clock."""
+    """One job, in the model and in the database, by one clock."""
 
     def __init__(self, connection: psycopg.Connection[Any], dice: random.Random) -> None:
         self.dice = dice

@@ -1,4 +1,4 @@
-"""How long a load stands still when its worker dies, or freezes with locks in its hands."""
+"""How long a job stands still when its worker dies, or freezes with locks in its hands."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ def test_the_locks_of_a_frozen_worker_do_not_stop_other_loads(rig: Rig, point: s
     """Also those that come long before its calls may be claimed by others."""
     seconds = rig.beside("load", f"{point}@1:freeze")
     assert seconds >= FORM.silence / 2  # it did stand in the way
-    record(f"another load of its symbols, after a freeze at {point}", seconds=round(seconds, 1))
+    record(f"another job of its symbols, after a freeze at {point}", seconds=round(seconds, 1))

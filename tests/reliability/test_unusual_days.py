@@ -109,7 +109,7 @@ SUMMER = span("2022-05-16", "2022-07-15")
 
 @dataclass(frozen=True)
 class Lives:
-    """What the vendor has of whom, what is known of them before, and what a load makes of it.
+    """What the vendor has of whom, what is known of them before, and what a job makes of it.
 
     `calls` as symbol, first and last day. `causes` as the report counts them.
     """

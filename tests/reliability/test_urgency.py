@@ -22,7 +22,7 @@ PER_MINUTE = 600.0
 
 
 def submit(tick: TickStock, symbols: tuple[str, ...], priority: int | None = None) -> None:
-    """A load with a call for each symbol."""
+    """A job with a call for each symbol."""
     request = tick.requests.resolve(symbols=symbols, duration="1y")
     plan = tick.plans.make(request)
     assert len(plan.calls) == len(symbols)

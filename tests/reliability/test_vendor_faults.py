@@ -1,5 +1,5 @@
-"""Vendors that fail in every known way, by seed: nothing wrong is kept, every hole has a cause, the
-exit code is right, and when the vendor is well again one load brings what is missing."""
+"""Vendors that fail in every known way, by seed: nothing wrong is kept, every gap has a cause, the
+exit code is right, and when the vendor is well again one job brings what is missing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PARTS = 4
 HASTY = replace(CALM, total=0.5)
 """For a vendor that drips, which time alone ends."""
 ENDLESS = (What.THROTTLED, What.THROTTLED_EMPTY)
-"""A load waits for as long as the vendor says so: these strike the first requests alone."""
+"""A job waits for as long as the vendor says so: these strike the first requests alone."""
 INSIDE_A_SESSION = {
     What.PAGE_MISSING, What.EMPTY, What.IMPOSSIBLE, What.SPOILT_ROW, What.HALF, What.HALF_SESSION
 }  # fmt: skip
@@ -67,7 +67,7 @@ SAID_BY = {
     "quarantined": {What.IMPOSSIBLE, What.SPOILT_ROW},
     "failed": set(What),
 }
-"""What a vendor must have done for a hole to have this cause. An unreadable answer is none of the
+"""What a vendor must have done for a gap to have this cause. An unreadable answer is none of the
 first three, and neither is a file that is not there, or a whole market without a row."""
 SAID_BY_FILES = {"vendor_empty": {"half"}, "quarantined": {"spoilt"}, "not_entitled": {"refused"}}
 """The same of files."""
@@ -134,7 +134,7 @@ def _lines_spoilt(data: bytes | memoryview, kind: int) -> bytes:
 class Records:
     """What the vendor records of one symbol, wrong as it is: of two dividends on one day the one
     that was declared last stands, doubled ones are one, and splits on a night that did not move are
-    none. Where they come late, the first load is not told of them."""
+    none. Where they come late, the first job is not told of them."""
 
     splits: tuple[Split, ...] = ()
     dividends: tuple[Dividend, ...] = ()
@@ -302,7 +302,7 @@ def check(case: Case, database: Database, home: Path) -> str:
     _few_calls_are_made(house, database)
     report = progress.load.report
     assert report is not None
-    _every_hole_has_a_cause(report, kept, truth)
+    _every_gap_has_a_cause(report, kept, truth)
     for cause in report["causes"]:
         assert case.kinds & SAID_BY[cause] or _is_said_by_files(house, cause) or (
             case.since is not None and cause == "not_entitled"
@@ -415,7 +415,7 @@ def _nothing_lacks_within(case: Case, timeframe: Timeframe, kept: Bars, truth: B
             assert plenty[symbol] < PLENTY or 2 * count >= whole[symbol, day], (symbol, day)
 
 
-def _every_hole_has_a_cause(
+def _every_gap_has_a_cause(
     report: dict[str, Any], kept: dict[Timeframe, Bars], truth: dict[Timeframe, Bars]
 ) -> None:
     expected = {t: _sessions(bars, t) for t, bars in truth.items()}
@@ -454,7 +454,7 @@ def _exit_codes(report: dict[str, Any], case: Case) -> set[int]:
 
 
 def _heals(house: House, database: Database, truth: dict[Timeframe, Bars]) -> None:
-    """When the vendor is well, and its earlier answers have expired, one load is enough."""
+    """When the vendor is well, and its earlier answers have expired, one job is enough."""
     house.now[0] = timedelta(days=31)
     again = house.load(well=True)
     assert again.load.state == "completed", again.load.message

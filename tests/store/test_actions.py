@@ -135,7 +135,7 @@ def test_until_when_each_kind_is_known(database: Database) -> None:
         }
 
 
-# --- who asks for a load --------------------------------------------------------------------
+# --- who asks for a job --------------------------------------------------------------------
 MINUTE = timedelta(minutes=1)
 
 

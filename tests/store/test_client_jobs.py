@@ -1,4 +1,4 @@
-"""What clients are told of a load that has no verdict yet."""
+"""What clients are told of a job that has no verdict yet."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ TABLES = {
     "bars_day": "*",
     "coverage": "instrument_id, timeframe, origin, held, bars, first_at, last_at, written_origin, "
     "written_at = updated_at",
-    "holes": "instrument_id, timeframe, span, cause, detail, expires_at - seen_at",
+    "gaps": "instrument_id, timeframe, span, cause, detail, expires_at - seen_at",
     "doubts": "instrument_id, timeframe, at, reason, detail",
     "quarantine": "instrument_id, timeframe, at, reason, bar",
     "bar_revisions": "instrument_id, timeframe, at, close, call_id",
@@ -84,10 +84,10 @@ def days_in(text: str) -> list[int]:
 @pytest.mark.parametrize("seed", range(2))
 def test_together_or_one_by_one_the_database_is_the_same(database: Database, seed: int) -> None:
     ids = instruments(database, *SYMBOLS)
-    spells = (span("2024-06-17", "2024-06-21"), span("2024-07-01", "2024-07-12"))
+    intervals = (span("2024-06-17", "2024-06-21"), span("2024-07-01", "2024-07-12"))
     wanted = WantedTargets(
         [
-            Target(i, s, WEEKS, spells if s.endswith("3") else ())
+            Target(i, s, WEEKS, intervals if s.endswith("3") else ())
             for i, s in zip(ids, SYMBOLS, strict=True)
         ]
     )

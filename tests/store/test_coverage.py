@@ -1,4 +1,4 @@
-"""Coverage and holes, against a model that keeps them day by day."""
+"""Coverage and gaps, against a model that keeps them day by day."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.kit import day, span
 from tickstock.loading.gains import Gains
 from tickstock.loading.targets import AskedSpans
-from tickstock.loading.unheld import HoleColumns
-from tickstock.model import Gain, Hole, HoleCause, Timeframe, epoch_day
+from tickstock.loading.unheld import GapColumns
+from tickstock.model import Gain, Gap, GapCause, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, days_of
 from tickstock.store import coverage
-from tickstock.store.coverage import add_coverage, held_spans, standing_holes, summaries
+from tickstock.store.coverage import add_coverage, held_spans, standing_gaps, summaries
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 
@@ -43,10 +43,10 @@ def add(database: Database, *gains: Gain, timeframe: Timeframe = DAY) -> None:
         add_coverage(conn, timeframe, Gains.of(gains))
 
 
-def replace_holes(
-    conn: Any, timeframe: Timeframe, asked: list[tuple[int, Span]], holes: list[Hole]
+def replace_gaps(
+    conn: Any, timeframe: Timeframe, asked: list[tuple[int, Span]], gaps: list[Gap]
 ) -> None:
-    coverage.replace_holes(conn, timeframe, AskedSpans.of(asked), HoleColumns.of(holes))
+    coverage.replace_gaps(conn, timeframe, AskedSpans.of(asked), GapColumns.of(gaps))
 
 
 def held_days(conn: Any, instrument_id: int, timeframe: Timeframe = DAY) -> set[int]:
@@ -121,32 +121,30 @@ def test_held_is_the_union_of_all_gains(database: Database) -> None:
     check()
 
 
-# --- holes ---------------------------------------------------------------------------------------
-def hole(
+# --- gaps ---------------------------------------------------------------------------------------
+def gap(
     instrument_id: int,
     where: Span,
-    cause: HoleCause = HoleCause.FAILED,
+    cause: GapCause = GapCause.FAILED,
     detail: str = "",
     expires: datetime | None = None,
-) -> Hole:
-    return Hole(instrument_id, where, cause, detail, NOW, expires)
+) -> Gap:
+    return Gap(instrument_id, where, cause, detail, NOW, expires)
 
 
 def standing(database: Database, instrument_id: int, now: datetime = NOW) -> list[tuple[str, str]]:
     with database.transaction() as conn:
-        found = standing_holes(conn, DAY, [instrument_id], now)
+        found = standing_gaps(conn, DAY, [instrument_id], now)
     return [(str(h.span), h.cause.value) for h in found]
 
 
-def test_a_hole_stands_until_it_expires(database: Database) -> None:
+def test_a_gap_stands_until_it_expires(database: Database) -> None:
     one = instrument(database)
     where = span("2024-01-02", "2024-01-05")
     with database.transaction() as conn:
-        replace_holes(
-            conn, DAY, [(one, where)], [hole(one, where, expires=NOW + timedelta(days=1))]
-        )
-        (kept,) = standing_holes(conn, DAY, [one], NOW)
-    assert kept == hole(one, where, expires=NOW + timedelta(days=1))
+        replace_gaps(conn, DAY, [(one, where)], [gap(one, where, expires=NOW + timedelta(days=1))])
+        (kept,) = standing_gaps(conn, DAY, [one], NOW)
+    assert kept == gap(one, where, expires=NOW + timedelta(days=1))
     assert standing(database, one, NOW + timedelta(hours=23)) != []
     assert standing(database, one, NOW + timedelta(days=1)) == []
 
@@ -155,10 +153,8 @@ def test_what_was_said_about_days_not_asked_for_stays_said(database: Database) -
     one = instrument(database)
     year, may = span("2024-01-01", "2024-12-31"), span("2024-05-01", "2024-05-31")
     with database.transaction() as conn:
-        replace_holes(conn, DAY, [(one, year)], [hole(one, year)])
-        replace_holes(
-            conn, DAY, [(one, may)], [hole(one, span("2024-05-02"), HoleCause.VENDOR_EMPTY)]
-        )
+        replace_gaps(conn, DAY, [(one, year)], [gap(one, year)])
+        replace_gaps(conn, DAY, [(one, may)], [gap(one, span("2024-05-02"), GapCause.VENDOR_EMPTY)])
     assert standing(database, one) == [
         ("2024-01-01..2024-04-30", "failed"),
         ("2024-05-02", "vendor_empty"),
@@ -171,8 +167,8 @@ def test_several_spans_asked_at_once_are_all_cut_out(database: Database) -> None
     year = span("2024-01-01", "2024-12-31")
     asked = [span(f"2024-0{m}-10") for m in (3, 1, 2)]
     with database.transaction() as conn:
-        replace_holes(conn, DAY, [(one, year)], [hole(one, year)])
-        replace_holes(conn, DAY, [(one, s) for s in asked], [])
+        replace_gaps(conn, DAY, [(one, year)], [gap(one, year)])
+        replace_gaps(conn, DAY, [(one, s) for s in asked], [])
     assert standing(database, one) == [
         ("2024-01-01..2024-01-09", "failed"),
         ("2024-01-11..2024-02-09", "failed"),
@@ -181,19 +177,19 @@ def test_several_spans_asked_at_once_are_all_cut_out(database: Database) -> None
     ]
 
 
-def test_holes_of_other_instruments_and_timeframes_are_left_alone(database: Database) -> None:
+def test_gaps_of_other_instruments_and_timeframes_are_left_alone(database: Database) -> None:
     one, two = instrument(database), instrument(database, "B")
     where = span("2024-01-02")
     with database.transaction() as conn:
         for timeframe, who in ((DAY, one), (DAY, two), (HOUR, one)):
-            replace_holes(conn, timeframe, [(who, where)], [hole(who, where)])
-        replace_holes(conn, DAY, [(one, where)], [])
-        assert standing_holes(conn, DAY, [one], NOW) == []
-        assert len(standing_holes(conn, DAY, [two], NOW)) == 1
-        assert len(standing_holes(conn, HOUR, [one], NOW)) == 1
+            replace_gaps(conn, timeframe, [(who, where)], [gap(who, where)])
+        replace_gaps(conn, DAY, [(one, where)], [])
+        assert standing_gaps(conn, DAY, [one], NOW) == []
+        assert len(standing_gaps(conn, DAY, [two], NOW)) == 1
+        assert len(standing_gaps(conn, HOUR, [one], NOW)) == 1
 
 
-CAUSES = st.sampled_from([HoleCause.FAILED, HoleCause.VENDOR_EMPTY, HoleCause.QUARANTINED])
+CAUSES = st.sampled_from([GapCause.FAILED, GapCause.VENDOR_EMPTY, GapCause.QUARANTINED])
 SAID = st.lists(st.tuples(st.lists(SPANS, min_size=1, max_size=3), CAUSES), min_size=1, max_size=6)
 
 
@@ -202,19 +198,17 @@ def test_the_last_word_about_a_day_counts(database: Database) -> None:
 
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(SAID)
-    def check(said: list[tuple[list[Span], HoleCause]]) -> None:
-        model: dict[Any, HoleCause] = {}
+    def check(said: list[tuple[list[Span], GapCause]]) -> None:
+        model: dict[Any, GapCause] = {}
         try:
             with database.transaction() as conn:
                 for asked, cause in said:
                     # The first span asked for turned out empty; the others are held now.
-                    replace_holes(
-                        conn, DAY, [(one, s) for s in asked], [hole(one, asked[0], cause)]
-                    )
+                    replace_gaps(conn, DAY, [(one, s) for s in asked], [gap(one, asked[0], cause)])
                     for d in (d for s in asked for d in days_of(s)):
                         model.pop(d, None)
                     model |= dict.fromkeys(days_of(asked[0]), cause)
-                found = standing_holes(conn, DAY, [one], NOW)
+                found = standing_gaps(conn, DAY, [one], NOW)
                 told = [(d, h.cause) for h in found for d in days_of(h.span)]
                 assert len(told) == len(dict(told))
                 assert dict(told) == model

@@ -78,7 +78,7 @@ def test_organize_tells_the_shipped_histories_once(database: Database) -> None:
         assert on(database, SP500, day) == " ".join(truth.members(day))
 
 
-def test_the_members_of_200_random_days_are_those_of_the_spell_files(database: Database) -> None:
+def test_the_members_of_200_random_days_are_those_of_the_interval_files(database: Database) -> None:
     definitions = [d for d in shipped().definitions if d.history]
     organize(database, definitions)
     assert len(definitions) == 3
@@ -96,7 +96,7 @@ def test_the_members_of_200_random_days_are_those_of_the_spell_files(database: D
 
 
 def in_file(rows: list[dict[str, str]], day: str) -> Iterator[str]:
-    """The members on a day, by the text of a file of spells."""
+    """The members on a day, by the text of a file of intervals."""
     for row in rows:
         if row["opt-in"] <= day and (not row["opt-out"] or day < row["opt-out"]):
             yield row["symbol"]

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Cluster
 from tests.web_kit import organized, settings_for
 from tickstock.loading.house import Need, Stand
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 from tickstock.service import TickStock
 from tickstock.service import house as service
 
@@ -67,7 +67,7 @@ def test_what_is_kept_is_given_until_something_changes(tick: TickStock) -> None:
             " (SELECT id FROM tickstock.instruments WHERE symbol = 'SPY')",
             (day, day),
         )
-    assert stand_of(tick, CORE).gaps == {HoleCause.NEVER_ASKED: 1}
+    assert stand_of(tick, CORE).gaps == {GapCause.NEVER_ASKED: 1}
     with tick.database.transaction() as connection:
         connection.execute(
             "INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause) SELECT id, 'day',"
@@ -75,7 +75,7 @@ def test_what_is_kept_is_given_until_something_changes(tick: TickStock) -> None:
             (day, day),
         )
     stand = stand_of(tick, CORE)
-    assert (stand.gaps, stand.need) == ({HoleCause.FAILED: 1}, Need.HAND)
+    assert (stand.gaps, stand.need) == ({GapCause.FAILED: 1}, Need.HAND)
 
 
 def test_a_change_of_a_universe_is_seen_and_a_row_that_nobody_can_read_is_no_end(

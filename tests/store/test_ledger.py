@@ -136,8 +136,8 @@ def test_find(database: Database) -> None:
     assert do(database, jobs.find, str(one)) == one
     assert do(database, jobs.find, "AABB") == two
     assert do(database, jobs.find, "x_y") == two
-    for text, told in (("aa", "Several"), ("b", "No load"), ("", "No load"), ("%", "No load"),
-                       ("x%y", "No load"), ("xAy", "No load"), ("-", "No load")):  # fmt: skip
+    for text, told in (("aa", "Several"), ("b", "No job"), ("", "No job"), ("%", "No job"),
+                       ("x%y", "No job"), ("xAy", "No job"), ("-", "No job")):  # fmt: skip
         with pytest.raises(UnknownLoad, match=told):
             do(database, jobs.find, text)
     with pytest.raises(UnknownLoad):

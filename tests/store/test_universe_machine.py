@@ -31,7 +31,7 @@ from tickstock.store import history, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import Definition
 from tickstock.universes.files import read_file
-from tickstock.universes.membership import Spell, make_history
+from tickstock.universes.membership import Interval, make_history
 from tickstock.universes.plan import Action, Mode, OrganizePlan
 
 STEPS = int(os.environ.get("UNIVERSE_STEPS", "400"))
@@ -238,14 +238,14 @@ class Universes(RuleBasedStateMachine):
         start = data.draw(st.integers(0, self.day - 1))
         lists = lists[: self.day - start]
         by_day = tuple((start + n, members) for n, members in enumerate(lists))
-        spells = [
-            Spell(symbol, Span.inclusive(self.date(day), self.date(day)))
+        intervals = [
+            Interval(symbol, Span.inclusive(self.date(day), self.date(day)))
             for day, members in by_day
             for symbol in members
         ]
         span = Span.inclusive(self.date(start), self.date(by_day[-1][0]))
         with self.database.transaction() as conn:
-            told = make_history(spells, span, f"source {self.number}")
+            told = make_history(intervals, span, f"source {self.number}")
             plan = universe_plans.plan_history(conn, self.ref(key), told)
         self.apply(plan)
         self.say(key, Said(self.number + 1, start, by_day=by_day))

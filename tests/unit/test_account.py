@@ -15,7 +15,7 @@ from tickstock.loading.account import (
     STANDS,
     AccountLimit,
     Met,
-    holes_of_account,
+    gaps_of_account,
     learned_on,
     limit_of,
     met_of,
@@ -25,7 +25,7 @@ from tickstock.loading.account import (
     told_of,
     within_account,
 )
-from tickstock.model import Call, CallKind, Hole, HoleCause, Limits, Timeframe
+from tickstock.model import Call, CallKind, Gap, GapCause, Limits, Timeframe
 from tickstock.spans import Span
 
 NOW = datetime(2026, 11, 28, 15, tzinfo=UTC)
@@ -230,16 +230,16 @@ def test_plans_leave_out_what_is_not_included(
     timeframe: Timeframe, known: Sequence[AccountLimit], files: Span | None, left_out: Span | None
 ) -> None:
     wanted, limits = span("2021-12-01", "2026-11-27"), Limits(flat_days=files)
-    found = list(holes_of_account(timeframe, [1, 2], wanted, limits, known, []))
+    found = list(gaps_of_account(timeframe, [1, 2], wanted, limits, known, []))
     assert [h.span for h in found] == ([left_out] * 2 if left_out else [])
-    assert {h.cause for h in found} <= {HoleCause.NOT_ENTITLED}
+    assert {h.cause for h in found} <= {GapCause.NOT_ENTITLED}
     assert {h.expires_at for h in found} <= {NOW + STANDS}
 
 
 def test_what_was_told_of_an_instrument_is_not_told_twice() -> None:
-    said = Hole(1, span("2022-01-03", "2022-12-30"), HoleCause.NOT_ENTITLED, "no", NOW, NOW)
+    said = Gap(1, span("2022-01-03", "2022-12-30"), GapCause.NOT_ENTITLED, "no", NOW, NOW)
     wanted = span("2021-12-01", "2026-11-27")
-    found = list(holes_of_account(DAY, [1], wanted, Limits(), [TWO_YEARS], [said]))
+    found = list(gaps_of_account(DAY, [1], wanted, Limits(), [TWO_YEARS], [said]))
     assert [h.span for h in found] == [
         span("2021-12-01", "2022-01-02"), span("2022-12-31", "2024-11-28")
     ]  # fmt: skip

@@ -14,26 +14,26 @@ from tickstock.cli.draw import INKS, strip_lines
 from tickstock.loading.causes import CAUSES, OUTSIDE, REMEMBERED, SETTLED, Colour, Standing
 from tickstock.loading.report import ItemResult
 from tickstock.loading.strip import Cell
-from tickstock.model import HoleCause, Timeframe
+from tickstock.model import GapCause, Timeframe
 from tickstock.web.squares import square
 
 PACKAGE = Path(tickstock.__file__).parent
 TABLE = PACKAGE / "loading" / "causes.py"
 PINNED = {
-    # cause: whether it fails a load, how pictures show it, whether its sessions are asked for
-    HoleCause.FAILED: (True, "bad", True),
-    HoleCause.POISON: (True, "bad", True),
-    HoleCause.NOT_ENTITLED: (True, "bad", False),
-    HoleCause.QUARANTINED: (True, "bad", False),
-    HoleCause.VENDOR_EMPTY: (False, "gap", False),
-    HoleCause.NEVER_ASKED: (True, "gap", True),
-    HoleCause.NOT_PUBLISHED: (False, "none", False),
-    HoleCause.NOT_LISTED: (False, "none", False),
+    # cause: whether it fails a job, how pictures show it, whether its sessions are asked for
+    GapCause.FAILED: (True, "bad", True),
+    GapCause.POISON: (True, "bad", True),
+    GapCause.NOT_ENTITLED: (True, "bad", False),
+    GapCause.QUARANTINED: (True, "bad", False),
+    GapCause.VENDOR_EMPTY: (False, "gap", False),
+    GapCause.NEVER_ASKED: (True, "gap", True),
+    GapCause.NOT_PUBLISHED: (False, "none", False),
+    GapCause.NOT_LISTED: (False, "none", False),
 }
 
 
 def test_the_table_is_complete() -> None:
-    assert set(CAUSES) == set(HoleCause)
+    assert set(CAUSES) == set(GapCause)
     assert {f.standing for f in CAUSES.values()} == set(Standing)
     assert set(INKS) == set(Colour)
     texts = [f.text for f in CAUSES.values()]
@@ -44,8 +44,8 @@ def test_the_table_is_complete() -> None:
         assert facts.advice.endswith(".")
 
 
-@pytest.mark.parametrize("cause", HoleCause)
-def test_what_is_a_fault_is_one_everywhere(cause: HoleCause) -> None:
+@pytest.mark.parametrize("cause", GapCause)
+def test_what_is_a_fault_is_one_everywhere(cause: GapCause) -> None:
     fails, colour, asked = PINNED[cause]
     assert ItemResult("A", Timeframe.DAY, 9, 8, ((cause, 1),)).failed is fails
     assert (cause not in (*SETTLED, *OUTSIDE)) is asked
@@ -59,13 +59,13 @@ def test_what_is_a_fault_is_one_everywhere(cause: HoleCause) -> None:
 def test_what_is_remembered_and_asked_again() -> None:
     again = set(REMEMBERED) - set(SETTLED)
     # The last one where it was asked for.
-    assert again == {HoleCause.FAILED, HoleCause.POISON, HoleCause.NOT_PUBLISHED}
+    assert again == {GapCause.FAILED, GapCause.POISON, GapCause.NOT_PUBLISHED}
 
 
 def test_every_cause_is_explained() -> None:
-    page = Path(__file__).parents[2] / "docs" / "explanation" / "coverage-and-holes.md"
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "coverage-and-gaps.md"
     told = page.read_text("utf-8")
-    assert [cause for cause in HoleCause if f"| `{cause.value}` | " not in told] == []
+    assert [cause for cause in GapCause if f"| `{cause.value}` | " not in told] == []
 
 
 def test_nobody_keeps_a_list_of_causes_beside_the_table() -> None:
@@ -80,7 +80,7 @@ def test_nobody_keeps_a_list_of_causes_beside_the_table() -> None:
         for page in folder.joinpath(part).iterdir():
             if page.is_file():
                 text = page.read_text("utf-8")
-                for cause in HoleCause:
+                for cause in GapCause:
                     if "_" in cause.value:
                         assert cause.value not in text, f"{page.name} names {cause.value}"
 
@@ -89,5 +89,5 @@ def _is_cause(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id == "HoleCause"
+        and node.value.id == "GapCause"
     )

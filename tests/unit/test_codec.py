@@ -1,4 +1,4 @@
-"""The written form of a load request: nothing is lost, and what was kept before is read."""
+"""The written form of a job request: nothing is lost, and what was kept before is read."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ spans = st.builds(lambda d, n: Span(d, d + timedelta(n)), days, st.integers(1, 9
 def requests(draw: st.DrawFn) -> LoadRequest:
     symbols = draw(st.lists(texts, min_size=1, max_size=4, unique=True))
     each = st.lists(spans, max_size=3).map(tuple)
-    spells = draw(st.lists(each, min_size=len(symbols), max_size=len(symbols)) | st.just([]))
+    intervals = draw(st.lists(each, min_size=len(symbols), max_size=len(symbols)) | st.just([]))
     return LoadRequest(
         draw(texts),
         tuple(symbols),
         tuple(draw(st.lists(st.sampled_from(Timeframe), min_size=1, max_size=5, unique=True))),
         draw(spans),
         draw(st.booleans()),
-        tuple(spells),
+        tuple(intervals),
         draw(texts),
         draw(st.integers(0, 3660)),
     )
@@ -56,7 +56,7 @@ REQUEST = LoadRequest(
     (Timeframe.DAY, Timeframe.MINUTE),
     span("2024-07-01", "2024-07-05"),
     refresh=True,
-    spells=((span("2024-07-01", "2024-07-02"), span("2024-07-04")), (span("2024-07-03"),)),
+    intervals=((span("2024-07-01", "2024-07-02"), span("2024-07-04")), (span("2024-07-03"),)),
     revision="17.3",
     pad=5,
 )
@@ -66,7 +66,7 @@ OLD_PLAN = {
     "timeframes": ["day", "1min"],
     "span": ["2024-07-01", "2024-07-06"],
     "refresh": True,
-    "spells": [
+    "intervals": [
         [["2024-07-01", "2024-07-03"], ["2024-07-04", "2024-07-05"]],
         [["2024-07-03", "2024-07-04"]],
     ],

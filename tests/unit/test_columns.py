@@ -21,8 +21,8 @@ from tickstock.loading.judge import (
 )
 from tickstock.loading.targets import AskedSpans, Target, WantedTargets, narrowed
 from tickstock.loading.truncation import FEW, MANY
-from tickstock.loading.unheld import HoleColumns, SharedHole
-from tickstock.model import Answer, Aside, Hole, HoleCause, epoch_day
+from tickstock.loading.unheld import GapColumns, SharedGap
+from tickstock.model import Answer, Aside, Gap, GapCause, epoch_day
 from tickstock.spans import ONE_DAY, Span, days_of, union
 
 WEEKS = span("2024-06-24", "2024-07-12")  # the 4th of July is a holiday
@@ -44,8 +44,8 @@ def targets(draw: st.DrawFn) -> list[Target]:
     for number, name in enumerate(draw(st.lists(st.sampled_from(NAMES), unique=True)), 1):
         target = Target(number * 7, name, draw(spans), listed=draw(lives), delisted=draw(lives))
         if draw(st.booleans()):
-            spells = draw(st.lists(spans, min_size=1, max_size=3))
-            target = replace(target, spells=tuple(spells))
+            intervals = draw(st.lists(spans, min_size=1, max_size=3))
+            target = replace(target, intervals=tuple(intervals))
         found.append(target)
     return found
 
@@ -67,26 +67,26 @@ def answers(draw: st.DrawFn) -> Answer:
 def alone(found: Answer, target: Target, now: datetime) -> list[Any]:
     """Cause, day and expiry of what one name lacks on the day of the call."""
     days = [d for d in (ON,) if d in target.span]
-    days = [d for d in days if not target.spells or any(d in s for s in target.spells)]
+    days = [d for d in days if not target.intervals or any(d in s for s in target.intervals)]
     mine = [i for i, t in enumerate(found.bars.tickers) if t == target.symbol]
     low = [found.bars.low[i] for i in np.flatnonzero(np.isin(found.bars.owner, mine))]
     if not days or (low and low[0] > 0):
         return []
     spoilt = bool(low) or target.symbol in {row.ticker for row in found.aside}
     if spoilt:
-        return [(HoleCause.QUARANTINED, ON, now + QUARANTINE_STANDS)]
+        return [(GapCause.QUARANTINED, ON, now + QUARANTINE_STANDS)]
     if not found.spoke_of:
-        return [(HoleCause.FAILED, ON, None)]
+        return [(GapCause.FAILED, ON, None)]
     fresh = now - datetime(ON.year, ON.month, ON.day, tzinfo=UTC) < timedelta(days=7)
     stands = RECENT_EMPTY_STANDS if fresh else OLD_EMPTY_STANDS
-    return [(HoleCause.VENDOR_EMPTY, ON, now + stands)]
+    return [(GapCause.VENDOR_EMPTY, ON, now + stands)]
 
 
 def said(verdict: AnswerVerdict) -> dict[int, list[Any]]:
     out: dict[int, list[Any]] = {}
-    for hole in verdict.holes:
-        assert hole.span == Span(ON, ON + ONE_DAY)
-        out.setdefault(hole.instrument_id, []).append((hole.cause, ON, hole.expires_at))
+    for gap in verdict.gaps:
+        assert gap.span == Span(ON, ON + ONE_DAY)
+        out.setdefault(gap.instrument_id, []).append((gap.cause, ON, gap.expires_at))
     return out
 
 
@@ -99,7 +99,7 @@ def test_of_a_market_each_name_is_told_as_if_alone(
     few = narrowed(found, mine)
     verdict = judge(few, mine, CALENDAR, now)
     expected = {t.instrument_id: alone(found, t, now) for t in mine.values()}
-    assert said(verdict) == {i: holes for i, holes in expected.items() if holes}
+    assert said(verdict) == {i: gaps for i, gaps in expected.items() if gaps}
     inside = [t for t in mine.values() if any(t.within(found.call.span))]
     assert sorted(verdict.asked) == sorted(
         (t.instrument_id, Span(ON, ON + ONE_DAY)) for t in inside
@@ -133,29 +133,29 @@ def test_what_was_asked_is_put_together_by_instrument(parts: list[list[tuple[int
     st.lists(
         st.tuples(
             st.lists(st.integers(1, 4), unique=True), spans,
-            st.sampled_from([HoleCause.FAILED, HoleCause.VENDOR_EMPTY]),
+            st.sampled_from([GapCause.FAILED, GapCause.VENDOR_EMPTY]),
         )
     )
 )  # fmt: skip
-def test_of_holes_that_say_the_same_the_last_one_counts(found: list[Any]) -> None:
+def test_of_gaps_that_say_the_same_the_last_one_counts(found: list[Any]) -> None:
     shared = [
-        SharedHole(np.array(ids, np.int64), Hole(0, where, cause, str(number)))
+        SharedGap(np.array(ids, np.int64), Gap(0, where, cause, str(number)))
         for number, (ids, where, cause) in enumerate(found)
     ]
-    holes = HoleColumns.shared(shared)
+    gaps = GapColumns.shared(shared)
     expected = {
         (i, epoch_day(where.start), epoch_day(where.end), cause): str(number)
         for number, (ids, where, cause) in enumerate(found)
         for i in ids
     }
     told = {
-        (i, start, end, holes.kinds[kind].cause): holes.kinds[kind].detail
+        (i, start, end, gaps.kinds[kind].cause): gaps.kinds[kind].detail
         for i, start, end, kind in zip(
-            holes.instrument.tolist(), holes.start.tolist(), holes.end.tolist(),
-            holes.kind.tolist(), strict=True,
+            gaps.instrument.tolist(), gaps.start.tolist(), gaps.end.tolist(),
+            gaps.kind.tolist(), strict=True,
         )
     }  # fmt: skip
-    assert (told, len(holes)) == (expected, len(expected))
+    assert (told, len(gaps)) == (expected, len(expected))
 
 
 def test_an_instrument_of_an_answer_may_come_from_elsewhere() -> None:

@@ -221,7 +221,7 @@ def test_dividends_that_cannot_be_applied(record: Dividend, doubt: ActionDoubt) 
     assert (steps(found), only(found).doubt) == ([], doubt)
 
 
-def test_a_dividend_after_a_long_hole_has_no_close_to_compare_with() -> None:
+def test_a_dividend_after_a_long_gap_has_no_close_to_compare_with() -> None:
     early, late = prices("2022-05-02", "2022-05-06", {}), prices("2022-06-29", "2022-07-08", {})
     columns = [np.concatenate([getattr(b, c) for b in (early, late)]) for c in
                ("owner", "at", "open", "close")]  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tickstock.cli.draw import chart_lines, strip_lines
 from tickstock.loading.strip import Cell, Strip
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 
 
 def months(count, year=2020):
@@ -20,7 +20,7 @@ def strip(*rows, symbols=None):
 
 
 def test_marks_tell_all_part_none_and_not_expected():
-    row = (Cell(20, 20), Cell(20, 19), Cell(20, 1), Cell(20, 0), Cell(0, 0, HoleCause.NOT_LISTED))
+    row = (Cell(20, 20), Cell(20, 19), Cell(20, 1), Cell(20, 0), Cell(0, 0, GapCause.NOT_LISTED))
     (_, line) = strip_lines(strip(row), 80)
     assert line.plain == "S0 █▇▁·   50.0 %"
 
@@ -36,7 +36,7 @@ def test_a_month_short_of_one_session_is_never_drawn_as_full():
 
 @pytest.mark.parametrize(
     ("cause", "colour"),
-    [(HoleCause.FAILED, "red"), (HoleCause.VENDOR_EMPTY, "yellow"), (None, "green")],
+    [(GapCause.FAILED, "red"), (GapCause.VENDOR_EMPTY, "yellow"), (None, "green")],
 )
 def test_colours_tell_faults_from_gaps(cause, colour):
     cell = Cell(20, 10 if cause else 20, cause)

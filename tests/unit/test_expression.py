@@ -26,7 +26,7 @@ from tickstock.universes.expression import (
     Ref,
     Symbols,
     evaluate,
-    evaluate_spells,
+    evaluate_intervals,
     format_expression,
     parse,
     parse_client_universe,
@@ -60,9 +60,9 @@ class Shelf:
 
     def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
         self.reads += 1
-        spells = self.lists[ref]
-        past = [day for day in spells if as_of is None or day <= as_of]
-        return tuple(spells[max(past)].split()) if past else ()
+        intervals = self.lists[ref]
+        past = [day for day in intervals if as_of is None or day <= as_of]
+        return tuple(intervals[max(past)].split()) if past else ()
 
     def expression(self, ref: UniverseRef) -> str | None:
         return self.expressions.get(ref)
@@ -402,8 +402,10 @@ def test_a_rule_under_a_glob_is_left_out_of_a_span_and_named() -> None:
     found = evaluate(parse("stock_universe:* @ 2020-01-02..2020-03-02"), lookup)
     assert found.symbols == ("A", "B")
     assert found.left_out.keys() == {ref("s:rule"), ref("s:on")}
-    spells = evaluate_spells(parse("(stock_universe:* - {B}) @ 2020-01-02..2020-03-02"), lookup)
-    assert list(spells or ()) == ["A"]
+    intervals = evaluate_intervals(
+        parse("(stock_universe:* - {B}) @ 2020-01-02..2020-03-02"), lookup
+    )
+    assert list(intervals or ()) == ["A"]
     for named in ("rule", "on", "a | on"):
         with pytest.raises(BadExpression, match="picks by a rule"):
             evaluate(parse(f"({named}) @ 2020-01-02..2020-03-02"), lookup)
@@ -460,7 +462,7 @@ def _grow(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 NODES: st.SearchStrategy[Node] = st.recursive(LEAVES, _grow, max_leaves=8)
 SHELVES = st.fixed_dictionaries(
     {key: st.dictionaries(DAYS, LETTERS.map(" ".join), max_size=3) for key in KEYS}
-).map(lambda spells: Shelf({UniverseRef(STOCK, key): days for key, days in spells.items()}))
+).map(lambda intervals: Shelf({UniverseRef(STOCK, key): days for key, days in intervals.items()}))
 
 
 @given(NODES)
@@ -579,8 +581,8 @@ def test_an_answer_says_whom_a_symbol_was_taken_for() -> None:
     assert evaluate(parse("told - {META}"), named()).notes == []
 
 
-def test_spells_have_the_tickers_of_their_days() -> None:
-    found = evaluate_spells(parse("(late - {KO}) @ 2022-06-01..2022-07-04"), named())
+def test_intervals_have_the_tickers_of_their_days() -> None:
+    found = evaluate_intervals(parse("(late - {KO}) @ 2022-06-01..2022-07-04"), named())
     first, last = date(2022, 6, 1), date(2022, 7, 5)
     assert found == {
         "ANTM": (Span(first, date(2022, 6, 28)),),
@@ -589,7 +591,7 @@ def test_spells_have_the_tickers_of_their_days() -> None:
         "META": (Span(RENAMED, last),),
     }
     # Whom a symbol names changes on days on which no list does.
-    both = evaluate_spells(parse("(told & {FB, META}) @ 2022-06-01..2022-07-04"), named())
+    both = evaluate_intervals(parse("(told & {FB, META}) @ 2022-06-01..2022-07-04"), named())
     assert both == {"FB": found["FB"], "META": found["META"]}
 
 
@@ -599,8 +601,8 @@ def test_a_day_that_has_not_come_is_refused() -> None:
     with pytest.raises(BadDates, match="2027-01-04 has not come yet"):
         evaluate(parse("told @ 2027-01-04..2027-02-01"), named())
     with pytest.raises(BadDates, match="has not come"):
-        evaluate_spells(parse("told @ 2027-01-04..2027-02-01"), named())
-    found = evaluate_spells(parse("told @ 2026-11-02..2099-12-31"), named())
+        evaluate_intervals(parse("told @ 2027-01-04..2027-02-01"), named())
+    found = evaluate_intervals(parse("told @ 2026-11-02..2099-12-31"), named())
     assert found is not None
     assert found["KO"] == (Span(date(2026, 11, 2), date(2026, 11, 19)),)
     assert evaluate(parse("told @ 2026-11-18"), named()).symbols == ("KO", "META")

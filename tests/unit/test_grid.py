@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tickstock.loading.causes import REMEMBERED, SETTLED
 from tickstock.loading.grid import Grid, HeldSpans, build_grid
-from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
+from tickstock.model import Gap, GapCause, Instrument, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 
@@ -28,7 +28,7 @@ INSTRUMENTS = st.lists(st.tuples(st.none() | DAYS, st.none() | DAYS), min_size=0
 )
 IDS = st.sampled_from([3, 10, 17, 24, 31, 99])
 HELD = st.lists(st.tuples(IDS, spans_of(DAYS)), max_size=6)
-HOLES = st.lists(st.builds(Hole, IDS, spans_of(DAYS), st.sampled_from(REMEMBERED)), max_size=5)
+GAPS = st.lists(st.builds(Gap, IDS, spans_of(DAYS), st.sampled_from(REMEMBERED)), max_size=5)
 
 
 def held_spans(held: list[tuple[int, Span]]) -> HeldSpans:
@@ -39,7 +39,7 @@ def held_spans(held: list[tuple[int, Span]]) -> HeldSpans:
 def build(
     instruments: list[Instrument],
     held: list[tuple[int, Span]],
-    holes: list[Hole],
+    gaps: list[Gap],
     published: date = LAST,
     refresh: bool = False,
 ) -> Grid:
@@ -51,7 +51,7 @@ def build(
         CALENDAR,
         count,
         held_spans(held),
-        holes,
+        gaps,
         refresh=refresh,
     )
 
@@ -61,40 +61,40 @@ def cause_of(
     day: date,
     published: date,
     held: list[tuple[int, Span]],
-    holes: list[Hole],
-) -> HoleCause | None:
+    gaps: list[Gap],
+) -> GapCause | None:
     """Why `day` is not held, by the words of the contract; None when it is."""
     if (one.listed and day < one.listed) or (one.delisted and day > one.delisted):
-        return HoleCause.NOT_LISTED
+        return GapCause.NOT_LISTED
     if day > published:
-        return HoleCause.NOT_PUBLISHED
+        return GapCause.NOT_PUBLISHED
     if any(i == one.id and day in span for i, span in held):
         return None
-    known = {h.cause for h in holes if h.instrument_id == one.id and day in h.span}
-    return next((cause for cause in REMEMBERED if cause in known), HoleCause.NEVER_ASKED)
+    known = {h.cause for h in gaps if h.instrument_id == one.id and day in h.span}
+    return next((cause for cause in REMEMBERED if cause in known), GapCause.NEVER_ASKED)
 
 
-@given(INSTRUMENTS, HELD, HOLES, DAYS, st.booleans())
+@given(INSTRUMENTS, HELD, GAPS, DAYS, st.booleans())
 def test_every_cell_is_held_or_has_the_cause_that_the_rules_give(
     instruments: list[Instrument],
     held: list[tuple[int, Span]],
-    holes: list[Hole],
+    gaps: list[Gap],
     published: date,
     refresh: bool,
 ) -> None:
-    grid = build(instruments, held, holes, published, refresh)
+    grid = build(instruments, held, gaps, published, refresh)
     first, stop = CALENDAR.between(Span.inclusive(FIRST, LAST))
     days = [CALENDAR.day(n) for n in range(first, stop)]
     assert grid.days.tolist() == [epoch_day(day) for day in days]
-    flags = {cause: cells.unpack() for cause, cells in grid.holes.items()}
+    flags = {cause: cells.unpack() for cause, cells in grid.gaps.items()}
     have, expected, missing = (t.unpack() for t in (grid.held, grid.expected, grid.missing))
     for row, one in enumerate(instruments):
         for column, day in enumerate(days):
-            cause = cause_of(one, day, published, held, holes)
+            cause = cause_of(one, day, published, held, gaps)
             found = [c for c in flags if flags[c][row, column]]
             assert found == ([] if cause is None else [cause])
             assert have[row, column] == (cause is None)
-            due = cause is not HoleCause.NOT_LISTED and day <= published
+            due = cause is not GapCause.NOT_LISTED and day <= published
             assert expected[row, column] == due
             ask = due if refresh else due and cause is not None and cause not in SETTLED
             assert missing[row, column] == ask
@@ -106,27 +106,27 @@ JAN_2 = Span.inclusive(date(2025, 1, 2), date(2025, 1, 3))
 def test_counts_and_examples_speak_of_sessions() -> None:
     late = Instrument(3, "LATE", listed=date(2025, 1, 8))
     whole = Instrument(4, "WHOLE")
-    empty = Hole(4, JAN_2, HoleCause.VENDOR_EMPTY)
+    empty = Gap(4, JAN_2, GapCause.VENDOR_EMPTY)
     grid = build([late, whole], [(4, Span(FIRST, date(2024, 12, 31)))], [empty])
     assert grid.counts() == {
-        HoleCause.NOT_LISTED: 11,
-        HoleCause.VENDOR_EMPTY: 2,
+        GapCause.NOT_LISTED: 11,
+        GapCause.VENDOR_EMPTY: 2,
         # From 31 December, without New Year, the empty days, and the closed 9 January.
-        HoleCause.NEVER_ASKED: 5 + 8,
+        GapCause.NEVER_ASKED: 5 + 8,
     }
-    assert grid.examples(HoleCause.VENDOR_EMPTY) == (("WHOLE", JAN_2),)
-    assert grid.examples(HoleCause.NOT_LISTED) == (
+    assert grid.examples(GapCause.VENDOR_EMPTY) == (("WHOLE", JAN_2),)
+    assert grid.examples(GapCause.NOT_LISTED) == (
         ("LATE", Span.inclusive(FIRST, date(2025, 1, 7))),
     )
-    assert [symbol for symbol, _ in grid.examples(HoleCause.NEVER_ASKED)] == ["LATE", "WHOLE"]
-    assert len(grid.examples(HoleCause.NEVER_ASKED, most=1)) == 1
+    assert [symbol for symbol, _ in grid.examples(GapCause.NEVER_ASKED)] == ["LATE", "WHOLE"]
+    assert len(grid.examples(GapCause.NEVER_ASKED, most=1)) == 1
 
 
 def test_failed_cells_are_asked_again_and_empty_ones_only_after_they_expire() -> None:
     one = Instrument(4, "X")
-    for cause, asked in ((HoleCause.FAILED, 2), (HoleCause.VENDOR_EMPTY, 0)):
+    for cause, asked in ((GapCause.FAILED, 2), (GapCause.VENDOR_EMPTY, 0)):
         everything_else = [(4, Span(FIRST, JAN_2.start)), (4, Span(JAN_2.end, LAST + timedelta(1)))]
-        grid = build([one], everything_else, [Hole(4, JAN_2, cause)])
+        grid = build([one], everything_else, [Gap(4, JAN_2, cause)])
         assert grid.missing.count() == asked
         assert grid.counts() == {cause: 2}
 

@@ -11,12 +11,12 @@ from tests.kit import CALENDAR, span
 from tests.unit.test_strip import QUARTER, grid, held
 from tickstock.loading.house import Need, stands, sum_up
 from tickstock.loading.strip import Cell, totals
-from tickstock.model import Hole, HoleCause, Instrument
+from tickstock.model import Gap, GapCause, Instrument
 from tickstock.spans import Span
 
 FOUR = [Instrument(i, f"S{i}") for i in range(4)]
 HELD = [held(0, "2024-01-01", "2024-03-31"), held(1, "2024-01-01", "2024-02-15")]
-FAILED = Hole(2, span("2024-03-04", "2024-03-05"), HoleCause.FAILED)
+FAILED = Gap(2, span("2024-03-04", "2024-03-05"), GapCause.FAILED)
 SESSIONS = 61
 
 
@@ -38,7 +38,7 @@ def test_what_a_universe_needs() -> None:
     assert needs == [Need.COMPLETE, Need.GAPS, Need.HAND, Need.UNTOUCHED, Need.UNTOUCHED]
     newest = [stand.newest for stand in found]
     assert newest == [date(2024, 3, 28), date(2024, 3, 28), date(2024, 2, 15), None, None]
-    assert found[2].gaps == {HoleCause.FAILED: 2, HoleCause.NEVER_ASKED: 2 * SESSIONS - 32 - 2}
+    assert found[2].gaps == {GapCause.FAILED: 2, GapCause.NEVER_ASKED: 2 * SESSIONS - 32 - 2}
     assert found[4].months == ()
 
 
@@ -48,8 +48,8 @@ def test_a_symbol_that_nobody_has_heard_of_lacks_what_is_published() -> None:
     known, mixed = stands(sum_up(found, published), [np.array([0]), np.array([0, -1, -1])])
     assert (known.expected, known.held, known.need) == (published, published, Need.COMPLETE)
     assert (mixed.expected, mixed.held) == (3 * published, published)
-    assert mixed.gaps == {HoleCause.NEVER_ASKED: 2 * published}
-    assert mixed.months[0] == Cell(3 * 21, 21, HoleCause.NEVER_ASKED)
+    assert mixed.gaps == {GapCause.NEVER_ASKED: 2 * published}
+    assert mixed.months[0] == Cell(3 * 21, 21, GapCause.NEVER_ASKED)
 
 
 @pytest.mark.parametrize("within", [span("2024-01-06"), QUARTER])

@@ -48,9 +48,9 @@ def test_an_index_has_its_size_on_every_day(key: str, begins: date, least: int, 
     found = history(key)
     assert found.days.start == begins
     change = Counter[date]()
-    for spell in found.spells:
-        change[spell.span.start] += 1
-        change[spell.span.end] -= 1
+    for interval in found.intervals:
+        change[interval.span.start] += 1
+        change[interval.span.end] -= 1
     size, sizes = 0, {}
     for day in sorted(change):
         size += change[day]
@@ -64,7 +64,7 @@ def test_an_index_has_its_size_on_every_day(key: str, begins: date, least: int, 
 @pytest.mark.parametrize("key", ["index_sp500", "index_nasdaq100"])
 def test_no_day_stands_for_days_that_nobody_knows(key: str) -> None:
     found = history(key)
-    joined = Counter(spell.span.start for spell in found.spells)
+    joined = Counter(interval.span.start for interval in found.intervals)
     del joined[found.days.start]
     assert max(joined.values()) <= (MOST_JOIN if key == "index_sp500" else 14)
 

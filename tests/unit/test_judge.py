@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.kit import CALENDAR, answer, bar, day, market_call, sessions, span, ticker_call
 from tickstock.loading.gains import Brought, Origins, gains_of
-from tickstock.loading.judge import BLOCK, failure_holes, judge, session_index
+from tickstock.loading.judge import BLOCK, failure_gaps, judge, session_index
 from tickstock.loading.targets import Target, WantedTargets, narrowed
-from tickstock.model import HoleCause, Timeframe
+from tickstock.model import GapCause, Timeframe
 from tickstock.spans import Span
 
 WEEK = span("2024-07-01", "2024-07-05")  # the 4th is a holiday
@@ -33,14 +33,14 @@ def held(found, verdict, instrument=1):
     return [s for g in gains(found, verdict) if g.instrument_id == instrument for s in g.held]
 
 
-def holes(verdict, instrument=1):
-    return [(h.cause, str(h.span)) for h in verdict.holes if h.instrument_id == instrument]
+def gaps(verdict, instrument=1):
+    return [(h.cause, str(h.span)) for h in verdict.gaps if h.instrument_id == instrument]
 
 
-def test_a_full_answer_holds_every_session_and_leaves_no_hole():
+def test_a_full_answer_holds_every_session_and_leaves_no_gap():
     found = answer(ticker_call("A", WEEK), [bar("A", d) for d in DAYS])
     verdict = judge(found, BOTH, CALENDAR, NOW)
-    assert (verdict.cells, holes(verdict)) == (4, [])
+    assert (verdict.cells, gaps(verdict)) == (4, [])
     assert tuple(verdict.asked) == ((1, WEEK),)
     (gain,) = gains(found, verdict)
     assert gain.bars == 4
@@ -53,27 +53,27 @@ def test_an_empty_answer_is_never_coverage():
     found = answer(ticker_call("A", WEEK))
     verdict = judge(found, BOTH, CALENDAR, NOW)
     assert (gains(found, verdict), verdict.cells) == ([], 0)
-    (hole,) = verdict.holes
-    assert (hole.cause, hole.span) == (HoleCause.VENDOR_EMPTY, WEEK)
-    assert "2025-06-02" in hole.detail
+    (gap,) = verdict.gaps
+    assert (gap.cause, gap.span) == (GapCause.VENDOR_EMPTY, WEEK)
+    assert "2025-06-02" in gap.detail
 
 
-def test_a_hole_never_speaks_of_days_that_were_not_asked_for():
+def test_a_gap_never_speaks_of_days_that_were_not_asked_for():
     friday = judge(answer(ticker_call("A", span("2024-07-05"))), BOTH, CALENDAR, NOW)
-    assert holes(friday) == [(HoleCause.VENDOR_EMPTY, "2024-07-05")]
+    assert gaps(friday) == [(GapCause.VENDOR_EMPTY, "2024-07-05")]
 
 
 @pytest.mark.parametrize(("age", "stands"), [(3, timedelta(days=1)), (300, timedelta(days=30))])
 def test_a_recent_empty_answer_expires_sooner(age, stands):
     now = datetime(2024, 7, 5, 22, tzinfo=UTC) + timedelta(days=age)
-    (hole,) = judge(answer(ticker_call("A", span("2024-07-05"))), BOTH, CALENDAR, now).holes
-    assert hole.expires_at == now + stands
+    (gap,) = judge(answer(ticker_call("A", span("2024-07-05"))), BOTH, CALENDAR, now).gaps
+    assert gap.expires_at == now + stands
 
 
-def test_sessions_between_bars_are_holes():
+def test_sessions_between_bars_are_gaps():
     found = answer(ticker_call("A", WEEK), [bar("A", DAYS[0]), bar("A", DAYS[3])])
     verdict = judge(found, BOTH, CALENDAR, NOW)
-    assert holes(verdict) == [(HoleCause.VENDOR_EMPTY, "2024-07-02..2024-07-03")]
+    assert gaps(verdict) == [(GapCause.VENDOR_EMPTY, "2024-07-02..2024-07-03")]
     assert [str(s) for s in held(found, verdict)] == ["2024-07-01", "2024-07-05..2024-07-07"]
 
 
@@ -82,26 +82,26 @@ def test_a_whole_market_answer_speaks_of_wanted_symbols_alone():
     verdict = judge(answer(market_call(DAYS[0]), bars), BOTH, CALENDAR, NOW)
     assert verdict.instrument[verdict.order].tolist() == [2]
     assert verdict.instrument.tolist() == [-1, 2, -1]
-    assert holes(verdict, 1) == [(HoleCause.VENDOR_EMPTY, "2024-07-01")]
-    assert holes(verdict, 2) == []
+    assert gaps(verdict, 1) == [(GapCause.VENDOR_EMPTY, "2024-07-01")]
+    assert gaps(verdict, 2) == []
     assert {i for i, _ in verdict.asked} == {1, 2}
 
 
 def test_nothing_is_said_about_a_target_whose_span_was_not_asked():
     elsewhere = Target(3, "C", span("2023-01-03", "2023-01-31"))
     verdict = judge(answer(market_call(DAYS[0])), {"A": A, "C": elsewhere}, CALENDAR, NOW)
-    assert {h.instrument_id for h in verdict.holes} == {1}
+    assert {h.instrument_id for h in verdict.gaps} == {1}
 
 
-def test_impossible_bars_are_put_aside_with_a_reason_and_a_hole():
+def test_impossible_bars_are_put_aside_with_a_reason_and_a_gap():
     bars = [bar("A", DAYS[0]), bar("A", DAYS[1], low=-1.0), bar("A", DAYS[2], volume=np.nan)]
     verdict = judge(answer(ticker_call("A", WEEK), bars), BOTH, CALENDAR, NOW)
     assert verdict.quarantined.tolist() == [1, 2]
     assert verdict.reasons == ("low is not above zero", "not a finite number")
     assert verdict.order.tolist() == [0]
-    assert sorted(holes(verdict)) == [
-        (HoleCause.QUARANTINED, "2024-07-02..2024-07-03"),
-        (HoleCause.VENDOR_EMPTY, "2024-07-05"),
+    assert sorted(gaps(verdict)) == [
+        (GapCause.QUARANTINED, "2024-07-02..2024-07-03"),
+        (GapCause.VENDOR_EMPTY, "2024-07-05"),
     ]
 
 
@@ -143,9 +143,9 @@ def test_minute_bars_before_the_open_and_after_the_close_belong_to_their_session
     found = answer(call, [bar("A", early), bar("A", late)])
     verdict = judge(found, BOTH, CALENDAR, NOW)
     assert verdict.cells == 2
-    assert holes(verdict) == [
-        (HoleCause.VENDOR_EMPTY, "2024-07-01"),
-        (HoleCause.VENDOR_EMPTY, "2024-07-05"),
+    assert gaps(verdict) == [
+        (GapCause.VENDOR_EMPTY, "2024-07-01"),
+        (GapCause.VENDOR_EMPTY, "2024-07-05"),
     ]
     (gain,) = gains(found, verdict)
     assert (gain.first, gain.last) == (early, late)
@@ -158,18 +158,16 @@ def test_the_calendars_last_session_has_an_end():
     assert held(found, judge(found, targets, CALENDAR, NOW)) == [Span.inclusive(last, last)]
 
 
-def test_a_failed_call_leaves_a_hole_that_is_asked_again_and_a_refusal_one_that_stands():
+def test_a_failed_call_leaves_a_gap_that_is_asked_again_and_a_refusal_one_that_stands():
     wanted = WantedTargets(list(BOTH.values()))
-    (failed,) = failure_holes(wanted.under("A"), [WEEK], HoleCause.FAILED, "why", NOW)
+    (failed,) = failure_gaps(wanted.under("A"), [WEEK], GapCause.FAILED, "why", NOW)
     stands = timedelta(days=30)
-    (refused,) = failure_holes(
-        wanted.under("A"), [WEEK], HoleCause.NOT_ENTITLED, "why", NOW, stands
-    )
+    (refused,) = failure_gaps(wanted.under("A"), [WEEK], GapCause.NOT_ENTITLED, "why", NOW, stands)
     assert (failed.span, failed.expires_at) == (WEEK, None)
     assert refused.expires_at == NOW + timedelta(days=30)
-    assert failure_holes(wanted.under("X"), [WEEK], HoleCause.FAILED, "why", NOW) == ()
+    assert failure_gaps(wanted.under("X"), [WEEK], GapCause.FAILED, "why", NOW) == ()
     monday = market_call(DAYS[0]).span
-    assert len(failure_holes(wanted.under(""), [monday], HoleCause.FAILED, "why", NOW)) == 2
+    assert len(failure_gaps(wanted.under(""), [monday], GapCause.FAILED, "why", NOW)) == 2
 
 
 @given(
@@ -181,9 +179,9 @@ def test_every_session_that_was_asked_for_is_held_or_has_one_cause(kinds, order)
     bars = [bar("A", DAYS[i], **given_[kinds[i]]) for i in order if kinds[i] != "none"]
     found = answer(ticker_call("A", WEEK), bars)
     verdict = judge(found, BOTH, CALENDAR, NOW)
-    expected = {"bad": HoleCause.QUARANTINED, "none": HoleCause.VENDOR_EMPTY}
+    expected = {"bad": GapCause.QUARANTINED, "none": GapCause.VENDOR_EMPTY}
     for kind, session in zip(kinds, DAYS, strict=True):
-        causes = [h.cause for h in verdict.holes if session in h.span]
+        causes = [h.cause for h in verdict.gaps if session in h.span]
         assert any(session in s for s in held(found, verdict)) == (kind == "good")
         assert causes == ([] if kind == "good" else [expected[kind]])
 
@@ -199,7 +197,7 @@ def test_an_answer_narrowed_to_what_is_wanted_means_the_same():
     assert few.origins == (("A", "recorded"),)
     before, after = (judge(a, BOTH, CALENDAR, NOW) for a in (whole, few))
     assert tuple(before.asked) == tuple(after.asked)
-    assert (before.holes, before.cells) == (after.holes, after.cells)
+    assert (before.gaps, before.cells) == (after.gaps, after.cells)
     assert narrowed(few, BOTH).bars.tickers == few.bars.tickers
     assert len(narrowed(whole, {}).bars) == 0
 

@@ -97,7 +97,7 @@ def test_of_a_history_only_the_members_of_today_are_taken(text: str) -> None:
     assert "part of its history" in str(found.remarks[0])
     told = read_history("h.csv", text.encode()).history
     assert found.history is not None
-    assert (found.history.days, found.history.spells) == (told.days, told.spells)
+    assert (found.history.days, found.history.intervals) == (told.days, told.intervals)
 
 
 def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
@@ -142,7 +142,7 @@ def test_lists_of_several_days_and_changes_are_histories(
     assert (found.symbols, found.left_out) == (symbols, left_out)
     told = read_history("h.csv", text.encode()).history
     assert found.history is not None
-    assert (found.history.days, found.history.spells) == (told.days, told.spells)
+    assert (found.history.days, found.history.intervals) == (told.days, told.intervals)
 
 
 def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:

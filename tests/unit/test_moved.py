@@ -11,9 +11,9 @@ from tests.kit import CALENDAR, span
 from tests.unit.test_planner import BASIC, every, plan_for
 from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import HeldSpans, build_grid
-from tickstock.loading.missing import gaps_of
+from tickstock.loading.missing import gap_groups
 from tickstock.loading.moved import state_of, what_moved
-from tickstock.model import Hole, HoleCause, Instrument, Timeframe
+from tickstock.model import Gap, GapCause, Instrument, Timeframe
 
 BEFORE = {
     "vendor": "massive",
@@ -81,31 +81,31 @@ def test_gaps_tell_how_long_they_stand() -> None:
     week = span("2024-03-04", "2024-03-08")
     one = Instrument(1, "A", listed=week.start + timedelta(1))
     told = [
-        Hole(1, span("2024-03-05"), HoleCause.VENDOR_EMPTY, "empty", now, now + timedelta(5)),
-        Hole(1, span("2024-03-06"), HoleCause.FAILED, "no answer", now),
-        Hole(1, span("2024-03-07"), HoleCause.QUARANTINED, "odd", now, now - timedelta(5)),
+        Gap(1, span("2024-03-05"), GapCause.VENDOR_EMPTY, "empty", now, now + timedelta(5)),
+        Gap(1, span("2024-03-06"), GapCause.FAILED, "no answer", now),
+        Gap(1, span("2024-03-07"), GapCause.QUARANTINED, "odd", now, now - timedelta(5)),
     ]
     nothing = HeldSpans(*np.empty((3, 0), np.int64))
     grid = build_grid(Timeframe.DAY, [one], week, CALENDAR, len(CALENDAR), nothing, told)
-    found = {gap.cause: gap for gap in gaps_of(grid, told, now)}
+    found = {gap.cause: gap for gap in gap_groups(grid, told, now)}
     assert list(found) == ["failed", "quarantined", "vendor_empty", "never_asked", "not_listed"]
     assert all((gap.cells, gap.symbols) == (1, 1) for gap in found.values())
-    assert found[HoleCause.VENDOR_EMPTY].expires == (now + timedelta(5),) * 2
-    assert found[HoleCause.VENDOR_EMPTY].advice == CAUSES[HoleCause.VENDOR_EMPTY].advice
-    expired = found[HoleCause.QUARANTINED]
-    assert expired.advice == CAUSES[HoleCause.NEVER_ASKED].advice
-    assert found[HoleCause.FAILED].reasons == (("no answer", 1),)
-    assert found[HoleCause.NEVER_ASKED].reasons == ()
-    assert found[HoleCause.NEVER_ASKED].examples == (("A", span("2024-03-08")),)
+    assert found[GapCause.VENDOR_EMPTY].expires == (now + timedelta(5),) * 2
+    assert found[GapCause.VENDOR_EMPTY].advice == CAUSES[GapCause.VENDOR_EMPTY].advice
+    expired = found[GapCause.QUARANTINED]
+    assert expired.advice == CAUSES[GapCause.NEVER_ASKED].advice
+    assert found[GapCause.FAILED].reasons == (("no answer", 1),)
+    assert found[GapCause.NEVER_ASKED].reasons == ()
+    assert found[GapCause.NEVER_ASKED].examples == (("A", span("2024-03-08")),)
 
 
-def test_a_grid_of_spells_expects_nothing_else() -> None:
+def test_a_grid_of_intervals_expects_nothing_else() -> None:
     week = span("2024-03-04", "2024-03-08")
     two = [Instrument(1, "A"), Instrument(2, "B")]
-    spells = [(span("2024-03-05", "2024-03-06"),), (span("2024-03-04"), span("2024-03-08"))]
+    intervals = [(span("2024-03-05", "2024-03-06"),), (span("2024-03-04"), span("2024-03-08"))]
     held = HeldSpans(*(np.array([n]) for n in (2, 19_786, 19_787)))  # B on the 4th
     grid = build_grid(
-        Timeframe.DAY, two, week, CALENDAR, CALENDAR.index(week.last), held, spells=spells
+        Timeframe.DAY, two, week, CALENDAR, CALENDAR.index(week.last), held, intervals=intervals
     )
     assert grid.expected.unpack().tolist() == [
         [False, True, True, False, False],
@@ -116,4 +116,4 @@ def test_a_grid_of_spells_expects_nothing_else() -> None:
         [False, True, True, False, False],
         [False] * 5,
     ]
-    assert grid.counts() == {HoleCause.NOT_PUBLISHED: 1, HoleCause.NEVER_ASKED: 2}
+    assert grid.counts() == {GapCause.NOT_PUBLISHED: 1, GapCause.NEVER_ASKED: 2}

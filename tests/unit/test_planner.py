@@ -23,8 +23,8 @@ from tickstock.model import (
     Call,
     CallKind,
     Flags,
-    Hole,
-    HoleCause,
+    Gap,
+    GapCause,
     Instrument,
     Limits,
     Timeframe,
@@ -299,14 +299,14 @@ def test_what_is_not_asked_for_is_listed_with_its_cause() -> None:
         CALENDAR,
         published,
         no_spans,
-        [Hole(1, empty, HoleCause.VENDOR_EMPTY), Hole(2, empty, HoleCause.FAILED)],
+        [Gap(1, empty, GapCause.VENDOR_EMPTY), Gap(2, empty, GapCause.FAILED)],
     )
     plan = make_plan(LoadRequest("u", ("OLD", "NEW"), (DAY,), span), [grid], UNLIMITED)
     last = Span.inclusive(span.last, span.last)
     assert {(s.cause, s.cells, s.examples) for s in plan.skips} == {
-        (HoleCause.NOT_LISTED, 2, (("NEW", Span.inclusive(START, date(2020, 1, 3))),)),
-        (HoleCause.NOT_PUBLISHED, 2, (("OLD", last), ("NEW", last))),
-        (HoleCause.VENDOR_EMPTY, 2, (("OLD", empty),)),
+        (GapCause.NOT_LISTED, 2, (("NEW", Span.inclusive(START, date(2020, 1, 3))),)),
+        (GapCause.NOT_PUBLISHED, 2, (("OLD", last), ("NEW", last))),
+        (GapCause.VENDOR_EMPTY, 2, (("OLD", empty),)),
     }
     assert [(i.symbol, i.expected, i.held) for i in plan.items] == [("OLD", 9, 0), ("NEW", 7, 0)]
     assert plan.cells == 7 + 7

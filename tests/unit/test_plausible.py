@@ -23,7 +23,7 @@ from tickstock.loading.plausible import (
     small_markets,
 )
 from tickstock.loading.targets import Target, narrowed
-from tickstock.model import Aside, Call, CallKind, HoleCause, Timeframe, epoch_day
+from tickstock.model import Aside, Call, CallKind, GapCause, Timeframe, epoch_day
 from tickstock.spans import Span
 
 NONE = np.empty(0, np.float64)
@@ -92,20 +92,20 @@ def test_a_market_has_a_usual_size() -> None:
 
 def test_a_whole_market_without_a_row_is_no_answer() -> None:
     found = answer(market_call(DAYS[0]))
-    (a, b) = judge(found, BOTH, CALENDAR, NOW).holes
-    assert {a.cause, b.cause} == {HoleCause.FAILED}
+    (a, b) = judge(found, BOTH, CALENDAR, NOW).gaps
+    assert {a.cause, b.cause} == {GapCause.FAILED}
     assert a.expires_at is None
     assert "though the exchange was open" in a.detail
     others = narrowed(answer(market_call(DAYS[0]), [bar("X", DAYS[0])]), BOTH)
-    assert {h.cause for h in judge(others, BOTH, CALENDAR, NOW).holes} == {HoleCause.VENDOR_EMPTY}
+    assert {h.cause for h in judge(others, BOTH, CALENDAR, NOW).gaps} == {GapCause.VENDOR_EMPTY}
 
 
 def test_the_newest_session_may_not_be_published_yet() -> None:
     evening = datetime(2024, 7, 5, 23, tzinfo=UTC)
-    for day, cause in ((DAYS[3], HoleCause.NOT_PUBLISHED), (DAYS[2], HoleCause.FAILED)):
-        holes = judge(answer(market_call(day)), BOTH, CALENDAR, evening).holes
-        assert {h.cause for h in holes} == {cause}
-        assert {h.expires_at for h in holes} == {None}
+    for day, cause in ((DAYS[3], GapCause.NOT_PUBLISHED), (DAYS[2], GapCause.FAILED)):
+        gaps = judge(answer(market_call(day)), BOTH, CALENDAR, evening).gaps
+        assert {h.cause for h in gaps} == {cause}
+        assert {h.expires_at for h in gaps} == {None}
 
 
 # --- an intraday session -------------------------------------------------------------------
@@ -179,12 +179,12 @@ def test_half_a_session_in_a_file_is_not_held(kept: int) -> None:
     call = Call(CallKind.FLAT_DAY, MINUTE, Span(on, on + timedelta(days=1)))
     verdict = judge(answer(call, bars), targets, CALENDAR, NOW)
     if kept == 390:
-        assert (verdict.cells, verdict.holes, verdict.again) == (5, (), ())
+        assert (verdict.cells, verdict.gaps, verdict.again) == (5, (), ())
         return
     assert (verdict.cells, len(verdict.order)) == (0, 0)
-    assert {h.cause for h in verdict.holes} == {HoleCause.FAILED}
-    assert {h.instrument_id for h in verdict.holes} == set(range(5))
-    assert f"{kept} bars of this session, where 390 are usual" in verdict.holes[0].detail
+    assert {h.cause for h in verdict.gaps} == {GapCause.FAILED}
+    assert {h.instrument_id for h in verdict.gaps} == set(range(5))
+    assert f"{kept} bars of this session, where 390 are usual" in verdict.gaps[0].detail
     assert verdict.again == (call,)
 
 
@@ -199,23 +199,23 @@ def test_a_half_session_is_not_held_and_asked_for_again() -> None:
     verdict = judge(answer(call, bars), targets, CALENDAR, NOW)
     assert verdict.cells == 4
     assert len(verdict.order) == 4 * 350
-    (hole,) = verdict.holes
-    assert (hole.cause, hole.span) == (HoleCause.FAILED, span(str(few)))
-    assert "holds 2 bars of this session, where 350 are usual" in hole.detail
-    assert [c.span for c in verdict.again] == [hole.span]
+    (gap,) = verdict.gaps
+    assert (gap.cause, gap.span) == (GapCause.FAILED, span(str(few)))
+    assert "holds 2 bars of this session, where 350 are usual" in gap.detail
+    assert [c.span for c in verdict.again] == [gap.span]
     beside = np.full(4, 350.0)
     again = judge(answer(verdict.again[0], bars[700:702]), targets, CALENDAR, NOW, beside)
-    assert ([h.cause for h in again.holes], again.cells) == ([HoleCause.FAILED], 0)
+    assert ([h.cause for h in again.gaps], again.cells) == ([GapCause.FAILED], 0)
 
 
 # --- rows put aside ------------------------------------------------------------------------
-def test_a_row_that_was_put_aside_leaves_a_hole_that_names_it() -> None:
+def test_a_row_that_was_put_aside_leaves_a_gap_that_names_it() -> None:
     spoilt = Aside("line 17 of some.csv.gz", "B", "no number", epoch_day(DAYS[0]))
     stray = Aside("line 18 of some.csv.gz", "", "no ticker", epoch_day(DAYS[0]))
     found = answer(market_call(DAYS[0]), [bar("A", DAYS[0])], aside=(spoilt, stray))
-    (hole,) = judge(found, BOTH, CALENDAR, NOW).holes
-    assert (hole.instrument_id, hole.cause) == (2, HoleCause.QUARANTINED)
-    assert "line 17 of some.csv.gz (B): no number" in hole.detail
+    (gap,) = judge(found, BOTH, CALENDAR, NOW).gaps
+    assert (gap.instrument_id, gap.cause) == (2, GapCause.QUARANTINED)
+    assert "line 17 of some.csv.gz (B): no number" in gap.detail
 
 
 # --- an empty answer -----------------------------------------------------------------------
@@ -259,8 +259,8 @@ def test_an_empty_answer_stands_shortly_where_little_speaks_for_it(
 ) -> None:
     targets = {"A": Target(1, "A", WEEK, is_known=known)}
     found = answer(ticker_call("A", WEEK), is_sure=sure)
-    (hole,) = judge(found, targets, CALENDAR, NOW).holes
-    assert (hole.cause, hole.expires_at) == (HoleCause.VENDOR_EMPTY, NOW + timedelta(days=days))
+    (gap,) = judge(found, targets, CALENDAR, NOW).gaps
+    assert (gap.cause, gap.expires_at) == (GapCause.VENDOR_EMPTY, NOW + timedelta(days=days))
 
 
 # --- ranges that are too long --------------------------------------------------------------

@@ -1,14 +1,14 @@
-"""The verdict on a load: completed is never said of one with unexplained holes."""
+"""The verdict on a job: completed is never said of one with unexplained gaps."""
 
 import json
 
 import pytest
 
 from tickstock.loading.report import ItemResult, make_report
-from tickstock.model import HoleCause, LoadState, Timeframe
+from tickstock.model import GapCause, LoadState, Timeframe
 
 DAY, HOUR = Timeframe.DAY, Timeframe.HOUR
-EMPTY, FAILED = HoleCause.VENDOR_EMPTY, HoleCause.FAILED
+EMPTY, FAILED = GapCause.VENDOR_EMPTY, GapCause.FAILED
 
 
 def item(symbol="A", expected=10, held=10, *causes, timeframe=DAY, in_vain=False):
@@ -24,9 +24,9 @@ def item(symbol="A", expected=10, held=10, *causes, timeframe=DAY, in_vain=False
         ([item("A", 10, 0, (EMPTY, 10)), item("B")], LoadState.WITH_ERRORS),
         ([item("A", 10, 0, (EMPTY, 10))], LoadState.FAILED),  # zero bars are no success
         ([item("A", 10, 9, (FAILED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (HoleCause.NOT_ENTITLED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (HoleCause.QUARANTINED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (HoleCause.NEVER_ASKED, 1))], LoadState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.NOT_ENTITLED, 1))], LoadState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.QUARANTINED, 1))], LoadState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.NEVER_ASKED, 1))], LoadState.WITH_ERRORS),
         ([item("A", 10, 0, (FAILED, 10)), item("B", 5, 0, (FAILED, 5))], LoadState.FAILED),
         ([item(in_vain=True)], LoadState.FAILED),  # a refresh that brought nothing
         ([item(in_vain=True), item("B")], LoadState.WITH_ERRORS),

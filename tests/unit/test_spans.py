@@ -40,10 +40,10 @@ def test_a_union_holds_the_same_days_in_the_fewest_spans(spans: list[Span]) -> N
 
 @given(some_spans(), some_spans())
 def test_subtracting_leaves_the_days_of_one_that_are_not_in_the_other(
-    spans: list[Span], holes: list[Span]
+    spans: list[Span], gaps: list[Span]
 ) -> None:
-    left = subtract(spans, holes)
-    assert days(left) == days(spans) - days(holes)
+    left = subtract(spans, gaps)
+    assert days(left) == days(spans) - days(gaps)
     assert is_canonical(left)
 
 

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from tests.kit import CALENDAR, span
 from tickstock.loading.grid import HeldSpans, build_grid
 from tickstock.loading.strip import Cell, make_blocks, make_strip, totals
-from tickstock.model import Hole, HoleCause, Instrument, Timeframe, epoch_day
+from tickstock.model import Gap, GapCause, Instrument, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of
 
 QUARTER = span("2024-01-01", "2024-03-31")
 ALL = len(CALENDAR)
 
 
-def grid(instruments, held=(), holes=(), within=QUARTER, published=ALL):
+def grid(instruments, held=(), gaps=(), within=QUARTER, published=ALL):
     columns = [np.array(c, np.int64) for c in zip(*held, strict=True)] or [
         np.empty(0, np.int64)
     ] * 3
     return build_grid(
-        Timeframe.DAY, instruments, within, CALENDAR, published, HeldSpans(*columns), holes
+        Timeframe.DAY, instruments, within, CALENDAR, published, HeldSpans(*columns), gaps
     )
 
 
@@ -39,10 +39,10 @@ def test_months_and_symbols():
     assert strip.symbols == ("A", "B")
     assert strip.rows[0] == (
         Cell(21, 21),
-        Cell(20, 0, HoleCause.NEVER_ASKED),
-        Cell(20, 0, HoleCause.NEVER_ASKED),
+        Cell(20, 0, GapCause.NEVER_ASKED),
+        Cell(20, 0, GapCause.NEVER_ASKED),
     )
-    assert strip.rows[1][0] == Cell(21, 0, HoleCause.NEVER_ASKED)
+    assert strip.rows[1][0] == Cell(21, 0, GapCause.NEVER_ASKED)
 
 
 def test_a_month_that_begins_in_the_middle_is_named_by_its_first_day():
@@ -63,11 +63,11 @@ def test_no_session_is_no_month():
 
 def test_what_was_not_expected_does_not_hide_a_failure():
     listed = Instrument(1, "A", listed=date(2024, 1, 26))
-    failed = Hole(1, span("2024-01-26"), HoleCause.FAILED)
+    failed = Gap(1, span("2024-01-26"), GapCause.FAILED)
     (row,) = make_strip(grid([listed], [held(1, "2024-01-29", "2024-03-31")], [failed])).rows
-    assert row[0] == Cell(4, 3, HoleCause.FAILED)
+    assert row[0] == Cell(4, 3, GapCause.FAILED)
     before = Instrument(1, "A", listed=date(2024, 2, 1))
-    assert make_strip(grid([before])).rows[0][0] == Cell(0, 0, HoleCause.NOT_LISTED)
+    assert make_strip(grid([before])).rows[0][0] == Cell(0, 0, GapCause.NOT_LISTED)
 
 
 DAYS = st.integers(0, 90).map(lambda n: QUARTER.start + n * ONE_DAY)
@@ -105,10 +105,10 @@ def test_short_spans_session_by_session() -> None:
 
 
 def test_a_cause_that_calls_for_somebody_is_not_hidden_by_many_that_do_not():
-    failed = Hole(1, span("2024-01-30"), HoleCause.FAILED)
+    failed = Gap(1, span("2024-01-30"), GapCause.FAILED)
     (row,) = make_strip(grid([Instrument(1, "A")], [], [failed])).rows
-    assert row[0] == Cell(21, 0, HoleCause.FAILED)
-    assert row[1].cause is HoleCause.NEVER_ASKED
+    assert row[0] == Cell(21, 0, GapCause.FAILED)
+    assert row[1].cause is GapCause.NEVER_ASKED
 
 
 def test_totals_are_the_sums_of_the_rows_that_are_chosen():
@@ -128,7 +128,7 @@ def test_totals_are_the_sums_of_the_rows_that_are_chosen():
 @pytest.mark.parametrize(("most", "sizes"), [(9, [1] * 7), (3, [3, 3, 1]), (1, [7])])
 def test_blocks_come_to_what_their_symbols_do(most: int, sizes: list[int]) -> None:
     seven = [Instrument(i, f"S{i}") for i in range(7)]
-    failed = Hole(5, span("2024-02-05", "2024-02-06"), HoleCause.FAILED)
+    failed = Gap(5, span("2024-02-05", "2024-02-06"), GapCause.FAILED)
     found = grid(seven, [held(i, "2024-01-10", "2024-03-31") for i in (0, 2, 4)], [failed])
     made = make_blocks(found, most, 3)
     assert [len(block.symbols) for block in made.rows] == sizes

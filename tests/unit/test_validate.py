@@ -414,7 +414,7 @@ def test_exit_codes(which: str, relaxed: int, strict: int) -> None:
 def test_text_for_people() -> None:
     assert render(FINDINGS["error"], "text").splitlines() == [
         "error: etf_universe:core (DEFAULT): The universe names no symbol.",
-        "    A load of it would do nothing.",
+        "    A job of it would do nothing.",
         "    Fix: Add symbols, or delete the universe.",
         f"warning: etf_universe:core (DEFAULT): {check_key('core')}",
         "    The prefix tells lists of the market, indexes, sectors and themes apart.",

@@ -41,7 +41,7 @@ def test_a_year_of_held_sessions_makes_another_instrument() -> None:
 
 
 def test_sessions_that_are_not_held_say_nothing() -> None:
-    """Two loads with years between them are of one firm, as far as anybody can know."""
+    """Two jobs with years between them are of one firm, as far as anybody can know."""
     tells = whose([0, 1, 500])
     assert tells.of("ACME", day(0)) is tells.of("ACME", day(500))
 

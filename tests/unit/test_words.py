@@ -24,6 +24,10 @@ SAID = {
 }
 """Words of no text: of the source, its messages and templates, and the pages of docs/."""
 NAMED = SAID | {
+    "hole": "gap",
+    "holes": "gaps",
+    "spell": "interval",
+    "spells": "intervals",
     "crew": "scheduler",
     "turns": "scheduler",
     "patience": "outage_retry, outage_seconds",

@@ -60,7 +60,7 @@ def nothing_asked(request: LoadRequest) -> Plan:
 
 
 def told(job: Job) -> Mapping[str, Any]:
-    """What is kept of the message with the load, for the status and for people."""
+    """What is kept of the message with the job, for the status and for people."""
     return {"type": job.job_type, "timeframes": list(job.timeframes), "bars": job.bars} | dict(
         job.kept
     )

@@ -1,4 +1,4 @@
-"""Makes messages durable, one after the other: as a load, or as a refusal that is kept."""
+"""Makes messages durable, one after the other: as a job, or as a refusal that is kept."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Intake:
 
 
 def store(tick: TickStock, read: Job | Refusal, patient: bool = False) -> None:
-    """Make a job or its refusal durable. What cannot be a load becomes a refusal.
+    """Make a job or its refusal durable. What cannot be a job becomes a refusal.
 
     Raises a Transient when the database does not answer, and while `patient` a Conflict too; then
     nothing was stored.

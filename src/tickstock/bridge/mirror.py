@@ -28,7 +28,7 @@ PART = 200
 """So many jobs are read and written at a time: after a restart there may be thousands."""
 LONG_LISTS = ("successful_symbols", "failed_symbols")
 """Left out of what is published: thousands of symbols twice a second. They are in the key."""
-AWAY = "TickStock's database does not answer; this is how far the load was."
+AWAY = "TickStock's database does not answer; this is how far the job was."
 
 
 @dataclass(frozen=True, slots=True)

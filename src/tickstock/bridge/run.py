@@ -30,7 +30,7 @@ GRACE_SECONDS = 5.0
 class Bridge:
     """Turns messages into durable loads, and mirrors how they fare. Any number may run at once.
 
-    The loads are worked on by workers, here or elsewhere. One instance serves one event loop.
+    The jobs are worked on by workers, here or elsewhere. One instance serves one event loop.
     """
 
     def __init__(self, tick: TickStock, redis: Redis, pace: Pace | None = None) -> None:

@@ -45,7 +45,7 @@ def export(
         asked = tick.requests.look(universe, duration=for_, first=from_, last=to_, by_name=True)
         made = tick.exports.write(
             folder, universe, asked.symbols, Timeframe(timeframe), asked.span,
-            spells=asked.spells, adjust=Adjust(adjust), known_at=moment(known_at),
+            intervals=asked.intervals, adjust=Adjust(adjust), known_at=moment(known_at),
         )  # fmt: skip
     if common.json:
         print_json("export", made)
@@ -64,13 +64,13 @@ def revisions(
     universe: str = "",
     *,
     timeframe: Annotated[
-        TIMEFRAMES | None, Parameter(help="Which bars [default: day, or those of the load].")
+        TIMEFRAMES | None, Parameter(help="Which bars [default: day, or those of the job].")
     ] = None,
     since: Annotated[
         str | None, Parameter(help="Replaced since a New York date (its end), or a time (UTC).")
     ] = None,
     job: Annotated[
-        str | None, Parameter(help="Replaced while this load ran; by itself, of all its symbols.")
+        str | None, Parameter(help="Replaced while this job ran; by itself, of all its symbols.")
     ] = None,
     common: Common = Common(),
 ) -> int:

@@ -1,4 +1,4 @@
-"""Works on a load in this process and shows how far it is."""
+"""Works on a job in this process and shows how far it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTAGE_SECONDS = 20.0
 def work_and_watch(
     tick: TickStock, load_id: uuid.UUID, *, source: SourceFactory = configured_source
 ) -> Progress:
-    """Drain the load here until it ends or Ctrl-C; answers how far it came."""
+    """Drain the job here until it ends or Ctrl-C; answers how far it came."""
     with shown() as show:
         return asyncio.run(_work(tick, load_id, source, show))
 

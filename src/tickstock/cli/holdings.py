@@ -46,7 +46,7 @@ def coverage(
     with open_tick(common) as tick:
         asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
         view = tick.holdings.coverage(
-            asked.symbols, Timeframe(timeframe), asked.span, spells=asked.spells
+            asked.symbols, Timeframe(timeframe), asked.span, intervals=asked.intervals
         )
         label = None
         if asked.span and asked.symbols != (MARKET,):  # which has no list to be labelled
@@ -150,7 +150,7 @@ def bars(
             symbols,
             Timeframe(timeframe),
             asked.span,
-            spells=asked.spells,
+            intervals=asked.intervals,
             adjust=Adjust(adjust),
             known_at=moment(known_at),
         )

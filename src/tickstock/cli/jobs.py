@@ -23,7 +23,7 @@ SHOWN_FAILURES = 20
 
 def list_(
     *,
-    state: Annotated[str | None, Parameter(help="Only loads of this state.")] = None,
+    state: Annotated[str | None, Parameter(help="Only jobs of this state.")] = None,
     most: Annotated[int, Parameter(help="How many.")] = 20,
     common: Common = Common(),
 ) -> int:
@@ -40,7 +40,7 @@ def list_(
     if not found and wanted is not None and are_there:
         talk(f"No job is {wanted.replace('_', ' ')}.")
     elif not found:
-        talk("No load yet. Try: tickstock load etf_universe:core_etfs --for 1mo")
+        talk("No job yet. Try: tickstock load etf_universe:core_etfs --for 1mo")
     out = console()
     for p in found:
         when = p.load.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -155,7 +155,7 @@ def retry(
     with open_tick(common) as tick:
         load_id = tick.jobs.find(job)
         if not tick.jobs.retry(load_id):
-            talk("No call of this load failed or was cancelled: nothing to ask again.")
+            talk("No call of this job failed or was cancelled: nothing to ask again.")
     return _go_on(str(load_id), common, background=background)
 
 
@@ -195,12 +195,12 @@ def _state(text: str) -> LoadState:
         return LoadState(text)
     except ValueError:
         raise BadInput(
-            f"{text!r} is not a state of a load.", f"One of: {', '.join(LoadState)}."
+            f"{text!r} is not a state of a job.", f"One of: {', '.join(LoadState)}."
         ) from None
 
 
 def show_outcome(progress: Progress, *, as_json: bool) -> None:
-    """What a load came to, or how far it is."""
+    """What a job came to, or how far it is."""
     from tickstock.cli.watch import calls_made, line_of, standing
 
     load = progress.load
@@ -236,7 +236,7 @@ def show_outcome(progress: Progress, *, as_json: bool) -> None:
 
 
 def _show_actions(out: Console, load: Load) -> None:
-    """Splits and dividends that a load brought or changed, where it did."""
+    """Splits and dividends that a job brought or changed, where it did."""
     found = (load.report or {}).get("actions") or {}
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
     if said:
@@ -262,7 +262,7 @@ def _show_doubts(out: Console, load: Load) -> None:
 
 
 def _show_taken(out: Console, load: Load) -> None:
-    """Where readers of SQL will not find the bars of a load."""
+    """Where readers of SQL will not find the bars of a job."""
     if taken := (load.report or {}).get("names_taken"):
         said = f"  not in {', '.join(taken)}, which another program has: see tickstock doctor"
         out.print(said, markup=False)

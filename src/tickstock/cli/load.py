@@ -42,7 +42,7 @@ Csv = Annotated[
 SHOWN_REMARKS = 20
 """Remarks on the file that are printed."""
 Pad = Annotated[
-    int, Parameter(help="Days more before and after each spell of a universe as it was.")
+    int, Parameter(help="Days more before and after each interval of a universe as it was.")
 ]
 Background = Annotated[bool, Parameter(negative="", help="Submit and return; a worker does it.")]
 
@@ -194,7 +194,7 @@ def _perform(
 
 
 def _talk_survivorship(tick: TickStock, made: Plan, common: Common) -> None:
-    """How far the universe of a load stands for its first day; a list or a file has no past."""
+    """How far the universe of a job stands for its first day; a list or a file has no past."""
     from tickstock.cli.history import talk_label
     from tickstock.model import MARKET
 
@@ -281,9 +281,9 @@ def show_plan(made: Plan, token: str) -> None:
 
 def _beyond_account(made: Plan) -> int:
     """Sessions that the account does not include."""
-    from tickstock.model import HoleCause
+    from tickstock.model import GapCause
 
-    return sum(s.cells for s in made.skips if s.cause is HoleCause.NOT_ENTITLED)
+    return sum(s.cells for s in made.skips if s.cause is GapCause.NOT_ENTITLED)
 
 
 def _bound(made: Plan) -> str:

@@ -15,7 +15,7 @@ from tickstock.words import plural
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tickstock.loading.missing import Gap
+    from tickstock.loading.missing import GapGroup
     from tickstock.service.missing import MissingView, Suspects
     from tickstock.store.doubts import Doubted
 
@@ -48,7 +48,7 @@ def missing(
         asked = tick.requests.look(universe, duration=for_, first=from_, last=to, usual=USUAL)
         span = asked.span or tick.dates.span(USUAL)
         view = tick.missing.find(
-            asked.symbols, parse_timeframes(timeframes), span, spells=asked.spells
+            asked.symbols, parse_timeframes(timeframes), span, intervals=asked.intervals
         )
         now = tick.clock()
     if common.json:
@@ -70,7 +70,7 @@ def missing_as_dict(view: MissingView) -> dict[str, object]:
     }
 
 
-def _gap_as_dict(gap: Gap) -> dict[str, object]:
+def _gap_as_dict(gap: GapGroup) -> dict[str, object]:
     first, last = gap.expires or (None, None)
     return {
         "timeframe": gap.timeframe,
@@ -102,7 +102,7 @@ def _bar_as_dict(suspects: Suspects, bar: Doubted) -> dict[str, object]:
 
 def show_missing(view: MissingView, title: str, now: datetime) -> None:
     from tickstock.loading.causes import CAUSES
-    from tickstock.model import HoleCause
+    from tickstock.model import GapCause
 
     out = console()
     out.print(f"[bold]{unmarked(title)}[/]  {view.span}")
@@ -121,7 +121,7 @@ def show_missing(view: MissingView, title: str, now: datetime) -> None:
             )
         out.print(f"      {_stands(gap, now)}{gap.advice}", markup=False)
     for suspects in view.suspects:
-        _show_bars(out, suspects, suspects.quarantined, "cannot be true, put aside")
+        _show_bars(out, suspects, suspects.quarantined, "cannot be true, quarantined")
         _show_bars(out, suspects, suspects.doubtful, "doubtful, kept")
     if view.unknown:
         more = len(view.unknown) - SHOWN
@@ -131,12 +131,12 @@ def show_missing(view: MissingView, title: str, now: datetime) -> None:
             f" {plural(len(view.unknown), 'symbol')}  ({names})",
             markup=False,
         )
-        out.print(f"      {CAUSES[HoleCause.NEVER_ASKED].advice}", markup=False)
+        out.print(f"      {CAUSES[GapCause.NEVER_ASKED].advice}", markup=False)
     if not (view.gaps or view.unknown):
         talk("Nothing is missing.")
 
 
-def _stands(gap: Gap, now: datetime) -> str:
+def _stands(gap: GapGroup, now: datetime) -> str:
     if gap.expires is None:
         return ""
     first, last = (moment.astimezone().strftime("%Y-%m-%d") for moment in gap.expires)

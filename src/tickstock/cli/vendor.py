@@ -15,7 +15,7 @@ from tickstock.words import plural
 def limits(
     *,
     forget: Annotated[
-        bool, Parameter(negative="", help="Forget them, so that the next load asks again.")
+        bool, Parameter(negative="", help="Forget them, so that the next job asks again.")
     ] = False,
     common: Common = Common(),
 ) -> int:
@@ -23,14 +23,14 @@ def limits(
 
     How far back and how new, which timeframes, and which kinds of calls. What was learned stands
     for 30 days, and plans leave out what is not included. After a change of your plan at the
-    vendor, use --forget: the next load asks for everything again.
+    vendor, use --forget: the next job asks for everything again.
     """
     from tickstock.loading.account import told_of
 
     with open_tick(common) as tick:
         if forget:
             count = tick.account.forget()
-            talk(f"{plural(count, 'limit')} forgotten; the next load asks again.")
+            talk(f"{plural(count, 'limit')} forgotten; the next job asks again.")
         found = tick.account.limits()
         if common.json:
             shown = [asdict(limit) | {"told": told_of([limit])} for limit in found]

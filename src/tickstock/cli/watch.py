@@ -1,4 +1,4 @@
-"""Shows how far a load is: a bar, lines, an exit code."""
+"""Shows how far a job is: a bar, lines, an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tickstock.model import HoleCause, LoadState
+from tickstock.model import GapCause, LoadState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress, figures_of
 from tickstock.words import duration, plural
@@ -29,23 +29,23 @@ LONG_HOLD = 5.0
 """Seconds for which a vendor wants no call that are worth a word."""
 PERMISSION = ("CredentialsRefused", "NotEntitled")
 Show = Callable[[Progress, str], None]
-"""Shows how far a load is, to somebody who is the worker of that name (or none)."""
+"""Shows how far a job is, to somebody who is the worker of that name (or none)."""
 
 
 def exit_code(progress: Progress) -> int:
-    """What a command that waited for this load ends with."""
+    """What a command that waited for this job ends with."""
     state = progress.load.state
     if not state.finished:
         return 130
     causes = set((progress.load.report or {}).get("causes", ()))
     is_refused = any(e.kind in PERMISSION for e in progress.errors)
-    if state is LoadState.FAILED and (is_refused or causes == {HoleCause.NOT_ENTITLED}):
+    if state is LoadState.FAILED and (is_refused or causes == {GapCause.NOT_ENTITLED}):
         return 4
     return EXIT[state]
 
 
 def watch(tick: TickStock, load_id: uuid.UUID) -> Progress:
-    """Only look on, until the load ends or Ctrl-C."""
+    """Only look on, until the job ends or Ctrl-C."""
     with shown() as show, contextlib.suppress(KeyboardInterrupt):
         while not (progress := tick.jobs.progress(load_id)).load.state.finished:
             show(progress, "")
@@ -133,7 +133,7 @@ def standing(progress: Progress) -> str:
 
 
 def trouble(progress: Progress) -> str:
-    """What keeps calls of a running load from an answer, most frequent first; mostly nothing."""
+    """What keeps calls of a running job from an answer, most frequent first; mostly nothing."""
     if progress.load.state.finished:
         return ""
     return " ".join(

@@ -21,9 +21,7 @@ def worker(*, common: Common = Common()) -> int:
         async def serve() -> None:
             running = Worker(tick)
             stop_on_signals(running.stop)
-            talk(
-                f"Worker {running.name} waits for loads of {tick.settings.vendor}. Ctrl-C ends it."
-            )
+            talk(f"Worker {running.name} waits for jobs of {tick.settings.vendor}. Ctrl-C ends it.")
             await running.run()
 
         asyncio.run(serve())

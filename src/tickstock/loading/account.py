@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from tickstock.model import Call, CallKind, Hole, HoleCause, Ints, Limits, Timeframe, epoch_day
+from tickstock.model import Call, CallKind, Gap, GapCause, Ints, Limits, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, subtract
 from tickstock.words import plural
@@ -274,14 +274,14 @@ def within_account(limits: Limits, known: AccountLimits) -> Limits:
     )
 
 
-def holes_of_account(
+def gaps_of_account(
     timeframe: Timeframe,
     ids: Iterable[int],
     span: Span,
     limits: Limits,
     known: AccountLimits,
-    told: Iterable[Hole],
-) -> Iterator[Hole]:
+    told: Iterable[Gap],
+) -> Iterator[Gap]:
     """What of `span` no instrument can be asked for, as answers that stand beside those `told`."""
     found = _not_included(timeframe, limits, known)
     if found is None:
@@ -289,15 +289,15 @@ def holes_of_account(
     limit, since = found
     left_out = Span(span.start, max(span.start, min(span.end, since or span.end)))
     said: dict[int, list[Span]] = {}
-    for hole in told:
-        if hole.cause is HoleCause.NOT_ENTITLED:
-            said.setdefault(hole.instrument_id, []).append(hole.span)
+    for gap in told:
+        if gap.cause is GapCause.NOT_ENTITLED:
+            said.setdefault(gap.instrument_id, []).append(gap.span)
     day = f"{limit.learned_at:%Y-%m-%d}"
     detail = f"The vendor account does not include it, as calls of {day} have told."
     until = limit.learned_at + STANDS
     for one in ids if left_out else ():
         for part in subtract([left_out], said.get(one, ())):
-            yield Hole(one, part, HoleCause.NOT_ENTITLED, detail, limit.learned_at, until)
+            yield Gap(one, part, GapCause.NOT_ENTITLED, detail, limit.learned_at, until)
 
 
 def _not_included(

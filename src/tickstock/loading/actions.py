@@ -213,7 +213,7 @@ def compare(
         raise VendorUnreadable(
             f"The vendor's answer lacks {len(withdrawn)} of {len(scope)} records that it gave "
             "before.",
-            "Nothing is changed; the next load asks again.",
+            "Nothing is changed; the next job asks again.",
         )
     added = [(owner, a) for (owner, id_), a in answered.items() if (owner, id_) not in held]
     corrected = [(o, a) for (o, id_), a in answered.items() if held.get((o, id_), a) != a]

@@ -1,7 +1,7 @@
-"""The written form of a load request: kept with loads and plans, and told to programs. Pure.
+"""The written form of a job request: kept with loads and plans, and told to programs. Pure.
 
 There is one form, and it only grows. Days are both included. What earlier versions have kept is
-read as well: loads without `spells`, `revision` and `pad`, and plans with half-open spans.
+read as well: loads without `intervals`, `revision` and `pad`, and plans with half-open spans.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def encode(request: LoadRequest) -> dict[str, Any]:
         "from": first,
         "to": last,
         "refresh": request.refresh,
-        "as_it_was": bool(request.spells),
-        "spells": [[_days(span) for span in of] for of in request.spells],
+        "as_it_was": bool(request.intervals),
+        "spells": [[_days(span) for span in of] for of in request.intervals],
         "revision": request.revision,
         "pad": request.pad,
     }
@@ -57,7 +57,7 @@ def decode(found: Mapping[str, Any]) -> LoadRequest:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as e:
         what = f"A stored request cannot be read ({type(e).__name__}: {e})."
-        raise BadInput(what, "Something else than TickStock wrote it; plan the load anew.") from e
+        raise BadInput(what, "Something else than TickStock wrote it; plan the job anew.") from e
 
 
 def _days(span: Span) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tickstock.loading.bits import Bits
 from tickstock.loading.causes import REMEMBERED, SETTLED
-from tickstock.model import Hole, HoleCause, Instrument, Ints, Timeframe, epoch_day
+from tickstock.model import Gap, GapCause, Instrument, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, day_of
 
@@ -39,9 +39,9 @@ class Grid:
 
     `days[j]` is the date of column `j` as days since 1970-01-01. `missing` is what has to be
     asked for: not held and not answered for the time being, or, to refresh, all that is expected.
-    `holes` gives for each cause the cells that are not held because of it. `spells[i]` are the
-    only days that are wanted of instrument `i`, where the load is of a universe as it was; else
-    `spells` is empty.
+    `gaps` gives for each cause the cells that are not held because of it. `intervals[i]` are the
+    only days that are wanted of instrument `i`, where the job is of a universe as it was; else
+    `intervals` is empty.
     """
 
     timeframe: Timeframe
@@ -50,17 +50,17 @@ class Grid:
     expected: Bits
     held: Bits
     missing: Bits
-    holes: Mapping[HoleCause, Bits]
-    spells: tuple[tuple[Span, ...], ...] = ()
+    gaps: Mapping[GapCause, Bits]
+    intervals: tuple[tuple[Span, ...], ...] = ()
 
-    def counts(self) -> dict[HoleCause, int]:
+    def counts(self) -> dict[GapCause, int]:
         """Cells not held, by cause; causes without any are left out."""
-        counted = {cause: cells.count() for cause, cells in self.holes.items()}
+        counted = {cause: cells.count() for cause, cells in self.gaps.items()}
         return {cause: count for cause, count in counted.items() if count}
 
-    def examples(self, cause: HoleCause, most: int = 3) -> tuple[tuple[str, Span], ...]:
+    def examples(self, cause: GapCause, most: int = 3) -> tuple[tuple[str, Span], ...]:
         """The first run of cells with `cause` of each of the first instruments that have some."""
-        cells = self.holes[cause]
+        cells = self.gaps[cause]
         rows = np.flatnonzero(cells.packed.any(axis=1))[:most]
         row, start, end = Bits(cells.packed[rows], cells.columns).runs()
         _, firsts = np.unique(row, return_index=True)
@@ -81,40 +81,40 @@ def build_grid(
     calendar: Calendar,
     published: int,
     held: HeldSpans,
-    standing: Iterable[Hole] = (),
+    standing: Iterable[Gap] = (),
     *,
     refresh: bool = False,
-    spells: Sequence[tuple[Span, ...]] = (),
+    intervals: Sequence[tuple[Span, ...]] = (),
 ) -> Grid:
     """The grid of `instruments` over the sessions of `span`.
 
     `published` is how many of the calendar's sessions are final for the vendor. `standing` are
-    holes whose answer has not expired yet. An instrument is listed on both of its bounds; an
-    unknown bound counts as always. Spans and holes of other instruments are ignored.
-    With `spells` (one entry an instrument), no cell outside of them is expected or a hole.
+    gaps whose answer has not expired yet. An instrument is listed on both of its bounds; an
+    unknown bound counts as always. Spans and gaps of other instruments are ignored.
+    With `intervals` (one entry an instrument), no cell outside of them is expected or a gap.
     """
     first, stop = calendar.between(span)
     columns = stop - first
     listed, expected = _lifetimes(instruments, calendar, first, columns, published)
     rows = _Rows(instruments, calendar, first, columns)
     wanted = rows.all()
-    if spells:
-        wanted = rows.of_spells(spells)
+    if intervals:
+        wanted = rows.of_intervals(intervals)
         listed, expected = listed & wanted, expected & wanted
     have = rows.bits(held.instrument, held.start, held.end) & expected
-    holes = {HoleCause.NOT_LISTED: wanted - listed, HoleCause.NOT_PUBLISHED: listed - expected}
+    gaps = {GapCause.NOT_LISTED: wanted - listed, GapCause.NOT_PUBLISHED: listed - expected}
     open_ = expected - have
     missing = expected if refresh else open_
     for cause, cells in _standing(rows, standing).items():
         # That a session was not published yet is known by its day, or was found by asking for it.
-        holes[cause] = cells & open_ | holes.get(cause, Bits.empty(len(listed), columns))
+        gaps[cause] = cells & open_ | gaps.get(cause, Bits.empty(len(listed), columns))
         open_ = open_ - cells
         if cause in SETTLED and not refresh:
             missing = missing - cells
-    holes[HoleCause.NEVER_ASKED] = open_
+    gaps[GapCause.NEVER_ASKED] = open_
     days = calendar.days[first:stop]
     chosen = tuple(instruments)
-    return Grid(timeframe, chosen, days, expected, have, missing, holes, tuple(spells))
+    return Grid(timeframe, chosen, days, expected, have, missing, gaps, tuple(intervals))
 
 
 class _Rows:
@@ -131,9 +131,11 @@ class _Rows:
     def all(self) -> Bits:
         return Bits.pack(np.ones((len(self._order), self._columns), np.bool_))
 
-    def of_spells(self, spells: Sequence[tuple[Span, ...]]) -> Bits:
+    def of_intervals(self, intervals: Sequence[tuple[Span, ...]]) -> Bits:
         flat = [
-            (row, epoch_day(s.start), epoch_day(s.end)) for row, of in enumerate(spells) for s in of
+            (row, epoch_day(s.start), epoch_day(s.end))
+            for row, of in enumerate(intervals)
+            for s in of
         ]
         row, start, end = np.array(flat, np.int64).reshape(-1, 3).T
         low = self._calendar.before(start) - self._first
@@ -171,16 +173,16 @@ def _lifetimes(
     return listed, final
 
 
-def _standing(rows: _Rows, holes: Iterable[Hole]) -> dict[HoleCause, Bits]:
+def _standing(rows: _Rows, gaps: Iterable[Gap]) -> dict[GapCause, Bits]:
     """Cells by remembered cause, the strongest cause first."""
-    by_cause: dict[HoleCause, list[Hole]] = {cause: [] for cause in REMEMBERED}
-    for hole in holes:
-        if hole.cause in by_cause:
-            by_cause[hole.cause].append(hole)
+    by_cause: dict[GapCause, list[Gap]] = {cause: [] for cause in REMEMBERED}
+    for gap in gaps:
+        if gap.cause in by_cause:
+            by_cause[gap.cause].append(gap)
     return {cause: _cells(rows, found) for cause, found in by_cause.items() if found}
 
 
-def _cells(rows: _Rows, holes: Sequence[Hole]) -> Bits:
-    flat = [(h.instrument_id, epoch_day(h.span.start), epoch_day(h.span.end)) for h in holes]
+def _cells(rows: _Rows, gaps: Sequence[Gap]) -> Bits:
+    flat = [(h.instrument_id, epoch_day(h.span.start), epoch_day(h.span.end)) for h in gaps]
     ids, start, end = np.array(flat, np.int64).T
     return rows.bits(ids, start, end)

@@ -15,7 +15,7 @@ import numpy as np
 from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
 from tickstock.loading.strip import Cell, cells_of, first_columns, months_of, sums_of
-from tickstock.model import HoleCause, Ints
+from tickstock.model import GapCause, Ints
 from tickstock.spans import day_of
 
 
@@ -49,7 +49,7 @@ class Stand:
     expected: int
     held: int
     newest: date | None
-    gaps: Mapping[HoleCause, int]
+    gaps: Mapping[GapCause, int]
     rows: Ints
     sums: Sums
 
@@ -92,7 +92,7 @@ def sum_up(grid: Grid, published: int) -> Sums:
         newest[at : at + len(flags)] = np.where(flags.any(axis=1), last, -1)
     final = np.add.reduceat(np.arange(len(grid.days)) < published, first, dtype=np.int64)
     tables["expected"][rows] = final
-    tables[HoleCause.NEVER_ASKED][rows] = final
+    tables[GapCause.NEVER_ASKED][rows] = final
     return Sums(months_of(grid), tables, newest, grid.days)
 
 

@@ -1,7 +1,7 @@
 """What an answer means: which bars to keep, which sessions are held now, and why others are not.
 
 Pure. An empty answer is never coverage by itself: sessions that were asked for and came back
-without a bar become holes with a cause and a day on which they may be asked for again.
+without a bar become gaps with a cause and a day on which they may be asked for again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tickstock.loading.plausible import (
 )
 from tickstock.loading.targets import AskedSpans, Target, TargetColumns, Targets, columns_of, once
 from tickstock.loading.truncation import HeldRange, is_thin, suspicious_runs
-from tickstock.loading.unheld import SharedHole
+from tickstock.loading.unheld import SharedGap
 from tickstock.model import (
     Answer,
     Aside,
@@ -31,8 +31,8 @@ from tickstock.model import (
     CallKind,
     Flags,
     Floats,
-    Hole,
-    HoleCause,
+    Gap,
+    GapCause,
     Ints,
     Timeframe,
     epoch_day,
@@ -58,7 +58,7 @@ class AnswerVerdict:
 
     `instrument[i]` is whose bar row `i` of the answer is, and -1 where the row is not wanted;
     `order` lists the rows to write, by instrument and time. `quarantined` rows come with one
-    reason each. `own_holes` are single ones, `shared_holes` those that many have alike.
+    reason each. `own_gaps` are single ones, `shared_gaps` those that many have alike.
     `cells` counts the sessions that the answer holds, `off_session` the bars of wanted tickers on
     days that are no session. `again` are parts that look cut off, as calls.
     """
@@ -68,31 +68,31 @@ class AnswerVerdict:
     quarantined: Ints
     reasons: tuple[str, ...]
     asked: AskedSpans
-    own_holes: tuple[Hole, ...]
-    shared_holes: tuple[SharedHole, ...]
+    own_gaps: tuple[Gap, ...]
+    shared_gaps: tuple[SharedGap, ...]
     cells: int
     off_session: int
     again: tuple[Call, ...] = ()
 
     @property
-    def holes(self) -> tuple[Hole, ...]:
+    def gaps(self) -> tuple[Gap, ...]:
         """Why sessions are not held, one by one."""
-        return (*self.own_holes, *(h for many in self.shared_holes for h in many.each()))
+        return (*self.own_gaps, *(h for many in self.shared_gaps for h in many.each()))
 
     def part(self, low: int, high: int, first: int, end: int) -> AnswerVerdict:
         """What is said of the instruments from `low` to the one before `high`, whose rows stand in
         `order` from `first` to `end` (half-open)."""
         bad = _is_within(self.instrument[self.quarantined], low, high)
         asked = _is_within(self.asked.instrument, low, high)
-        shared = ((h, _is_within(h.instrument, low, high)) for h in self.shared_holes)
+        shared = ((h, _is_within(h.instrument, low, high)) for h in self.shared_gaps)
         return replace(
             self,
             order=self.order[first:end],
             quarantined=self.quarantined[bad],
             reasons=tuple(r for r, mine in zip(self.reasons, bad.tolist(), strict=True) if mine),
             asked=AskedSpans(*(c[asked] for c in self.asked.columns)),
-            own_holes=tuple(h for h in self.own_holes if low <= h.instrument_id < high),
-            shared_holes=tuple(SharedHole(h.instrument[mine], h.hole) for h, mine in shared),
+            own_gaps=tuple(h for h in self.own_gaps if low <= h.instrument_id < high),
+            shared_gaps=tuple(SharedGap(h.instrument[mine], h.gap) for h, mine in shared),
         )
 
 
@@ -131,17 +131,17 @@ def judge(
     told = _Unheld(answer, halves, _rows_aside(answer, targets, calendar), calendar, now)
     lacking = spoken.lacking | np.isin(spoken.instrument, [*spoiled])
     shared, alike = _shared(told, columns, spoken, lacking, spoiled)
-    holes: list[Hole] = []
+    gaps: list[Gap] = []
     again: list[Call] = []
-    parts: dict[object, _Part] = {}  # mostly one: the targets of a load share their span
+    parts: dict[object, _Part] = {}  # mostly one: the targets of a job share their span
     for i in np.flatnonzero(lacking & ~alike).tolist():
         target: Target = columns.targets[spoken.place[i]]
-        key = (target.span, target.spells)
+        key = (target.span, target.intervals)
         part = parts.get(key) or _part(target.within(call.span), call.span, calendar, now)
         parts[key] = part
         have = held[spoken.held_from[i] : spoken.held_to[i]]
         doubts = session[spoiled.get(target.instrument_id, NO_ROWS)]
-        holes += told.holes(target, part, have, doubts)
+        gaps += told.gaps(target, part, have, doubts)
         again += _cut_off(answer, target, part, have, calendar, now)
     if not call.symbol and spoken.is_thin(columns, call.span) and answer.spoke_of:
         again.append(call)
@@ -152,7 +152,7 @@ def judge(
         quarantined,
         tuple(r for r, w in zip(reasons, wanted[bad].tolist(), strict=True) if w),
         spoken.asked,
-        tuple(holes),
+        tuple(gaps),
         shared,
         len(held),
         int(((instrument >= 0) & (session < 0)).sum()),
@@ -161,7 +161,7 @@ def judge(
 
 
 def _places(answer: Answer, targets: Targets, columns: TargetColumns) -> Ints:
-    """Which target each bar is of; -1 for a ticker that the load does not want."""
+    """Which target each bar is of; -1 for a ticker that the job does not want."""
     if answer.bars.tickers is columns.symbols:
         return answer.bars.owner
     places = {symbol: place for place, symbol in enumerate(targets)}
@@ -219,7 +219,7 @@ def _shared(
     spoken: _Spoken,
     lacking: Flags,
     spoiled: Mapping[int, Ints],
-) -> tuple[tuple[SharedHole, ...], Flags]:
+) -> tuple[tuple[SharedGap, ...], Flags]:
     """What is said alike of those without a bar in an answer for one session, and who these are."""
     alike = np.zeros(len(lacking), np.bool_)
     first, end = told.calendar.between(told.answer.call.span)
@@ -231,8 +231,8 @@ def _shared(
         return (), alike
     one: Target = columns.targets[spoken.place[np.flatnonzero(alike)[0]]]
     part = _part((told.answer.call.span,), told.answer.call.span, told.calendar, told.now)
-    found = told.holes(one, part, NO_ROWS, NO_ROWS)
-    return tuple(SharedHole(spoken.instrument[alike], hole) for hole in found), alike
+    found = told.gaps(one, part, NO_ROWS, NO_ROWS)
+    return tuple(SharedGap(spoken.instrument[alike], gap) for gap in found), alike
 
 
 def _cut_off(
@@ -271,20 +271,20 @@ def _by_instrument(instrument: Ints, rows: Ints) -> tuple[Ints, Ints]:
     return instrument[ordered], ordered
 
 
-def failure_holes(
+def failure_gaps(
     targets: Iterable[Target],
     spans: Sequence[Span],
-    cause: HoleCause,
+    cause: GapCause,
     detail: str,
     now: datetime,
     stands: timedelta | None = None,
-) -> tuple[Hole, ...]:
-    """The holes that calls leave which failed for good, for `spans` that do not touch. A failed
-    span is asked again at the next load; a refusal by the plan of the account `stands` for a
+) -> tuple[Gap, ...]:
+    """The gaps that calls leave which failed for good, for `spans` that do not touch. A failed
+    span is asked again at the next job; a refusal by the plan of the account `stands` for a
     while."""
     expires = None if stands is None else now + stands
     return tuple(
-        Hole(t.instrument_id, part, cause, detail, now, expires)
+        Gap(t.instrument_id, part, cause, detail, now, expires)
         for t in targets
         for span in spans
         for part in t.within(span)
@@ -330,7 +330,7 @@ def _groups(keys: Ints, rows: Ints) -> Iterator[tuple[int, Ints]]:
 
 
 def _from_to(calendar: Calendar, start: int, end: int) -> Span:
-    """The days from session `start` to the last one before `end`, and not a weekend more: a hole
+    """The days from session `start` to the last one before `end`, and not a weekend more: a gap
     never says anything about days that were not asked for."""
     return Span.inclusive(calendar.day(start), calendar.day(end - 1))
 
@@ -423,7 +423,7 @@ class _Unheld:
     calendar: Calendar
     now: datetime
 
-    def holes(self, target: Target, part: _Part, have: Ints, bad: Ints) -> Iterator[Hole]:
+    def gaps(self, target: Target, part: _Part, have: Ints, bad: Ints) -> Iterator[Gap]:
         lo, hi = part.start, part.end
         state = np.where(part.wanted, 0, 1)
         state[have[(have >= lo) & (have < hi)] - lo] = 1
@@ -442,21 +442,21 @@ class _Unheld:
         for a, b in runs(state == 2):
             yield self._spoilt(target, lo + a, lo + b, "The vendor's bar cannot be true.")
 
-    def _half(self, target: Target, session: int, count: int, usual: int) -> Hole:
+    def _half(self, target: Target, session: int, count: int, usual: int) -> Gap:
         detail = (
             f"The vendor's answer of {self._today} holds {plural(count, 'bar')} of this session, "
             f"where {usual} are usual; it is not believed."
         )
-        return self._hole(target, session, session + 1, HoleCause.FAILED, detail, None)
+        return self._gap(target, session, session + 1, GapCause.FAILED, detail, None)
 
-    def _spoilt(self, target: Target, start: int, end: int, detail: str) -> Hole:
-        return self._hole(target, start, end, HoleCause.QUARANTINED, detail, QUARANTINE_STANDS)
+    def _spoilt(self, target: Target, start: int, end: int, detail: str) -> Gap:
+        return self._gap(target, start, end, GapCause.QUARANTINED, detail, QUARANTINE_STANDS)
 
-    def _empty(self, target: Target, part: _Part, empty: Flags) -> Iterator[Hole]:
+    def _empty(self, target: Target, part: _Part, empty: Flags) -> Iterator[Gap]:
         if is_whole_empty(self.answer):
             cause, detail = self._unbelieved()
             for a, b in runs(empty):
-                yield self._hole(target, part.start + a, part.start + b, cause, detail, None)
+                yield self._gap(target, part.start + a, part.start + b, cause, detail, None)
             return
         detail = f"The vendor's answer of {self._today} holds no bar."
         # A whole market tells of a name by all that it holds of others, one answer not so much.
@@ -466,9 +466,9 @@ class _Unheld:
         for flags, stands in ((~shortly, OLD_EMPTY_STANDS), (shortly, RECENT_EMPTY_STANDS)):
             for a, b in runs(empty & flags):
                 start, end = part.start + a, part.start + b
-                yield self._hole(target, start, end, HoleCause.VENDOR_EMPTY, detail, stands)
+                yield self._gap(target, start, end, GapCause.VENDOR_EMPTY, detail, stands)
 
-    def _unbelieved(self) -> tuple[HoleCause, str]:
+    def _unbelieved(self) -> tuple[GapCause, str]:
         """Of a whole market without a ticker: it has not come yet, or something is wrong."""
         answer = self.answer
         file = f" (the file {answer.key})" if answer.key else ""
@@ -477,20 +477,20 @@ class _Unheld:
             "the exchange was open; it is not believed."
         )
         newest = is_newest(answer.call, self.calendar, self.now)
-        return HoleCause.NOT_PUBLISHED if newest else HoleCause.FAILED, detail
+        return GapCause.NOT_PUBLISHED if newest else GapCause.FAILED, detail
 
-    def _hole(
+    def _gap(
         self,
         target: Target,
         start: int,
         end: int,
-        cause: HoleCause,
+        cause: GapCause,
         detail: str,
         stands: timedelta | None,
-    ) -> Hole:
+    ) -> Gap:
         span = _from_to(self.calendar, start, end)
         expires = None if stands is None else self.now + stands
-        return Hole(target.instrument_id, span, cause, detail[:500], self.now, expires)
+        return Gap(target.instrument_id, span, cause, detail[:500], self.now, expires)
 
     @property
     def _today(self) -> str:

@@ -1,7 +1,7 @@
 """Ranges that are too long to be answered in time, and what to ask instead. Pure.
 
 A vendor that takes too long over a range, or answers too much, may answer a part of it. What one
-call has met holds for the others of the load in the same timeframe: so each is cut at once to
+call has met holds for the others of the job in the same timeframe: so each is cut at once to
 a length that is known to work.
 """
 
@@ -23,7 +23,7 @@ NEVER = 1 << 40
 
 @dataclass(slots=True)
 class Lengths:
-    """What was met in one timeframe of a load, in days: `works` is the longest range that was
+    """What was met in one timeframe of a job, in days: `works` is the longest range that was
     answered, `too_long` the shortest that was not, TWICE, as `slow` ones were once. `has_cut`
     tells whether some range was cut for that."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tickstock.loading.causes import SETTLED
 from tickstock.loading.plan import Plan
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 
 NAMED = 5
 
@@ -86,10 +86,10 @@ def _arrived(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
 
 
 def _answers(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Answers that stood about holes, and no longer do, or do now."""
+    """Answers that stood about gaps, and no longer do, or do now."""
     for key in sorted({*before["skipped"], *now["skipped"]}):
         timeframe, cause = key.split(" ", 1)
-        if HoleCause(cause) in SETTLED:
+        if GapCause(cause) in SETTLED:
             more = now["skipped"].get(key, 0) - before["skipped"].get(key, 0)
             what = cause.replace("_", " ")
             if more < 0:

@@ -1,4 +1,4 @@
-"""A plan: exactly which questions a load puts to the vendor, what for, and what they cost.
+"""A plan: exactly which questions a job puts to the vendor, what for, and what they cost.
 
 The plan is a value with two readers: one prints it, one performs it.
 """
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 from tickstock.loading.grid import Grid
 from tickstock.loading.request import LoadRequest
-from tickstock.model import Call, CallKind, HoleCause, Timeframe
+from tickstock.model import Call, CallKind, GapCause, Timeframe
 from tickstock.spans import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What the load should hold of one instrument and timeframe, counted in sessions.
+    """What the job should hold of one instrument and timeframe, counted in sessions.
 
     `expected` of the sessions in `span` should be held, `held` were so when the plan was made.
-    Where `spells` are given, only those days of the span count.
+    Where `intervals` are given, only those days of the span count.
     """
 
     instrument_id: int
@@ -31,7 +31,7 @@ class Item:
     span: Span
     expected: int
     held: int
-    spells: tuple[Span, ...] = ()
+    intervals: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Skip:
     """Sessions that are neither held nor asked for, and why; with a few examples."""
 
     timeframe: Timeframe
-    cause: HoleCause
+    cause: GapCause
     cells: int
     examples: tuple[tuple[str, Span], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a load will do. Two plans with the same digest do the same from the same state.
+    """What a job will do. Two plans with the same digest do the same from the same state.
 
     `calls` are in the order in which they are made. `expected_bars` and `bytes` (compressed,
     over the network) are estimates, and `seconds` follows from them and the vendor's call limit.
@@ -108,7 +108,7 @@ def digest_of(
             request.timeframes,
             asked,
             request.refresh,
-            [[_span(s) for s in spells] for spells in request.spells],
+            [[_span(s) for s in intervals] for intervals in request.intervals],
             request.revision,
         ],
         "calls": [

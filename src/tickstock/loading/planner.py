@@ -113,15 +113,15 @@ def _by_ticker(
 
 def _items(span: Span, grid: Grid) -> Iterator[Item]:
     expected, held = grid.expected.row_counts().tolist(), grid.held.row_counts().tolist()
-    spells = grid.spells or ((),) * len(expected)
-    rows = zip(grid.instruments, expected, held, spells, strict=True)
+    intervals = grid.intervals or ((),) * len(expected)
+    rows = zip(grid.instruments, expected, held, intervals, strict=True)
     for one, wanted, have, of in rows:
         yield Item(one.id, one.symbol, grid.timeframe, span, wanted, have, of)
 
 
 def _skips(grid: Grid, refresh: bool) -> Iterable[Skip]:
     causes = OUTSIDE if refresh else (*OUTSIDE, *SETTLED)
-    for cause, cells in grid.holes.items():
+    for cause, cells in grid.gaps.items():
         # What was found not to be published yet is asked for all the same.
         if cause in causes and (count := (cells - grid.missing).count()):
             yield Skip(grid.timeframe, cause, count, grid.examples(cause))

@@ -193,14 +193,14 @@ def _is_part(bars: float, usual: Floats, least: int) -> bool:
 
 # --- an empty answer -----------------------------------------------------------------------
 CONFIRMATIONS = 20
-"""Empty answers of a load that are asked again while each of them proves true."""
+"""Empty answers of a job that are asked again while each of them proves true."""
 BESIDE = timedelta(days=7)
 """Between spans that lie side by side."""
 
 
 @dataclass(slots=True)
 class Empties:
-    """What of one load was answered with nothing, to tell what has to be asked twice.
+    """What of one job was answered with nothing, to tell what has to be asked twice.
 
     An empty answer within what is held of a symbol is always asked again. Others are the rule for
     what is delisted, or was never there: one beside another explains it, and after so many

@@ -1,4 +1,4 @@
-"""What a load came to: bars held against bars expected, for every symbol and timeframe. Pure."""
+"""What a job came to: bars held against bars expected, for every symbol and timeframe. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import Grid
-from tickstock.model import HoleCause, LoadState, Timeframe
+from tickstock.model import GapCause, LoadState, Timeframe
 from tickstock.words import plural, sessions_held
 
 
@@ -24,20 +24,20 @@ class ItemResult:
     timeframe: Timeframe
     expected: int
     held: int
-    causes: tuple[tuple[HoleCause, int], ...] = ()
+    causes: tuple[tuple[GapCause, int], ...] = ()
     in_vain: bool = False
 
     @property
     def failed(self) -> bool:
         # An empty answer is a failure only when nothing is held; what has yet to come is none.
         faulty = any(CAUSES[cause].fails_load for cause, _ in self.causes)
-        awaited = dict(self.causes).get(HoleCause.NOT_PUBLISHED, 0)
+        awaited = dict(self.causes).get(GapCause.NOT_PUBLISHED, 0)
         return faulty or self.in_vain or (self.expected > awaited and self.held == 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on a load."""
+    """The verdict on a job."""
 
     state: LoadState
     message: str
@@ -80,7 +80,7 @@ def item_results(grid: Grid) -> list[ItemResult]:
     held = grid.held.row_counts().tolist()
     causes = {
         cause: (cells & grid.expected).row_counts().tolist()
-        for cause, cells in grid.holes.items()
+        for cause, cells in grid.gaps.items()
         if cells & grid.expected
     }
     return [
@@ -117,8 +117,8 @@ def _message(items: Sequence[ItemResult], failed: int) -> str:
     return text + (f"; {plural(failed, 'symbol')} failed" if failed else "")
 
 
-def _causes(items: Iterable[ItemResult]) -> Counter[HoleCause]:
-    total: Counter[HoleCause] = Counter()
+def _causes(items: Iterable[ItemResult]) -> Counter[GapCause]:
+    total: Counter[GapCause] = Counter()
     for item in items:
         for cause, n in item.causes:
             total[cause] += n

@@ -27,9 +27,9 @@ class LoadRequest:
 
     `universe` is what was asked for, as text; `symbols` is what it meant at that moment, and
     `revision` a text that changes with any universe that was read for it, empty where none was.
-    `refresh` asks again for what is held already. With `spells` (in the order of `symbols`), only
-    those days of each symbol are wanted: a universe as it was, each spell with `pad` days before
-    and after it.
+    `refresh` asks again for what is held already. With `intervals` (in the order of `symbols`),
+    only those days of each symbol are wanted: a universe as it was, each interval with `pad` days
+    before and after it.
     """
 
     universe: str
@@ -37,7 +37,7 @@ class LoadRequest:
     timeframes: tuple[Timeframe, ...]
     span: Span
     refresh: bool = False
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
     revision: str = ""
     pad: int = 0
 
@@ -56,15 +56,16 @@ class LoadRequest:
 
 
 def padded(
-    spells: Sequence[tuple[Span, ...]], days: int, known: Span
+    intervals: Sequence[tuple[Span, ...]], days: int, known: Span
 ) -> tuple[tuple[Span, ...], ...]:
-    """Each spell with so many days more before and after it, within `known`."""
+    """Each interval with so many days more before and after it, within `known`."""
     if not 0 <= days <= MOST_PAD:
         raise BadDates(f"A pad of {days} days is not possible.", f"Give 0 to {MOST_PAD}.")
     wide = timedelta(days=days)
     first, end = known.start, known.end
     return tuple(
-        union(Span(max(s.start - wide, first), min(s.end + wide, end)) for s in of) for of in spells
+        union(Span(max(s.start - wide, first), min(s.end + wide, end)) for s in of)
+        for of in intervals
     )
 
 
@@ -156,7 +157,7 @@ def years_to_duration(years: float) -> Duration:
     """
     if not 0 < years <= MOST_YEARS:  # NaN fails every comparison
         raise BadDates(
-            f"A load of {years:g} years is not possible.", f"Give more than 0, up to {MOST_YEARS}."
+            f"A job of {years:g} years is not possible.", f"Give more than 0, up to {MOST_YEARS}."
         )
     for choice, text in CLIENT_YEARS.items():
         if math.isclose(years, choice):

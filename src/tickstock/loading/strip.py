@@ -12,7 +12,7 @@ import numpy as np
 from tickstock.loading.bits import Bits
 from tickstock.loading.causes import CAUSES, OUTSIDE, Colour
 from tickstock.loading.grid import Grid
-from tickstock.model import HoleCause, Ints
+from tickstock.model import GapCause, Ints
 from tickstock.spans import Span, day_of
 
 
@@ -22,7 +22,7 @@ class Cell:
 
     expected: int
     held: int
-    cause: HoleCause | None = None
+    cause: GapCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def first_columns(grid: Grid, *, by_session: bool) -> Ints:
 def tables_of(grid: Grid) -> dict[str, Bits]:
     """Every table of a grid: `expected`, `held`, and one for each cause."""
     tables = {"expected": grid.expected, "held": grid.held}
-    return tables | {cause.value: cells for cause, cells in grid.holes.items()}
+    return tables | {cause.value: cells for cause, cells in grid.gaps.items()}
 
 
 def _rows(bits: Bits, picked: Sequence[int]) -> Bits:
@@ -176,6 +176,6 @@ def main_cell(counts: dict[str, int]) -> Cell:
     comes before those that do not, however few its sessions are.
     """
     expected, held = counts.pop("expected"), counts.pop("held")
-    told = {HoleCause(c): n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
+    told = {GapCause(c): n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
     main = max(told, key=lambda c: (CAUSES[c].colour is Colour.BAD, told[c]), default=None)
     return Cell(expected, held, main)

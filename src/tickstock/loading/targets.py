@@ -1,4 +1,4 @@
-"""What a load wants of whom: by symbol, and in columns for answers that speak of a whole market.
+"""What a job wants of whom: by symbol, and in columns for answers that speak of a whole market.
 Pure."""
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tickstock.spans import Span, day_of, intersect, union
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a load wants of one instrument in one timeframe.
+    """What a job wants of one instrument in one timeframe.
 
-    With `spells`, only those days of `span`. `listed` and `delisted` are what is known of its life.
-    `holds` spans the first and the last day of which a bar was held when work began, and `is_known`
-    tells whether any was, in whatever timeframe.
+    With `intervals`, only those days of `span`. `listed` and `delisted` are what is known of its
+    life. `holds` spans the first and the last day of which a bar was held when work began, and
+    `is_known` tells whether any was, in whatever timeframe.
     """
 
     instrument_id: int
     symbol: str
     span: Span
-    spells: tuple[Span, ...] = ()
+    intervals: tuple[Span, ...] = ()
     listed: date | None = None
     delisted: date | None = None
     holds: Span | None = None
@@ -36,7 +36,11 @@ class Target:
 
     def within(self, span: Span) -> tuple[Span, ...]:
         """The days of `span` that are wanted."""
-        return intersect((span & self.span,), self.spells) if self.spells else (span & self.span,)
+        return (
+            intersect((span & self.span,), self.intervals)
+            if self.intervals
+            else (span & self.span,)
+        )
 
 
 Targets = Mapping[str, Target]
@@ -98,7 +102,7 @@ class TargetColumns:
 
     `first` and `last` are the days (since 1970) of its life as far as known, `is_listed` tells
     whether the first is. What is wanted are ranges of days, half-open: range `i` is one of the
-    target at `owner[i]`, in order; `spelled` are targets that are wanted by spells.
+    target at `owner[i]`, in order; `spelled` are targets that are wanted by intervals.
     """
 
     symbols: tuple[str, ...]
@@ -121,14 +125,14 @@ class TargetColumns:
         ranges = [
             (place, epoch_day(span.start), epoch_day(span.end))
             for place, target in enumerate(targets)
-            for span in (union(target.spells) if target.spells else (target.span,))
+            for span in (union(target.intervals) if target.intervals else (target.span,))
         ]
         rows = [
             (
                 t.instrument_id,
                 epoch_day(t.listed or date.min), epoch_day(t.delisted or date.max),
                 t.listed is not None, epoch_day(t.span.start), epoch_day(t.span.end),
-                bool(t.spells),
+                bool(t.intervals),
             )
             for t in targets
         ]  # fmt: skip
@@ -163,7 +167,7 @@ class TargetColumns:
         return self.owner[some], start[some], end[some]
 
     def is_inside(self, place: Ints, day: Ints) -> Flags:
-        """Whether each day is one of the spells of the target at `place`, if it has any."""
+        """Whether each day is one of the intervals of the target at `place`, if it has any."""
         starts = checksums.key_of(self.owner, self.start)
         found = np.searchsorted(starts, checksums.key_of(place, day), side="right") - 1
         inside: Flags = (
@@ -190,7 +194,7 @@ def columns_of(targets: Targets) -> TargetColumns:
 
 
 class WantedTargets:
-    """What a load wants in one timeframe, to be looked up by call."""
+    """What a job wants in one timeframe, to be looked up by call."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = targets

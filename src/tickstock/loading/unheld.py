@@ -8,43 +8,43 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tickstock.model import Hole, HoleCause, Ints, epoch_day
+from tickstock.model import Gap, GapCause, Ints, epoch_day
 
-CAUSES = sorted(HoleCause)
+CAUSES = sorted(GapCause)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SharedHole:
-    """One hole that each of these instruments has; whose `hole` itself is does not count."""
+class SharedGap:
+    """One gap that each of these instruments has; whose `gap` itself is does not count."""
 
     instrument: Ints
-    hole: Hole
+    gap: Gap
 
-    def each(self) -> Iterable[Hole]:
-        return (replace(self.hole, instrument_id=i) for i in self.instrument.tolist())
+    def each(self) -> Iterable[Gap]:
+        return (replace(self.gap, instrument_id=i) for i in self.instrument.tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HoleColumns:
-    """Holes in columns: days since 1970 (half-open), and in `kinds`, at the place `kind`, one with
+class GapColumns:
+    """Gaps in columns: days since 1970 (half-open), and in `kinds`, at the place `kind`, one with
     the same cause, words and times."""
 
     instrument: Ints
     start: Ints
     end: Ints
     kind: Ints
-    kinds: tuple[Hole, ...]
+    kinds: tuple[Gap, ...]
 
     @classmethod
-    def of(cls, holes: Sequence[Hole]) -> HoleColumns:
-        return cls.shared([SharedHole(np.array([h.instrument_id], np.int64), h) for h in holes])
+    def of(cls, gaps: Sequence[Gap]) -> GapColumns:
+        return cls.shared([SharedGap(np.array([h.instrument_id], np.int64), h) for h in gaps])
 
     @classmethod
-    def shared(cls, holes: Sequence[SharedHole]) -> HoleColumns:
+    def shared(cls, gaps: Sequence[SharedGap]) -> GapColumns:
         """By instrument, days and cause; of two that say the same, the later one counts."""
-        kinds = tuple(h.hole for h in holes)
-        kind = np.repeat(np.arange(len(holes)), [len(h.instrument) for h in holes])
-        instrument = np.concatenate([np.empty(0, np.int64), *(h.instrument for h in holes)])
+        kinds = tuple(h.gap for h in gaps)
+        kind = np.repeat(np.arange(len(gaps)), [len(h.instrument) for h in gaps])
+        instrument = np.concatenate([np.empty(0, np.int64), *(h.instrument for h in gaps)])
         spans = [(epoch_day(h.span.start), epoch_day(h.span.end), CAUSES.index(h.cause))
                  for h in kinds]  # fmt: skip
         start, end, cause = np.array(spans, np.int64).reshape(-1, 3).T[:, kind]

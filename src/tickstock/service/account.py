@@ -25,7 +25,7 @@ class AccountView:
             return standing_limits(connection, self._settings, self._clock)
 
     def forget(self) -> int:
-        """Have the next load ask again; how many limits were known."""
+        """Have the next job ask again; how many limits were known."""
         with self._database.transaction() as connection:
             return account_limits.forget(connection, self._settings.vendor)
 

@@ -32,7 +32,7 @@ Targets = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is ours to be asked for a load. `through`: the New York date that answers are known
+    """What is ours to be asked for a job. `through`: the New York date that answers are known
     for."""
 
     claim: ActionClaim
@@ -71,7 +71,7 @@ class Actions:
 
     # -- asking ------------------------------------------------------------------------------
     def plan(self, symbols: Sequence[str], *, refresh: bool = False) -> tuple[ActionCall, ...]:
-        """What a load of these symbols asks for besides bars. With `refresh`, all of it again."""
+        """What a job of these symbols asks for besides bars. With `refresh`, all of it again."""
         with self._database.transaction() as connection:
             found = instruments.foresee_instruments(connection, symbols)
             targets = {s: found[s].id for s in symbols}
@@ -114,16 +114,16 @@ class Actions:
         """The New York date."""
         return self._clock().astimezone(NEW_YORK).date()
 
-    # -- for the worker of a load -----------------------------------------------------------
+    # -- for the worker of a job -----------------------------------------------------------
     def claim(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> Work | None:
-        """What is to be asked now that the bars of a load are there, for this worker to ask, which
+        """What is to be asked now that the bars of a job are there, for this worker to ask, which
         holds the claim for `lease`.
 
         None where there is nothing for it to ask: another one is at it, it was done, nothing is
-        due; and while calls are open, or the load is paused or has ended.
+        due; and while calls are open, or the job is paused or has ended.
         """
         with self._database.brief() as connection:
-            # The verdict, and whatever adds calls, locks the load as well: one goes before the
+            # The verdict, and whatever adds calls, locks the job as well: one goes before the
             # other, and sees what it left.
             load = jobs.lock(connection, load_id)
             is_closed = load.state.finished or load.paused_at is not None
@@ -211,7 +211,7 @@ def _targets(connection: Connection, instruments_of: Mapping[str, int]) -> Targe
 
 
 def with_actions(report: Report, outcome: Outcome | None) -> Report:
-    """The verdict on a load whose splits and dividends could not be had says so."""
+    """The verdict on a job whose splits and dividends could not be had says so."""
     if outcome is None or outcome.state != "failed":
         return report
     state = LoadState.WITH_ERRORS if report.state is LoadState.COMPLETED else report.state

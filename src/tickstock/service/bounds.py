@@ -19,5 +19,5 @@ def check_priority(priority: int) -> None:
     if not -MOST_PRIORITY <= priority <= MOST_PRIORITY:
         raise BadInput(
             f"The priority {priority} cannot be kept.",
-            f"Give {-MOST_PRIORITY:,} to {MOST_PRIORITY:,}; 30 is that of a small load.",
+            f"Give {-MOST_PRIORITY:,} to {MOST_PRIORITY:,}; 30 is that of a small job.",
         )

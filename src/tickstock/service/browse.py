@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 from tickstock.service import TickStock
 
 
@@ -34,7 +34,7 @@ def preview(tick: TickStock, request: LoadRequest) -> Preview:
     failed = 0
     for timeframe in request.timeframes:
         view = tick.holdings.coverage(
-            request.symbols, timeframe, request.span, spells=request.spells
+            request.symbols, timeframe, request.span, intervals=request.intervals
         )
-        failed += view.grid.counts().get(HoleCause.FAILED, 0)
+        failed += view.grid.counts().get(GapCause.FAILED, 0)
     return Preview(plan, failed, tuple(tick.universes.left_out(request.universe)))

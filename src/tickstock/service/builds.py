@@ -28,7 +28,7 @@ from tickstock.store.database import Database
 from tickstock.store.panels import AHEAD
 from tickstock.store.universe_lookup import StoreLookup
 from tickstock.universes.expression import AsOf, evaluate, format_expression, parse
-from tickstock.universes.membership import History, Spell, make_history
+from tickstock.universes.membership import History, Interval, make_history
 from tickstock.universes.nodes import has_rule
 from tickstock.universes.plan import OrganizePlan
 from tickstock.words import plural
@@ -82,12 +82,12 @@ class Built:
         """Each list stands until the next one; the last is carried on."""
         days = [day for day, _ in self.members]
         span = Span.inclusive(days[0], self.through)
-        spells = [
-            Spell(symbol, Span(day, until))
+        intervals = [
+            Interval(symbol, Span(day, until))
             for (day, symbols), until in zip(self.members, [*days[1:], span.end], strict=True)
             for symbol in symbols
         ]
-        return make_history(spells, span, self.source)
+        return make_history(intervals, span, self.source)
 
 
 class Builds:

@@ -30,7 +30,7 @@ class ClientJobs:
         self._database = database
 
     def find(self, client_id: str) -> uuid.UUID | None:
-        """The load of the client's id."""
+        """The job of the client's id."""
         with self._database.transaction() as connection:
             return jobs.find_client(connection, client_id)
 
@@ -40,7 +40,7 @@ class ClientJobs:
             return client_jobs.heads(connection, window), client_jobs.refusals(connection, window)
 
     def details(self, ids: Sequence[uuid.UUID]) -> list[JobDetail]:
-        """All there is to say of these loads, oldest first."""
+        """All there is to say of these jobs, oldest first."""
         with self._database.snapshot() as connection:
             found = progress_then(connection, ids)
             unjudged = [p.load.id for p in found if p.load.report is None]
@@ -48,31 +48,31 @@ class ClientJobs:
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
 
     def detail(self, load_id: uuid.UUID) -> JobDetail:
-        """All there is to say of one load. Raises UnknownLoad where there is none."""
+        """All there is to say of one job. Raises UnknownLoad where there is none."""
         for found in self.details([load_id]):
             return found
         raise UnknownLoad(f"There is no load {load_id}.", "`tickstock jobs list` shows them.")
 
     def newest(self, most: int) -> list[JobDetail]:
-        """All there is to say of the newest loads, the newest first."""
+        """All there is to say of the newest jobs, the newest first."""
         with self._database.transaction() as connection:
             ids = [load.id for load in jobs.newest(connection, most)]
         return self.details(ids)[::-1]
 
     def refusal(self, client_id: str) -> RefusedJob | None:
-        """Why the job of this id became no load; None where that is not known, or it did."""
+        """Why the job of this id became no job; None where that is not known, or it did."""
         with self._database.transaction() as connection:
             kept = client_jobs.refusals(connection, client_jobs.REFUSALS_KEPT)
         return next((refused for refused in kept if refused.client_id == client_id), None)
 
     def refuse(self, client_id: str, job_type: str, reason: str) -> None:
-        """Keep, for the client to read, why its job becomes no load."""
+        """Keep, for the client to read, why its job becomes no job."""
         with self._database.transaction() as connection:
             client_jobs.refuse(connection, client_id, job_type, reason)
 
     def cancel(self, reasons: Mapping[str, str]) -> set[str]:
-        """End the loads of these client ids, each for its reason; answers the ids that have a
-        load. A load that has ended stays as it is."""
+        """End the jobs of these client ids, each for its reason; answers the ids that have a
+        load. A job that has ended stays as it is."""
         with self._database.transaction() as connection:
             found = jobs.find_clients(connection, list(reasons))
             for client_id, load_id in found.items():
@@ -80,7 +80,7 @@ class ClientJobs:
         return set(found)
 
     def cancel_all(self, reason: str) -> int:
-        """End every open load that came from a client; how many those were."""
+        """End every open job that came from a client; how many those were."""
         with self._database.transaction() as connection:
             found = client_jobs.open_loads(connection)
             return sum(jobs.cancel(connection, load_id, reason) for load_id in found)

@@ -54,7 +54,7 @@ def altered(found: Comparison, names: dict[int, str]) -> Iterator[Damage]:
         elif found.was_written[row]:
             what = "its bars are not those that were written"
         else:
-            what = "it has bars that no load has written"
+            what = "it has bars that no job has written"
         yield Damage(symbol, f"{day}: {what}", _again(symbol, exact=True), day)
 
 
@@ -67,9 +67,9 @@ def unknown_days(found: Comparison, names: dict[int, str]) -> Iterator[tuple[str
 
 
 def odd(connection: Connection, timeframe: Timeframe, names: dict[int, str]) -> Iterator[Damage]:
-    """Bars in a form that no load writes, and bars of no instrument."""
+    """Bars in a form that no job writes, and bars of no instrument."""
     for number, day in checksums.odd_bars(connection, timeframe, TABLES[timeframe], [*names]):
-        what = f"{day}: it has bars in a form that no load writes"
+        what = f"{day}: it has bars in a form that no job writes"
         yield Damage(names[number], what, _again(names[number], exact=True), day)
 
 
@@ -79,7 +79,7 @@ def of_nobody(connection: Connection, timeframe: Timeframe) -> Iterator[Damage]:
         yield Damage(
             f"instrument {number}",
             "it has bars and does not exist",
-            f"No load has written them: remove them from tickstock.{TABLES[timeframe]}.",
+            f"No job has written them: remove them from tickstock.{TABLES[timeframe]}.",
         )
 
 
@@ -117,11 +117,11 @@ def against_kept(
 def coverage_altered(
     connection: Connection, stored: Timeframe, names: dict[int, str]
 ) -> Iterator[Damage]:
-    """Origin and time of what is kept about bars, where they are not what a load wrote."""
+    """Origin and time of what is kept about bars, where they are not what a job wrote."""
     for number, is_right in checksums.coverage_checks(connection, stored, [*names]).items():
         if is_right is False:
             symbol = names[number]
-            what = "the origin or the time of what is kept about its bars is not what a load wrote"
+            what = "the origin or the time of what is kept about its bars is not what a job wrote"
             do = f"If it is right: tickstock verify '{{{symbol}}}' --accept"
             yield Damage(symbol, what, do)
 

@@ -33,7 +33,7 @@ from tickstock.words import plural
 OLDEST_SERVER = 15
 SKEW = timedelta(seconds=2)
 """Clocks that are further apart are a matter for their keepers: leases go by the database's,
-publication and schedules of loads by ours."""
+publication and schedules of jobs by ours."""
 WORST_SKEW = timedelta(minutes=1)
 NAMED = 5
 """Loads that a check names."""
@@ -41,7 +41,7 @@ LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
 VERDICT_DUE = timedelta(minutes=5)
-"""A load that has nothing left to ask for so long, and is open, does not come to its end."""
+"""A job that has nothing left to ask for so long, and is open, does not come to its end."""
 FAULTS_TOLD = timedelta(days=7)
 SHOWN_ROWS = 10
 LONG_HELD_BACK = 300.0
@@ -255,7 +255,7 @@ def _workers(alive: int, signs: Signs) -> Check:
     if alive or not (signs.open_loads or signs.schedules):
         note = "" if alive else "; loads in the foreground need none"
         return Check("workers", Health.OK, what + note)
-    loads, schedules = plural(signs.open_loads, "open load"), plural(signs.schedules, "schedule")
+    loads, schedules = plural(signs.open_loads, "open job"), plural(signs.schedules, "schedule")
     verb = "waits" if signs.open_loads + signs.schedules == 1 else "wait"
     waits = " and ".join(
         text for text, n in ((loads, signs.open_loads), (schedules, signs.schedules)) if n
@@ -285,7 +285,7 @@ def _loads(alive: int, signs: Signs) -> Check:
 def _verdicts(unfinished: Sequence[tuple[uuid.UUID, bool, str]]) -> Check:
     """Loads that cannot finish: ended by a fault, or open with nothing left to be done."""
     if not unfinished:
-        return Check("verdicts", Health.OK, "every load with all its answers has its verdict")
+        return Check("verdicts", Health.OK, "every job with all its answers has its verdict")
     faulty = [(id_, said) for id_, has_ended, said in unfinished if has_ended]
     stuck = [id_ for id_, has_ended, _ in unfinished if not has_ended]
     told, steps = list[str](), list[str]()

@@ -1,4 +1,4 @@
-"""How many doubts there are about what a load asked for: its splits and dividends, and its bars."""
+"""How many doubts there are about what a job asked for: its splits and dividends, and its bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tickstock.store.connection import Connection
 from tickstock.store.job_items import ItemRow
 
 AT_ONCE = 50
-"""Instruments looked at at once, so that memory stays flat in the size of a load."""
+"""Instruments looked at at once, so that memory stays flat in the size of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class DoubtCounts:
 def count_doubts(
     connection: Connection, items: Sequence[ItemRow], now: datetime, *, at_once: int = AT_ONCE
 ) -> DoubtCounts:
-    """Doubts of the days and timeframes of a load's items."""
+    """Doubts of the days and timeframes of a job's items."""
     about_actions = about_bars = 0
     looked_at: set[tuple[int, Span]] = set()
     for timeframe, span in dict.fromkeys((i.timeframe, i.span) for i in items):

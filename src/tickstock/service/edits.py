@@ -195,7 +195,7 @@ class Edits:
                 column=column,
             )
             plan = universe_plans.plan_history(conn, ref, told.history, self._environment)
-            symbols = tuple(dict.fromkeys(spell.symbol for spell in told.history.spells))
+            symbols = tuple(dict.fromkeys(interval.symbol for interval in told.history.intervals))
             verdict = judge(symbols, partial(instruments.traded, conn))
         return _noted(plan, [*_about(told), *([str(verdict)] if verdict.unknown else [])])
 

@@ -51,7 +51,7 @@ class ExportRequest:
     span: Span
     adjust: Adjust
     known_at: datetime
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Piece:
 class Manifest:
     """What an exported folder holds. `first` and `last` are New York dates, both included;
     `revision` is the newest change of any universe of the environment at the time. Splits of
-    `unadjusted` symbols were never asked for: their bars are as printed. `spells`, of a universe
+    `unadjusted` symbols were never asked for: their bars are as printed. `intervals`, of a universe
     over a past span, are the days of each symbol, first and last included."""
 
     schema: str
@@ -86,7 +86,7 @@ class Manifest:
     as_of: datetime
     bars: int
     files: tuple[Piece, ...]
-    spells: tuple[tuple[tuple[date, date], ...], ...] = ()
+    intervals: tuple[tuple[tuple[date, date], ...], ...] = ()
 
     @property
     def asked(self) -> ExportRequest:
@@ -94,7 +94,7 @@ class Manifest:
         return ExportRequest(
             self.environment, self.revision, self.universe, self.symbols,
             Timeframe(self.timeframe), span, Adjust(self.adjust), self.as_of,
-            tuple(tuple(Span.inclusive(*edges) for edges in of) for of in self.spells),
+            tuple(tuple(Span.inclusive(*edges) for edges in of) for of in self.intervals),
         )  # fmt: skip
 
 
@@ -122,14 +122,14 @@ class Exports:
         timeframe: Timeframe = Timeframe.DAY,
         span: Span | None = None,
         *,
-        spells: Sequence[tuple[Span, ...]] = (),
+        intervals: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> Manifest:
         """Write the bars of `symbols` into the new or empty `folder`, and the manifest in the end.
 
         `universe` is what the symbols were named by. Without a span, all that is held; with
-        `spells`, one entry a symbol, only the bars of those days.
+        `intervals`, one entry a symbol, only the bars of those days.
 
         Raises:
             BadInput: there is something in the folder.
@@ -138,7 +138,7 @@ class Exports:
             BadFile: the folder cannot be written.
         """
         need("pyarrow.parquet")
-        symbols = tuple(symbols if spells else dict.fromkeys(symbols))
+        symbols = tuple(symbols if intervals else dict.fromkeys(symbols))
         span = span or self._holdings.span(symbols, timeframe)
         if span is None:
             raise BadDates("No bars are held for that.", "`tickstock coverage` says why.")
@@ -156,7 +156,7 @@ class Exports:
             span,
             adjust,
             known,
-            tuple(spells),
+            tuple(intervals),
         )
         return _export(self._holdings, asked, folder)
 
@@ -204,7 +204,7 @@ def _manifest(
         asked.known_at,
         sum(f.bars for f in files),
         files,
-        tuple(tuple((s.start, s.last) for s in of) for of in asked.spells),
+        tuple(tuple((s.start, s.last) for s in of) for of in asked.intervals),
     )
 
 
@@ -326,13 +326,13 @@ def _of_period(
     # A week or month belongs to the period of its first day, and may end after it.
     longest = 31 if timeframe is not timeframe.stored else 0
     wide = Span(period.start - longest * ONE_DAY, period.end + longest * ONE_DAY)
-    days = dict(zip(asked.symbols, asked.spells, strict=False))
+    days = dict(zip(asked.symbols, asked.intervals, strict=False))
     for some in _groups(sorted(asked.symbols), AT_ONCE[timeframe.stored]):
         bars = holdings.bars(
             some,
             timeframe,
             wide & asked.span,
-            spells=[days[symbol] for symbol in some] if days else (),
+            intervals=[days[symbol] for symbol in some] if days else (),
             adjust=asked.adjust,
             known_at=known_at,
         )

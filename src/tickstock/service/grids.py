@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from tickstock.config import Settings
-from tickstock.loading.account import AccountLimits, holes_of_account, published_to
+from tickstock.loading.account import AccountLimits, gaps_of_account, published_to
 from tickstock.loading.grid import Grid, build_grid
-from tickstock.model import Hole, Instrument, Timeframe
+from tickstock.model import Gap, Instrument, Timeframe
 from tickstock.service.account import standing_limits
 from tickstock.service.dates import Dates
 from tickstock.spans import Span
@@ -35,11 +35,11 @@ class Grids:
         timeframe: Timeframe,
         ids: Sequence[int],
         span: Span,
-        told: Sequence[Hole],
-    ) -> list[Hole]:
+        told: Sequence[Gap],
+    ) -> list[Gap]:
         """What of `span` the account does not include, beside what is `told` already."""
         limits, known = self._dates.limits(), self.account(connection)
-        return list(holes_of_account(timeframe, ids, span, limits, known, told))
+        return list(gaps_of_account(timeframe, ids, span, limits, known, told))
 
     def of(
         self,
@@ -49,15 +49,15 @@ class Grids:
         span: Span,
         *,
         refresh: bool = False,
-        spells: Sequence[tuple[Span, ...]] = (),
-        told: list[Hole] | None = None,
+        intervals: Sequence[tuple[Span, ...]] = (),
+        told: list[Gap] | None = None,
     ) -> Grid:
         """What is expected, held and missing of these instruments, as the database has it now; by
-        the answers about holes that still stand, or by those `told`."""
+        the answers about gaps that still stand, or by those `told`."""
         now, ids, limits = self._clock(), [i.id for i in chosen], self._dates.limits()
         calendar, known = read_calendar(connection), self.account(connection)
         if told is None:
-            told = coverage.standing_holes(connection, timeframe, ids, now)
+            told = coverage.standing_gaps(connection, timeframe, ids, now)
             if not refresh:
                 told += self.refused(connection, timeframe, ids, span, told)
         return build_grid(
@@ -69,5 +69,5 @@ class Grids:
             coverage.held_spans(connection, timeframe, ids),
             told,
             refresh=refresh,
-            spells=spells,
+            intervals=intervals,
         )

@@ -117,7 +117,7 @@ class Histories:
         """
         tree = parse(expression)
         if isinstance(tree, AsOf) and isinstance(tree.when, Span):
-            day = max(day, tree.when.start)  # a load may be padded
+            day = max(day, tree.when.start)  # a job may be padded
         with self._database.transaction() as conn:
             lookup = StoreLookup(conn, self._environment)
             used = evaluate(tree, lookup)

@@ -53,17 +53,17 @@ class Holdings:
         timeframe: Timeframe,
         span: Span | None = None,
         *,
-        spells: Sequence[tuple[Span, ...]] = (),
+        intervals: Sequence[tuple[Span, ...]] = (),
     ) -> CoverageView:
         """Expected, held and missing sessions. Without a span: all that is held of any of them;
-        with `spells`, those of the days in them alone, one entry a symbol."""
+        with `intervals`, those of the days in them alone, one entry a symbol."""
         with self._database.transaction() as connection:
-            seen = find_seen(connection, symbols, span, spells)
+            seen = find_seen(connection, symbols, span, intervals)
             ids = [i.id for i in seen.instruments]
             kept = coverage.summaries(connection, timeframe.stored, ids)
             span = span or span_of(_edges(kept.values()), timeframe) or self._dates.span("1mo")
             grid = self._grids.of(
-                connection, seen.instruments, timeframe.stored, span, spells=seen.spells
+                connection, seen.instruments, timeframe.stored, span, intervals=seen.intervals
             )
         named = {i.symbol: kept[i.id] for i in seen.instruments if i.id in kept}
         unasked = self._dates.sessions_of(days or (span,) for days in seen.unknown.values())
@@ -75,13 +75,13 @@ class Holdings:
         timeframe: Timeframe,
         span: Span | None = None,
         *,
-        spells: Sequence[tuple[Span, ...]] = (),
+        intervals: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> BarTable:
         """As `read`, the bars alone."""
         return self.read(
-            symbols, timeframe, span, spells=spells, adjust=adjust, known_at=known_at
+            symbols, timeframe, span, intervals=intervals, adjust=adjust, known_at=known_at
         ).bars
 
     def read(
@@ -90,29 +90,29 @@ class Holdings:
         timeframe: Timeframe,
         span: Span | None = None,
         *,
-        spells: Sequence[tuple[Span, ...]] = (),
+        intervals: Sequence[tuple[Span, ...]] = (),
         adjust: Adjust = Adjust.SPLITS,
         known_at: datetime | None = None,
     ) -> Reading:
         """Bars by symbol in the order asked for, then by time, and doubts about their adjustment.
 
         Times as in `BarTable`; weeks and months are made of adjusted day bars. With `known_at` (an
-        instant), bars, splits and dividends are as this database knew them then. With `spells`, one
-        entry a symbol, only the bars of those days, which lie in `span`.
+        instant), bars, splits and dividends are as this database knew them then. With `intervals`,
+        one entry a symbol, only the bars of those days, which lie in `span`.
 
         Raises:
             UnknownUniverse: a symbol that the database has never heard of; one without bars is
                 no error.
         """
         with self._database.transaction() as connection:
-            seen = find_seen(connection, symbols, span, spells)
+            seen = find_seen(connection, symbols, span, intervals)
             _refuse_unknown([*seen.unknown])
             return read(
                 connection,
                 seen.instruments,
                 timeframe,
                 span,
-                spells=seen.spells,
+                intervals=seen.intervals,
                 adjust=adjust,
                 known_at=known_at,
                 now=self._clock(),

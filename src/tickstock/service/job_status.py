@@ -1,6 +1,6 @@
 """The status that clients read, out of what the ledger says: in Redis and at the page's routes.
 
-Pure, and the only place where such a status is made: what one face says of a load, all say.
+Pure, and the only place where such a status is made: what one face says of a job, all say.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class JobStatus:
 
 
 def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
-    """The status of a load, without the times that `stamped` adds. `zone` None: the machine's."""
+    """The status of a job, without the times that `stamped` adds. `zone` None: the machine's."""
     progress, load = detail.progress, detail.progress.load
     good, bad = detail.symbols.good, detail.symbols.failed
     return JobStatus(
@@ -75,7 +75,7 @@ def status_of(detail: JobDetail, zone: tzinfo | None = None) -> JobStatus:
 
 
 def refusal_status(refused: RefusedJob, zone: tzinfo | None = None) -> JobStatus:
-    """The status of a job that became no load."""
+    """The status of a job that became no job."""
     at = local(refused.at, zone)
     return JobStatus(
         status=LoadState.FAILED.value,
@@ -132,7 +132,7 @@ def _description(progress: Progress) -> str:
 
 
 def _error_message(progress: Progress) -> str:
-    """What failed for good, the most frequent cause first; nothing for a load without failures."""
+    """What failed for good, the most frequent cause first; nothing for a job without failures."""
     state = progress.load.state
     if state not in (LoadState.FAILED, LoadState.WITH_ERRORS):
         return ""

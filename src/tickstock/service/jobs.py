@@ -58,9 +58,9 @@ class Jobs:
     ) -> Load:
         """Make the plan durable and wake the workers, in one transaction.
 
-        A `client_id` that is known already adds nothing: the answer is the load that has it.
+        A `client_id` that is known already adds nothing: the answer is the job that has it.
         Loads of a higher `priority` go first; by default, the fewer calls the higher.
-        A `load_id` that exists is refused as a Conflict; `parent_id` is the load that it repeats.
+        A `load_id` that exists is refused as a Conflict; `parent_id` is the job that it repeats.
         `job` is what a client's message said besides, kept with the request.
         With `digest` the plan is made again first, and refused when the state has moved.
         """
@@ -97,13 +97,13 @@ class Jobs:
         return bool(self._actions.calls(connection, targets, refresh=plan.request.refresh))
 
     def cancel(self, load_id: uuid.UUID, reason: str = "Cancelled.") -> bool:
-        """End a load now: what is done stays done. False when it had ended."""
+        """End a job now: what is done stays done. False when it had ended."""
         with self._database.transaction() as connection:
             return jobs.cancel(connection, load_id, reason)
 
     def retry(self, load_id: uuid.UUID) -> int:
         """Ask again for what failed or was cancelled; how many calls that is. The splits and
-        dividends count as one, and so does a load that a fault has ended."""
+        dividends count as one, and so does a job that a fault has ended."""
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
@@ -132,14 +132,14 @@ class Jobs:
         before: datetime | None = None,
         **other: Any,
     ) -> list[Progress]:
-        """The loads that `store.jobs.newest` lists, with their progress."""
+        """The jobs that `store.jobs.newest` lists, with their progress."""
         check_most(most)
         with self._database.snapshot() as connection:
             found = jobs.newest(connection, most, state, text, before, **other)
             return _look(connection, found, lambda _: False)
 
     def progress_of(self, ids: Sequence[uuid.UUID]) -> list[Progress]:
-        """Progress of those of the loads that exist, oldest first."""
+        """Progress of those of the jobs that exist, oldest first."""
         with self._database.snapshot() as connection:
             return progress_then(connection, ids)
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, time
 
 from tickstock.clock import NEW_YORK
 from tickstock.loading.grid import Grid
-from tickstock.loading.missing import Gap, Stretch, gaps_of, stretches_of
-from tickstock.model import Hole, Instrument, Timeframe
+from tickstock.loading.missing import GapGroup, Stretch, gap_groups, stretches_of
+from tickstock.model import Gap, Instrument, Timeframe
 from tickstock.service.dates import Dates
 from tickstock.service.grids import Grids
 from tickstock.service.seen import find_seen
@@ -38,7 +38,7 @@ class MissingView:
     many sessions of theirs have bars."""
 
     span: Span
-    gaps: tuple[Gap, ...]
+    gaps: tuple[GapGroup, ...]
     suspects: tuple[Suspects, ...]
     unknown: tuple[str, ...]
     unasked: int = 0
@@ -61,17 +61,19 @@ class Missing:
         timeframes: Sequence[Timeframe],
         span: Span,
         *,
-        spells: Sequence[tuple[Span, ...]] = (),
+        intervals: Sequence[tuple[Span, ...]] = (),
     ) -> MissingView:
-        """What is not held of `symbols` in `span`, by timeframe and cause; with `spells`, one entry
-        a symbol, of those days alone."""
+        """What is not held of `symbols` in `span`, by timeframe and cause; with `intervals`, one
+        entry a symbol, of those days alone."""
         with self._database.transaction() as connection:
-            seen = find_seen(connection, symbols, span, spells)
+            seen = find_seen(connection, symbols, span, intervals)
             chosen = list({i.id: i for i in seen.instruments}.values())
             gaps = [
-                g for t in timeframes for g in self._gaps(connection, chosen, t, span, seen.spells)
+                g
+                for t in timeframes
+                for g in self._gaps(connection, chosen, t, span, seen.intervals)
             ]
-            suspects = [_suspects(connection, chosen, t, span, seen.spells) for t in timeframes]
+            suspects = [_suspects(connection, chosen, t, span, seen.intervals) for t in timeframes]
         unasked = self._dates.sessions_of(seen.unknown.values())
         return MissingView(span, tuple(gaps), tuple(suspects), tuple(seen.unknown), unasked)
 
@@ -92,9 +94,9 @@ class Missing:
         chosen: Sequence[Instrument],
         timeframe: Timeframe,
         span: Span,
-        spells: Sequence[tuple[Span, ...]],
-    ) -> tuple[Gap, ...]:
-        return gaps_of(*self._grid(connection, chosen, timeframe, span, spells))
+        intervals: Sequence[tuple[Span, ...]],
+    ) -> tuple[GapGroup, ...]:
+        return gap_groups(*self._grid(connection, chosen, timeframe, span, intervals))
 
     def _grid(
         self,
@@ -102,14 +104,14 @@ class Missing:
         chosen: Sequence[Instrument],
         timeframe: Timeframe,
         span: Span,
-        spells: Sequence[tuple[Span, ...]] = (),
-    ) -> tuple[Grid, list[Hole], datetime]:
+        intervals: Sequence[tuple[Span, ...]] = (),
+    ) -> tuple[Grid, list[Gap], datetime]:
         """The grid, the answers it was made with, and now."""
         # Answers that have expired too: they say why, until somebody asks again.
         ids = [i.id for i in chosen]
-        told = coverage.standing_holes(connection, timeframe, ids, LONG_AGO)
+        told = coverage.standing_gaps(connection, timeframe, ids, LONG_AGO)
         told += self._grids.refused(connection, timeframe, ids, span, told)
-        grid = self._grids.of(connection, chosen, timeframe, span, spells=spells, told=told)
+        grid = self._grids.of(connection, chosen, timeframe, span, intervals=intervals, told=told)
         return grid, told, self._clock()
 
 
@@ -118,10 +120,10 @@ def _suspects(
     chosen: Sequence[Instrument],
     timeframe: Timeframe,
     span: Span,
-    spells: Sequence[tuple[Span, ...]] = (),
+    intervals: Sequence[tuple[Span, ...]] = (),
 ) -> Suspects:
     wanted: dict[Span, list[int]] = defaultdict(list)
-    for one, days in zip(chosen, spells or ((span,),) * len(chosen), strict=True):
+    for one, days in zip(chosen, intervals or ((span,),) * len(chosen), strict=True):
         for some in days:
             wanted[some].append(one.id)
     doubtful: list[Doubted] = []

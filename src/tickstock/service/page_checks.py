@@ -20,7 +20,7 @@ QUESTIONS: dict[str, Callable[[Connection, str], object]] = {
         universe_plans.fetch_facts(c, e),
         universe_plans.fetch_foreign(c, e),
     ),
-    "the list of loads": lambda c, _: tallies.by_state(
+    "the list of jobs": lambda c, _: tallies.by_state(
         c, [load.id for load in jobs.newest(c, NEWEST, None, "", None)]
     ),
     "schedules": schedules.known,

@@ -55,7 +55,7 @@ class Plans:
 
     def made_in(self, connection: Connection, request: LoadRequest) -> Plan:
         """As `make`, in a transaction of the caller's."""
-        chosen, spells = _chosen(connection, request)
+        chosen, intervals = _chosen(connection, request)
         grids = [
             self._grids.of(
                 connection,
@@ -63,7 +63,7 @@ class Plans:
                 timeframe,
                 request.span,
                 refresh=request.refresh,
-                spells=spells,
+                intervals=intervals,
             )
             for timeframe in request.timeframes
         ]
@@ -125,8 +125,8 @@ def _chosen(
     connection: Connection, request: LoadRequest
 ) -> tuple[list[Instrument], list[tuple[Span, ...]]]:
     """The instruments that are asked for, each once, and their days where the request has some."""
-    if request.spells:
-        wanted = list(zip(request.symbols, request.spells, strict=True))
+    if request.intervals:
+        wanted = list(zip(request.symbols, request.intervals, strict=True))
         found = instruments.foresee_dated(connection, wanted, request.span)
         return [one for one, _ in found], [days for _, days in found]
     named = instruments.foresee_instruments(connection, request.symbols, request.span)
@@ -151,7 +151,7 @@ def with_instruments(connection: Connection, plan: Plan) -> Plan:
 
 
 def summary_of(plan: Plan) -> dict[str, Any]:
-    """The plan in figures, as kept with the load and shown before it."""
+    """The plan in figures, as kept with the job and shown before it."""
     return {
         "symbols": len({i.symbol for i in plan.items}),
         "expected": sum(i.expected for i in plan.items),

@@ -1,4 +1,4 @@
-"""How far a load is. Pure: all faces say what stands here."""
+"""How far a job is. Pure: all faces say what stands here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BETWEEN = timedelta(seconds=5)
 
 
 class Halt(enum.StrEnum):
-    """Why nothing is asked for a load that has not ended."""
+    """Why nothing is asked for a job that has not ended."""
 
     PAUSED = "paused"
     NO_WORKER = "no_worker"
@@ -39,11 +39,11 @@ class Standstill:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a load is: a query over its calls, asked when somebody looks.
+    """How far a job is: a query over its calls, asked when somebody looks.
 
     `held` of `expected` sessions. Of `calls_planned` calls, `calls` were made, and of these
-    `calls_failed` failed; `calls_not_asked` are not going to be, because the load has ended; the
-    rest are open. `percent` is 100 only for a load that completed.
+    `calls_failed` failed; `calls_not_asked` are not going to be, because the job has ended; the
+    rest are open. `percent` is 100 only for a job that completed.
 
     `seconds` from the start until its end, or until now. `calls_a_minute` is the pace of the last
     minute, and None before the first call; `seconds_left` follows from it and from the plan, which
@@ -84,7 +84,7 @@ class Progress:
 
 
 def figures_of(progress: Progress) -> dict[str, Any]:
-    """What every face says in JSON of how far a load is."""
+    """What every face says in JSON of how far a job is."""
     still = progress.standstill
     return {
         "state": progress.load.state.value,
@@ -115,7 +115,7 @@ def make_progress(
     *,
     now: datetime,
 ) -> Progress:
-    """The progress that a load and its calls, counted by state, amount to.
+    """The progress that a job and its calls, counted by state, amount to.
 
     `now` by the clock that dates loads, which is the database's.
     """
@@ -163,7 +163,7 @@ def _held(load: Load, done: Tally | None) -> int:
 
 
 def _percent(load: Load, held: int) -> int:
-    """Sessions held of sessions expected; 100 is kept for a load that completed."""
+    """Sessions held of sessions expected; 100 is kept for a job that completed."""
     if load.state is LoadState.COMPLETED:
         return 100
     expected = int(load.summary["expected"])

@@ -33,7 +33,7 @@ SYMBOLS_A_LOAD = 10
 BLOWS = 12
 """In the time that is given."""
 WAIT = 120.0
-"""Seconds beyond it until the loads must have ended."""
+"""Seconds beyond it until the jobs must have ended."""
 LOOK = 0.2
 TOLD = 5
 """Loads whose message is shown."""
@@ -92,7 +92,7 @@ def prove(
 
 
 def _prepared(scratch: Database, home: Path, loads: int, pace: float) -> Settings:
-    """Bring the schema, and submit the loads; the settings of whoever works on them."""
+    """Bring the schema, and submit the jobs; the settings of whoever works on them."""
     given = {
         "DATABASE_URI": scratch.conninfo,
         "TICKSTOCK_VENDOR": "replay",

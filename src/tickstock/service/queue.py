@@ -1,7 +1,7 @@
 """The tasks that the job engine hands to workers, put into PostgreSQL with what they are about.
 
-A task is a slice of a load: somebody works on it for a while and puts the next one at the end of
-the queue. So the engine's order is the turn of loads over all machines. Whether a call is done is
+A task is a slice of a job: somebody works on it for a while and puts the next one at the end of
+the queue. So the engine's order is the turn of jobs over all machines. Whether a call is done is
 the ledger's to say, never the engine's.
 """
 
@@ -19,11 +19,11 @@ from tickstock.store.connection import Connection
 from tickstock.store.moment import database_now
 
 DRAIN = "tickstock.drain"
-"""A slice of a load. Queries in `store/tasks.sql` name it too."""
+"""A slice of a job. Queries in `store/tasks.sql` name it too."""
 
 
 def queue_of(vendor: str) -> str:
-    """The queue for loads of `vendor`: a worker serves one vendor alone. A folder is named by its
+    """The queue for jobs of `vendor`: a worker serves one vendor alone. A folder is named by its
     hash, as PostgreSQL's notification channels have short names."""
     name, _, folder = vendor.partition(":")
     return f"loads-{name}-{_short(folder)}" if folder else f"loads-{name}"
@@ -51,7 +51,7 @@ def defer_drain(
     priority: int,
     wait: float = 0.0,
 ) -> bool:
-    """Have a worker of `vendor` do a slice of this load, in `wait` seconds at the earliest, in the
+    """Have a worker of `vendor` do a slice of this job, in `wait` seconds at the earliest, in the
     transaction of `connection`. False when such a task waits already: one is enough."""
     at = database_now(connection) + timedelta(seconds=wait) if wait else None
     task = queue_app().configure_task(

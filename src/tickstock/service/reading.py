@@ -46,13 +46,13 @@ def read(
     timeframe: Timeframe,
     span: Span | None,
     *,
-    spells: Sequence[Sequence[Span]] = (),
+    intervals: Sequence[Sequence[Span]] = (),
     adjust: Adjust,
     known_at: datetime | None,
     now: datetime,
 ) -> Reading:
     """Bars of each chosen instrument in turn, in order of time; of all days without a span. With
-    `spells`, one entry an instrument, only those of its days in them.
+    `intervals`, one entry an instrument, only those of its days in them.
 
     Weeks and months are made of the adjusted day bars inside the span.
     """
@@ -65,19 +65,19 @@ def read(
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))
-    if spells:
-        table = table.rows(_within(table, stored, spells))
+    if intervals:
+        table = table.rows(_within(table, stored, intervals))
     if timeframe is not stored:
         table = resampled(table, timeframe)
     return Reading(table, timeframe, adjust, known_at, judgement.findings)
 
 
-def _within(table: BarTable, stored: Timeframe, spells: Sequence[Sequence[Span]]) -> Flags:
+def _within(table: BarTable, stored: Timeframe, intervals: Sequence[Sequence[Span]]) -> Flags:
     """The rows on the days that are meant of their owner."""
     inside = np.zeros(len(table), np.bool_)
-    owners = np.arange(len(spells))
+    owners = np.arange(len(intervals))
     first, end = (np.searchsorted(table.owner, owners, side).tolist() for side in SIDES)
-    for owner, of in enumerate(spells):
+    for owner, of in enumerate(intervals):
         at, flags = table.at[first[owner] : end[owner]], inside[first[owner] : end[owner]]
         for low, high in (bounds(span, stored) for span in of):
             flags |= (at >= low) & (at <= high)

@@ -19,12 +19,12 @@ FROM_CSV = "csv:"
 
 @dataclass(frozen=True, slots=True)
 class LookRequest:
-    """Symbols whose bars are to be looked at. `span` is None for all days; `spells`, one entry a
+    """Symbols whose bars are to be looked at. `span` is None for all days; `intervals`, one entry a
     symbol, are the days that are meant of each where the universe is one over a past span."""
 
     symbols: tuple[str, ...]
     span: Span | None = None
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
 
 
 class Requests:
@@ -56,7 +56,7 @@ class Requests:
         frames = parse_timeframes(timeframes)
         if csv is None and not symbols:
             found = self._universes.resolve(universe)
-            if found.spells:
+            if found.intervals:
                 given = duration or first or last
                 return self._as_it_was(universe, found, frames, given, refresh=refresh, pad=pad)
             _refuse_pad(pad)
@@ -85,10 +85,10 @@ class Requests:
         found, given = self._universes.resolve(universe), duration or first or last
         if by_name and found.symbols == (MARKET,):
             symbols = self._universes.members(universe)
-            found = replace(found, symbols=symbols, spells=found.spells * len(symbols))
-        if found.spells:
-            span, spells = self._spells(universe, found, given, 0)
-            return LookRequest(found.symbols, span, spells)
+            found = replace(found, symbols=symbols, intervals=found.intervals * len(symbols))
+        if found.intervals:
+            span, intervals = self._intervals(universe, found, given, 0)
+            return LookRequest(found.symbols, span, intervals)
         if not given and not usual:
             return LookRequest(found.symbols)
         return LookRequest(
@@ -105,12 +105,12 @@ class Requests:
         refresh: bool,
         pad: int,
     ) -> LoadRequest:
-        hull, spells = self._spells(universe, found, given, pad)
+        hull, intervals = self._intervals(universe, found, given, pad)
         return LoadRequest(
-            universe, found.symbols, timeframes, hull, refresh, spells, found.revision, pad
+            universe, found.symbols, timeframes, hull, refresh, intervals, found.revision, pad
         )
 
-    def _spells(
+    def _intervals(
         self, universe: str, found: Resolved, given: object, pad: int
     ) -> tuple[Span, tuple[tuple[Span, ...], ...]]:
         """The days of a universe over a past span: all that there are, and those of each symbol."""
@@ -120,8 +120,10 @@ class Requests:
                 "Leave the span out of the expression, or leave out --for, --from and --to; a"
                 " refresh and a schedule have days of their own.",
             )
-        spells = padded(found.spells, pad, self._dates.calendar().known)
-        return Span(min(s[0].start for s in spells), max(s[-1].end for s in spells)), spells
+        intervals = padded(found.intervals, pad, self._dates.calendar().known)
+        return Span(
+            min(s[0].start for s in intervals), max(s[-1].end for s in intervals)
+        ), intervals
 
     def resolve_again(self, request: LoadRequest) -> LoadRequest:
         """The same request with the symbols that its universe or file names now."""
@@ -130,7 +132,7 @@ class Requests:
             return replace(request, symbols=self._universes.csv_symbols(name))
         if not request.revision:
             return request
-        if request.spells:
+        if request.intervals:
             frames = ",".join(request.timeframes)
             return self.resolve(
                 request.universe, timeframes=frames, refresh=request.refresh, pad=request.pad

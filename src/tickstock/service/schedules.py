@@ -30,9 +30,9 @@ from tickstock.store.schedules import Kept, Run, Schedule
 log = structlog.get_logger("tickstock.schedules")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LEASE = timedelta(minutes=5)
-"""So long somebody has to plan and submit a load; then another may take the due time on."""
+"""So long somebody has to plan and submit a job; then another may take the due time on."""
 SPACE = uuid.UUID("6f1f3b9e-6c1f-4b63-9a55-0d8f3f1f7a57")
-"""Ids of scheduled loads are made from this and their due time: two can never be the same load."""
+"""Ids of scheduled loads are made from this and their due time: two can never be the same job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +113,13 @@ class Schedules:
         return [Planned(k.schedule, next_due(_rule(k), now, calendar), k.last) for k in kept]
 
     def remove(self, name: str) -> None:
-        """Raises BadInput when there is none of that name. The loads that it made stay."""
+        """Raises BadInput when there is none of that name. The jobs that it made stay."""
         with self._database.transaction() as connection:
             if not store.remove(connection, self._settings.environment, name):
                 raise _nothing(name)
 
     def run_now(self, name: str, requested_by: str = "") -> Load:
-        """Submit its load now, besides the due times. Raises BadInput for an unknown name, and
+        """Submit its job now, besides the due times. Raises BadInput for an unknown name, and
         what planning raises."""
         with self._database.transaction() as connection:
             kept = store.known(connection, self._settings.environment)
@@ -132,9 +132,9 @@ class Schedules:
 
     # -- performing --------------------------------------------------------------------------
     def perform_due(self, worker: str) -> int:
-        """Submit a load for every schedule that is due, unless somebody else does; how many.
+        """Submit a job for every schedule that is due, unless somebody else does; how many.
 
-        Due times that were missed, while nothing ran, are made up for by one load over all the
+        Due times that were missed, while nothing ran, are made up for by one job over all the
         days that they would have loaded.
         """
         calendar = self._dates.calendar()
@@ -172,7 +172,7 @@ class Schedules:
         return load_id is not None
 
     def _submit(self, schedule: Schedule, due: list[datetime]) -> Load:
-        """The load of a due time. It has an id of its own, and so is submitted once, whoever
+        """The job of a due time. It has an id of its own, and so is submitted once, whoever
         tries and however late."""
         key = f"{schedule.environment}/{schedule.name}/{due[-1].isoformat()}"
         load_id = uuid.uuid5(SPACE, key)

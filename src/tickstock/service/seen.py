@@ -13,11 +13,11 @@ from tickstock.store.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class SeenInstruments:
-    """Instruments in the order of their symbols; `spells`, where days are meant of each, are those.
-    `unknown` are the symbols never heard of, each with the days that are meant of it."""
+    """Instruments in the order of their symbols; `intervals`, where days are meant of each, are
+    those. `unknown` are the symbols never heard of, each with the days that are meant of it."""
 
     instruments: tuple[Instrument, ...]
-    spells: tuple[tuple[Span, ...], ...]
+    intervals: tuple[tuple[Span, ...], ...]
     unknown: Mapping[str, tuple[Span, ...]]
 
 
@@ -25,12 +25,12 @@ def find_seen(
     connection: Connection,
     symbols: Sequence[str],
     span: Span | None,
-    spells: Sequence[tuple[Span, ...]] = (),
+    intervals: Sequence[tuple[Span, ...]] = (),
 ) -> SeenInstruments:
-    """Whom `symbols` mean in `span`, or with `spells`, one entry a symbol, on those days: as a load
-    of them asks, a symbol that two had after each other means both."""
-    if spells and span is not None:
-        wanted = list(zip(symbols, spells, strict=True))
+    """Whom `symbols` mean in `span`, or with `intervals`, one entry a symbol, on those days: as a
+    job of them asks, a symbol that two had after each other means both."""
+    if intervals and span is not None:
+        wanted = list(zip(symbols, intervals, strict=True))
         found = instruments.foresee_dated(connection, wanted, span)
         place = {symbol: n for n, symbol in enumerate(symbols)}
         found.sort(key=lambda one: place[one[0].symbol])

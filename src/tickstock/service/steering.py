@@ -27,13 +27,13 @@ class Steering:
         self._jobs = submitted
 
     def pause(self, load_id: uuid.UUID) -> bool:
-        """Let no call of a load be asked until it is resumed, and hand back what is in hand.
+        """Let no call of a job be asked until it is resumed, and hand back what is in hand.
         What is done stays done. False when it has ended, or is paused already."""
         with self._database.transaction() as connection:
             return jobs.pause(connection, load_id)
 
     def resume(self, load_id: uuid.UUID) -> bool:
-        """Go on with a paused load. False when it is not paused."""
+        """Go on with a paused job. False when it is not paused."""
         from tickstock.service.queue import defer_drain
 
         with self._database.transaction() as connection:
@@ -44,21 +44,21 @@ class Steering:
         return True
 
     def clone(self, load_id: uuid.UUID, requested_by: str = "") -> Load:
-        """A new load for the same request (symbols, timeframes, days), planned as of now."""
+        """A new job for the same request (symbols, timeframes, days), planned as of now."""
         with self._database.transaction() as connection:
             old = jobs.read(connection, load_id)
             request = old.asked
-            if not request.spells:  # kept with the items alone, before the request had them
-                spells = {i.symbol: i.spells for i in job_items.read(connection, load_id)}
-                if any(spells.values()):
-                    of_each = tuple(spells.get(s, ()) for s in request.symbols)
-                    request = replace(request, spells=of_each)
+            if not request.intervals:  # kept with the items alone, before the request had them
+                intervals = {i.symbol: i.intervals for i in job_items.read(connection, load_id)}
+                if any(intervals.values()):
+                    of_each = tuple(intervals.get(s, ()) for s in request.symbols)
+                    request = replace(request, intervals=of_each)
         plan = self._plans.make(request)
         return self._jobs.submit(plan, title=old.title, requested_by=requested_by, parent_id=old.id)
 
     def prune(self, age: timedelta | None = None, *, dry_run: bool = False) -> tuple[int, datetime]:
         """Forget loads that ended longer ago than `age` (by default the setting says), with their
-        calls; how many, and ended before when. Bars, coverage and holes stay as they are."""
+        calls; how many, and ended before when. Bars, coverage and gaps stay as they are."""
         kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
         with self._database.transaction() as connection:
             before = database_now(connection) - kept  # by the clock that dated their ends

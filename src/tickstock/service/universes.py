@@ -29,7 +29,7 @@ from tickstock.universes.expression import (
     Ref,
     asked_day,
     evaluate,
-    evaluate_spells,
+    evaluate_intervals,
     parse,
     universes_under,
 )
@@ -47,11 +47,11 @@ log = logging.getLogger("tickstock.universes")
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What a universe or an expression stands for: its symbols, and a text that changes with any
-    universe that was read for it. `spells`, over a past span: the days on which each was in."""
+    universe that was read for it. `intervals`, over a past span: the days on which each was in."""
 
     symbols: tuple[str, ...]
     revision: str
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
 
 
 class Universes:
@@ -135,12 +135,12 @@ class Universes:
             node, lookup = parse(expression), StoreLookup(connection, self._environment)
             market = self._as_market(node, lookup)
             if market is not None:
-                return Resolved((MARKET,), market.ref.joined, market.spells)
-            spells = evaluate_spells(node, lookup)
-            symbols = self.members(expression) if spells is None else tuple(spells)
+                return Resolved((MARKET,), market.ref.joined, market.intervals)
+            intervals = evaluate_intervals(node, lookup)
+            symbols = self.members(expression) if intervals is None else tuple(intervals)
             refs = universes_under(node, lookup)
             revision = universe_revision(connection, refs, self._environment)
-        return Resolved(symbols, revision, tuple(spells.values()) if spells else ())
+        return Resolved(symbols, revision, tuple(intervals.values()) if intervals else ())
 
     def _as_market(self, node: Node, lookup: StoreLookup) -> AskedMarket | None:
         """The market that is asked for as a whole; a stored universe of that name goes before."""

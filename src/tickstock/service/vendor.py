@@ -33,7 +33,7 @@ def open_vendor(
     clock: Callable[[], datetime],
     symbols: Sequence[str] = (),
 ) -> BarSource:
-    """A source of bars for a load of `symbols`.
+    """A source of bars for a job of `symbols`.
 
     Raises:
         BadSetting, CredentialsRefused: what is set is not enough.

@@ -22,7 +22,7 @@ from tickstock.store.database import Database
 from tickstock.store.job_items import ItemRow
 
 LOOKED_THROUGH = 500_000
-"""Sessions that a load may span and have its doubts counted though it had nothing to ask."""
+"""Sessions that a job may span and have its doubts counted though it had nothing to ask."""
 
 
 class Verdicts:
@@ -34,7 +34,7 @@ class Verdicts:
         self._clock = clock
 
     def finish(self, load_id: uuid.UUID, *, in_vain: bool = False) -> Report | None:
-        """Write the verdict on a load without open calls. None when it is not at its end, or
+        """Write the verdict on a job without open calls. None when it is not at its end, or
         somebody else has written it. `in_vain`: its splits and dividends are not asked for."""
         reach("finish.begin")
         with self._database.brief() as connection:
@@ -43,7 +43,7 @@ class Verdicts:
         return report
 
     def fail(self, load_id: uuid.UUID, message: str, *, with_open: bool) -> bool:
-        """End a load by a fault, without a report. Calls that are open end with it, or, unless
+        """End a job by a fault, without a report. Calls that are open end with it, or, unless
         `with_open`, stand against it. False then, and when it has ended."""
         with self._database.brief() as connection:
             return jobs.fail_load(connection, load_id, message, with_open=with_open)
@@ -75,7 +75,7 @@ class Verdicts:
         return report if done else None
 
     def _doubts(self, connection: Connection, load_id: uuid.UUID) -> dict[str, int] | None:
-        """How many doubts there are; None of a large load that had nothing to ask, whose bars are
+        """How many doubts there are; None of a large job that had nothing to ask, whose bars are
         not read only to say so."""
         load = jobs.read(connection, load_id)
         if not load.summary["calls"] and load.summary["expected"] > LOOKED_THROUGH:
@@ -84,12 +84,12 @@ class Verdicts:
         return asdict(count_doubts(connection, items, self._clock()))
 
     def results(self, load_id: uuid.UUID) -> list[ItemResult]:
-        """Sessions held against sessions expected of every symbol of a load, now."""
+        """Sessions held against sessions expected of every symbol of a job, now."""
         with self._database.transaction() as connection:
             return self._results(connection, load_id)
 
     def grids(self, load_id: uuid.UUID) -> list[Grid]:
-        """What a load was to hold, and what of it is held now: a grid a timeframe and span."""
+        """What a job was to hold, and what of it is held now: a grid a timeframe and span."""
         with self._database.transaction() as connection:
             return list(self._grids_of(connection, load_id))
 
@@ -100,8 +100,10 @@ class Verdicts:
         for (timeframe, span), group in groups.items():
             plain = [Instrument(item.instrument_id, item.symbol) for item in group]
             listed = instruments.with_lifetimes(connection, plain)
-            spells = [i.spells or (span,) for i in group] if any(i.spells for i in group) else ()
-            yield self._grids.of(connection, listed, timeframe, span, spells=spells)
+            intervals = (
+                [i.intervals or (span,) for i in group] if any(i.intervals for i in group) else ()
+            )
+            yield self._grids.of(connection, listed, timeframe, span, intervals=intervals)
 
     def _results(self, connection: Connection, load_id: uuid.UUID) -> list[ItemResult]:
         found = [i for grid in self._grids_of(connection, load_id) for i in item_results(grid)]

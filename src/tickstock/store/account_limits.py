@@ -43,7 +43,7 @@ def learn(
     newly_learned: Mapping[Asked, AccountLimit | None],
     learned_by: uuid.UUID,
 ) -> None:
-    """Keep what a load has met; what it found to be no limit goes."""
+    """Keep what a job has met; what it found to be no limit goes."""
     for (kind, timeframe), limit in sorted(newly_learned.items()):
         params = _params(account) | {"kind": kind, "timeframe": timeframe}
         if limit is None:
@@ -56,8 +56,8 @@ def learn(
 
 def forget(connection: Connection, vendor: str) -> int:
     """Forget what is known of a vendor's accounts, and all gaps for what an account does not
-    include, of whichever vendor: the next load asks for them. How many limits that is."""
-    connection.execute(QUERIES["forget_holes"])
+    include, of whichever vendor: the next job asks for them. How many limits that is."""
+    connection.execute(QUERIES["forget_gaps"])
     return connection.execute(QUERIES["forget"], {"vendor": vendor}).rowcount
 
 

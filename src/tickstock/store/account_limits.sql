@@ -30,6 +30,6 @@ WHERE vendor = %(vendor)s AND account = %(account)s AND kind = %(kind)s
 -- All that is known of a vendor's accounts.
 DELETE FROM tickstock.account_limits WHERE vendor = %(vendor)s
 
--- name: forget_holes
--- What stands of gaps for the same reason: the next load asks for them.
+-- name: forget_gaps
+-- What stands of gaps for the same reason: the next job asks for them.
 DELETE FROM tickstock.holes WHERE cause = 'not_entitled'

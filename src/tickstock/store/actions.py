@@ -48,7 +48,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of the actions of a load. `state`: waiting, running, done or failed; `is_held`: the
+    """What came of the actions of a job. `state`: waiting, running, done or failed; `is_held`: the
     lease of the worker that asks for them has not run out."""
 
     state: str
@@ -63,7 +63,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ActionClaim:
-    """The actions of a load are ours to ask for, as long as the fence stands. `lost`: how many
+    """The actions of a job are ours to ask for, as long as the fence stands. `lost`: how many
     workers were lost since one of them got an answer written."""
 
     load_id: uuid.UUID
@@ -158,7 +158,7 @@ def write_answer(
 def claim(
     connection: Connection, load_id: uuid.UUID, worker: str, lease: timedelta
 ) -> ActionClaim | None:
-    """The claim to the actions of the load; None where another holds it, or they have ended."""
+    """The claim to the actions of the job; None where another holds it, or they have ended."""
     params = {"load_id": load_id, "worker": worker, "lease": lease}
     return rows.first(connection, partial(ActionClaim, load_id, worker), QUERIES["claim"], params)
 
@@ -196,7 +196,7 @@ def lost(claim: ActionClaim) -> FenceLost:
     return FenceLost(
         f"The splits and dividends of the load {str(claim.load_id)[:8]} are no longer this "
         "worker's to ask for.",
-        "Another one asks for them, or the load was paused or has ended.",
+        "Another one asks for them, or the job was paused or has ended.",
     )
 
 
@@ -206,7 +206,7 @@ def settle(connection: Connection, load_id: uuid.UUID) -> None:
 
 
 def stop(connection: Connection, load_id: uuid.UUID) -> None:
-    """Refuse whoever asks for the actions of the load."""
+    """Refuse whoever asks for the actions of the job."""
     connection.execute(QUERIES["stop"], {"load_id": load_id})
 
 
@@ -216,7 +216,7 @@ def reopen(connection: Connection, load_id: uuid.UUID) -> None:
 
 
 def outcome(connection: Connection, load_id: uuid.UUID) -> Outcome | None:
-    """What came of the actions of a load; None where none were asked for."""
+    """What came of the actions of a job; None where none were asked for."""
     return rows.first(connection, _outcome, QUERIES["outcome"], {"load_id": load_id})
 
 

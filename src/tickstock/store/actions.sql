@@ -88,7 +88,7 @@ SET through = greatest(k.through, EXCLUDED.through), asked_at = clock_timestamp(
     tickers = CASE WHEN EXCLUDED.whole IS NULL THEN k.tickers ELSE EXCLUDED.tickers END
 
 -- name: claim
--- Ask for the actions of a load: for the first time, again, or in place of a worker that was lost.
+-- Ask for the actions of a job: for the first time, again, or in place of a worker that was lost.
 -- What has ended is not asked for again.
 WITH lost AS (
     INSERT INTO tickstock.losses (load_id, worker, at)
@@ -139,18 +139,18 @@ WHERE load_id = %(load_id)s
   AND (state = 'waiting' OR state = 'running' AND lease_until < clock_timestamp())
 
 -- name: stop
--- Whoever asks is refused from now on: the load has ended, is paused, or has calls to ask first.
+-- Whoever asks is refused from now on: the job has ended, is paused, or has calls to ask first.
 UPDATE tickstock.load_actions SET state = 'waiting', fence = fence + 1, lease_until = NULL
 WHERE load_id = %(load_id)s AND state = 'running'
 
 -- name: reopen
--- Calls of the load are asked again, and the splits and dividends after them, if any are due then.
+-- Calls of the job are asked again, and the splits and dividends after them, if any are due then.
 UPDATE tickstock.load_actions
 SET state = 'waiting', fence = fence + 1, lost = 0, lease_until = NULL
 WHERE load_id = %(load_id)s
 
 -- name: outcome
--- What came of the actions of a load; nothing where none were asked for.
+-- What came of the actions of a job; nothing where none were asked for.
 SELECT state, calls, added, corrected, withdrawn, message,
        state = 'running' AND coalesce(lease_until >= clock_timestamp(), false) AS is_held
 FROM tickstock.load_actions WHERE load_id = %(load_id)s

@@ -1,4 +1,4 @@
-"""How many rows of a load's answers were put aside, for its report."""
+"""How many rows of a job's answers were put aside, for its report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def note_of_load(
 
 
 def of_load(connection: Connection, load_id: uuid.UUID) -> Asides:
-    """What was put aside of all answers of a load."""
+    """What was put aside of all answers of a job."""
     params = {"load_id": load_id, "most": EXAMPLES}
     row = connection.execute(QUERIES["of_load"], params).fetchone()
     return Asides(row[0], tuple(row[1])) if row else Asides(0, ())

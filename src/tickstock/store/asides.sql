@@ -1,5 +1,5 @@
 -- name: note_of_call
--- Rows of the answer to one call for bars that were put aside; of its last answer, where it is asked
+-- Rows of the answer to one call for bars that were quarantined; of its last answer, where it is asked
 -- again.
 INSERT INTO tickstock.rows_aside (load_id, of_call, rows, first)
 SELECT load_id, %(of_call)s, %(rows)s, %(first)s FROM tickstock.calls WHERE id = %(id)s
@@ -12,7 +12,7 @@ VALUES (%(load_id)s, %(of_call)s, %(rows)s, %(first)s)
 ON CONFLICT (load_id, of_call) DO UPDATE SET rows = excluded.rows, first = excluded.first
 
 -- name: of_load
--- How many rows of a load's answers were put aside, and one of each of the first few answers.
+-- How many rows of a job's answers were put aside, and one of each of the first few answers.
 SELECT coalesce(sum(rows), 0)::bigint,
        coalesce((array_agg(of_call || ', ' || first ORDER BY of_call))[1:%(most)s], '{}')
 FROM tickstock.rows_aside WHERE load_id = %(load_id)s

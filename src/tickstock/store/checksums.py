@@ -1,4 +1,4 @@
-"""Checksums of what is stored: bars by instrument and day, what is kept about them, ended loads.
+"""Checksums of what is stored: bars by instrument and day, what is kept about them, ended jobs.
 
 They are written by the transaction that writes what they are of. A trigger that computed them would
 do so for every program, and take whatever is done to the tables for right.
@@ -83,7 +83,7 @@ def _unpacked(whose: Ints, counts: Ints, mine: Flags, days: bytes, sums: bytes) 
 def odd_bars(
     connection: Connection, timeframe: Timeframe, table: str, instruments: Sequence[int]
 ) -> list[tuple[int, date]]:
-    """Days of instruments with bars in a form that no load writes."""
+    """Days of instruments with bars in a form that no job writes."""
     name = "odd_day" if timeframe is Timeframe.DAY else "odd_intraday"
     return connection.execute(_over(name, table), {"ids": list(instruments)}).fetchall()
 
@@ -106,7 +106,7 @@ def take_time(connection: Connection) -> None:
 def coverage_checks(
     connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> dict[int, bool | None]:
-    """Whether what is kept about each instrument is as a load wrote it; None where nothing says."""
+    """Whether what is kept about each instrument is as a job wrote it; None where nothing says."""
     params = {"timeframe": timeframe, "ids": list(instruments)}
     return dict(connection.execute(QUERIES["coverage"], params).fetchall())
 

@@ -18,7 +18,7 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: odd_day
--- Day bars in a form that no load writes, which would otherwise be read as another one.
+-- Day bars in a form that no job writes, which would otherwise be read as another one.
 SELECT instrument_id, at FROM {table}
 WHERE instrument_id = ANY (%(ids)s) AND (vwap = 'NaN' OR trades < 0)
 ORDER BY 1, 2
@@ -43,7 +43,7 @@ SELECT b.instrument_id FROM gaps, LATERAL (
 WHERE gaps.low <= gaps.high ORDER BY 1
 
 -- name: coverage
--- Of what is kept about instruments: whether it is as a load left it; NULL where nothing says.
+-- Of what is kept about instruments: whether it is as a job left it; NULL where nothing says.
 SELECT instrument_id, (written_origin, written_at) = (origin, updated_at)
 FROM tickstock.coverage
 WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)

@@ -1,6 +1,6 @@
-"""Jobs, which is what programs that wait for a load call it: loads by the client's own id.
+"""Jobs, which is what programs that wait for a job call it: loads by the client's own id.
 
-A job is a row of the load ledger with a client id; only what was refused has a table of its own.
+A job is a row of the job ledger with a client id; only what was refused has a table of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class JobHead:
 
 @dataclass(frozen=True, slots=True)
 class RefusedJob:
-    """A job that became no load, and why. `age` in seconds."""
+    """A job that became no job, and why. `age` in seconds."""
 
     client_id: str
     job_type: str
@@ -64,7 +64,7 @@ def heads(connection: Connection, window: timedelta) -> list[JobHead]:
 
 
 def refusals(connection: Connection, window: timedelta) -> list[RefusedJob]:
-    """Jobs refused within `window`, oldest first, without those that became a load later."""
+    """Jobs refused within `window`, oldest first, without those that became a job later."""
     return rows.every(connection, RefusedJob, QUERIES["refusals"], {"window": window})
 
 
@@ -76,14 +76,14 @@ def refuse(connection: Connection, client_id: str, job_type: str, reason: str) -
 
 
 def open_loads(connection: Connection) -> list[uuid.UUID]:
-    """Every open load that came from a client."""
+    """Every open job that came from a client."""
     return rows.scalars(connection, QUERIES["open_of_clients"])
 
 
 def symbols_so_far(
     connection: Connection, ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, SymbolsSoFar]:
-    """Symbols done with, by load; a load without items is missing."""
+    """Symbols done with, by load; a job without items is missing."""
     return dict(rows.every(connection, _symbols, QUERIES["symbols"], {"ids": list(ids)}))
 
 

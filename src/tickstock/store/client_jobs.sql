@@ -9,7 +9,7 @@ WHERE client_id IS NOT NULL
 ORDER BY created_at
 
 -- name: refusals
--- Refused jobs of the window that have not become a load since.
+-- Refused jobs of the window that have not become a job since.
 SELECT r.client_id, r.job_type, r.reason, r.created_at AS at,
        extract(epoch FROM clock_timestamp() - r.created_at)::float8 AS age
 FROM tickstock.job_refusals AS r
@@ -18,7 +18,7 @@ WHERE r.created_at > clock_timestamp() - %(window)s
 ORDER BY r.created_at
 
 -- name: refuse
--- A job that becomes no load. The same refusal again (by a second bridge) changes nothing.
+-- A job that becomes no job. The same refusal again (by a second bridge) changes nothing.
 INSERT INTO tickstock.job_refusals AS r (client_id, job_type, reason)
 VALUES (%(client_id)s, %(job_type)s, %(reason)s)
 ON CONFLICT (client_id) DO UPDATE
@@ -30,11 +30,11 @@ WHERE (r.job_type, r.reason) IS DISTINCT FROM (EXCLUDED.job_type, EXCLUDED.reaso
 DELETE FROM tickstock.job_refusals WHERE created_at < clock_timestamp() - %(kept)s
 
 -- name: open_of_clients
--- Every open load that came from a client.
+-- Every open job that came from a client.
 SELECT id FROM tickstock.loads WHERE client_id IS NOT NULL AND finished_at IS NULL
 
 -- name: symbols
--- Which symbols of a load are done with, before its verdict. A symbol is good when no call that
+-- Which symbols of a job are done with, before its verdict. A symbol is good when no call that
 -- may be for it is open, failed or cancelled: one under any ticker that it had on the days of the
 -- call, or one for the whole market.
 WITH left_over AS MATERIALIZED (

@@ -15,8 +15,8 @@ from tickstock.failpoints import reach
 from tickstock.loading.gains import Gains
 from tickstock.loading.grid import HeldSpans
 from tickstock.loading.targets import AskedSpans
-from tickstock.loading.unheld import HoleColumns
-from tickstock.model import Hole, HoleCause, Ints, Timeframe
+from tickstock.loading.unheld import GapColumns
+from tickstock.model import Gap, GapCause, Ints, Timeframe
 from tickstock.spans import Span
 from tickstock.store import rows
 from tickstock.store.connection import Connection
@@ -57,19 +57,19 @@ def held_spans(
     return HeldSpans(each, np.concatenate(starts), np.concatenate(ends))
 
 
-def standing_holes(
+def standing_gaps(
     connection: Connection,
     timeframe: Timeframe,
     instruments: Sequence[int],
     now: datetime,
-) -> list[Hole]:
+) -> list[Gap]:
     """Why spans are not held, as far as that answer has not expired at `now`."""
     params = {"timeframe": timeframe, "ids": list(instruments), "now": now}
-    return rows.every(connection, _hole, QUERIES["standing_holes"], params)
+    return rows.every(connection, _gap, QUERIES["standing_gaps"], params)
 
 
-def _hole(start: date, end: date, cause: str, **rest: Any) -> Hole:
-    return Hole(span=Span(start, end), cause=HoleCause(cause), **rest)
+def _gap(start: date, end: date, cause: str, **rest: Any) -> Gap:
+    return Gap(span=Span(start, end), cause=GapCause(cause), **rest)
 
 
 def summaries(
@@ -130,8 +130,8 @@ def add_coverage(connection: Connection, timeframe: Timeframe, gains: Gains) -> 
     columns_cursor(connection).execute(QUERIES["add"], params)
 
 
-def replace_holes(
-    connection: Connection, timeframe: Timeframe, asked: AskedSpans, holes: HoleColumns
+def replace_gaps(
+    connection: Connection, timeframe: Timeframe, asked: AskedSpans, gaps: GapColumns
 ) -> None:
     """Forget what was said about the asked spans, then say what holds now."""
     params = {
@@ -141,29 +141,29 @@ def replace_holes(
         "ends": asked.end.astype(np.int32),
     }
     cursor = columns_cursor(connection)
-    cursor.row_factory = kwargs_row(_hole)
-    kept = cursor.execute(QUERIES["clear_holes"], params).fetchall()
-    reach("holes.cleared")
-    _add_holes(connection, timeframe, HoleColumns.of(kept))
-    _add_holes(connection, timeframe, holes)
-    reach("holes.written")
+    cursor.row_factory = kwargs_row(_gap)
+    kept = cursor.execute(QUERIES["clear_gaps"], params).fetchall()
+    reach("gaps.cleared")
+    _add_gaps(connection, timeframe, GapColumns.of(kept))
+    _add_gaps(connection, timeframe, gaps)
+    reach("gaps.written")
 
 
-def _add_holes(connection: Connection, timeframe: Timeframe, holes: HoleColumns) -> None:
-    if not len(holes):
+def _add_gaps(connection: Connection, timeframe: Timeframe, gaps: GapColumns) -> None:
+    if not len(gaps):
         return
     params = {
         "timeframe": timeframe,
-        "ids": holes.instrument.astype(np.int32),
-        "starts": holes.start.astype(np.int32),
-        "ends": holes.end.astype(np.int32),
-        "kinds": holes.kind,
-        "causes": [h.cause for h in holes.kinds],
-        "details": [h.detail for h in holes.kinds],
-        "seen": [h.seen_at for h in holes.kinds],
-        "expires": [h.expires_at for h in holes.kinds],
+        "ids": gaps.instrument.astype(np.int32),
+        "starts": gaps.start.astype(np.int32),
+        "ends": gaps.end.astype(np.int32),
+        "kinds": gaps.kind,
+        "causes": [h.cause for h in gaps.kinds],
+        "details": [h.detail for h in gaps.kinds],
+        "seen": [h.seen_at for h in gaps.kinds],
+        "expires": [h.expires_at for h in gaps.kinds],
     }
-    columns_cursor(connection).execute(QUERIES["add_holes"], params)
+    columns_cursor(connection).execute(QUERIES["add_gaps"], params)
 
 
 def multirange(spans: Iterable[Span]) -> str:

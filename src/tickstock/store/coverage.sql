@@ -19,7 +19,7 @@ SELECT instrument_id, timeframe, lower(range_merge(held)) AS start,
 FROM tickstock.coverage
 WHERE instrument_id = ANY (%(ids)s) AND NOT isempty(held)
 
--- name: standing_holes
+-- name: standing_gaps
 -- Answers that still stand about sessions that are not held.
 SELECT instrument_id, lower(span) AS start, upper(span) AS "end", cause, detail, seen_at, expires_at
 FROM tickstock.holes
@@ -45,7 +45,7 @@ GROUP BY i.symbol ORDER BY i.symbol
 
 -- name: add
 -- Add held spans and counts; an answer that brought nothing new touches nothing. A row that was not as
--- a load left it stays marked as such: adding to it makes it no truer.
+-- a job left it stays marked as such: adding to it makes it no truer.
 INSERT INTO tickstock.coverage AS c
     (instrument_id, timeframe, origin, held, bars, first_at, last_at, updated_at, written_origin, written_at)
 SELECT id, %(timeframe)s, origin, held, bars, to_timestamp(first), to_timestamp(last),
@@ -66,7 +66,7 @@ SET held = c.held + EXCLUDED.held, bars = c.bars + EXCLUDED.bars, origin = EXCLU
                       THEN EXCLUDED.updated_at ELSE c.written_at END
 WHERE EXCLUDED.bars > 0 OR NOT c.held @> EXCLUDED.held OR c.origin <> EXCLUDED.origin
 
--- name: clear_holes
+-- name: clear_gaps
 -- Take out what was said about the spans just asked for; what lies outside them stays said.
 WITH asked AS (
     SELECT id, range_agg(daterange(DATE '1970-01-01' + start, DATE '1970-01-01' + "end")) AS spans
@@ -80,7 +80,7 @@ WITH asked AS (
 SELECT instrument_id, cause, detail, seen_at, expires_at, lower(rest) AS start, upper(rest) AS "end"
 FROM gone, unnest(datemultirange(gone.span) - gone.cut) AS rest
 
--- name: add_holes
+-- name: add_gaps
 -- Say why spans are not held.
 INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause, detail, seen_at, expires_at)
 SELECT id, %(timeframe)s, daterange(DATE '1970-01-01' + start, DATE '1970-01-01' + "end"), cause,
@@ -94,7 +94,7 @@ ON CONFLICT (instrument_id, timeframe, span, cause) DO UPDATE
 SET detail = EXCLUDED.detail, seen_at = EXCLUDED.seen_at, expires_at = EXCLUDED.expires_at
 
 -- name: fingerprint
--- Another row for every state of coverage and holes: all that changes them stamps what it leaves, and
+-- Another row for every state of coverage and gaps: all that changes them stamps what it leaves, and
 -- what is only taken away changes their number.
 SELECT (SELECT concat(count(*), ' ', max(updated_at)) FROM tickstock.coverage),
        (SELECT concat(count(*), ' ', max(seen_at)) FROM tickstock.holes)

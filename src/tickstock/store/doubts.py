@@ -75,7 +75,7 @@ class Changed:
 
 
 def note_disagreements(connection: Connection, timeframe: Timeframe, changed: Changed) -> int:
-    """Note bars of which an answer for a whole market and one for the ticker alone, in one load,
+    """Note bars of which an answer for a whole market and one for the ticker alone, in one job,
     say something else; how many those are."""
     rows = changed.rows
     if not len(rows):

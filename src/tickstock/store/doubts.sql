@@ -55,9 +55,9 @@ WHERE q.instrument_id = ANY (%(ids)s) AND q.timeframe = %(timeframe)s
 ORDER BY i.symbol, q.at, q.reason
 
 -- name: other_answers
--- Of bars that a call has changed: those that another kind of call of the same load had brought, for a
+-- Of bars that a call has changed: those that another kind of call of the same job had brought, for a
 -- whole market or for the ticker alone, what they were, and which kind of call that was. Such calls are
--- few or none, and are looked for once a load, not once a bar.
+-- few or none, and are looked for once a job, not once a bar.
 WITH changed AS (
     SELECT n.place, n.day, n.symbol, me.load_id, me.kind,
            r.open, r.high, r.low, r.close, r.volume

@@ -25,7 +25,7 @@ from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
-from tickstock.universes.membership import FOREVER, History, Spell, make_history
+from tickstock.universes.membership import FOREVER, History, Interval, make_history
 from tickstock.universes.names import NO_NAMES, Names
 from tickstock.universes.plan import Telling
 from tickstock.universes.suggest import shown
@@ -260,14 +260,14 @@ def tell(
             "digest": history.digest,
         }
         number = rows.scalar(conn, QUERIES["tell"], params)
-        conn.execute(QUERIES["tell_spells"], {"id": number} | _columns(history.spells))
+        conn.execute(QUERIES["tell_intervals"], {"id": number} | _columns(history.intervals))
 
 
-def _columns(spells: Sequence[Spell]) -> dict[str, object]:
+def _columns(intervals: Sequence[Interval]) -> dict[str, object]:
     return {
-        "symbols": [s.symbol for s in spells],
-        "starts": [s.span.start for s in spells],
-        "ends": [None if s.span.end == FOREVER else s.span.end for s in spells],
+        "symbols": [s.symbol for s in intervals],
+        "starts": [s.span.start for s in intervals],
+        "ends": [None if s.span.end == FOREVER else s.span.end for s in intervals],
     }
 
 
@@ -278,7 +278,7 @@ def all_known(
     until = today(conn)
     ever = Span(date.min, until)
     edges = [*change_days(conn, ref, ever, environment), until]
-    spells: list[Spell] = []
+    intervals: list[Interval] = []
     first: date | None = None
     for start, end in pairwise(edges):
         try:
@@ -286,8 +286,8 @@ def all_known(
         except UnknownUniverse:
             continue
         first = first or start
-        spells += [Spell(symbol, Span(start, end)) for symbol in found.symbols]
-    return None if first is None else make_history(spells, Span(first, until), source)
+        intervals += [Interval(symbol, Span(start, end)) for symbol in found.symbols]
+    return None if first is None else make_history(intervals, Span(first, until), source)
 
 
 # --- what happened ------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def blame(
     under the tickers that it had before, as `names` tell.
 
     A history told of the universe may date a member earlier than the change of the row: then
-    `since` is the first day of its spell, and the rest is the change's.
+    `since` is the first day of its interval, and the rest is the change's.
     """
     listed = {symbol: names.lists(symbol) for symbol in symbols}
     every = [(s, written, days) for s, found in listed.items() for written, days in found]
@@ -341,29 +341,31 @@ def blame(
         joined = {symbol: _joined(conn, params, symbol) for symbol in listed}
     else:
         joined = {c.symbol: c for c in rows.every(conn, _Joining, QUERIES["blame"], params)}
-    told = rows.every(conn, _ToldSpell, QUERIES["spells_through"], params)
-    dated = {symbol: _spell_through(told, found) for symbol, found in listed.items()}
+    told = rows.every(conn, _ToldInterval, QUERIES["intervals_through"], params)
+    dated = {symbol: _interval_through(told, found) for symbol, found in listed.items()}
     return [_blame(symbol, joined.get(symbol), dated[symbol]) for symbol in listed]
 
 
-def _spell_through(told: Iterable[_ToldSpell], names: Sequence[tuple[str, Span]]) -> _Since | None:
+def _interval_through(
+    told: Iterable[_ToldInterval], names: Sequence[tuple[str, Span]]
+) -> _Since | None:
     """Since when somebody who had several tickers is a member, as far as the history says that it
     is still one at its end."""
     mine = [(one, days) for one in told for written, days in names if one.symbol == written]
     if not mine:
         return None
-    spells = [
+    intervals = [
         Span(max(one.starts, d.start), max(one.starts, d.start, min(one.ends, d.end)))
         for one, d in mine
     ]
     last = mine[0][0]
-    starts = [spell.start for spell in union(spells) if spell.end >= last.until]
+    starts = [interval.start for interval in union(intervals) if interval.end >= last.until]
     return _Since(starts[0], last.source, last.known_at) if starts else None
 
 
 @dataclass(frozen=True, slots=True)
-class _ToldSpell:
-    """A spell of the latest history told, which speaks about the days before `until`."""
+class _ToldInterval:
+    """An interval of the latest history told, which speaks about the days before `until`."""
 
     symbol: str
     starts: date

@@ -99,8 +99,8 @@ VALUES (%(environment)s, %(type)s, %(key)s, daterange(%(start)s, %(end)s), %(sou
         %(digest)s)
 RETURNING id
 
--- name: tell_spells
--- Its spells; an end of NULL is a member still.
+-- name: tell_intervals
+-- Its intervals; an end of NULL is a member still.
 INSERT INTO tickstock.universe_spells (history_id, symbol, starts, ends)
 SELECT %(id)s, symbol, starts, coalesce(ends, 'infinity')
 FROM unnest(%(symbols)s::text[], %(starts)s::date[], %(ends)s::date[]) AS s(symbol, starts, ends)
@@ -158,8 +158,8 @@ FROM tickstock.universe_revisions AS r,
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY symbol, id DESC
 
--- name: spells_through
--- The spells of symbols in the latest history told, and the end of the days that it speaks about.
+-- name: intervals_through
+-- The intervals of symbols in the latest history told, and the end of the days that it speaks about.
 SELECT s.symbol, s.starts, least(s.ends, '9999-12-31') AS ends, upper(h.days) AS until, h.source,
        h.known_at
 FROM (SELECT * FROM tickstock.universe_histories

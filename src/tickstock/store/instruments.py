@@ -37,7 +37,7 @@ def find_held(
     connection: Connection, symbols: Iterable[str], span: Span | None = None
 ) -> dict[str, Instrument]:
     """As `find_instruments`. Without a span, of several that had a ticker one of which bars are
-    held is meant, where there is one: GOOG after a load of 2012, though another has it now."""
+    held is meant, where there is one: GOOG after a job of 2012, though another has it now."""
     return _resolve(connection, symbols, span, held_first=span is None)
 
 

@@ -59,7 +59,7 @@ WHERE instrument_id IN (SELECT instrument_id FROM tickstock.tickers
 ORDER BY instrument_id, since
 
 -- name: create
--- New instruments for tickers that name none, created under one lock: two loads of the same
+-- New instruments for tickers that name none, created under one lock: two jobs of the same
 -- new symbol must not make two instruments of it. A ticker that another instrument has given up
 -- is its own from that day on, and it was not listed before, as far as anybody can know.
 WITH fresh AS (

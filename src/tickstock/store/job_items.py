@@ -23,7 +23,7 @@ QUERIES = load("job_items.sql")
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One instrument in one timeframe of a load, as it was when the load was submitted."""
+    """One instrument in one timeframe of a job, as it was when the job was submitted."""
 
     instrument_id: int
     symbol: str
@@ -31,7 +31,7 @@ class ItemRow:
     span: Span
     expected: int
     held_before: int
-    spells: tuple[Span, ...] = ()
+    intervals: tuple[Span, ...] = ()
 
 
 def read(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:
@@ -39,15 +39,15 @@ def read(connection: Connection, load_id: uuid.UUID) -> list[ItemRow]:
 
 
 def _item(
-    timeframe: str, start: date, end: date, spells: Multirange[date] | None, **rest: Any
+    timeframe: str, start: date, end: date, intervals: Multirange[date] | None, **rest: Any
 ) -> ItemRow:
     return ItemRow(
-        timeframe=Timeframe(timeframe), span=Span(start, end), spells=_spans(spells), **rest
+        timeframe=Timeframe(timeframe), span=Span(start, end), intervals=_spans(intervals), **rest
     )
 
 
 def targets(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, tuple[Target, ...]]:
-    """What a load wants of its instruments, each under the tickers that it had at the time."""
+    """What a job wants of its instruments, each under the tickers that it had at the time."""
     items = read(connection, load_id)
     plain = {i.instrument_id: Instrument(i.instrument_id, i.symbol) for i in items}
     dated = {i.id: i for i in instruments.with_lifetimes(connection, [*plain.values()])}
@@ -61,7 +61,7 @@ def targets(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, tuple
                 one.id,
                 t.symbol,
                 t.span,
-                item.spells,
+                item.intervals,
                 one.listed,
                 one.delisted,
                 holds.get((one.id, item.timeframe)),
@@ -86,7 +86,7 @@ def add(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
             "ends": [i.span.end for i in plan.items],
             "expected": [i.expected for i in plan.items],
             "held": [i.held for i in plan.items],
-            "spells": [multirange(i.spells) if i.spells else None for i in plan.items],
+            "intervals": [multirange(i.intervals) if i.intervals else None for i in plan.items],
         },
     )
 

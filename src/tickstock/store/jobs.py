@@ -37,7 +37,7 @@ class Order(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One load as the ledger knows it. `request` is as it was written; `asked` is what it says,
+    """One job as the ledger knows it. `request` is as it was written; `asked` is what it says,
     and `job` what a client's message said besides."""
 
     id: uuid.UUID
@@ -87,7 +87,7 @@ def submit(
     load_id: uuid.UUID | None = None,
     parent_id: uuid.UUID | None = None,
 ) -> tuple[uuid.UUID, bool]:
-    """Make a plan durable. Answers the load's id, and False when `client_id` had it already.
+    """Make a plan durable. Answers the job's id, and False when `client_id` had it already.
 
     `job` is what a client's message said besides the request, and is kept with it.
     """
@@ -104,7 +104,7 @@ def submit(
     }
     added = rows.scalar(connection, QUERIES["add_load"], new)
     if added is None:
-        # Not `find`: a client's id may read like the start of another load's.
+        # Not `find`: a client's id may read like the start of another job's.
         known = find_client(connection, client_id or "")
         if known is None:
             raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
@@ -123,13 +123,13 @@ def announce(connection: Connection, load_id: uuid.UUID) -> None:
 
 
 def lock(connection: Connection, load_id: uuid.UUID) -> Load:
-    """The load, which changes no more until the transaction ends."""
+    """The job, which changes no more until the transaction ends."""
     connection.execute(QUERIES["lock_load"], {"load_id": load_id})
     return read(connection, load_id)
 
 
 def lock_open(connection: Connection, load_id: uuid.UUID) -> bool:
-    """Lock a load that has not ended and has no open calls; whether it is one."""
+    """Lock a job that has not ended and has no open calls; whether it is one."""
     row = connection.execute(QUERIES["lock_open"], {"load_id": load_id}).fetchone()
     return row is not None and not ledger.open_calls(connection, load_id)[0]
 
@@ -159,7 +159,7 @@ def finish(
 
 
 def fail_load(connection: Connection, load_id: uuid.UUID, message: str, *, with_open: bool) -> bool:
-    """End a load without a verdict. Its open calls are cancelled `with_open`; else there must be
+    """End a job without a verdict. Its open calls are cancelled `with_open`; else there must be
     none. False when there are, or it has ended."""
     params = {"load_id": load_id, "message": message, "with_open": with_open}
     if connection.execute(QUERIES["fail_load"], params).fetchone() is None:
@@ -169,7 +169,7 @@ def fail_load(connection: Connection, load_id: uuid.UUID, message: str, *, with_
 
 
 def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
-    """End a load now; what is done stays done. False when it had ended."""
+    """End a job now; what is done stays done. False when it had ended."""
     params = {"load_id": load_id, "message": message}
     if connection.execute(QUERIES["cancel_load"], params).fetchone() is None:
         return False
@@ -179,7 +179,7 @@ def cancel(connection: Connection, load_id: uuid.UUID, message: str) -> bool:
 
 
 def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
-    """What is open of a load that has just ended, in the same transaction."""
+    """What is open of a job that has just ended, in the same transaction."""
     connection.execute(QUERIES["cancel_calls"], {"load_id": load_id})
     actions.stop(connection, load_id)
     reach("cancel.calls")
@@ -191,7 +191,7 @@ def _end_rest(connection: Connection, load_id: uuid.UUID) -> None:
 def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) -> int:
     """Let what failed or was cancelled be asked again; answers how many calls that is.
 
-    With `anyway`, the load begins again also where no call is to be asked again.
+    With `anyway`, the job begins again also where no call is to be asked again.
     """
     lock(connection, load_id)
     count = connection.execute(QUERIES["reopen_calls"], {"load_id": load_id}).rowcount
@@ -205,17 +205,17 @@ def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) 
 def read(connection: Connection, load_id: uuid.UUID) -> Load:
     found = rows.first(connection, _load, QUERIES["load"], {"load_id": load_id})
     if found is None:
-        raise UnknownLoad(f"No load has the id {load_id}.", "`tickstock jobs list` shows them.")
+        raise UnknownLoad(f"No job has the id {load_id}.", "`tickstock jobs list` shows them.")
     return found
 
 
 def find(connection: Connection, text: str) -> uuid.UUID:
-    """The id of the load that `text` names: an id, the start of one, or a client's own id."""
+    """The id of the job that `text` names: an id, the start of one, or a client's own id."""
     prefix = "".join(c for c in text.lower() if c in "0123456789abcdef-") if text else "-"
     params = {"prefix": (prefix if prefix == text.lower() else "-") + "%", "text": text}
     found = connection.execute(QUERIES["find"], params).fetchall()
     if not found:
-        raise UnknownLoad(f"No load is named {text!r}.", "`tickstock jobs list` shows them.")
+        raise UnknownLoad(f"No job is named {text!r}.", "`tickstock jobs list` shows them.")
     first, is_named = found[0]
     if len(found) > 1 and not is_named:
         raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
@@ -223,18 +223,18 @@ def find(connection: Connection, text: str) -> uuid.UUID:
 
 
 def find_client(connection: Connection, client_id: str) -> uuid.UUID | None:
-    """The load that a client has named exactly so."""
+    """The job that a client has named exactly so."""
     return find_clients(connection, [client_id]).get(client_id)
 
 
 def find_clients(connection: Connection, client_ids: Sequence[str]) -> dict[str, uuid.UUID]:
-    """The loads that clients have named exactly so, by that name."""
+    """The jobs that clients have named exactly so, by that name."""
     params = {"client_ids": list(client_ids)}
     return dict(connection.execute(QUERIES["loads_of_clients"], params).fetchall())
 
 
 def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
-    """Those of the loads that exist, oldest first."""
+    """Those of the jobs that exist, oldest first."""
     return rows.every(connection, _load, QUERIES["loads_by_id"], {"ids": list(ids)})
 
 
@@ -250,7 +250,7 @@ def newest(
     order: Order = Order.NEWEST,
     skip: int = 0,
 ) -> list[Load]:
-    """The newest loads of `state`, with `text` in title, requester or name of the universe, made
+    """The newest jobs of `state`, with `text` in title, requester or name of the universe, made
     before `before`, `by` somebody, of a timeframe; or the first in another order."""
     params = {
         "most": most, "state": state, "text": text, "before": before, "by": by,
@@ -260,14 +260,14 @@ def newest(
 
 
 def begin_activity(connection: Connection, load_id: uuid.UUID, worker: str) -> None:
-    """Count the pace from now, where nobody but `worker` is at work on the load."""
+    """Count the pace from now, where nobody but `worker` is at work on the job."""
     connection.execute(QUERIES["begin_activity"], {"load_id": load_id, "worker": worker})
 
 
 def unfinished(
     connection: Connection, kept: timedelta, minutes: timedelta
 ) -> list[tuple[uuid.UUID, bool, str]]:
-    """Loads without a verdict, newest first: those that a fault ended within `kept` (True, and
+    """Jobs without a verdict, newest first: those that a fault ended within `kept` (True, and
     what they say), and those that have nothing left to ask and stay open for `minutes`."""
     params = {"kept": kept, "minutes": minutes}
     return connection.execute(QUERIES["unfinished"], params).fetchall()
@@ -286,7 +286,7 @@ def pause(connection: Connection, load_id: uuid.UUID) -> bool:
 
 
 def unpause(connection: Connection, load_id: uuid.UUID) -> bool:
-    """Let calls be claimed again. False when the load was not paused."""
+    """Let calls be claimed again. False when the job was not paused."""
     if connection.execute(QUERIES["unpause_load"], {"load_id": load_id}).fetchone() is None:
         return False
     announce(connection, load_id)
@@ -294,12 +294,12 @@ def unpause(connection: Connection, load_id: uuid.UUID) -> bool:
 
 
 def is_paused(connection: Connection, load_id: uuid.UUID) -> bool:
-    """Whether calls of the load may not be claimed now."""
+    """Whether calls of the job may not be claimed now."""
     return bool(rows.scalar(connection, QUERIES["is_paused"], {"load_id": load_id}))
 
 
 def prune(connection: Connection, before: datetime) -> int:
-    """Remove finished loads of before a time with their calls; how many loads those were."""
+    """Remove finished jobs of before a time with their calls; how many jobs those were."""
     return connection.execute(QUERIES["prune"], {"before": before}).rowcount
 
 

@@ -1,5 +1,5 @@
 -- name: add_load
--- A submitted load; a client's id that is known already adds nothing.
+-- A submitted job; a client's id that is known already adds nothing.
 INSERT INTO tickstock.loads
     (id, client_id, title, requested_by, request, summary, vendor, priority, parent_id)
 VALUES (%(id)s, %(client_id)s, %(title)s, %(requested_by)s, %(request)s, %(summary)s, %(vendor)s,
@@ -12,7 +12,7 @@ RETURNING id
 SELECT pg_notify('tickstock_load', %(load_id)s)
 
 -- name: lock_open
--- A load that has not ended, for whoever looks again at what it was answered.
+-- A job that has not ended, for whoever looks again at what it was answered.
 SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND finished_at IS NULL FOR UPDATE
 
 -- name: in_vain
@@ -35,7 +35,7 @@ WHERE id = %(load_id)s AND finished_at IS NULL
 RETURNING id
 
 -- name: cancel_load
--- Ends a load that has not ended; what is done stays done.
+-- Ends a job that has not ended; what is done stays done.
 UPDATE tickstock.loads
 SET state = 'cancelled', cancel_at = clock_timestamp(), finished_at = clock_timestamp(),
     message = %(message)s, paused_at = NULL
@@ -43,7 +43,7 @@ WHERE id = %(load_id)s AND finished_at IS NULL
 RETURNING id
 
 -- name: fail_load
--- Ends a load by a fault, without a report; where calls of it are open, or somebody else asks for
+-- Ends a job by a fault, without a report; where calls of it are open, or somebody else asks for
 -- its splits and dividends, only if they are to end too.
 UPDATE tickstock.loads
 SET state = 'failed', finished_at = clock_timestamp(), message = %(message)s, report = NULL,
@@ -68,7 +68,7 @@ SET state = 'cancelled', fence = c.fence + 1, lease_until = NULL, done_at = cloc
 FROM rest WHERE c.id = rest.id
 
 -- name: lock_load
--- Whoever changes a load and its calls locks the load first.
+-- Whoever changes a job and its calls locks the job first.
 SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE
 
 -- name: reopen_calls
@@ -79,14 +79,14 @@ SET state = 'waiting', attempt = 0, lost = 0, not_before = NULL, lease_until = N
 WHERE load_id = %(load_id)s AND state IN ('failed', 'cancelled')
 
 -- name: reopen_load
--- A finished load with calls to repeat goes back to the start.
+-- A finished job with calls to repeat goes back to the start.
 UPDATE tickstock.loads
 SET state = 'submitted', finished_at = NULL, cancel_at = NULL, message = '', report = NULL
 WHERE id = %(load_id)s AND finished_at IS NOT NULL
 RETURNING id
 
 -- name: pause_load
--- No call of a paused load is claimed.
+-- No call of a paused job is claimed.
 UPDATE tickstock.loads SET paused_at = clock_timestamp()
 WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NULL
 RETURNING id
@@ -102,17 +102,17 @@ SET state = 'waiting', fence = c.fence + 1, worker = NULL, lease_until = NULL
 FROM held WHERE c.id = held.id
 
 -- name: unpause_load
--- Calls of the load may be claimed again.
+-- Calls of the job may be claimed again.
 UPDATE tickstock.loads SET paused_at = NULL
 WHERE id = %(load_id)s AND finished_at IS NULL AND paused_at IS NOT NULL
 RETURNING id
 
 -- name: is_paused
--- Whether calls of the load may not be claimed.
+-- Whether calls of the job may not be claimed.
 SELECT paused_at IS NOT NULL FROM tickstock.loads WHERE id = %(load_id)s
 
 -- name: begin_activity
--- Somebody begins to work on a load on which nobody else is at work, nor was a moment ago: a slice
+-- Somebody begins to work on a job on which nobody else is at work, nor was a moment ago: a slice
 -- that follows another one goes on with the pace.
 UPDATE tickstock.loads SET active_since = clock_timestamp()
 WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKIP LOCKED)
@@ -124,7 +124,7 @@ WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKI
        WHERE load_id = %(load_id)s AND done_at >= clock_timestamp() - interval '1 minute'))
 
 -- name: prune
--- Finished loads of before a time, with their calls; bars, coverage and holes stay as they are.
+-- Finished loads of before a time, with their calls; bars, coverage and gaps stay as they are.
 DELETE FROM tickstock.loads WHERE finished_at < %(before)s
 
 -- name: count_prunable
@@ -132,13 +132,13 @@ DELETE FROM tickstock.loads WHERE finished_at < %(before)s
 SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
 
 -- name: load
--- One load by its id.
+-- One job by its id.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
        report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads WHERE id = %(load_id)s
 
 -- name: loads_of_clients
--- The loads that clients have named exactly so.
+-- The jobs that clients have named exactly so.
 SELECT client_id, id FROM tickstock.loads WHERE client_id = ANY (%(client_ids)s)
 
 -- name: loads_by_id
@@ -148,13 +148,13 @@ SELECT id, client_id, title, requested_by, request, summary, vendor, priority, s
 FROM tickstock.loads WHERE id = ANY (%(ids)s) ORDER BY created_at
 
 -- name: find
--- The load whose client named it so, before those whose id starts so.
+-- The job whose client named it so, before those whose id starts so.
 SELECT id, client_id IS NOT DISTINCT FROM %(text)s AS named FROM tickstock.loads
 WHERE id::text LIKE %(prefix)s OR client_id = %(text)s
 ORDER BY named DESC, created_at DESC LIMIT 2
 
 -- name: loads
--- The newest loads, or in another order; optionally of one state, requester or timeframe, older than
+-- The newest jobs, or in another order; optionally of one state, requester or timeframe, older than
 -- a time, with a text in title, requester or the name of the universe.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
        report, created_at, started_at, finished_at, paused_at, active_since, parent_id

@@ -1,4 +1,4 @@
-"""The load ledger: what was asked for, in which calls, and who is at work on which.
+"""The job ledger: what was asked for, in which calls, and who is at work on which.
 
 Every call is a row with a state, a lease and a fence. Claiming raises the fence; a commit is
 taken only while the fence is still the claimer's, in the transaction that writes the bars.
@@ -63,7 +63,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class MarketDay:
-    """The last answer of a load for one whole-market day: how many tickers it spoke of, and which
+    """The last answer of a job for one whole-market day: how many tickers it spoke of, and which
     file it was, if it was one. `depth`: how often it had been asked before."""
 
     call_id: int
@@ -219,14 +219,14 @@ def add_parts(connection: Connection, parts: Sequence[tuple[int, Call]], *, deep
 
 
 def lengths(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, Lengths]:
-    """How long ranges were that a load has had answered in time, and how long those that had to be
+    """How long ranges were that a job has had answered in time, and how long those that had to be
     cut; of timeframes in which there were some."""
     found = connection.execute(QUERIES["lengths"], {"load_id": load_id})
     return {Timeframe(name): Lengths(works or 0, too_long) for name, too_long, works in found}
 
 
 def market_days(connection: Connection, load_id: uuid.UUID) -> dict[Timeframe, list[MarketDay]]:
-    """The whole-market days that a load was answered, each by its last answer."""
+    """The whole-market days that a job was answered, each by its last answer."""
     found: dict[Timeframe, list[MarketDay]] = {}
     for day in rows.every(connection, _market_day, QUERIES["market_days"], {"load_id": load_id}):
         found.setdefault(day.call.timeframe, []).append(day)
@@ -240,7 +240,7 @@ def _market_day(call_id: int, depth: int, tickers: int, file_key: str, **call: A
 def market_sizes(
     connection: Connection, load_id: uuid.UUID, like: Call, span: Span
 ) -> dict[date, int]:
-    """How many tickers the last answers of a load's vendor spoke of, of whole-market days of this
+    """How many tickers the last answers of a job's vendor spoke of, of whole-market days of this
     kind in `span`."""
     params = {"load_id": load_id, "kind": like.kind, "timeframe": like.timeframe}
     params |= {"start": span.start, "end": span.end}

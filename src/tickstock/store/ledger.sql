@@ -15,7 +15,7 @@ SELECT pg_advisory_xact_lock_shared(%(space)s, hashtext(%(load_id)s))
 SELECT pg_advisory_xact_lock(%(space)s, hashtext(%(load_id)s))
 
 -- name: claim
--- Lease calls that wait and that no worker was lost with; none of a paused load. The clock is the
+-- Lease calls that wait and that no worker was lost with; none of a paused job. The clock is the
 -- database's. `attempt` counts what was refused; this one is the next.
 -- Materialized: a plan that looked into the subquery twice would lease more than were asked for.
 WITH free AS MATERIALIZED (
@@ -81,7 +81,7 @@ SET state = 'failed', fence = fence + 1, lost = lost + 1, lease_until = NULL,
 WHERE id = %(id)s
 
 -- name: begin_load
--- The first claim starts the load. A row that is locked is being cancelled, by somebody who next
+-- The first claim starts the job. A row that is locked is being cancelled, by somebody who next
 -- waits for the calls that we have just locked: waiting for it would be a deadlock.
 UPDATE tickstock.loads SET state = 'running', started_at = coalesce(started_at, clock_timestamp())
 WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s AND state = 'submitted'
@@ -190,7 +190,7 @@ SELECT timeframe, too_long,
 FROM cut
 
 -- name: market_days
--- The last answer for each whole-market day of a load.
+-- The last answer for each whole-market day of a job.
 SELECT DISTINCT ON (kind, timeframe, span)
        id AS call_id, kind, timeframe, symbol, lower(span) AS start, upper(span) AS "end", depth,
        tickers, coalesce(file_key, '') AS file_key
@@ -199,7 +199,7 @@ WHERE load_id = %(load_id)s AND state = 'done' AND kind <> 'ticker' AND tickers 
 ORDER BY kind, timeframe, span, id DESC
 
 -- name: market_sizes
--- How many tickers the last answer of a load's vendor spoke of, by day.
+-- How many tickers the last answer of a job's vendor spoke of, by day.
 SELECT DISTINCT ON (lower(c.span)) lower(c.span), c.tickers
 FROM tickstock.calls AS c
 JOIN tickstock.loads AS l ON l.id = c.load_id

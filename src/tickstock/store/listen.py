@@ -15,7 +15,7 @@ QUERIES = load("listen.sql")
 UNIVERSE = "tickstock_universe"
 """Something changed in a universe, by whomever; the payload names it, or is empty for all."""
 LOAD = "tickstock_load"
-"""A load was submitted, cancelled, opened again, or has ended; the payload is its id."""
+"""A job was submitted, cancelled, opened again, or has ended; the payload is its id."""
 
 
 PULSE = "pulse"

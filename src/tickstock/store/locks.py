@@ -14,7 +14,7 @@ BARS = 0x7469636B
 UNIVERSES = 0x756E6976
 """Writers of universes; second half: hash of the environment."""
 PAUSES = 1_768_845_157
-"""Claims of a load (shared) and pausing it; second half: hash of the load's id."""
+"""Claims of a job (shared) and pausing it; second half: hash of the job's id."""
 SINGLE = 1_768_845_156
 """What only one does at a time; second half: one of the following."""
 

@@ -21,6 +21,6 @@ def beside(
     worker: str,
 ) -> int:
     """How many workers were lost without this call since the first one was lost with it, the last
-    one being `worker`; without a call, of the splits and dividends of a load."""
+    one being `worker`; without a call, of the splits and dividends of a job."""
     params = {"load_id": load_id, "call_id": call_id, "worker": worker, "silence": SILENCE}
     return int(rows.scalar(connection, QUERIES["beside"], params))

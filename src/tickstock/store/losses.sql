@@ -1,5 +1,5 @@
 -- name: beside
--- How many workers were lost without this call (none: without the splits and dividends of this load)
+-- How many workers were lost without this call (none: without the splits and dividends of this job)
 -- since the first one was that was lost with it: with other calls, but for those that are known to
 -- kill; with what nobody has taken over yet; and with nothing in hand, as the job engine tells.
 WITH mine AS (

@@ -22,14 +22,14 @@ class Ended:
 
 
 def loads(database: Database) -> Ended:
-    """How far the loads are."""
+    """How far the jobs are."""
     with database.transaction() as connection:
         row = connection.execute(QUERIES["ended"]).fetchone()
     return Ended(*(row or (0, 0, 0)))
 
 
 def outcome(database: Database) -> Ended:
-    """How the loads ended, and what they left."""
+    """How the jobs ended, and what they left."""
     found = loads(database)
     with database.transaction() as connection:
         row = connection.execute(QUERIES["bars"]).fetchone()

@@ -1,4 +1,4 @@
-"""Database roles with the least privileges: one migrates, one loads and organizes, one reads."""
+"""Database roles with the least privileges: one migrates, one jobs and organizes, one reads."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a due time. `missed` due times before it are made up for by the same load."""
+    """What came of a due time. `missed` due times before it are made up for by the same job."""
 
     due_at: datetime
     missed: int
@@ -110,7 +110,7 @@ def settle(
     load_id: uuid.UUID | None,
     message: str,
 ) -> None:
-    """Say what came of a due time: a load, or why there is none."""
+    """Say what came of a due time: a job, or why there is none."""
     params = _of(schedule, due_at) | {"load_id": load_id, "message": message[:2000]}
     connection.execute(QUERIES["settle"], params)
 

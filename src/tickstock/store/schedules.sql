@@ -7,7 +7,7 @@ VALUES (%(environment)s, %(name)s, %(universe)s, %(at)s, %(after_close)s, %(dura
 ON CONFLICT (environment, name) DO NOTHING
 
 -- name: remove
--- No more of it; the loads that it made stay.
+-- No more of it; the jobs that it made stay.
 DELETE FROM tickstock.schedules WHERE environment = %(environment)s AND name = %(name)s
 
 -- name: known

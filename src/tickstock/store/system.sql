@@ -56,6 +56,6 @@ SELECT CASE WHEN paused_at IS NOT NULL AND finished_at IS NULL THEN 'paused' ELS
 FROM tickstock.loads GROUP BY 1
 
 -- name: call_states
--- Calls of open loads by state. Those of ended loads are told by the loads' states.
+-- Calls of open jobs by state. Those of ended jobs are told by the jobs' states.
 SELECT c.state, count(*) FROM tickstock.calls AS c JOIN tickstock.loads AS l ON l.id = c.load_id
 WHERE l.finished_at IS NULL GROUP BY c.state

@@ -21,9 +21,9 @@ RECENT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Calls of one load in one state.
+    """Calls of one job in one state.
 
-    `lately`: of a load that is open, ended since somebody last began to work on it, in the minute
+    `lately`: of a job that is open, ended since somebody last began to work on it, in the minute
     (`RECENT`) before the last that ended, at `last_at`. `unmade` are those for which the vendor was
     never asked, and `made` how often it was for the others.
     """
@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A worker that has calls of a load in hand; the last of its leases is good until `until`."""
+    """A worker that has calls of a job in hand; the last of its leases is good until `until`."""
 
     worker: str
     calls: int
@@ -63,7 +63,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class CallError:
-    """What went wrong in calls of one load, by cause. `failed`: for good."""
+    """What went wrong in calls of one job, by cause. `failed`: for good."""
 
     kind: str
     calls: int
@@ -75,7 +75,7 @@ class CallError:
 def holders(
     connection: Connection, ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, tuple[Holder, ...]]:
-    """Who has calls of each load in hand, the one with the most first."""
+    """Who has calls of each job in hand, the one with the most first."""
     found: dict[uuid.UUID, tuple[Holder, ...]] = {}
     for load_id, holder in rows.every(connection, _holder, QUERIES["holders"], {"ids": list(ids)}):
         found[load_id] = (*found.get(load_id, ()), holder)
@@ -87,7 +87,7 @@ def _holder(load_id: uuid.UUID, **rest: Any) -> tuple[uuid.UUID, Holder]:
 
 
 def by_state(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Tally]]:
-    """Calls of each load by state."""
+    """Calls of each job by state."""
     found: dict[uuid.UUID, list[Tally]] = {i: [] for i in ids}
     asked = {"ids": list(ids), "recent": RECENT}
     for load_id, tally in rows.every(connection, _tally, QUERIES["tally"], asked):

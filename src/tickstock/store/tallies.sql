@@ -1,12 +1,12 @@
 -- name: holders
--- Who has calls of these loads in hand, how many, and until when the last of the leases is good.
+-- Who has calls of these jobs in hand, how many, and until when the last of the leases is good.
 SELECT load_id, worker, count(*) AS calls, max(lease_until) AS until
 FROM tickstock.calls
 WHERE load_id = ANY (%(ids)s) AND state = 'leased' AND lease_until >= clock_timestamp()
 GROUP BY load_id, worker ORDER BY load_id, count(*) DESC
 
 -- name: tally
--- Calls by state: the progress of loads is a query, never a counter that every call bumps. An
+-- Calls by state: the progress of jobs is a query, never a counter that every call bumps. An
 -- answer may bring sessions that were held before; they do not count as progress. `last_at` is when
 -- the last call ended; `lately`, how many ended in the time before that since somebody last began: of
 -- loads that are open, of others nobody asks. `unmade`: how many ended without having been asked;

@@ -1,4 +1,4 @@
-"""What the ledger and the job engine know of each other: the tasks that stand for a load."""
+"""What the ledger and the job engine know of each other: the tasks that stand for a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERIES = load("tasks.sql")
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a slice of a load would find. `seconds` until a call of it may be claimed."""
+    """What a slice of a job would find. `seconds` until a call of it may be claimed."""
 
     vendor: str
     priority: int
@@ -26,22 +26,22 @@ class Readiness:
 
 
 def end_tasks(connection: Connection, load_id: uuid.UUID) -> None:
-    """Begin no slice of the load, and tell those who are at one."""
+    """Begin no slice of the job, and tell those who are at one."""
     connection.execute(QUERIES["end_tasks"], {"load_id": str(load_id)})
 
 
 def drop_waiting(connection: Connection, load_id: uuid.UUID) -> None:
-    """Begin no slice of the load."""
+    """Begin no slice of the job."""
     connection.execute(QUERIES["drop_waiting"], {"load_id": str(load_id)})
 
 
 def unattended(connection: Connection, vendor: str) -> dict[uuid.UUID, int]:
-    """Open loads that no task stands for, most urgent first, with their priorities."""
+    """Open jobs that no task stands for, most urgent first, with their priorities."""
     return dict(connection.execute(QUERIES["unattended"], {"vendor": vendor}).fetchall())
 
 
 def readiness(connection: Connection, load_id: uuid.UUID) -> Readiness | None:
-    """None for a load that is gone."""
+    """None for a job that is gone."""
     return rows.first(connection, Readiness, QUERIES["readiness"], {"load_id": load_id})
 
 
@@ -51,13 +51,13 @@ def count_orphans(connection: Connection, silence: timedelta) -> int:
 
 
 def could_be_shared(connection: Connection, load_id: uuid.UUID, silence: timedelta) -> bool:
-    """Whether calls of the load wait while workers besides one were heard of within `silence`."""
+    """Whether calls of the job wait while workers besides one were heard of within `silence`."""
     params = {"load_id": load_id, "silence": silence}
     return bool(rows.scalar(connection, QUERIES["could_be_shared"], params))
 
 
 def most_urgent(connection: Connection, queue: str, besides: Iterable[uuid.UUID]) -> int | None:
-    """The priority of the first task that waits for a load not in `besides`; None if none does."""
+    """The priority of the first task that waits for a job not in `besides`; None if none does."""
     params = {"queue": queue, "load_ids": [str(load_id) for load_id in besides]}
     found: int | None = rows.scalar(connection, QUERIES["most_urgent"], params)
     return found

@@ -1,5 +1,5 @@
 -- name: end_tasks
--- The load is over, or stands still: no slice of it is begun, and those under way are told.
+-- The job is over, or stands still: no slice of it is begun, and those under way are told.
 SELECT procrastinate_cancel_job_v1(id, true, true)
 FROM (SELECT id FROM procrastinate_jobs
       WHERE task_name = 'tickstock.drain' AND status IN ('todo', 'doing')
@@ -7,13 +7,13 @@ FROM (SELECT id FROM procrastinate_jobs
       ORDER BY id) AS of_load
 
 -- name: drop_waiting
--- The load has ended, by a slice that ends by itself too: no other is begun.
+-- The job has ended, by a slice that ends by itself too: no other is begun.
 SELECT procrastinate_cancel_job_v1(id, false, true)
 FROM procrastinate_jobs
 WHERE task_name = 'tickstock.drain' AND status = 'todo' AND args ->> 'load_id' = %(load_id)s
 
 -- name: unattended
--- Open loads of a vendor that no task stands for, most urgent first.
+-- Open jobs of a vendor that no task stands for, most urgent first.
 SELECT l.id, l.priority FROM tickstock.loads AS l
 WHERE l.finished_at IS NULL AND l.paused_at IS NULL AND l.vendor = %(vendor)s
   AND NOT EXISTS (
@@ -23,7 +23,7 @@ WHERE l.finished_at IS NULL AND l.paused_at IS NULL AND l.vendor = %(vendor)s
 ORDER BY l.priority DESC, l.created_at
 
 -- name: readiness
--- Of a load: its vendor and priority, whether a slice of it makes sense, how many of its calls are
+-- Of a job: its vendor and priority, whether a slice of it makes sense, how many of its calls are
 -- not at an end, and in how many seconds one of them may be claimed.
 SELECT l.vendor, l.priority, l.finished_at IS NULL AND l.paused_at IS NULL AS is_due,
        c.open AS open_calls,
@@ -43,7 +43,7 @@ WHERE j.task_name = 'tickstock.drain' AND j.status = 'doing' AND NOT EXISTS (
     WHERE w.id = j.worker_id AND w.last_heartbeat >= clock_timestamp() - %(silence)s)
 
 -- name: could_be_shared
--- Whether calls of a load wait, and other workers are alive that may have a hand free.
+-- Whether calls of a job wait, and other workers are alive that may have a hand free.
 SELECT EXISTS (SELECT FROM tickstock.calls
                WHERE load_id = %(load_id)s AND state = 'waiting'
                  AND (not_before IS NULL OR not_before <= clock_timestamp()))
@@ -51,7 +51,7 @@ SELECT EXISTS (SELECT FROM tickstock.calls
         WHERE last_heartbeat >= clock_timestamp() - %(silence)s) > 1
 
 -- name: most_urgent
--- The priority of the first task that waits in a queue for loads other than these.
+-- The priority of the first task that waits in a queue for jobs other than these.
 SELECT max(priority) FROM procrastinate_jobs
 WHERE queue_name = %(queue)s AND task_name = 'tickstock.drain' AND status = 'todo'
   AND (scheduled_at IS NULL OR scheduled_at <= now())

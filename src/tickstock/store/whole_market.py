@@ -32,7 +32,7 @@ class MarketMembers:
 
 
 def market_id(connection: Connection) -> int | None:
-    """The instrument that stands for the whole market; None before the first load of it."""
+    """The instrument that stands for the whole market; None before the first job of it."""
     row = connection.execute(QUERIES["instrument"], {"market": MARKET}).fetchone()
     return row[0] if row else None
 

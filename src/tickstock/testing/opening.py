@@ -19,7 +19,7 @@ def open_source(
     clock: Callable[[], datetime] | None = None,
     **settings: Any,
 ) -> BarSource:
-    """The source that TICKSTOCK_VENDOR=`vendor` opens for a load of `symbols`.
+    """The source that TICKSTOCK_VENDOR=`vendor` opens for a job of `symbols`.
 
     `settings` are the fields of the vendor's settings: `api_key="k"` for ACME_API_KEY.
 

@@ -3,7 +3,7 @@
 A definition is a TOML table `[type.key]` with `name`, `description` and one of `symbols` (a list),
 `members` (a list beside it, in any form that an import reads) or `expression`; `source` and `as_of`
 say where the members come from and of which day they are. `history` names a CSV file of dated
-membership (see `spells`) that is good up to `as_of`. All mistakes of all files come at once.
+membership (see `intervals`) that is good up to `as_of`. All mistakes of all files come at once.
 """
 
 from __future__ import annotations

@@ -145,12 +145,12 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
         ) from None
 
 
-def evaluate_spells(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]] | None:
+def evaluate_intervals(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]] | None:
     """The days on which each symbol is in an expression that stands under a span, in all; None for
     any other expression. Sorted by symbol, each the ticker of its days; raises as `evaluate`."""
     if not isinstance(node, AsOf) or not isinstance(node.when, Span):
         return None
-    found = _Evaluator(lookup).spells(node.node, node.when)
+    found = _Evaluator(lookup).intervals(node.node, node.when)
     if not found:
         raise _no_symbol(node)
     return found
@@ -267,7 +267,7 @@ class _Evaluator:
     def _called(self, member: Member, day: date | None) -> str:
         return member if isinstance(member, str) else self.names.called(member, day)
 
-    def spells(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
+    def intervals(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
         days = self._days(inner, when, None)
         held = self._by_day(days, when, lambda day: self._on_day(inner, day))
         days = sorted(held)

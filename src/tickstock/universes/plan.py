@@ -156,9 +156,9 @@ class Telling:
     history: History
 
     def __str__(self) -> str:
-        days, count = self.history.days, len(self.history.spells)
+        days, count = self.history.days, len(self.history.intervals)
         source = f" from {self.history.source}" if self.history.source else ""
-        return f"{self.ref}: {plural(count, 'spell')} of membership, {days}{source}"
+        return f"{self.ref}: {plural(count, 'interval')} of membership, {days}{source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +313,6 @@ def _telling_dict(telling: Telling) -> dict[str, object]:
         "universe": str(telling.ref),
         "from": telling.history.days.start.isoformat(),
         "to": telling.history.days.last.isoformat(),
-        "spells": len(telling.history.spells),
+        "intervals": len(telling.history.intervals),
         "source": telling.history.source,
     }

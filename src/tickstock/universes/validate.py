@@ -264,7 +264,7 @@ def _of_report(row: StoredUniverse, report: ValueReport) -> Iterator[Finding]:
             UniverseCheck.EMPTY,
             row,
             "The universe names no symbol.",
-            "A load of it would do nothing.",
+            "A job of it would do nothing.",
             "Add symbols, or delete the universe.",
         )
     for symbol in report.duplicates:
@@ -302,7 +302,7 @@ class _SymbolJudge:
             try:
                 spelled, _ = read_symbol(symbol)
             except BadSymbol as error:
-                why = "No vendor knows it; every load of the universe will miss it."
+                why = "No vendor knows it; every job of the universe will miss it."
                 yield _found(UniverseCheck.SYMBOL, read.row, error.what, why, error.hint, symbol)
                 continue
             if spelled == symbol:
@@ -425,7 +425,7 @@ def _identities(read: Sequence[_Read], context: Context) -> Iterator[Finding]:
                 f"{len(unknown)} of {len(one.members)} symbols are known to nobody:"
                 f" {', '.join(map(visible, unknown[:5]))}{' ...' if len(unknown) > 5 else ''}.",
                 "They may be words, misspelled, listed elsewhere, or newer than the shipped list.",
-                "Look them up; a load that finds bars makes a symbol known.",
+                "Look them up; a job that finds bars makes a symbol known.",
             )
 
 

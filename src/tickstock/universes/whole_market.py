@@ -51,17 +51,17 @@ class AskedMarket:
     """A market that is asked for as a whole, perhaps over the days of a span alone."""
 
     ref: UniverseRef
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
 
 
 def loaded_as_market(node: Node) -> AskedMarket | None:
     """The market that an expression is as a whole, and the days that it is asked for over; None
     for any other expression, whose members are asked for by name."""
-    spells: tuple[tuple[Span, ...], ...] = ()
+    intervals: tuple[tuple[Span, ...], ...] = ()
     if isinstance(node, AsOf) and isinstance(node.when, Span):
-        spells = ((node.when,),)
+        intervals = ((node.when,),)
         node = node.node
     for ref in MARKETS:
         if node in (Ref(ref), Bare(ref.key)):
-            return AskedMarket(ref, spells)
+            return AskedMarket(ref, intervals)
     return None

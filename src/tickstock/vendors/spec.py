@@ -59,7 +59,7 @@ class Capability(enum.StrEnum):
 class Setup(Generic[S]):
     """All that a vendor is opened with: nothing else of the world is read.
 
-    `argument` is what follows the colon in TICKSTOCK_VENDOR. `symbols` are what a load wants:
+    `argument` is what follows the colon in TICKSTOCK_VENDOR. `symbols` are what a job wants:
     the listing of a vendor that makes synthetic bars, and what is kept of a file that holds all
     tickers.
     """

@@ -173,12 +173,12 @@ def csv_files(ctx: RequestContext) -> Response:
 
 
 def plan(ctx: RequestContext) -> Response:
-    """What a load would do: the same plan as `tickstock plan`."""
+    """What a job would do: the same plan as `tickstock plan`."""
     return JSONResponse(plan_as_dict(ctx.tick.plans.make(_request(ctx))))
 
 
 def submit(ctx: RequestContext) -> Response:
-    """Make a load durable. With a `digest`, exactly the plan that had it."""
+    """Make a job durable. With a `digest`, exactly the plan that had it."""
     tick = ctx.tick
     load = tick.jobs.submit(
         tick.plans.make(_request(ctx)),
@@ -208,18 +208,18 @@ def _request(ctx: RequestContext) -> LoadRequest:
 
 
 def loads(ctx: RequestContext) -> Response:
-    """The newest loads, by `state`, `q` and `before`."""
+    """The newest jobs, by `state`, `q` and `before`."""
     found = Filter.read(ctx).found(ctx, MOST_JOBS)
     return JSONResponse({"loads": [progress_as_dict(p) for p in found]})
 
 
 def load(ctx: RequestContext) -> Response:
-    """One load: how far it is, what it came to, what went wrong."""
+    """One job: how far it is, what it came to, what went wrong."""
     return JSONResponse(progress_as_dict(steering.progress_of(ctx)))
 
 
 def cancel(ctx: RequestContext) -> Response:
-    """End a load; what is done stays done."""
+    """End a job; what is done stays done."""
     return _load(ctx, steering.cancel(ctx))
 
 
@@ -229,17 +229,17 @@ def retry(ctx: RequestContext) -> Response:
 
 
 def pause(ctx: RequestContext) -> Response:
-    """Ask nothing more for a load until it is resumed."""
+    """Ask nothing more for a job until it is resumed."""
     return _load(ctx, steering.pause(ctx))
 
 
 def resume(ctx: RequestContext) -> Response:
-    """Go on with a paused load."""
+    """Go on with a paused job."""
     return _load(ctx, steering.resume(ctx))
 
 
 def clone(ctx: RequestContext) -> Response:
-    """A new load for the same request, planned as of now; the answer is the new load."""
+    """A new job for the same request, planned as of now; the answer is the new job."""
     return _load(ctx, steering.clone(ctx), 201)
 
 
@@ -282,7 +282,7 @@ def coverage(ctx: RequestContext) -> Response:
     timeframe, span = one_of(Timeframe, ctx.query("timeframe", "day"), "a timeframe"), span_of(ctx)
     first, last = (span.start, span.last) if span else (None, None)
     asked = tick.requests.look(ctx.query("universe"), first=first, last=last)
-    view = tick.holdings.coverage(asked.symbols, timeframe, asked.span, spells=asked.spells)
+    view = tick.holdings.coverage(asked.symbols, timeframe, asked.span, intervals=asked.intervals)
     items = [
         {
             "symbol": i.symbol,

@@ -24,7 +24,7 @@ LOAD_BODY: dict[str, Any] = {
         "timeframes": {"type": "array", "items": {"enum": ["day", "hour", "1min"]}},
         "refresh": {"type": "boolean", "description": "ask again for what is held"},
         "digest": TEXT | {"description": "submit exactly the plan with this digest"},
-        "job_id": TEXT | {"description": "your own id; the same id is the same load"},
+        "job_id": TEXT | {"description": "your own id; the same id is the same job"},
     },
 }
 OLD_TRIGGER: dict[str, Any] = {

@@ -19,7 +19,7 @@ from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.grid import Grid
 from tickstock.loading.strip import make_strip, totals
-from tickstock.model import HoleCause, Ints, Timeframe
+from tickstock.model import GapCause, Ints, Timeframe
 from tickstock.service.holdings import CoverageView
 from tickstock.spans import ONE_DAY, Span
 from tickstock.web.answers import status_of
@@ -88,7 +88,7 @@ class Picture:
             ctx.query("timeframe", "day"),
             ctx.query("for"),
             one_of(CoverageOrder, ctx.query("sort") or CoverageOrder.WORST, "an order of symbols"),
-            one_of(HoleCause, cause, "a cause") if (cause := ctx.query("cause")) else "",
+            one_of(GapCause, cause, "a cause") if (cause := ctx.query("cause")) else "",
             ctx.query("q").strip(),
             place_in_list(ctx.query("start")),
             ctx.query("pick").strip(),
@@ -128,7 +128,7 @@ class Picture:
             lacking = grid.expected.row_counts() - grid.held.row_counts()
             rows = np.lexsort((-lacking, -_calling(grid)))  # by the last key first, and stable
         if self.cause:
-            cells = grid.holes.get(HoleCause(self.cause))
+            cells = grid.gaps.get(GapCause(self.cause))
             rows = rows[cells.any_in_row()[rows]] if cells else rows[:0]
         wanted = self.symbol.upper()
         return [int(row) for row in rows if wanted in grid.instruments[row].symbol.upper()]
@@ -159,7 +159,7 @@ class Picture:
 
     def _hull(self, grid: Grid) -> Span:
         """From the first to the last day of the cause; all days without one."""
-        cells = grid.holes.get(HoleCause(self.cause)) if self.cause else None
+        cells = grid.gaps.get(GapCause(self.cause)) if self.cause else None
         if cells is None:
             return grid.span(0, len(grid.days))
         columns = np.flatnonzero(cells.any_in_column())
@@ -197,7 +197,7 @@ def plan(ctx: RequestContext) -> Response:
 def _card(ctx: RequestContext, picture: Picture, grid: Grid | None) -> Card | None:
     if not picture.marks:
         return None
-    if picture.cause and not CAUSES[HoleCause(picture.cause)].expected:
+    if picture.cause and not CAUSES[GapCause(picture.cause)].expected:
         return None  # nothing is lacking there
     form = picture.form(grid)
     return card_of(ctx, form) if form.expression != "{}" else None
@@ -207,7 +207,7 @@ def _look(ctx: RequestContext, picture: Picture) -> CoverageView:
     tick = ctx.tick
     timeframe = one_of(Timeframe, picture.timeframe, "a timeframe")
     asked = tick.requests.look(picture.universe, usual=picture.duration or None)
-    return tick.holdings.coverage(asked.symbols, timeframe, asked.span, spells=asked.spells)
+    return tick.holdings.coverage(asked.symbols, timeframe, asked.span, intervals=asked.intervals)
 
 
 def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
@@ -228,7 +228,7 @@ def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
         part = int(held[number]), int(expected[number])
         rows.append((symbol, part, squares, found.summaries.get(symbol), address))
     sums = totals(grid, chosen, by_session=by_session)[-MOST_MONTHS:]
-    holes = [
+    gaps = [
         (cause, n, [(s, d, _bars_of(s, picture) + _on(d)) for s, d in examples])
         for cause, n, examples in _examples(grid)
     ]
@@ -249,7 +249,7 @@ def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
         "previous": picture.at(max(0, 2 * start - end)) if start else "",
         "held": int(held.sum()),
         "expected": int(expected.sum()) + found.unasked,
-        "holes": holes,
+        "gaps": gaps,
         "unknown": found.unknown,
         "command": _command(picture),
     }
@@ -279,13 +279,13 @@ def _groups(columns: Sequence[Column], *, by_session: bool) -> list[tuple[str, i
 def _calling(grid: Grid) -> Ints:
     """How many sessions of each row call for somebody."""
     found = np.zeros(len(grid.instruments), np.int64)
-    for cause, cells in grid.holes.items():
+    for cause, cells in grid.gaps.items():
         if CAUSES[cause].colour is Colour.BAD:
             found += cells.row_counts()
     return found
 
 
-def _examples(grid: Grid) -> Iterator[tuple[HoleCause, int, tuple[tuple[str, Span], ...]]]:
+def _examples(grid: Grid) -> Iterator[tuple[GapCause, int, tuple[tuple[str, Span], ...]]]:
     for cause, count in grid.counts().items():
         yield cause, count, grid.examples(cause)
 

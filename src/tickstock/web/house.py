@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tickstock.loading.causes import CAUSES, Colour
 from tickstock.loading.house import Need
 from tickstock.loading.strip import Cell
-from tickstock.model import HoleCause
+from tickstock.model import GapCause
 from tickstock.service.house import House, HouseLine
 from tickstock.universes.key import parse_alone
 from tickstock.web.context import RequestContext
@@ -62,7 +62,7 @@ class HouseRow:
 
     line: HouseLine
     squares: tuple[Square, ...]
-    gaps: tuple[tuple[HoleCause, int, str], ...]
+    gaps: tuple[tuple[GapCause, int, str], ...]
     next: datetime | None
     stale: bool
 
@@ -97,7 +97,7 @@ def _show(ctx: RequestContext, template: str) -> Response:
 
 
 def _due(ctx: RequestContext) -> dict[str, datetime]:
-    """When a schedule next loads each universe."""
+    """When a schedule next jobs each universe."""
     due: dict[str, datetime] = {}
     for planned in ctx.tick.schedules.planned():
         ref = str(parse_alone(planned.schedule.universe) or planned.schedule.universe)

@@ -34,7 +34,7 @@ class StripRow:
 
 @dataclass(frozen=True, slots=True)
 class JobStrip:
-    """One timeframe of a load."""
+    """One timeframe of a job."""
 
     timeframe: Timeframe
     columns: tuple[Span, ...]
@@ -43,7 +43,7 @@ class JobStrip:
 
 
 def show(ctx: RequestContext) -> Response:
-    """The strip of a load as a part that asks for itself again until the load has ended."""
+    """The strip of a job as a part that asks for itself again until the job has ended."""
     progress = progress_of(ctx)
     return ctx.page("job_strip.html", **context_of(ctx, progress))
 
@@ -83,7 +83,7 @@ def _cause(block: Block, cell: Cell, days: Span, timeframe: Timeframe) -> str:
 
 
 def _address(block: Block, days: Span, timeframe: Timeframe) -> str:
-    """Bars with the cause of each hole; of several symbols, their map with these days marked."""
+    """Bars with the cause of each gap; of several symbols, their map with these days marked."""
     fields = {"timeframe": str(timeframe), "from": str(days.start), "to": str(days.last)}
     if len(block.symbols) == 1:
         return f"/bars?{urlencode({'symbol': block.symbols[0]} | fields)}"

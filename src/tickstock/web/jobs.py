@@ -1,4 +1,4 @@
-"""Jobs: all loads, one load, and what can be done with it."""
+"""Jobs: all jobs, one job, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ NAMES = {"text": "q"}
 
 
 def list_all(ctx: RequestContext) -> Response:
-    """The loads that the filter lets through, the newest first or in another order."""
+    """The jobs that the filter lets through, the newest first or in another order."""
     return _list(ctx, "jobs.html")
 
 
@@ -106,18 +106,18 @@ def _list(ctx: RequestContext, template: str) -> Response:
 
 
 def recent(ctx: RequestContext) -> Response:
-    """The last few loads, for other pages."""
+    """The last few jobs, for other pages."""
     found = ctx.tick.jobs.newest(6)
     return ctx.page("recent.html", recent=found, names=names_of(ctx, found))
 
 
 def names_of(ctx: RequestContext, found: Sequence[Progress]) -> dict[str, str]:
-    """What people call the universes that these loads are of."""
+    """What people call the universes that these jobs are of."""
     return ctx.tick.universes.names([p.load.title for p in found])
 
 
 def show(ctx: RequestContext) -> Response:
-    """One load."""
+    """One job."""
     progress = progress_of(ctx)
     form = form_of_load(progress.load.asked)
     strip = job_strip.context_of(ctx, progress)
@@ -125,12 +125,12 @@ def show(ctx: RequestContext) -> Response:
 
 
 def progress(ctx: RequestContext) -> Response:
-    """How far a load is, as a part that asks for itself again until the load has ended."""
+    """How far a job is, as a part that asks for itself again until the job has ended."""
     return ctx.page("job_progress.html", **_context(ctx, progress_of(ctx)))
 
 
 def cancel(ctx: RequestContext) -> Response:
-    """End a load; what is done stays done."""
+    """End a job; what is done stays done."""
     return ctx.go(f"/jobs/{steering.cancel(ctx)}")
 
 
@@ -140,17 +140,17 @@ def retry(ctx: RequestContext) -> Response:
 
 
 def pause(ctx: RequestContext) -> Response:
-    """Ask nothing more for a load until it is resumed."""
+    """Ask nothing more for a job until it is resumed."""
     return ctx.go(f"/jobs/{steering.pause(ctx)}")
 
 
 def resume(ctx: RequestContext) -> Response:
-    """Go on with a paused load."""
+    """Go on with a paused job."""
     return ctx.go(f"/jobs/{steering.resume(ctx)}")
 
 
 def clone(ctx: RequestContext) -> Response:
-    """A new load for the same request, planned as of now."""
+    """A new job for the same request, planned as of now."""
     return ctx.go(f"/jobs/{steering.clone(ctx)}")
 
 
@@ -181,7 +181,7 @@ def _state(text: str) -> LoadState | None:
         return LoadState(text) if text else None
     except ValueError:
         raise BadInput(
-            f"{text[:40]!r} is not a state of a load.", f"One of: {', '.join(LoadState)}."
+            f"{text[:40]!r} is not a state of a job.", f"One of: {', '.join(LoadState)}."
         ) from None
 
 

@@ -135,7 +135,7 @@ class LoadForm:
 
 
 def form_of_load(request: LoadRequest) -> LoadForm:
-    """The form that asks for what a load was asked for."""
+    """The form that asks for what a job was asked for."""
     name = request.universe
     csv = name.removeprefix("csv:") if name.startswith("csv:") else ""
     return LoadForm(

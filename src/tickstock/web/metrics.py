@@ -23,8 +23,8 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         f = self._found
-        yield _gauge("tickstock_loads", "Loads kept, by state.", "state", f.loads)
-        yield _gauge("tickstock_open_calls", "Calls of open loads, by state.", "state", f.calls)
+        yield _gauge("tickstock_loads", "Jobs kept, by state.", "state", f.loads)
+        yield _gauge("tickstock_open_calls", "Calls of open jobs, by state.", "state", f.calls)
         yield _counter(
             "tickstock_vendor_answers", "Answers of vendors: bars, empty, or the class of the "
             "error.", "outcome", f.counts("answers"),

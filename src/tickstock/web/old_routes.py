@@ -1,6 +1,6 @@
 """The routes of the page that existing clients know, under their names, with their field names.
 
-A load is told with the status that clients read from Redis (`service.job_status`): times without a
+A job is told with the status that clients read from Redis (`service.job_status`): times without a
 zone, in this machine's local time, because clients compare them with their own clock.
 """
 
@@ -40,7 +40,7 @@ def universes(ctx: RequestContext) -> Response:
 
 
 def trigger(ctx: RequestContext) -> Response:
-    """Submit a load from `universe_key` (or `csv_file`), `years` (or `duration`), `timeframes`."""
+    """Submit a job from `universe_key` (or `csv_file`), `years` (or `duration`), `timeframes`."""
     tick = ctx.tick
     who = ctx.who.name if ctx.who else ""
     made = tick.plans.make(_request(ctx))
@@ -85,7 +85,7 @@ def _timeframes(ctx: RequestContext) -> list[str]:
 
 
 def statuses(ctx: RequestContext) -> Response:
-    """The newest loads, and how many are under way."""
+    """The newest jobs, and how many are under way."""
     now = ctx.tick.clock()
     jobs = [_as_dict(detail, now) for detail in ctx.tick.client_jobs.newest(NEWEST)]
     active = sum(job["status"] in ("submitted", "running") for job in jobs)
@@ -93,7 +93,7 @@ def statuses(ctx: RequestContext) -> Response:
 
 
 def status(ctx: RequestContext) -> Response:
-    """One load, by its id, the start of it, or the client's own id; also one that was refused."""
+    """One job, by its id, the start of it, or the client's own id; also one that was refused."""
     tick, job = ctx.tick, ctx.path("id")
     try:
         return JSONResponse(_told(ctx, tick.jobs.find(job)))
@@ -106,7 +106,7 @@ def status(ctx: RequestContext) -> Response:
 
 
 def cancel(ctx: RequestContext) -> Response:
-    """End a load; `success` is false when it had ended before."""
+    """End a job; `success` is false when it had ended before."""
     tick = ctx.tick
     load_id = tick.jobs.find(ctx.path("id"))
     done = tick.jobs.cancel(load_id, f"Cancelled by {ctx.name}.")
@@ -133,7 +133,7 @@ def _told(ctx: RequestContext, load_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _as_dict(detail: JobDetail, now: datetime) -> dict[str, Any]:
-    """A load with the fields of the status that clients read from Redis, and its ids."""
+    """A job with the fields of the status that clients read from Redis, and its ids."""
     load = detail.progress.load
     status = status_of(detail).stamped(local(load.finished_at or now), local(now))
     return _with_ids(str(load.id), load.client_id, status, load.created_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tickstock.model import HoleCause, LoadState
+from tickstock.model import GapCause, LoadState
 from tickstock.web.bodies import DATE, TEXT, TEXTS
 
 Schema = dict[str, Any]
@@ -42,7 +42,7 @@ def maybe(schema: Schema) -> Schema:
 CAUSES: Schema = {
     "type": "object",
     "description": "sessions by cause",
-    "propertyNames": {"enum": [cause.value for cause in HoleCause]},
+    "propertyNames": {"enum": [cause.value for cause in GapCause]},
     "additionalProperties": INT,
 }
 STATE: Schema = {"enum": [state.value for state in LoadState]}

@@ -24,13 +24,13 @@ def add(ctx: RequestContext) -> Response:
 
 
 def remove(ctx: RequestContext) -> Response:
-    """End a schedule; the loads that it made stay."""
+    """End a schedule; the jobs that it made stay."""
     _remove(ctx)
     return ctx.go("/system#schedules")
 
 
 def run(ctx: RequestContext) -> Response:
-    """Submit its load now, besides the due times."""
+    """Submit its job now, besides the due times."""
     return ctx.go(f"/jobs/{_run(ctx).id}")
 
 
@@ -79,5 +79,5 @@ def delete(ctx: RequestContext) -> Response:
 
 
 def start(ctx: RequestContext) -> Response:
-    """Submit the load of a schedule now; answers its id."""
+    """Submit the job of a schedule now; answers its id."""
     return JSONResponse({"load": str(_run(ctx).id)}, 201)

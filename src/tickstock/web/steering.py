@@ -1,4 +1,4 @@
-"""What a visitor can do with the load that the address names; the page and the API answer each in
+"""What a visitor can do with the job that the address names; the page and the API answer each in
 their own way."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tickstock.web.context import RequestContext
 
 
 def progress_of(ctx: RequestContext) -> Progress:
-    """How far the load is."""
+    """How far the job is."""
     tick = ctx.tick
     return tick.jobs.progress(tick.jobs.find(ctx.path("id")))
 
@@ -34,7 +34,7 @@ def resume(ctx: RequestContext) -> uuid.UUID:
 
 
 def clone(ctx: RequestContext) -> uuid.UUID:
-    """The new load."""
+    """The new job."""
     load = progress_of(ctx).load
     made = ctx.tick.steering.clone(load.id, ctx.name)
     ctx.note("clone", f"{load.id} as {made.id} {made.title}")

@@ -1,6 +1,6 @@
-"""The splits and dividends of a load, asked for once its bars are there.
+"""The splits and dividends of a job, asked for once its bars are there.
 
-Whatever goes wrong here leaves the bars as they are; the load's verdict says it. A database that is
+Whatever goes wrong here leaves the bars as they are; the job's verdict says it. A database that is
 away is nothing that goes wrong: it is waited for.
 """
 
@@ -46,7 +46,7 @@ class _Over(Exception):
 
 
 class Asking:
-    """Asks for what a load's plan of actions says. One instance for one load.
+    """Asks for what a job's plan of actions says. One instance for one job.
 
     `is_over` is asked before each call: whether to leave the rest to the next slice.
     """
@@ -75,7 +75,7 @@ class Asking:
         """Ask, write, and say what came of it, as far as that is for this worker to do. False when
         the claim was lost, or the slice is over.
 
-        A stop from outside (a cancellation) hands the rest to whoever takes over the load.
+        A stop from outside (a cancellation) hands the rest to whoever takes over the job.
         Raises DatabaseUnavailable when the database stayed away for longer than the policy
         allows.
         """

@@ -1,4 +1,4 @@
-"""Asking for one load with doubt: an answer that cannot be true is asked for again at once, and a
+"""Asking for one job with doubt: an answer that cannot be true is asked for again at once, and a
 range that is too long is not sent. Belongs to one event loop."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def most_tries(error: Exception) -> int:
 
 @dataclass(slots=True)
 class Belief:
-    """What the answers of one load have taught about those that follow."""
+    """What the answers of one job have taught about those that follow."""
 
     calendar: Calendar
     clock: Clock
@@ -45,7 +45,7 @@ class Belief:
     _brought: dict[tuple[Timeframe, str], Span] = field(default_factory=dict)
 
     def learn(self, lengths: Mapping[Timeframe, Lengths]) -> None:
-        """Take over what calls of the load met before, here or elsewhere."""
+        """Take over what calls of the job met before, here or elsewhere."""
         for timeframe, found in lengths.items():
             mine = self._lengths[timeframe]
             mine.too_long = min(mine.too_long, found.too_long)

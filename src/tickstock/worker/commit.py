@@ -1,4 +1,4 @@
-"""Writes judged answers: bars, coverage, holes and the ledger in one fenced transaction."""
+"""Writes judged answers: bars, coverage, gaps and the ledger in one fenced transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tickstock.loading.judge import NO_SESSIONS, AnswerVerdict, judge
 from tickstock.loading.plausible import BESIDE, full_lengths, is_short
 from tickstock.loading.targets import AskedSpans, once
 from tickstock.loading.truncation import MOST_DEPTH
-from tickstock.loading.unheld import HoleColumns, SharedHole
+from tickstock.loading.unheld import GapColumns, SharedGap
 from tickstock.model import Answer, Call, Flags, Floats, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span, day_of
@@ -215,7 +215,7 @@ def _write(
     coverage.add_coverage(connection, timeframe, gains)
     reach("commit.covered")
     asked = AskedSpans.union([v.asked for _, v in part])
-    coverage.replace_holes(connection, timeframe, asked, _holes(part))
+    coverage.replace_gaps(connection, timeframe, asked, _gaps(part))
     new, changed = (
         np.bincount(owner[rows], minlength=len(part)) for rows in (written.new, written.changed)
     )
@@ -231,7 +231,7 @@ def _compare(
     owner: Ints,
     changed: Flags,
 ) -> None:
-    """Where a bar came by another way before, in the same load, see whether both say the same."""
+    """Where a bar came by another way before, in the same job, see whether both say the same."""
     which = np.flatnonzero(changed)
     if not len(which):
         return
@@ -304,9 +304,9 @@ def _refuse_mixed_origins(connection: Connection, part: Sequence[Judged], origin
     coverage.refuse_mixed_origins(connection, instruments, codes, origins.names)
 
 
-def _holes(part: Sequence[Judged]) -> HoleColumns:
-    found: list[SharedHole] = []
+def _gaps(part: Sequence[Judged]) -> GapColumns:
+    found: list[SharedGap] = []
     for _, verdict in part:
-        found += (SharedHole(np.array([h.instrument_id]), h) for h in verdict.own_holes)
-        found += verdict.shared_holes
-    return HoleColumns.shared(found)
+        found += (SharedGap(np.array([h.instrument_id]), h) for h in verdict.own_gaps)
+        found += verdict.shared_gaps
+    return GapColumns.shared(found)

@@ -1,4 +1,4 @@
-"""Commits the answers of one load, in batches: while one is written, further ones pile up."""
+"""Commits the answers of one job, in batches: while one is written, further ones pile up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drains one load: claim, fetch, commit, until nothing is left or somebody says stop.
+"""Drains one job: claim, fetch, commit, until nothing is left or somebody says stop.
 
 Fetching waits on the network, so it is async; commits run in a thread, one at a time. What is done
 where: `fetching`, `committing`, and for calls that were not answered `settling`.
@@ -63,7 +63,7 @@ THREADS = 2
 
 @dataclass(slots=True)
 class Drain:
-    """One load being drained in this process. `run` returns when no call of it is open here.
+    """One job being drained in this process. `run` returns when no call of it is open here.
 
     `stop` asks for a graceful end: what is fetched is committed, the rest is handed back.
     `end_slice` waits for what the vendor has been asked, too.
@@ -81,7 +81,7 @@ class Drain:
     account: Account | None = None
     """Whose account is asked; without it, nothing is kept of what it includes."""
     share: Callable[[], int] | None = None
-    """How many calls this load may have in hand now; without it, the policy's `concurrency`."""
+    """How many calls this job may have in hand now; without it, the policy's `concurrency`."""
     count: Count = lambda *_: None
     lane: Lane = field(default_factory=Lane)
     """That of the process, for calls that workers were lost with."""
@@ -144,13 +144,13 @@ class Drain:
         self._changed.set()
 
     def look(self) -> None:
-        """Something happened to the load elsewhere: see at once which calls are still ours."""
+        """Something happened to the job elsewhere: see at once which calls are still ours."""
         if self._heart is not None:
             self._heart.beat_now()
         self._changed.set()
 
     async def run(self) -> None:
-        """Work until nothing of the load can be done here any more.
+        """Work until nothing of the job can be done here any more.
 
         Raises:
             DatabaseUnavailable: the database stayed away for longer than the policy allows.

@@ -52,7 +52,7 @@ class Tasks:
 
     slice: Callable[[uuid.UUID], Awaitable[None]]
     stopped: Callable[[uuid.UUID], None]
-    """Somebody has paused or ended the load, of which a slice is being done here."""
+    """Somebody has paused or ended the job, of which a slice is being done here."""
     introduce: Callable[[int], None]
     tend: Callable[[], None]
     schedules: Callable[[], None]
@@ -147,7 +147,7 @@ class Engine:
             try:
                 await self._tasks.slice(uuid.UUID(load_id))
             except asyncio.CancelledError:
-                # By whoever paused or ended the load, or because the engine lost its connection.
+                # By whoever paused or ended the job, or because the engine lost its connection.
                 self._tasks.stopped(uuid.UUID(load_id))
                 raise
             reach("queue.slice_done")
@@ -180,7 +180,7 @@ class Engine:
             await _perform(told, self._tasks.schedules)
 
     async def _remove_stalled(self, manager: JobManager) -> None:
-        """Take out the tasks of workers that are gone. Of a load that is open, tending then begins
+        """Take out the tasks of workers that are gone. Of a job that is open, tending then begins
         a new one."""
         for queue in (self._loads, self._schedules):
             silent = SILENCE.total_seconds()

@@ -1,4 +1,4 @@
-"""Asking for one load within what the account includes: what it refuses is learned once, and what
+"""Asking for one job within what the account includes: what it refuses is learned once, and what
 is known to be refused is not sent. Belongs to one event loop."""
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Entitled:
     _edges: tuple[int, ...] = ()
     _kept: dict[Asked, AccountLimit] = field(default_factory=dict)
     _known: dict[Asked, AccountLimit] = field(default_factory=dict)
-    """Of what is kept: what counts for this load, and stands."""
+    """Of what is kept: what counts for this job, and stands."""
 
     def begin(
         self, wanted: Span | None, kept: AccountLimits, *, but_only: AccountLimits | None = None

@@ -11,7 +11,7 @@ from tickstock.store.ledger import Lease
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A call that is ours, its answer, what the load wants of it, and how often the vendor was
+    """A call that is ours, its answer, what the job wants of it, and how often the vendor was
     asked. With `market`, all that it holds is wanted."""
 
     lease: Lease

@@ -1,4 +1,4 @@
-"""Fetches calls of one load: side by side, each when there is memory for its answer."""
+"""Fetches calls of one job: side by side, each when there is memory for its answer."""
 
 from __future__ import annotations
 

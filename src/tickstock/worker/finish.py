@@ -1,7 +1,7 @@
-"""How a load ends in a worker: by its verdict, or by a fault that is told once and not met again.
+"""How a job ends in a worker: by its verdict, or by a fault that is told once and not met again.
 
 A fault is what asking again would not fix: an error inside TickStock that is no single call's, or
-whatever goes wrong in finishing. It ends the load as failed, without a report, with the error's
+whatever goes wrong in finishing. It ends the job as failed, without a report, with the error's
 name as its message, and nobody goes on with it until somebody says so (`retry`). A database that is
 away is no fault: it is waited for. One that answers and refuses even to write down the failure is
 asked again in growing pauses, and warned of once.
@@ -31,11 +31,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
-"""Seconds until a load is looked at again that cannot be worked on here, doubled each time."""
+"""Seconds until a job is looked at again that cannot be worked on here, doubled each time."""
 
 
 class Stage(enum.StrEnum):
-    """What is being done for a load."""
+    """What is being done for a job."""
 
     BARS = "its bars were being loaded"
     ACTIONS = "its splits and dividends were being asked for"
@@ -44,7 +44,7 @@ class Stage(enum.StrEnum):
 
 @dataclass(slots=True)
 class End:
-    """How far one load is, and the verdict when there is one. `is_excused` tells of an error met
+    """How far one job is, and the verdict when there is one. `is_excused` tells of an error met
     while bars were loaded that a call answers for: it is asked again, up to so many attempts."""
 
     stage: Stage = Stage.BARS
@@ -52,7 +52,7 @@ class End:
     is_excused: Callable[[], bool] = lambda: False
 
     def is_fault(self, error: Exception) -> bool:
-        """Whether this error ends the load."""
+        """Whether this error ends the job."""
         if self.stage is Stage.BARS:
             return not isinstance(error, TickStockError) and not self.is_excused()
         return not isinstance(error, Transient)
@@ -60,7 +60,7 @@ class End:
 
 @dataclass(slots=True)
 class _Trouble:
-    """What was last told of a load that cannot be worked on here."""
+    """What was last told of a job that cannot be worked on here."""
 
     said: str
     pause: float
@@ -77,7 +77,7 @@ class Ends:
 
     @contextlib.asynccontextmanager
     async def of(self, load_id: uuid.UUID) -> AsyncIterator[End]:
-        """Work on a load inside; a fault ends the load, and goes no further than this.
+        """Work on a job inside; a fault ends the job, and goes no further than this.
 
         Raises what is none, and what the database says when it does not take the failure.
         """
@@ -121,12 +121,12 @@ class Ends:
 
     # -- loads that cannot be worked on here -------------------------------------------------
     def rests(self, load_id: uuid.UUID) -> bool:
-        """Whether a load is not to be tried again yet."""
+        """Whether a job is not to be tried again yet."""
         trouble = self._trouble.get(load_id)
         return trouble is not None and asyncio.get_running_loop().time() < trouble.until
 
     def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
-        """The load cannot be worked on here, for a reason that is not its own: a refusal of the
+        """The job cannot be worked on here, for a reason that is not its own: a refusal of the
         database, a setting. Logged when it is new, not again each time."""
         before, said = self._trouble.get(load_id), f"{type(error).__name__}: {error}"
         if before is None or before.said != said:
@@ -140,12 +140,12 @@ class Ends:
 
 
 def message_of(load_id: uuid.UUID, stage: Stage, error: Exception) -> str:
-    """What the load says of a fault. The text of an unforeseen error is for the log alone: it may
+    """What the job says of a fault. The text of an unforeseen error is for the log alone: it may
     quote what is nobody's business."""
     name = type(error).__name__
-    what = f"An error inside TickStock ({name}) ended this load while {stage}."
+    what = f"An error inside TickStock ({name}) ended this job while {stage}."
     if isinstance(error, TickStockError):
-        what = f"This load ended while {stage}: {name}, {error.what}"
+        what = f"This job ended while {stage}: {name}, {error.what}"
     return (
         f"{what} What it loaded is kept, and the log has the details. "
         f"To have it finished: tickstock jobs retry {str(load_id)[:8]}"

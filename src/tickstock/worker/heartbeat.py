@@ -65,7 +65,7 @@ class Heartbeat:
             return not is_held or awake_or_not() >= self._good[lease.id]
 
     def beat_now(self) -> None:
-        """Look at once which leases are still ours: somebody may have ended or paused the load."""
+        """Look at once which leases are still ours: somebody may have ended or paused the job."""
         self._wake.set()
 
     async def __aenter__(self) -> Heartbeat:

@@ -85,6 +85,6 @@ def _gain(market: int, found: Sequence[tuple[int, str]], calendar: Calendar) -> 
 
 
 def _day_after(calendar: Calendar, session: int) -> date:
-    """The day of the session after one, so that what is held has no holes where none trades."""
+    """The day of the session after one, so that what is held has no gaps where none trades."""
     is_last = session + 1 == len(calendar)
     return calendar.day(session) + ONE_DAY if is_last else calendar.day(session + 1)

@@ -1,5 +1,5 @@
-"""How many bars a load may have in hand, asked for or waiting to be written: what the memory of a
-worker holds of a load does not grow with it."""
+"""How many bars a job may have in hand, asked for or waiting to be written: what the memory of a
+worker holds of a job does not grow with it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 class Policy:
     """How hard to try. Times in seconds.
 
-    `concurrency` calls and `bars` may be in hand, of all loads together; `batch` calls, or the
+    `concurrency` calls and `bars` may be in hand, of all jobs together; `batch` calls, or the
     first few of them that hold `batch_bars`, are committed at once.
     """
 

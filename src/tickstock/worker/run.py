@@ -83,10 +83,10 @@ class Worker:
                 drain.stop()
 
     async def drain(self, load_id: uuid.UUID) -> Report | None:
-        """Work on one load until no call of it is open; answers the verdict if it was ours. A
-        fault of ours ends the load as failed, which is its verdict then (see `finish`).
+        """Work on one job until no call of it is open; answers the verdict if it was ours. A
+        fault of ours ends the job as failed, which is its verdict then (see `finish`).
 
-        Raises BadSetting for a load that was planned for another vendor than this process asks,
+        Raises BadSetting for a job that was planned for another vendor than this process asks,
         and DatabaseUnavailable when the database stays away for longer than the policy allows.
         """
         if load_id in self._drains or self._stopping.is_set() or self._ends.rests(load_id):
@@ -125,7 +125,7 @@ class Worker:
             await self._presence.leave()
 
     def has_begun(self, load_id: uuid.UUID) -> bool:
-        """Whether it has got so far as to ask for calls of the load."""
+        """Whether it has got so far as to ask for calls of the job."""
         drain = self._drains.get(load_id)
         return drain is not None and drain.has_claimed
 
@@ -136,11 +136,11 @@ class Worker:
             drain.end_slice()
 
     def rests(self, load_id: uuid.UUID) -> bool:
-        """Whether a load that could not be worked on here is not to be tried again yet."""
+        """Whether a job that could not be worked on here is not to be tried again yet."""
         return self._ends.rests(load_id)
 
     def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
-        """The load cannot be worked on here; logged when that is new."""
+        """The job cannot be worked on here; logged when that is new."""
         self._ends.tell(load_id, error)
 
     async def through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -195,7 +195,7 @@ class Worker:
             is_open, in_vain = await self.through_outages(self._look_at, load.id)
             if is_open:
                 return None
-            # After bars in vain they would meet the same; the next load asks for them.
+            # After bars in vain they would meet the same; the next job asks for them.
             if in_vain or not isinstance(source, ActionSource):
                 return True
             return False if await self._ask_for_actions(load.id, source, gate) else None
@@ -206,14 +206,14 @@ class Worker:
         return STOP_SECONDS if self._stopping.is_set() else self._policy.outage_seconds
 
     def _gate(self, source: BarSource) -> SharedGate:
-        """One gate for all loads of an account, so that the most urgent call goes first."""
+        """One gate for all jobs of an account, so that the most urgent call goes first."""
         key = (source.name, source.limits.calls_per_minute)
         if key not in self._gates:
             self._gates[key] = SharedGate(self._tick.database, *key)
         return self._gates[key]
 
     def _share(self) -> int:
-        """How many calls each of the loads that are worked on here may have in hand."""
+        """How many calls each of the jobs that are worked on here may have in hand."""
         return max(1, self._policy.concurrency // max(1, len(self._drains)))
 
     def _look_at(self, load_id: uuid.UUID) -> tuple[bool, bool]:

@@ -1,4 +1,4 @@
-"""A second look at the whole-market days of a load, when all its calls have been answered.
+"""A second look at the whole-market days of a job, when all its calls have been answered.
 
 Whether a session of all tickers is whole shows by those around it, which may come after it. What
 is not believed is asked again once; after that it has failed, whatever was said of it.
@@ -17,8 +17,8 @@ import structlog
 from tickstock.failpoints import reach
 from tickstock.loading.plausible import NEAR, lacking_names, names_beside, small_markets
 from tickstock.loading.targets import AskedSpans, Target
-from tickstock.loading.unheld import HoleColumns, SharedHole
-from tickstock.model import MARKET, Flags, Hole, HoleCause, Ints, Timeframe
+from tickstock.loading.unheld import GapColumns, SharedGap
+from tickstock.model import MARKET, Flags, Gap, GapCause, Ints, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import actions, bars, coverage, jobs, ledger, whole_market
@@ -45,7 +45,7 @@ def look_again(
     calendar: Calendar,
     now: datetime,
 ) -> int:
-    """Have the whole-market days of a load asked again that cannot be whole; how many those are.
+    """Have the whole-market days of a job asked again that cannot be whole; how many those are.
     Where they were already, what they lack has failed."""
     if not jobs.lock_open(connection, load_id):
         return 0
@@ -127,17 +127,17 @@ def _fail_market(connection: Connection, market: int, doubt: UnbelievedDay, now:
     """Say of the session that it is not held of the market; what its answer brought stays."""
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
     whole_market.take_back(connection, market, timeframe, span)
-    hole = Hole(market, span, HoleCause.FAILED, doubt.why[:500], now)
-    asked, holes = AskedSpans.of([(market, span)]), HoleColumns.of([hole])
-    coverage.replace_holes(connection, timeframe, asked, holes)
+    gap = Gap(market, span, GapCause.FAILED, doubt.why[:500], now)
+    asked, gaps = AskedSpans.of([(market, span)]), GapColumns.of([gap])
+    coverage.replace_gaps(connection, timeframe, asked, gaps)
 
 
 def _fail(connection: Connection, doubt: UnbelievedDay, now: datetime) -> None:
     """Say of the lacking cells that they failed, where the vendor was said to have none."""
     span, timeframe = doubt.day.call.span, doubt.day.call.timeframe
-    told = coverage.standing_holes(connection, timeframe, doubt.lacking, now)
-    empty = {h.instrument_id for h in told if h.cause is HoleCause.VENDOR_EMPTY and h.span & span}
+    told = coverage.standing_gaps(connection, timeframe, doubt.lacking, now)
+    empty = {h.instrument_id for h in told if h.cause is GapCause.VENDOR_EMPTY and h.span & span}
     asked = AskedSpans.of((i, span) for i in sorted(empty))
-    failed = Hole(0, span, HoleCause.FAILED, doubt.why, now)
-    holes = HoleColumns.shared([SharedHole(asked.instrument, failed)])
-    coverage.replace_holes(connection, timeframe, asked, holes)
+    failed = Gap(0, span, GapCause.FAILED, doubt.why, now)
+    gaps = GapColumns.shared([SharedGap(asked.instrument, failed)])
+    coverage.replace_gaps(connection, timeframe, asked, gaps)

@@ -26,10 +26,10 @@ from tickstock.errors import (
 )
 from tickstock.failpoints import reach
 from tickstock.loading.account import AccountLimit, AccountLimits, Asked
-from tickstock.loading.judge import NOT_ENTITLED_STANDS, RECENT_EMPTY_STANDS, failure_holes
+from tickstock.loading.judge import NOT_ENTITLED_STANDS, RECENT_EMPTY_STANDS, failure_gaps
 from tickstock.loading.targets import AskedSpans, Target, WantedTargets
-from tickstock.loading.unheld import HoleColumns
-from tickstock.model import Call, CallKind, Hole, HoleCause, Timeframe
+from tickstock.loading.unheld import GapColumns
+from tickstock.model import Call, CallKind, Gap, GapCause, Timeframe
 from tickstock.sessions import Calendar
 from tickstock.spans import Span
 from tickstock.store import account_limits, bars, coverage, jobs, ledger
@@ -48,9 +48,9 @@ AGAIN = (Transient, DatabaseRefused, Conflict)
 which somebody may have emptied by then."""
 NO_ATTEMPT = (VendorThrottled, DatabaseUnavailable)
 """Errors that are nothing against the call: they do not count as an attempt."""
-CAUSE_OF: Mapping[type[TickStockError], HoleCause] = {
-    NotEntitled: HoleCause.NOT_ENTITLED,
-    PoisonCall: HoleCause.POISON,
+CAUSE_OF: Mapping[type[TickStockError], GapCause] = {
+    NotEntitled: GapCause.NOT_ENTITLED,
+    PoisonCall: GapCause.POISON,
 }
 """Why sessions are not held whose call failed for good, where it is not just that."""
 
@@ -67,7 +67,7 @@ class Given:
 
 @dataclass(slots=True)
 class Settler:
-    """Settles calls of one load, by the class of the error that they met, and keeps what was
+    """Settles calls of one job, by the class of the error that they met, and keeps what was
     learned of the account."""
 
     database: Database
@@ -178,29 +178,29 @@ class Settler:
         self, connection: Connection, calls: Sequence[Call], error: TickStockError
     ) -> None:
         # A whole-market load has a call a day for thousands of names, and one error for all.
-        alike: dict[tuple[Timeframe, str, HoleCause, timedelta | None], list[Span]] = {}
+        alike: dict[tuple[Timeframe, str, GapCause, timedelta | None], list[Span]] = {}
         for call in calls:
             meaning = self._meaning(call, error)
             alike.setdefault((call.timeframe, call.symbol, *meaning), []).append(call.span)
-        found: dict[Timeframe, dict[tuple[int, Span], Hole]] = {}
+        found: dict[Timeframe, dict[tuple[int, Span], Gap]] = {}
         told, now = str(error)[:500], self.clock()
         for (timeframe, symbol, cause, stands), spans in alike.items():
             targets, days = self.wanted[timeframe].under(symbol), self.calendar.joined(spans)
-            for hole in failure_holes(targets, days, cause, told, now, stands):
-                found.setdefault(timeframe, {})[hole.instrument_id, hole.span] = hole
-        bars.lock_instruments(connection, sorted({i for holes in found.values() for i, _ in holes}))
-        for timeframe, holes in found.items():
-            columns = HoleColumns.of(list(holes.values()))
-            coverage.replace_holes(connection, timeframe, AskedSpans.of(holes), columns)
+            for gap in failure_gaps(targets, days, cause, told, now, stands):
+                found.setdefault(timeframe, {})[gap.instrument_id, gap.span] = gap
+        bars.lock_instruments(connection, sorted({i for gaps in found.values() for i, _ in gaps}))
+        for timeframe, gaps in found.items():
+            columns = GapColumns.of(list(gaps.values()))
+            coverage.replace_gaps(connection, timeframe, AskedSpans.of(gaps), columns)
 
-    def _meaning(self, call: Call, error: TickStockError) -> tuple[HoleCause, timedelta | None]:
+    def _meaning(self, call: Call, error: TickStockError) -> tuple[GapCause, timedelta | None]:
         """Why a call brought nothing, and for how long that stands. What is too new may be had
-        tomorrow; what is refused for all tickers at once, by ticker at the next load."""
+        tomorrow; what is refused for all tickers at once, by ticker at the next job."""
         if not isinstance(error, NotEntitled):
-            return CAUSE_OF.get(type(error), HoleCause.FAILED), None
+            return CAUSE_OF.get(type(error), GapCause.FAILED), None
         limits = self.entitled.source.limits
         by_ticker = limits.ticker and call.timeframe in limits.timeframes
         if call.kind is not CallKind.TICKER and by_ticker and self.entitled.excludes(call):
-            return HoleCause.FAILED, None
+            return GapCause.FAILED, None
         new = self.entitled.is_new(call)
-        return HoleCause.NOT_ENTITLED, RECENT_EMPTY_STANDS if new else NOT_ENTITLED_STANDS
+        return GapCause.NOT_ENTITLED, RECENT_EMPTY_STANDS if new else NOT_ENTITLED_STANDS

@@ -1,5 +1,5 @@
-"""What a worker process makes of the engine's tasks: it works on a load for a while, then puts the
-next task at the end of the queue, if the load is not at its end."""
+"""What a worker process makes of the engine's tasks: it works on a job for a while, then puts the
+next task at the end of the queue, if the job is not at its end."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ log = structlog.get_logger("tickstock.worker")
 PLACES = 16
 """Slices that one process does side by side."""
 SLICE_SECONDS = 5.0
-"""When every place is taken, a slice makes room so soon for another load of the same priority."""
+"""When every place is taken, a slice makes room so soon for another job of the same priority."""
 LONGEST_SECONDS = 300.0
 """No slice is longer."""
 LOOK_SECONDS = 2.0
 """How often a slice looks whether others wait for its place, or could help it."""
 REST_SECONDS = 5.0
-"""Until a load is begun again of which nothing can be done now."""
+"""Until a job is begun again of which nothing can be done now."""
 OFFERS = 6
-"""So often, between two looks, a load is offered to other processes again after this one has taken
+"""So often, between two looks, a job is offered to other processes again after this one has taken
 the task itself: the engine gives a task to whoever asks first."""
 OFFER_SECONDS = 0.25
 """At most so long after it was taken."""
@@ -45,19 +45,19 @@ class SliceWorker(Protocol):
     name: str
 
     async def drain(self, load_id: uuid.UUID) -> object:
-        """Work on a load until no call of it is open, or the slice is over."""
+        """Work on a job until no call of it is open, or the slice is over."""
 
     def has_begun(self, load_id: uuid.UUID) -> bool:
-        """Whether it has got so far as to ask for calls of the load."""
+        """Whether it has got so far as to ask for calls of the job."""
 
     def end_slice(self, load_id: uuid.UUID) -> None:
         """Bring what has been asked to its end, hand back the rest."""
 
     def rests(self, load_id: uuid.UUID) -> bool:
-        """Whether a load that could not be worked on here is not to be tried again yet."""
+        """Whether a job that could not be worked on here is not to be tried again yet."""
 
     def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
-        """The load cannot be worked on here."""
+        """The job cannot be worked on here."""
 
     async def through_outages(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it in a thread, again while the database is away."""
@@ -73,10 +73,10 @@ class Slices:
         self.places = PLACES
         self._at_work: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._offers: dict[uuid.UUID, int] = {}
-        """How often the load may be offered again before the next look."""
+        """How often the job may be offered again before the next look."""
 
     async def perform(self, load_id: uuid.UUID) -> None:
-        """Do a slice. Who works on the load already has all hands of this process for it.
+        """Do a slice. Who works on the job already has all hands of this process for it.
 
         The slice does not end with a cancellation of this: it may stem from an engine that has lost
         its connection, and the answers that were fetched wait for the database.
@@ -129,7 +129,7 @@ class Slices:
         reach("slice.offered")
 
     async def _watch(self, load_id: uuid.UUID) -> None:
-        """Share the load with other processes; end the slice when its time is over."""
+        """Share the job with other processes; end the slice when its time is over."""
         clock, begun = asyncio.get_running_loop().time, 0.0
         while not begun or clock() - begun < LONGEST_SECONDS:
             # Not in step with the others: one of them makes room at a time.
@@ -163,7 +163,7 @@ class Slices:
             defer_drain(connection, load_id, found.vendor, found.priority, wait)
 
     def _look(self, load_id: uuid.UUID, is_old: bool) -> bool:
-        """Whether the slice is over, for the sake of another load."""
+        """Whether the slice is over, for the sake of another job."""
         at_work = tuple(self._at_work)  # which changes meanwhile
         with self._database.brief() as connection:
             mine = tasks.readiness(connection, load_id)

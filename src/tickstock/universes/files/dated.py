@@ -31,8 +31,8 @@ from tickstock.universes.files.imported import Gather
 from tickstock.universes.membership import (
     ACTIONS,
     FOREVER,
+    Interval,
     Move,
-    Spell,
     from_changes,
     from_changes_back,
     from_lists,
@@ -143,7 +143,7 @@ class DateColumns:
         elif self.on >= 0:
             self._take_lists(line)
         else:
-            self._take_spells()
+            self._take_intervals()
         if self.former:
             rows = plural(self.former, "row")
             self.gather.remark(
@@ -153,7 +153,7 @@ class DateColumns:
             )
 
     # -- memberships ---------------------------------------------------------------------------
-    def _take_spells(self) -> None:
+    def _take_intervals(self) -> None:
         if not self.gather.is_history and not self._has_days():
             for row in self.rows:
                 self._add_all(row)
@@ -165,7 +165,7 @@ class DateColumns:
                 continue
             self.gather.days += [span.start] if span.end == FOREVER else [span.start, span.end]
             if span.days:
-                self.gather.spells.append(Spell(symbol, span))
+                self.gather.intervals.append(Interval(symbol, span))
             self._add(row, row.texts[0], is_in=self._is_in(span))
 
     def _has_days(self) -> bool:
@@ -224,7 +224,7 @@ class DateColumns:
             elif symbols:
                 self._leave(row.line, "earlier list")
         self.gather.days += lists
-        self.gather.spells += from_lists(lists)
+        self.gather.intervals += from_lists(lists)
 
     def _one_list(self) -> int | None:
         """How many dates the rows have where they are one list all the same, else None. A date
@@ -239,16 +239,18 @@ class DateColumns:
     def _take_changes(self) -> None:
         moves = sorted(self._moves(), key=lambda move: move[0])
         if self.gather.back_from is None:
-            spells, odd = from_changes(moves)
+            intervals, odd = from_changes(moves)
         else:
-            spells, odd = from_changes_back(moves, self.gather.back_from)
+            intervals, odd = from_changes_back(moves, self.gather.back_from)
         if odd and not self.gather.is_history:
             raise _not_from_nobody(self.gather.name, odd[0])
         for _, joins, symbol, line in odd:
             self.gather.problem(line, f"{_contradiction(joins, symbol)} already.")
         self.gather.days += [day for day, *_ in moves]
-        self.gather.spells += spells
-        self._list_changes(moves, {spell.symbol for spell in spells if self._is_in(spell.span)})
+        self.gather.intervals += intervals
+        self._list_changes(
+            moves, {interval.symbol for interval in intervals if self._is_in(interval.span)}
+        )
 
     def _moves(self) -> list[Move]:
         moves: list[Move] = []

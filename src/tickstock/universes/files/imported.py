@@ -23,7 +23,7 @@ from tickstock.universes.known import (
     judge,
     nobody_else,
 )
-from tickstock.universes.membership import History, Spell, make_history
+from tickstock.universes.membership import History, Interval, make_history
 from tickstock.universes.remark import Remark
 from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
@@ -99,7 +99,7 @@ class Imported:
 def _history_dict(history: History) -> dict[str, object]:
     days = history.days
     edges = {"from": days.start.isoformat(), "to": days.last.isoformat()}
-    return edges | {"spells": len(history.spells)}
+    return edges | {"intervals": len(history.intervals)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class Gather:
         self.most_bytes = MAX_HISTORY_BYTES if is_history else MAX_BYTES
         self.most_rows = MAX_HISTORY_ROWS if is_history else MAX_ROWS
         self.as_of: date | None = None
-        self.spells: list[Spell] = []
+        self.intervals: list[Interval] = []
         """Who was a member when, where the source says it."""
         self.days: list[date] = []
         """The days that are named there."""
@@ -295,7 +295,7 @@ class Gather:
         if self._problems:
             raise self._refusal("", "Nothing was told.")
         self._fix_spellings()
-        if not self.spells:
+        if not self.intervals:
             raise BadFile(f"{self.name} names no member on any day.", "Is it the right file?")
         first, last = min(self.days), max(self.days) if through is None else through
         if last < first:
@@ -303,7 +303,7 @@ class Gather:
                 f"{self.name} begins on {first}, after the last day {last} that it is good for.",
                 "Give a later day.",
             )
-        history = make_history(self.spells, Span.inclusive(first, last), source)
+        history = make_history(self.intervals, Span.inclusive(first, last), source)
         return ToldHistory(history, self._sorted_remarks(), dict(self._rows))
 
     def done(self, form: str, data: bytes = b"") -> Imported:
@@ -312,7 +312,7 @@ class Gather:
         if self._problems:
             raise self._refusal("")
         self._fix_spellings()
-        if not self._symbols and self.spells:
+        if not self._symbols and self.intervals:
             raise BadFile(
                 f"{self.name} is a history, and by it nobody is a member today.",
                 "`tickstock universe tell REF FILE` keeps it beside the list of today.",
@@ -328,9 +328,9 @@ class Gather:
         )
 
     def _history(self) -> History | None:
-        if not self.spells:
+        if not self.intervals:
             return None
-        return make_history(self.spells, Span.inclusive(min(self.days), max(self.days)))
+        return make_history(self.intervals, Span.inclusive(min(self.days), max(self.days)))
 
     def _sorted_remarks(self) -> tuple[Remark, ...]:
         self._remarks.sort(key=lambda remark: remark.line or 0)
@@ -391,11 +391,11 @@ class Gather:
         self._rows[SYMBOL] += 1
 
     def _fix_spellings(self) -> None:
-        told = dict.fromkeys(spell.symbol for spell in self.spells)
+        told = dict.fromkeys(interval.symbol for interval in self.intervals)
         meant = self._resolve(tuple(self._symbols | told))
         if not meant:
             return
-        self.spells = [replace(s, symbol=meant.get(s.symbol, s.symbol)) for s in self.spells]
+        self.intervals = [replace(s, symbol=meant.get(s.symbol, s.symbol)) for s in self.intervals]
         written, self._symbols = self._symbols, {}
         for symbol, line in written.items():
             right = meant.get(symbol, symbol)

@@ -132,7 +132,7 @@ function watch(address) {
   });
 }
 
-// --- what has become of a load is said aloud: its end at once, the way there now and then
+// --- what has become of a job is said aloud: its end at once, the way there now and then
 const SAY_EVERY = 20000;
 let told = { state: "", at: 0 };
 function tell(part) {

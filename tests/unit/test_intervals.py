@@ -15,7 +15,7 @@ from tickstock.errors import BadDates, BadFile
 from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.catalog import shipped
 from tickstock.universes.files import read_history
-from tickstock.universes.membership import FOREVER, History, Spell, make_history
+from tickstock.universes.membership import FOREVER, History, Interval, make_history
 
 START = date(2020, 1, 1)
 THROUGH = date(2020, 12, 31)
@@ -60,10 +60,10 @@ def test_the_day_before_the_first_is_unknown_and_not_empty() -> None:
 
 
 # --- the three forms --------------------------------------------------------------------------
-def test_spells_with_an_end_outside_or_inside() -> None:
+def test_intervals_with_an_end_outside_or_inside() -> None:
     outside = read("symbol,name,opt-in,opt-out\nA,Aye,2020-01-01,2020-03-01\nB,Bee,2020-02-01,\n")
     inside = read("Symbol,From,To\nA,2020-01-01,2020-02-29\nB,2020-02-01,\n")
-    assert outside.spells == inside.spells
+    assert outside.intervals == inside.intervals
     assert inside.members(date(2020, 2, 29)) == ("A", "B")
     assert outside.members(date(2020, 3, 1)) == ("B",)
 
@@ -104,12 +104,12 @@ def test_symbols_are_read_in_any_spelling_and_other_columns_are_ignored() -> Non
         "# ours\nsymbol,first,last\nPEP,2015-01-02,nan\nKO,2015-01-02,2019-12-31\n",
     ],
 )
-def test_spells_as_data_frames_and_data_sets_write_them(text: str) -> None:
+def test_intervals_as_data_frames_and_data_sets_write_them(text: str) -> None:
     found = read(text)
     assert found.days == Span(date(2015, 1, 2), date(2020, 1, 2))
-    assert found.spells == (
-        Spell("KO", Span(date(2015, 1, 2), date(2020, 1, 1))),
-        Spell("PEP", Span(date(2015, 1, 2), FOREVER)),
+    assert found.intervals == (
+        Interval("KO", Span(date(2015, 1, 2), date(2020, 1, 1))),
+        Interval("PEP", Span(date(2015, 1, 2), FOREVER)),
     )
 
 
@@ -187,9 +187,9 @@ def test_a_last_day_before_the_first_is_refused() -> None:
 
 # --- properties -------------------------------------------------------------------------------
 numbers = st.integers(0, DAYS.days - 1)
-spells = st.lists(
+intervals = st.lists(
     st.builds(
-        lambda symbol, a, b: Spell(symbol, Span(day(min(a, b)), day(max(a, b)))),
+        lambda symbol, a, b: Interval(symbol, Span(day(min(a, b)), day(max(a, b)))),
         st.sampled_from(SYMBOLS),
         numbers,
         numbers,
@@ -198,34 +198,37 @@ spells = st.lists(
 )
 
 
-@given(spells)
-def test_a_history_holds_the_days_of_its_spells_and_no_more(given_spells: list[Spell]) -> None:
-    history = make_history(given_spells, DAYS)
+@given(intervals)
+def test_a_history_holds_the_days_of_its_intervals_and_no_more(
+    given_intervals: list[Interval],
+) -> None:
+    history = make_history(given_intervals, DAYS)
     for number in range(0, DAYS.days, 7):
         on = day(number)
-        assert set(history.members(on)) == {s.symbol for s in given_spells if on in s.span}
-    for one, two in zip(history.spells, history.spells[1:], strict=False):
+        assert set(history.members(on)) == {s.symbol for s in given_intervals if on in s.span}
+    for one, two in zip(history.intervals, history.intervals[1:], strict=False):
         assert one.symbol < two.symbol or one.span.end < two.span.start
 
 
-@given(spells)
-def test_the_same_content_has_the_same_digest_in_any_order(given_spells: list[Spell]) -> None:
-    one = make_history(given_spells, DAYS, "here")
-    other = make_history([*reversed(given_spells), *given_spells], DAYS, "there")
+@given(intervals)
+def test_the_same_content_has_the_same_digest_in_any_order(given_intervals: list[Interval]) -> None:
+    one = make_history(given_intervals, DAYS, "here")
+    other = make_history([*reversed(given_intervals), *given_intervals], DAYS, "there")
     assert one.digest == other.digest
-    assert make_history(given_spells, Span(START, THROUGH)).digest != one.digest
+    assert make_history(given_intervals, Span(START, THROUGH)).digest != one.digest
 
 
 @given(st.lists(st.sets(st.sampled_from(SYMBOLS), min_size=1), min_size=1, max_size=6))
 def test_every_form_says_the_same(lists: list[set[str]]) -> None:
-    """Lists that change every tenth day, as snapshots, as spells, and as changes read both ways."""
+    """Lists that change every tenth day, as snapshots, as intervals, and as changes read both
+    ways."""
     days = [day(10 * n) for n in range(len(lists))]
     through = days[-1] + ONE_DAY
     snapshots = [f"{d},{s}" for d, members in zip(days, lists, strict=True) for s in members]
     truth = read("date,symbol\n" + "\n".join(snapshots), through=through)
     rows = [
         f"{s.symbol},{s.span.start},{'' if s.span.end == FOREVER else s.span.end}"
-        for s in truth.spells
+        for s in truth.intervals
     ]
     assert read("symbol,starts,ends\n" + "\n".join(rows), through=through) == truth
     changes = []
