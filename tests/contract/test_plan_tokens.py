@@ -166,7 +166,7 @@ def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
     assert stored(database) == {key: kept[key] for key in wanted}
     assert here.plan(f"core @ {half}").calls == ()
     (row,) = sql(
-        database, "SELECT intervals::text FROM tickstock.load_items WHERE symbol = 'B' LIMIT 1"
+        database, "SELECT spells::text FROM tickstock.load_items WHERE symbol = 'B' LIMIT 1"
     )
     assert row == ("{[2012-01-02,2012-02-01),[2012-03-05,2012-03-20)}",)
 
