@@ -99,7 +99,7 @@ def stored(database: Database) -> list[Any]:
 
 def versions(database: Database) -> list[Any]:
     """The physical version of every row that a commit writes."""
-    parts = ("bars_day", "coverage", "calls", "gaps")
+    parts = ("bars_day", "coverage", "calls", "holes")
     return [query(database, f"SELECT ctid::text, xmin::text FROM tickstock.{p} ORDER BY 1")
             for p in parts]  # fmt: skip
 

@@ -28,7 +28,7 @@ def load(served: Running) -> Iterator[Load]:
     yield made
     tick.jobs.cancel(made.id)
     with served.tick.database.transaction() as connection:
-        for table in ("coverage", "gaps"):
+        for table in ("coverage", "holes"):
             connection.execute(
                 f"DELETE FROM tickstock.{table} USING tickstock.instruments AS i"
                 " WHERE i.id = instrument_id AND i.symbol = ANY (%s)",

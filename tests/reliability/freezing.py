@@ -142,7 +142,7 @@ def _submit(database: Database, calls: int) -> uuid.UUID:
     symbols = [f"S{i}" for i in range(calls)]
     with database.transaction() as connection:
         # Each run begins with nothing, so that whoever writes can be told by the price.
-        for table in ("bars_day", "bar_revisions", "coverage", "gaps"):
+        for table in ("bars_day", "bar_revisions", "coverage", "holes"):
             connection.execute(f"DELETE FROM tickstock.{table}")
         connection.execute("DELETE FROM tickstock.loads")
         ids = {s: i.id for s, i in ensure_instruments(connection, symbols).items()}

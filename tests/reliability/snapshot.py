@@ -11,7 +11,7 @@ from tickstock.store.database import Database
 BY_SYMBOL = "JOIN tickstock.instruments AS i ON i.id = t.instrument_id"
 CALL = re.compile(r"the call for \S+ day \S+")
 WRITTEN = (
-    "bars_day", "bar_revisions", "quarantine", "coverage", "gaps", "calls", "loads", "splits",
+    "bars_day", "bar_revisions", "quarantine", "coverage", "holes", "calls", "loads", "splits",
     "dividends", "actions_known", "load_actions",
 )  # fmt: skip
 QUERIES = {
@@ -23,7 +23,7 @@ QUERIES = {
     f" FROM tickstock.quarantine AS t {BY_SYMBOL}",
     "coverage": f"SELECT i.symbol, timeframe, origin, held::text, bars, first_at, last_at"
     f" FROM tickstock.coverage AS t {BY_SYMBOL}",
-    "gaps": f"SELECT i.symbol, timeframe, span::text, cause, detail"
+    "holes": f"SELECT i.symbol, timeframe, span::text, cause, detail"
     f" FROM tickstock.holes AS t {BY_SYMBOL}",
     "loads": "SELECT client_id, title, request::text, (summary - 'digest')::text, state, message,"
     " report::text FROM tickstock.loads",

@@ -39,7 +39,7 @@ INSERT INTO tickstock.calls (load_id, position, kind, timeframe, symbol, span, c
            (ARRAY['waiting', 'done', 'failed'])[n + 1]
     FROM tickstock.loads, generate_series(0, 2) AS n
 """
-KEPT = ("universes", "bars", "coverage", "gaps", "loads", "items", "calls")
+KEPT = ("universes", "bars", "coverage", "holes", "loads", "items", "calls")
 MINUTES = "SELECT instrument_id, at, open, high, low, close, volume FROM tickstock.bars_minute"
 HISTORY = """SELECT type, key, action, old_value::text, new_value::text
 FROM tickstock.universe_revisions"""

@@ -23,7 +23,7 @@ TABLES = {
     "bars_day": "*",
     "coverage": "instrument_id, timeframe, origin, held, bars, first_at, last_at, written_origin, "
     "written_at = updated_at",
-    "gaps": "instrument_id, timeframe, span, cause, detail, expires_at - seen_at",
+    "holes": "instrument_id, timeframe, span, cause, detail, expires_at - seen_at",
     "doubts": "instrument_id, timeframe, at, reason, detail",
     "quarantine": "instrument_id, timeframe, at, reason, bar",
     "bar_revisions": "instrument_id, timeframe, at, close, call_id",

@@ -279,6 +279,7 @@ def _evaluate_then(asked: Node, lookup: PastLookup, known_at: datetime) -> Evalu
 def _notes(lookup: StoreLookup) -> list[str]:
     """What the reader of a past list has to know: who says so, and what is doubtful about it."""
     notes = [*lookup.market_notes]
+    one_day = len({day for _, day in lookup.dated}) == 1  # of a span there would be a line a change
     for (ref, day), found in lookup.dated.items():
         if found.through is not None:
             notes.append(
@@ -291,7 +292,7 @@ def _notes(lookup: StoreLookup) -> list[str]:
                 f"{ref} @ {day}: the source names {len(found.symbols)} members, an index of this"
                 f" name has {least} to {most}."
             )
-        if (ref, found.source) in _shipped_sources():
+        if one_day and (ref, found.source) in _shipped_sources():
             notes += filter(None, [witnesses(ref, day, found.symbols)])
     return notes
 
