@@ -158,7 +158,7 @@ class Telling:
     def __str__(self) -> str:
         days, count = self.history.days, len(self.history.intervals)
         source = f" from {self.history.source}" if self.history.source else ""
-        return f"{self.ref}: {plural(count, 'interval')} of membership, {days}{source}"
+        return f"{self.ref}: {plural(count, 'membership interval')}, {days}{source}"
 
 
 @dataclass(frozen=True, slots=True)
