@@ -87,7 +87,7 @@ MUTATIONS = (
     # --- judging an answer ---
     M("judge: bars of unwanted days are kept", "loading/judge.py",
       "wanted[wanted] = columns.is_inside(place[wanted], calendar.days[session[wanted]])",
-      "wanted[wanted] = True", "unit/test_judge.py unit/test_columns.py contract/test_drain.py"),
+      "wanted[wanted] = True", "unit/test_judge.py"),
     M("judge: an old empty answer stands a day", "loading/judge.py",
       "for flags, stands in ((~shortly, OLD_EMPTY_STANDS), (shortly, RECENT_EMPTY_STANDS)):",
       "for flags, stands in ((~shortly, RECENT_EMPTY_STANDS), (shortly, RECENT_EMPTY_STANDS)):",
@@ -103,7 +103,7 @@ MUTATIONS = (
       "unit/test_judge.py"),
     M("judge: a renamed firm is asked about by one ticker", "loading/targets.py",
       "return {t.symbol: t for t in mine if t.span & call.span}",
-      "return {t.symbol: t for t in mine}", "unit/test_judge.py unit/test_columns.py"),
+      "return {t.symbol: t for t in mine}", "unit/test_judge.py"),
     M("judge: bars that cannot be are stored", "loading/judge.py",
       "sound = wanted & ~bad", "sound = wanted", "unit/test_judge.py"),
     M("bars: a price of zero is possible", "bars.py",

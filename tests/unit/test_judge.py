@@ -219,3 +219,20 @@ def test_sessions_are_looked_up_in_blocks(block):
         found = session_index(moments.ravel(), timeframe, CALENDAR, block=block)
         assert found.tolist() == CALENDAR.sessions_of(moments.ravel()).tolist()
     assert len(session_index(moments[:0].ravel(), Timeframe.HOUR, CALENDAR, block=block)) == 0
+
+
+def test_bars_of_days_that_are_not_wanted_are_not_kept():
+    monday, tuesday = DAYS[0], DAYS[1]
+    wanted = {"A": Target(1, "A", WEEK, (Span.inclusive(monday, monday),))}
+    verdict = judge(
+        answer(ticker_call("A", WEEK), [bar("A", monday), bar("A", tuesday)]), wanted, CALENDAR, NOW
+    )
+    assert verdict.order.tolist() == [0]
+    assert verdict.cells == 1
+
+
+def test_a_call_speaks_of_those_alone_who_are_wanted_on_its_days():
+    early, late = Span(DAYS[0], DAYS[1]), Span(DAYS[1], WEEK.end)
+    wanted = WantedTargets([Target(1, "T", early), Target(2, "T", late)])
+    assert [t.instrument_id for t in wanted.of(ticker_call("T", early)).values()] == [1]
+    assert [t.instrument_id for t in wanted.of(ticker_call("T", late)).values()] == [2]
