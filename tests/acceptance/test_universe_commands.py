@@ -278,7 +278,7 @@ def test_changes_are_told_back_from_the_members_of_today(shell: Shell, tmp_path:
     shell.universe("tell", MINE, str(file), "-y", code=2)
     assert "changes.csv:2: IBM leaves" in shell.err
     said = shell.universe("tell", MINE, str(file), "--backwards", "-y")
-    assert "3 intervals" in said
+    assert "3 membership intervals" in said
     assert shell.universe("show", MINE, "--as-of", "2020-05-29").split() == ["AAPL", "KO"]
     file.write_text("symbol,from,to\nAAPL,2020-01-02,\n")
     shell.universe("tell", MINE, str(file), "--backwards", "-y", code=2)
