@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -20,8 +20,9 @@ from tickstock.store import listings as store
 from tickstock.store import whole_market
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.listings import KeptListing, ListedSymbol, ListingPageRead
+from tickstock.store.listings import KeptListing, ListingPageRead
 from tickstock.store.moment import database_now
+from tickstock.universes.days import day_in
 from tickstock.universes.identifiers import cusip_of
 from tickstock.vendors import Gate
 from tickstock.vendors.massive.reference import (
@@ -139,7 +140,7 @@ class Listings:
                 store.drop_pages(connection, source)
             raise EmptyUniverse("The vendor lists no symbol.", "Nothing was changed.")
         both = list(dict.fromkeys([*records[False], *records[True]]))
-        listed = {r.symbol: _listed(r) for r in records[True]}
+        listed = {r.symbol: r for r in records[True]}
         with self._database.transaction() as connection:
             store.replace_listings(connection, list(listed.values()), source)
             new, ended = store.keep_records(connection, both, source)
@@ -172,25 +173,10 @@ class Listings:
             return store.kept(connection)
 
 
-def _listed(record: ListingRecord) -> ListedSymbol:
-    return ListedSymbol(
-        record.symbol, record.kind, record.exchange, record.name, record.figi,
-        record.share_class_figi, record.cik,
-    )  # fmt: skip
-
-
 def _record(kept: Mapping[str, Any], *, is_active: bool) -> ListingRecord:
     found = msgspec.convert(kept, TickerRecord)
     return ListingRecord(
         found.ticker, is_active, found.type or "", found.primary_exchange or "", found.name or "",
         found.composite_figi or "", found.share_class_figi or "", found.cik or "",
-        None if is_active else _day_of(found.delisted_utc),
+        None if is_active else day_in((found.delisted_utc or "")[:10]),
     )  # fmt: skip
-
-
-def _day_of(moment: str | None) -> date | None:
-    """The day of a moment as the vendor writes it; None where there is none that can be read."""
-    try:
-        return date.fromisoformat((moment or "")[:10])
-    except ValueError:
-        return None

@@ -23,19 +23,6 @@ ADD_TICKERS = INSTRUMENTS["add_tickers"]
 
 
 @dataclass(frozen=True, slots=True)
-class ListedSymbol:
-    """A symbol that is listed; what is not known of it is empty."""
-
-    symbol: str
-    kind: str = ""
-    exchange: str = ""
-    name: str = ""
-    figi: str = ""
-    share_class_figi: str = ""
-    cik: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class KeptListing:
     """How many symbols a vendor listed when it was asked."""
 
@@ -44,13 +31,10 @@ class KeptListing:
     read_at: datetime
 
 
-def replace_listings(connection: Connection, listed: Sequence[ListedSymbol], source: str) -> None:
+def replace_listings(connection: Connection, listed: Sequence[ListingRecord], source: str) -> None:
     """Keep what a vendor lists now in place of what it listed before."""
     connection.execute(QUERIES["drop"], {"source": source})
-    columns = {
-        name: [getattr(one, name) for one in listed] for name in ListedSymbol.__dataclass_fields__
-    }
-    connection.execute(QUERIES["add"], {"source": source, **columns})
+    connection.execute(QUERIES["add"], {"source": source, **as_columns(listed)})
 
 
 @dataclass(frozen=True, slots=True)
