@@ -129,11 +129,11 @@ def _held(
         known.setdefault(session[start:end].tobytes(), len(known))
         for start, end in pairwise(edges.tolist())
     ]
-    spans = (tuple(_session_spans(np.frombuffer(k, np.int64), calendar)) for k in known)
+    spans = (tuple(session_spans(np.frombuffer(k, np.int64), calendar)) for k in known)
     return np.array(pattern, np.int64), tuple(spans)
 
 
-def _session_spans(sessions: Ints, calendar: Calendar) -> Iterator[Span]:
+def session_spans(sessions: Ints, calendar: Calendar) -> Iterator[Span]:
     """Spans of days over runs of consecutive sessions, each up to the next session's day."""
     for run in np.split(sessions, np.flatnonzero(np.diff(sessions) > 1) + 1):
         yield Span(_day(calendar, int(run[0])), _day(calendar, int(run[-1]) + 1))

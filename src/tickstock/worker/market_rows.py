@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
-from tickstock.loading.gains import DAY_SECONDS
+import numpy as np
+
+from tickstock.loading.gains import DAY_SECONDS, session_spans
 from tickstock.loading.judge import AnswerVerdict
 from tickstock.loading.targets import Target, Targets
 from tickstock.loading.whose import HeldSessions, Whose, sessions_in
 from tickstock.model import MARKET, Gain
 from tickstock.sessions import Calendar
-from tickstock.spans import ONE_DAY, Span, union
+from tickstock.spans import union
 from tickstock.store import whole_market
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -79,12 +80,6 @@ def gains_of_markets(
 
 
 def _gain(market: int, found: Sequence[tuple[int, str]], calendar: Calendar) -> Gain:
-    spans = [Span(calendar.day(i), _day_after(calendar, i)) for i, _ in found]
-    first, last = (int(calendar.days[i]) * DAY_SECONDS for i in (found[0][0], found[-1][0]))
-    return Gain(market, found[-1][1], union(spans), 0, first, last)
-
-
-def _day_after(calendar: Calendar, session: int) -> date:
-    """The day of the session after one, so that what is held has no gaps where none trades."""
-    is_last = session + 1 == len(calendar)
-    return calendar.day(session) + ONE_DAY if is_last else calendar.day(session + 1)
+    sessions = np.array([session for session, _ in found], np.int64)
+    first, last = (calendar.days[sessions[[0, -1]]] * DAY_SECONDS).tolist()
+    return Gain(market, found[-1][1], tuple(session_spans(sessions, calendar)), 0, first, last)
