@@ -25,7 +25,7 @@ from tickstock.errors import (
     VendorTooSlow,
 )
 from tickstock.failpoints import reach
-from tickstock.loading.account import AccountLimit, AccountLimits, Asked
+from tickstock.loading.account import AccountLimits, Asked
 from tickstock.loading.judge import NOT_ENTITLED_STANDS, RECENT_EMPTY_STANDS, failure_gaps
 from tickstock.loading.targets import AskedSpans, Target, WantedTargets
 from tickstock.loading.unheld import GapColumns
@@ -102,11 +102,13 @@ class Settler:
         if self.account is None or not learned:
             return
         with self.database.brief() as connection:
-            account_limits.learn(connection, self.account, self._limits(learned), self.load_id)
+            self._keep(connection, learned)
         self.entitled.forget_learned(learned)
 
-    def _limits(self, learned: Iterable[Asked]) -> dict[Asked, AccountLimit | None]:
-        return {asked: self.entitled.limit(asked) for asked in learned}
+    def _keep(self, connection: Connection, learned: Iterable[Asked]) -> None:
+        if self.account is not None:
+            limits = {asked: self.entitled.limit(asked) for asked in learned}
+            account_limits.learn(connection, self.account, limits, self.load_id)
 
     def met(self, lease: Lease, error: TickStockError, asked: int) -> Given:
         """Count that a call met an error; what is to be given up, however often that is tried.
@@ -128,8 +130,7 @@ class Settler:
                 failed += ledger.fail_rest(connection, self.load_id, error)
             if failed:
                 self._mark_failed(connection, failed, error)
-            if self.account is not None and learned:
-                account_limits.learn(connection, self.account, self._limits(learned), self.load_id)
+            self._keep(connection, learned)
             reach("drain.giving_up")
         self.entitled.forget_learned(learned)
         reach("drain.given_up")
