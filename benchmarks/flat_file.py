@@ -16,7 +16,6 @@ import gzip
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,8 @@ import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from child import answer_of
 
 DAY = date(2026, 10, 1)
 KEY = f"us_stocks_sip/minute_aggs_v1/{DAY:%Y/%m/%Y-%m-%d}.csv.gz"
@@ -99,12 +100,6 @@ def measure(files: Path, given: argparse.Namespace, source: Path) -> dict[str, A
         }
         made = answer_of([*me, "planner"], env)
         return answer_of([*me, "worker", "--load", made["load"]], env)
-
-
-def answer_of(command: list[str], env: dict[str, str]) -> dict[str, Any]:
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def main() -> None:

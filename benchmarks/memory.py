@@ -23,6 +23,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from child import answer_of
+
 LIMIT_MB = 300
 MOST_GROWTH = 1.10
 
@@ -87,12 +89,6 @@ def measure(symbols: int, years: int, home: Path) -> dict[str, Any]:
             return made | answer_of([*me, "worker", "--load", made["load"]], env)
         finally:
             serving.terminate()
-
-
-def answer_of(command: list[str], env: dict[str, str]) -> dict[str, Any]:
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def main() -> None:
