@@ -115,7 +115,7 @@ def judge(
     instrument = np.append(columns.ids, -1)[place]
     session = session_index(bars.at, call.timeframe, calendar)
     wanted = (place >= 0) & (session >= 0)
-    if columns.spelled.any():
+    if columns.by_intervals.any():
         wanted[wanted] = columns.is_inside(place[wanted], calendar.days[session[wanted]])
     bad, reasons = impossible(bars)
     sound = wanted & ~bad

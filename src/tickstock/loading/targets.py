@@ -102,7 +102,7 @@ class TargetColumns:
 
     `first` and `last` are the days (since 1970) of its life as far as known, `is_listed` tells
     whether the first is. What is wanted are ranges of days, half-open: range `i` is one of the
-    target at `owner[i]`, in order; `spelled` are targets that are wanted by intervals.
+    target at `owner[i]`, in order; `by_intervals` are targets that are wanted so.
     """
 
     symbols: tuple[str, ...]
@@ -113,7 +113,7 @@ class TargetColumns:
     is_listed: Flags
     low: Ints
     high: Ints
-    spelled: Flags
+    by_intervals: Flags
     owner: Ints
     start: Ints
     end: Ints
@@ -136,11 +136,11 @@ class TargetColumns:
             )
             for t in targets
         ]  # fmt: skip
-        ids, first, last, listed, low, high, spelled = np.array(rows, np.int64).reshape(-1, 7).T
+        ids, first, last, listed, low, high, dated = np.array(rows, np.int64).reshape(-1, 7).T
         owner, start, end = np.array(ranges, np.int64).reshape(-1, 3).T
         return cls(
             tuple(t.symbol for t in targets), every, ids, first, last, listed > 0, low, high,
-            spelled > 0, owner, start, end,
+            dated > 0, owner, start, end,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -155,7 +155,7 @@ class TargetColumns:
         return TargetColumns(
             tuple(t.symbol for t in targets), targets, self.ids[kept], self.first[kept],
             self.last[kept], self.is_listed[kept], self.low[kept], self.high[kept],
-            self.spelled[kept], (np.cumsum(kept) - 1)[self.owner[mine]], self.start[mine],
+            self.by_intervals[kept], (np.cumsum(kept) - 1)[self.owner[mine]], self.start[mine],
             self.end[mine],
         )  # fmt: skip
 
@@ -172,7 +172,7 @@ class TargetColumns:
         found = np.searchsorted(starts, checksums.key_of(place, day), side="right") - 1
         inside: Flags = (
             (found >= 0) & (self.owner[found] == place) & (day < self.end[found])
-        ) | ~self.spelled[place]
+        ) | ~self.by_intervals[place]
         return inside
 
 

@@ -111,12 +111,13 @@ class Houses:
             return kept
         with self._database.snapshot() as connection:
             listed = universes.fingerprint(connection)
-            state = (listed, self._dates.published(), *coverage.fingerprint(connection))
+            published = self._dates.published()
+            state = (listed, published, *coverage.fingerprint(connection))
             if kept and (state == kept.of or now - kept.made < REST * kept.took):
                 return replace(kept, looked=now)
             if self._members is None or self._members.of != listed:
                 self._members = self._read(connection, listed)
-            house = self._made(connection, self._members)
+            house = self._made(connection, self._members, published)
         end = time.monotonic()
         return _Kept(house, state, end, end, end - now)
 
@@ -133,8 +134,8 @@ class Houses:
             found.append((row.ref, row.name, np.array(rows, np.int64)))
         return _Members(listed, tuple(found), tuple(places))
 
-    def _made(self, connection: Connection, members: _Members) -> House:
-        span, published = self._dates.span(DURATION), self._dates.published()
+    def _made(self, connection: Connection, members: _Members, published: date) -> House:
+        span = self._dates.span(DURATION)
         known = instruments.find_held(connection, members.symbols, span)
         grid = self._grids.of(connection, list(known.values()), Timeframe.DAY, span)
         sums = sum_up(grid, int((grid.days <= epoch_day(published)).sum()))

@@ -268,7 +268,3 @@ SELECT old_name AS name, old_value::text AS value, old_expression AS expression
 FROM tickstock.universe_revisions
 WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY id DESC LIMIT 1
-
--- name: names_ever
--- Universes of which anything was ever recorded, to guess what was meant.
-SELECT DISTINCT type, key FROM tickstock.universe_revisions WHERE environment = %(environment)s

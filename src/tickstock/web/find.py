@@ -14,6 +14,7 @@ from starlette.responses import Response
 from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES
 from tickstock.model import LoadState
+from tickstock.universes.days import day_in
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import address_of
 from tickstock.web.render import exchange_time, words
@@ -74,7 +75,7 @@ def _context(ctx: RequestContext) -> dict[str, Any]:
 def _groups(ctx: RequestContext, text: str) -> Iterator[tuple[str, list[Found]]]:
     dated = AT.fullmatch(text)
     if dated:
-        what, day = dated[1], _day(dated[2])
+        what, day = dated[1], day_in(dated[2])
         yield "On that day", _on(ctx, what, day) if day else []
         return
     yield "Symbols", _symbols(ctx, text)
@@ -82,13 +83,6 @@ def _groups(ctx: RequestContext, text: str) -> Iterator[tuple[str, list[Found]]]
     yield "Jobs", _jobs(ctx, text)
     low = text.lower()
     yield "Views", [Found(n, "", at) for n, at in VIEWS.items() if low in n.lower()]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _on(ctx: RequestContext, what: str, day: date) -> list[Found]:
