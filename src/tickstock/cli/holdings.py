@@ -41,7 +41,7 @@ def coverage(
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
     from tickstock.cli.history import label_as_dict, talk_label
-    from tickstock.model import MARKET, Timeframe
+    from tickstock.model import Timeframe
 
     with open_tick(common) as tick:
         asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
@@ -49,7 +49,7 @@ def coverage(
             asked.symbols, Timeframe(timeframe), asked.span, intervals=asked.intervals
         )
         label = None
-        if asked.span and asked.symbols != (MARKET,):  # which has no list to be labelled
+        if asked.span and not asked.is_market:  # which has no list to be labelled
             label = tick.history.survivorship(universe, asked.span.start)
     if common.json:
         print_json("coverage", coverage_as_dict(view) | label_as_dict(label))

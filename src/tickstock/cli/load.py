@@ -196,10 +196,9 @@ def _perform(
 def _talk_survivorship(tick: TickStock, made: Plan, common: Common) -> None:
     """How far the universe of a job stands for its first day; a list or a file has no past."""
     from tickstock.cli.history import talk_label
-    from tickstock.model import MARKET
 
     asked = made.request
-    if asked.revision and asked.symbols != (MARKET,) and not common.json:
+    if asked.revision and not asked.is_market and not common.json:
         talk_label(tick.history.survivorship(asked.universe, asked.span.start))
 
 

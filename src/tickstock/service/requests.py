@@ -26,6 +26,11 @@ class LookRequest:
     span: Span | None = None
     intervals: tuple[tuple[Span, ...], ...] = ()
 
+    @property
+    def is_market(self) -> bool:
+        """Whether it is the whole market, which has no list of its own."""
+        return self.symbols == (MARKET,)
+
 
 class Requests:
     """Makes requests of what people and programs write."""

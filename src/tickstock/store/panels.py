@@ -56,6 +56,7 @@ class Panels:
         self._ahead = ahead
         self._known_at = known_at
         self._block: _Block | None = None
+        self._known: tuple[Ints, Rows] | None = None
 
     def before(self, day: date, sessions: int, ids: Sequence[int]) -> Panel:
         """The last `sessions` before `day`, a row for each of `ids`, ranked as they are given."""
@@ -111,9 +112,13 @@ class Panels:
         return _Block(ids, first, end, close, volume, self._listed(ids))
 
     def _known_rows(self, ids: Ints) -> Rows:
-        """All day bars of some instruments, as they were known."""
-        first, last = (np.full(len(ids), day, np.int64) for day in EVER)
-        return read_known_at(self._connection, Timeframe.DAY, ids, first, last, self._known_at)
+        """All day bars of some instruments, as they were known; read once, though the newest of
+        them, the first ones and those of a window are asked for one after the other."""
+        if self._known is None or not np.array_equal(self._known[0], ids):
+            first, last = (np.full(len(ids), day, np.int64) for day in EVER)
+            of = self._connection, Timeframe.DAY, ids, first, last
+            self._known = ids, read_known_at(*of, self._known_at)
+        return self._known[1]
 
     def _listed(self, ids: Ints) -> Ints:
         """The number of the session in which each was listed."""

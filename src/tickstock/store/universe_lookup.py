@@ -25,6 +25,7 @@ from tickstock.universes.whole_market import MARKETS
 from tickstock.words import plural
 
 if TYPE_CHECKING:
+    from tickstock.sessions import Calendar
     from tickstock.store.picks import Picks
 
 QUERIES = load("universes.sql")
@@ -109,9 +110,8 @@ class StoreLookup:
     def _market(self, ref: UniverseRef, day: date | None) -> tuple[str, ...]:
         """Who traded on a day, or in the newest session that is held of the whole market."""
         from tickstock.store import whole_market  # with numpy, for markets alone
-        from tickstock.store.calendar import read_calendar
 
-        found = whole_market.members(self._conn, MARKETS[ref], read_calendar(self._conn).days, day)
+        found = whole_market.members(self._conn, MARKETS[ref], self._calendar.days, day)
         if found.session is None:
             when = f"The whole market of {day} is not held" if day else "No whole market is held"
             raise UnknownUniverse(
@@ -138,12 +138,18 @@ class StoreLookup:
 
     def _market_days(self, span: Span) -> list[date]:
         from tickstock.store import whole_market
-        from tickstock.store.calendar import read_calendar
 
-        calendar = read_calendar(self._conn)
+        calendar = self._calendar
         found = [part for held in whole_market.held_days(self._conn) if (part := held & span)]
         edges = [calendar.between(part) for part in found]
         return [calendar.day(i) for start, end in edges for i in range(start, end)]
+
+    @cached_property
+    def _calendar(self) -> Calendar:
+        """Read once, however many days of a market are asked about."""
+        from tickstock.store.calendar import read_calendar
+
+        return read_calendar(self._conn)
 
     def names(self) -> Names:
         return instruments.read_names(self._conn)

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from tickstock.loading.whose import TickerOwner
-from tickstock.model import MARKET, Instrument, Ints, Timeframe
+from tickstock.model import MARKET, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span, day_of
 from tickstock.store.connection import Connection
 from tickstock.store.coverage import multirange
@@ -68,14 +68,11 @@ def _session(held: Sequence[Span], days: Ints, day: date | None) -> date | None:
     if not held:
         return None
     last = day or held[-1].last
-    place = int(np.searchsorted(days, last.toordinal() - _EPOCH, side="right")) - 1
+    place = int(np.searchsorted(days, epoch_day(last), side="right")) - 1
     if place < 0:
         return None
     session = day_of(int(days[place]))
     return session if any(session in span for span in held) else None
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def ticker_owners(connection: Connection, symbols: Iterable[str]) -> list[TickerOwner]:
