@@ -7,6 +7,7 @@ import statistics
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tickstock.config import read_settings
@@ -16,6 +17,7 @@ from tickstock.service.builds import Every
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 from tickstock.store.database import Database
+from tickstock.store.panels import Panels
 from tickstock.universes.plan import Action
 
 CALENDAR = shipped_calendar()
@@ -243,3 +245,21 @@ def test_what_cannot_be_built_is_refused(tick: TickStock) -> None:
         tick.builds.build(f"{RULE} @ {DAYS[40]}", span)
     with pytest.raises(BadDates, match="no session"):
         tick.builds.build(RULE, Span.inclusive(date(2022, 1, 1), date(2022, 1, 2)))
+
+
+def test_bars_of_a_moment_are_those_of_the_names_that_are_asked_about(
+    tick: TickStock, database: Database
+) -> None:
+    """However the names change from one question to the next."""
+    with database.transaction() as conn:
+        (known,) = conn.execute("SELECT clock_timestamp()").fetchone() or (None,)
+        ids = [row[0] for row in conn.execute("SELECT id FROM tickstock.instruments ORDER BY id")]
+        panels = Panels(conn, CALENDAR, known_at=known)
+        for some in (ids[:2], ids[1:5], ids[3:], ids[:2]):
+            asked, alone = (
+                each.before(DAYS[60], 20, some)
+                for each in (panels, Panels(conn, CALENDAR, known_at=known))
+            )
+            assert np.array_equal(asked.close, alone.close, equal_nan=True)
+            assert np.array_equal(asked.since, alone.since)
+            assert panels.newest(some) == Panels(conn, CALENDAR, known_at=known).newest(some)
