@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -61,10 +62,14 @@ def set_up_to_run() -> None:
     set_up("extras" if (VENV / "extras.sha256").exists() else "run")
 
 
-def inside(*command: str | Path) -> int:
+def inside(*command: str | Path, silent: bool = False) -> int:
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
     return subprocess.run(
-        [str(c) for c in command], cwd=ROOT, env=os.environ | {"PATH": path}, check=False
+        [str(c) for c in command],
+        cwd=ROOT,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.DEVNULL if silent else None,
+        check=False,
     ).returncode
 
 
@@ -115,16 +120,23 @@ def test(arguments: list[str]) -> int:
     set_up("test")
     browser()
     oldest_server()
+    # Where Python may not keep what it compiles, each process that a test starts would do it again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    inside(PYTHON, "-m", "compileall", "-q", "src")
+    if arguments:
+        return inside(PYTHON, "-m", "pytest", *arguments)
     checks = [
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy",),
         ("lint-imports", "--no-logo"),
     ]
-    # Where Python may not keep what it compiles, each process that a test starts would do it again.
-    inside(PYTHON, "-m", "compileall", "-q", "src", "tests")
-    failed = [] if arguments else [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
-    result = inside(PYTHON, "-m", "pytest", *(arguments or SIDE_BY_SIDE))
+    with ThreadPoolExecutor(1) as beside:
+        # The tests are read once here, beside the checks, and not by each of those that run them.
+        read = beside.submit(inside, PYTHON, "-m", "pytest", "--collect-only", silent=True)
+        failed = [" ".join(c) for c in checks if inside(BIN / c[0], *c[1:])]
+        read.result()
+    result = inside(PYTHON, "-m", "pytest", *SIDE_BY_SIDE)
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
     return result or len(failed)

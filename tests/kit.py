@@ -14,6 +14,7 @@ from tickstock.sessions import shipped_calendar
 from tickstock.spans import ONE_DAY, Span, days_of
 
 CALENDAR = shipped_calendar()
+SESSIONS = frozenset(CALENDAR.days.tolist())
 
 Bar = tuple[str, int, float, float, float, float, float, float, int]
 """Ticker, at, open, high, low, close, volume, vwap, trades."""
@@ -28,7 +29,7 @@ def span(first: str, last: str = "") -> Span:
 
 
 def sessions(within: Span) -> list[date]:
-    return [d for d in days_of(within) if epoch_day(d) in set(CALENDAR.days.tolist())]
+    return [d for d in days_of(within) if epoch_day(d) in SESSIONS]
 
 
 def bar(ticker: str, at: int | date, close: float = 10.0, **other: float) -> Bar:

@@ -33,16 +33,17 @@ function walkPicker(field, list) {
   });
 }
 
-// --- the plan card follows the form. While it is on its way the old plan's digest is void.
+// --- the plan card follows the form. While it is on its way the old plan's digest is void, and the
+// answer that was asked for before is not waited for: it would put the digest of another form here.
 function followForm(form) {
   let timer;
+  const plan = document.getElementById("plan");
   const ask = (wait) => {
     const digest = form.elements.namedItem("digest");
     if (digest) digest.value = "";
+    plan.dispatchEvent(new CustomEvent("htmx:abort"));
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      document.getElementById("plan").dispatchEvent(new CustomEvent("plan"));
-    }, wait);
+    timer = setTimeout(() => { plan.dispatchEvent(new CustomEvent("plan")); }, wait);
   };
   form.addEventListener("input", (event) => {
     if (event.target.name === "q") return;

@@ -54,6 +54,7 @@ function show() {
 function ask(wait) {
   const plan = document.getElementById("plan");
   plan.querySelectorAll("button.primary").forEach((button) => { button.disabled = true; });
+  plan.dispatchEvent(new CustomEvent("htmx:abort"));
   clearTimeout(timer);
   timer = setTimeout(() => {
     keep();
