@@ -86,14 +86,19 @@ def may_apt() -> bool:
 
 
 def browser() -> None:
-    """A Chromium for the tests of the page: the system's, or one that can be had here."""
-    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+    """A Chromium for the tests of the page: the shell without windows, which does half the work,
+    or the system's, or one that can be had here."""
+    shell, names = "chromium-headless-shell", ("chromium", "chromium-browser", "google-chrome")
+    if shutil.which(shell):
         return
     if may_apt():
         print("Installing Chromium for the tests of the page ...", file=sys.stderr, flush=True)
-        apt("chromium")
-    else:
-        inside(PYTHON, "-m", "playwright", "install", "chromium")
+        apt(shell)
+    if not any(shutil.which(name) for name in (shell, *names)):
+        if may_apt():
+            apt("chromium")
+        else:
+            inside(PYTHON, "-m", "playwright", "install", "chromium")
 
 
 def oldest_server() -> None:
