@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-SIDE_BY_SIDE = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Four at a time, on two cores too: half of what a test does is to wait, for servers and leases."""
+SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Three at a time, on two cores too: some of what a test does is to wait, for servers and leases.
+Each more reads all tests once more."""
 USAGE = """usage: python3 run.py demo            the whole thing, on a machine with nothing
        python3 run.py test [...]     lint, types, layers and all tests
        python3 run.py tickstock ...  any other command, for example: universe list
