@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -195,3 +196,59 @@ def test_one_price_and_none_at_all_can_be_drawn() -> None:
     made = draw(bars([(5, 5, 5, 5)]))
     assert made
     assert "nan" not in made.rising
+
+
+# --- marks on the map of a universe over a past span ----------------------------------------------
+DOW = "stock_universe:index_dow30 @ 2020-08-03..2020-09-30"
+
+
+def marked(client: Client, **marks: str) -> str:
+    query = urlencode({"universe": DOW, "timeframe": "day"} | marks)
+    return unescape(client.get(f"/coverage/plan?{query}").text)
+
+
+def test_what_is_marked_of_a_past_span_asks_for_the_days_of_members_alone(client: Client) -> None:
+    """XOM left on 31 August 2020, when CRM came."""
+    text = marked(client, **{"from": "2020-08-27", "to": "2020-09-02"})
+    assert "<h2>Plan</h2>" in text
+    assert "stock_universe:index_dow30 @ 2020-08-27..2020-09-02" in text
+    assert "30 symbols" not in text  # those that left and those that came besides
+    assert "33 symbols" in text
+    # Whoever is marked is asked for on days inside the index.
+    text = marked(client, pick="XOM CRM", **{"from": "2020-08-27", "to": "2020-09-02"})
+    assert "(stock_universe:index_dow30 & {CRM, XOM}) @ 2020-08-27..2020-09-02" in text
+    assert ">5<" in re.sub(r"\s", "", figure(text, "plan-missing"))  # 2 of XOM and 3 of CRM
+    assert "--for" not in text
+    assert "--from" not in text
+
+
+def test_a_cause_chosen_of_a_past_span_has_a_plan(client: Client) -> None:
+    text = marked(client, cause="never_asked")
+    assert '<input type="hidden" name="digest"' in text
+    assert '<input type="hidden" name="duration" value="own">' in text
+    assert "@ 2020-08-03..2020-09-30" in text
+
+
+def test_days_that_are_no_days_are_told_on_the_card(client: Client) -> None:
+    assert "is not a date" in marked(client, **{"from": "2020-13-45"})
+
+
+def figure(text: str, name: str) -> str:
+    """The element with that id."""
+    found = re.search(rf'id="{name}"[^<]*<', text)
+    assert found, text
+    return found[0]
+
+
+def test_the_form_takes_a_past_span_and_what_was_loaded_fills_it_again(client: Client) -> None:
+    fields = {"form": "1", "expression": DOW, "duration": "own", "timeframes": "day"}
+    fields["missing_only"] = "1"
+    text = unescape(client.get(f"/admin/historical-data/plan?{urlencode(fields)}").text)
+    assert f"tickstock load '{DOW}'" in re.sub("<[^>]*>", "", text)
+    assert '<input type="hidden" name="digest"' in text
+    done = client.post("/admin/historical-data/load", fields)
+    page = unescape(client.get(done.headers["location"]).text)
+    again = re.search(r'href="(/admin/historical-data\?[^"]*)"', page)
+    assert again
+    assert "duration=own" in again[1]
+    assert '<input type="hidden" name="digest"' in client.get(again[1]).text

@@ -68,7 +68,7 @@ def test_an_outage_is_told_in_one_voice(
         )
         for x in told:
             since = datetime.fromisoformat(x["since"])
-            # Who was idle notices later: when it next asks. Never before it began, nor after it said so.
+            # Who was idle notices when it next asks: not before it began, nor after it said so.
             assert begun - timedelta(seconds=1) <= since <= moment(x), x
             assert x["error"], x
         unsaid = sum(x["unsaid"] for x in told)

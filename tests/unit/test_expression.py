@@ -28,6 +28,7 @@ from tickstock.universes.expression import (
     evaluate,
     evaluate_intervals,
     format_expression,
+    narrowed,
     parse,
     parse_client_universe,
     references,
@@ -625,3 +626,35 @@ def test_a_day_that_has_not_come_is_refused() -> None:
 def test_what_is_wrong_with_a_rule_is_told_with_how_to_write_it(text: str, said: str) -> None:
     with pytest.raises(BadExpression, match=said):
         parse(text)
+
+
+# --- narrowed -------------------------------------------------------------------------------------
+JANUARY = Span(date(2020, 1, 1), date(2020, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols", "meant"),
+    [
+        ("sp500 @ 2019-12-01..2020-01-15", (), "sp500 @ 2020-01-01..2020-01-15"),
+        (
+            "(sp500 | dow30) @ 2019-01-01..2021-01-01",
+            (),
+            "(sp500 | dow30) @ 2020-01-01..2020-01-31",
+        ),
+        ("sp500 @ 2019-01-01..2021-01-01", ("X", "A"), "(sp500 & {A, X}) @ 2020-01-01..2020-01-31"),
+        ("sp500 @ 2019-01-01..2019-12-31", (), None),  # no day is left
+        ("sp500 @ 2020-01-02", (), None),
+        ("sp500", ("X",), None),
+        ("{X} | (sp500 @ 2019-01-01..2021-01-01)", (), None),  # the span is not that of the whole
+    ],
+)
+def test_narrowed_to_days_and_symbols(
+    text: str, symbols: tuple[str, ...], meant: str | None
+) -> None:
+    found = narrowed(parse(text), JANUARY, symbols)
+    assert found == (parse(meant) if meant else None)
+
+
+def test_narrowed_to_no_days_keeps_its_own() -> None:
+    node = parse("sp500 @ 2019-01-01..2021-01-01")
+    assert narrowed(node, None) == node

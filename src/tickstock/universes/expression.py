@@ -51,6 +51,7 @@ from tickstock.universes.nodes import (
     Ref,
     Symbols,
     format_expression,
+    narrowed,
     references,
     respellings,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "evaluate_intervals",
     "format_expression",
     "left_out_notes",
+    "narrowed",
     "no_picks",
     "parse",
     "parse_client_universe",

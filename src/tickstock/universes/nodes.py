@@ -140,6 +140,16 @@ def has_rule(node: Node) -> bool:
             return False
 
 
+def narrowed(node: Node, within: Span | None, symbols: tuple[str, ...] = ()) -> Node | None:
+    """Of an expression that stands under a span as a whole: the days inside `within`, of these
+    `symbols` (all without any). None for any other, and where no day is left."""
+    match node:
+        case AsOf(inner, Span() as span) if left := span & within if within else span:
+            return AsOf(Both((inner, Symbols(tuple(sorted(symbols))))) if symbols else inner, left)
+        case _:
+            return None
+
+
 def references(node: Node) -> tuple[Ref | Bare | Glob, ...]:
     """What an expression names besides written-out symbols, in order of appearance, each once."""
     return tuple(dict.fromkeys(leaf for leaf in leaves(node) if not isinstance(leaf, Symbols)))

@@ -22,11 +22,12 @@ from tickstock.loading.strip import make_strip, totals
 from tickstock.model import GapCause, Ints, Timeframe
 from tickstock.service.holdings import CoverageView
 from tickstock.spans import ONE_DAY, Span
+from tickstock.universes.expression import format_expression, narrowed, parse
 from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
-from tickstock.web.fields import one_of, place_in_list
+from tickstock.web.fields import day, one_of, place_in_list
 from tickstock.web.historical import Card, card_of
-from tickstock.web.load_form import LoadForm, is_name
+from tickstock.web.load_form import OWN, LoadForm, is_name
 from tickstock.web.squares import square
 
 MOST_CELLS = 2_000
@@ -142,6 +143,13 @@ class Picture:
         if grid is not None and not self.first and len(grid.days):
             span = self._hull(grid)
         whole = not symbols and not filtered
+        if (own := self._in_its_span(symbols, span)) is not None:
+            return LoadForm(
+                expression=own,
+                timeframes=(self.timeframe,),
+                duration=OWN,
+                missing_only=not self.again,
+            )
         name = self.universe if whole else "{" + ", ".join(symbols) + "}"
         return LoadForm(
             universe=name if is_name(name) else "",
@@ -152,6 +160,14 @@ class Picture:
             last=self.last or (str(span.last) if span else ""),
             missing_only=not self.again,
         )
+
+    def _in_its_span(self, symbols: tuple[str, ...], span: Span | None) -> str | None:
+        """Of a universe over a past span: the expression of what is marked, which asks for nobody's
+        days outside it. None for any other universe."""
+        first = day(self.first)
+        days = Span.inclusive(first, day(self.last) or first) if first else span
+        node = narrowed(parse(self.universe), days, symbols)
+        return format_expression(node) if node else None
 
     def needs_grid(self) -> bool:
         """Whether what is marked depends on what is held."""
@@ -199,7 +215,10 @@ def _card(ctx: RequestContext, picture: Picture, grid: Grid | None) -> Card | No
         return None
     if picture.cause and not CAUSES[GapCause(picture.cause)].expected:
         return None  # nothing is lacking there
-    form = picture.form(grid)
+    try:
+        form = picture.form(grid)
+    except TickStockError as e:
+        return Card(LoadForm(), chosen=True, error=e)
     return card_of(ctx, form) if form.expression != "{}" else None
 
 

@@ -9,14 +9,16 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from tickstock.errors import BadDates, BadInput
 from tickstock.loading.request import LoadRequest
 from tickstock.service import TickStock
+from tickstock.web.fields import day
 
+OWN = "own"
+"""The days are those of the expression, which stands under a span of the past."""
 DURATIONS = (
     ("1d", "1 Day"),
     ("2d", "2 Days"),
@@ -28,6 +30,7 @@ DURATIONS = (
     ("2y", "2 Years"),
     ("5y", "5 Years"),
     ("dates", "Dates …"),
+    (OWN, "As the expression says"),
 )
 TIMEFRAMES = (
     ("day", "Day", "also week and month"),
@@ -39,8 +42,8 @@ UNIVERSE, CSV = "universe", "csv"
 
 @dataclass(frozen=True, slots=True)
 class LoadForm:
-    """The fields as typed. `first` and `last` count only where `duration` is `dates`; an
-    `expression` comes before a picked `universe`."""
+    """The fields as typed. `first` and `last` count only where `duration` is `dates`, and none is
+    given where it is OWN; an `expression` comes before a picked `universe`."""
 
     source: str = UNIVERSE
     universe: str = ""
@@ -97,13 +100,13 @@ class LoadForm:
         if not self.chosen:
             raise BadInput("No universe was chosen.", "Pick one, or write an expression.")
         csv = self.csv if self.source == CSV else None
-        first, last = (_day(self.first), _day(self.last)) if self.by_dates else (None, None)
+        first, last = (day(self.first), day(self.last)) if self.by_dates else (None, None)
         if self.by_dates and first is None:
             raise BadDates("No first date was given.", "Give one, or choose a duration.")
         return tick.requests.resolve(
             "" if csv else self.expression or self.universe,
             csv=csv,
-            duration=None if self.by_dates else self.duration,
+            duration=None if self.by_dates or self.duration == OWN else self.duration,
             first=first,
             last=last,
             timeframes=",".join(self.timeframes),
@@ -116,7 +119,7 @@ class LoadForm:
         words += ["--csv", self.csv] if self.source == CSV else [self.expression or self.universe]
         if self.by_dates:
             words += ["--from", self.first] + (["--to", self.last] if self.last else [])
-        else:
+        elif self.duration != OWN:
             words += ["--for", self.duration]
         if self.timeframes != ("day",):
             words += ["--timeframes", ",".join(self.timeframes)]
@@ -144,9 +147,9 @@ def form_of_load(request: LoadRequest) -> LoadForm:
         expression="" if csv or is_name(name) else name,
         csv=csv,
         timeframes=request.timeframes,
-        duration="dates",
-        first=str(request.span.start),
-        last=str(request.span.last),
+        duration=OWN if request.intervals else "dates",
+        first="" if request.intervals else str(request.span.start),
+        last="" if request.intervals else str(request.span.last),
         missing_only=not request.refresh,
     )
 
@@ -154,12 +157,3 @@ def form_of_load(request: LoadRequest) -> LoadForm:
 def is_name(text: str) -> bool:
     """Whether this is one universe (`type:key`) rather than an expression."""
     return re.fullmatch(r"\w+:\w+", text) is not None
-
-
-def _day(text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadDates(f"{text[:40]!r} is not a date.", "Write it like 2024-12-31.") from None

@@ -14,7 +14,7 @@ from tickstock.service.access import Role
 from tickstock.service.system import look, look_at_redis
 from tickstock.web.answers import status_of
 from tickstock.web.context import RequestContext
-from tickstock.web.load_form import DURATIONS, TIMEFRAMES
+from tickstock.web.load_form import DURATIONS, OWN, TIMEFRAMES
 from tickstock.web.system_forms import Typed
 
 
@@ -40,7 +40,7 @@ def page(ctx: RequestContext, typed: Typed) -> Response:
         roles=list(Role),
         quoted=lambda words: map(shlex.quote, words),
         log=access.log() if ctx.has_role("admin") else None,
-        durations=[d for d in DURATIONS if d[0] != "dates"],
+        durations=[d for d in DURATIONS if d[0] not in ("dates", OWN)],
     )
 
 
