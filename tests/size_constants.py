@@ -7,6 +7,7 @@ a number that is on none of these lists.
 """
 
 SIZES = {
+    "web.audit.PAGE_LINES": "contract/test_web_bulk.py::test_a_long_log_is_read_page_by_page",
     "store.bars.FAR_DAYS": "store/test_bars.py::test_what_lies_between_bars_far_apart_is_not_read_back",
     "store.panels.AHEAD": "store/test_picks.py::test_however_many_sessions_are_read_at_once_the_same_is_picked",
     "loading.actions.GROUP": "unit/test_actions_plan.py::test_every_due_ticker_is_asked_from_where_it_is_known",

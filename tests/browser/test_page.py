@@ -51,6 +51,7 @@ VIEWS = {
     "symbol": "/symbols/SPY",
     "find": "/find?q=spy",
     "system": "/system",
+    "audit": "/audit?q=load",
     "error": "/jobs?state=nonsense",
 }
 
@@ -384,6 +385,20 @@ def waiting(served: Running, symbol: str) -> Load:
 
 
 # --- searching ------------------------------------------------------------------------------
+def test_ticks_outlive_what_changes_in_the_list(
+    tab: OpenTab, served: Running, jobs: dict[str, str]
+) -> None:
+    page = tab().go(f"{served.url}/jobs")
+    box = page.locator(f"#row-{jobs['failed']} input[type=checkbox]")
+    box.check()
+    core = served.tick.requests.resolve("etf_universe:core_etfs", duration="1w")
+    newer = served.tick.jobs.submit(served.tick.plans.make(core))
+    expect(page.locator(f"#row-{newer.id}")).to_be_visible()  # by itself
+    expect(box).to_be_checked()
+    page.get_by_role("button", name="Cancel ticked").click()
+    expect(page.get_by_role("status").filter(has_text="had ended already")).to_be_visible()
+
+
 def test_searching_is_quick_and_keeps_the_choice(tab: OpenTab, served: Running) -> None:
     page = tab().go(served.url + H)
     page.get_by_role("radio", name="Core ETFs").check()

@@ -200,6 +200,7 @@ def test_one_price_and_none_at_all_can_be_drawn() -> None:
 
 # --- marks on the map of a universe over a past span ----------------------------------------------
 DOW = "stock_universe:index_dow30 @ 2020-08-03..2020-09-30"
+BOTH = "(stock_universe:index_dow30 & {CRM, XOM}) @ 2020-08-27..2020-09-02"
 
 
 def marked(client: Client, **marks: str) -> str:
@@ -216,10 +217,10 @@ def test_what_is_marked_of_a_past_span_asks_for_the_days_of_members_alone(client
     assert "33 symbols" in text
     # Whoever is marked is asked for on days inside the index.
     text = marked(client, pick="XOM CRM", **{"from": "2020-08-27", "to": "2020-09-02"})
-    assert "(stock_universe:index_dow30 & {CRM, XOM}) @ 2020-08-27..2020-09-02" in text
+    assert BOTH in text
     assert ">5<" in re.sub(r"\s", "", figure(text, "plan-missing"))  # 2 of XOM and 3 of CRM
-    assert "--for" not in text
-    assert "--from" not in text
+    words = re.sub("<[^>]*>", "", text)
+    assert f"tickstock load '{BOTH}'\n" in words  # and no other days
 
 
 def test_a_cause_chosen_of_a_past_span_has_a_plan(client: Client) -> None:

@@ -301,6 +301,7 @@ QUERIES: dict[str, list[dict[str, str]]] = {
 BODIES: dict[str, list[dict[str, Any]]] = {
     "/sign-in": [{"name": "nobody", "password": "x"}],
     f"{H}/load": [FORM_FIELDS | {"universe": u} for u in OF_ALL],
+    "/jobs/cancel": [{}, {"id": "nobody"}], "/jobs/retry": [{}, {"id": "nobody"}],
     "/jobs/{id}/cancel": [{}], "/jobs/{id}/retry": [{}], "/jobs/{id}/pause": [{}],
     "/jobs/{id}/resume": [{}], "/jobs/{id}/clone": [{}],
     "/universes/organize": [{"mode": "replace", "digest": "x"}],

@@ -17,7 +17,7 @@ from tickstock.service.passwords import Passwords
 from tickstock.store import sign_in as store
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.sign_in import AuditRow, UserRow
+from tickstock.store.sign_in import AuditFilter, AuditRow, UserRow
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 LONGEST, IDLE = timedelta(days=7), timedelta(hours=12)
@@ -28,6 +28,7 @@ WINDOW = timedelta(minutes=15)
 TRIES_PER_NAME, TRIES = 5, 25
 LINK_NAME = "local"
 """What somebody is called who came by a one-time link: a person at the machine itself."""
+EVERY_ENTRY = AuditFilter()
 
 
 class Role(enum.StrEnum):
@@ -181,10 +182,12 @@ class Access:
         with self._database.transaction() as connection:
             store.add_audit(connection, who, action, subject)
 
-    def log(self, most: int = 50) -> list[AuditRow]:
-        """The last entries, the latest first."""
+    def log(
+        self, most: int = 50, wanted: AuditFilter = EVERY_ENTRY, skip: int = 0
+    ) -> list[AuditRow]:
+        """The last entries that are wanted, the latest first; without the last `skip` of them."""
         with self._database.transaction() as connection:
-            return store.audit(connection, most)
+            return store.audit(connection, wanted, most, skip)
 
 
 def _nobody(name: str) -> BadInput:

@@ -5,7 +5,7 @@ Tokens come in as their SHA-256, passwords as their argon2id hash; neither is ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -50,6 +50,17 @@ class Attempts:
 
     of_name: int
     of_all: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the audit log: of whom, with what text, from when and before when; all of
+    them where nothing is said."""
+
+    who: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +179,6 @@ def add_audit(connection: Connection, who: str, action: str, subject: str) -> No
     connection.execute(QUERIES["add_audit"], params)
 
 
-def audit(connection: Connection, most: int) -> list[AuditRow]:
-    return rows.every(connection, AuditRow, QUERIES["audit"], {"most": most})
+def audit(connection: Connection, wanted: AuditFilter, most: int, skip: int = 0) -> list[AuditRow]:
+    params = asdict(wanted) | {"most": most, "skip": skip}
+    return rows.every(connection, AuditRow, QUERIES["audit"], params)

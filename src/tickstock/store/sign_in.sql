@@ -117,5 +117,12 @@ INSERT INTO tickstock.audit_log (who, action, subject)
 VALUES (%(who)s, %(action)s, %(subject)s)
 
 -- name: audit
--- The last entries, the latest first.
-SELECT at, who, action, subject FROM tickstock.audit_log ORDER BY id DESC LIMIT %(most)s
+-- Entries of one person, with a piece of text in them, between two moments; the latest first.
+SELECT at, who, action, subject
+FROM tickstock.audit_log
+WHERE (%(who)s = '' OR lower(who) = lower(%(who)s))
+  AND (%(text)s = '' OR strpos(lower(action || ' ' || subject), lower(%(text)s)) > 0)
+  AND at >= coalesce(%(since)s::timestamptz, '-infinity')
+  AND at < coalesce(%(until)s::timestamptz, 'infinity')
+ORDER BY id DESC
+LIMIT %(most)s OFFSET %(skip)s

@@ -82,6 +82,23 @@ NAMES = {"text": "q"}
 """What fields are called in the address."""
 
 
+OUTCOMES = {
+    "cancelled": ("cancelled", "good"),
+    "ended": ("had ended already", "warn"),
+    "retried": ("asked again for what was lacking", "good"),
+    "whole": ("without anything that failed or was cancelled", "warn"),
+}
+"""What was done to ticked jobs, by its name in the address: what is said, and in what tone."""
+
+
+def _outcomes(ctx: RequestContext) -> list[tuple[str, str]]:
+    told = []
+    for name, (text, tone) in OUTCOMES.items():
+        if count := place_in_list(ctx.query(name)):
+            told.append((tone, f"{count:,} {'job' if count == 1 else 'jobs'} {text}."))
+    return told
+
+
 def list_all(ctx: RequestContext) -> Response:
     """The jobs that the filter lets through, the newest first or in another order."""
     return _list(ctx, "jobs.html")
@@ -101,7 +118,7 @@ def _list(ctx: RequestContext, template: str) -> Response:
         older = chosen.address(skip=str(place_in_list(chosen.skip) + PAGE_LINES))
     return ctx.page(
         template, filter=chosen, jobs=found, names=names_of(ctx, found), older=older,
-        states=[s.value for s in LoadState], timeframes=TIMEFRAMES,
+        states=[s.value for s in LoadState], timeframes=TIMEFRAMES, outcomes=_outcomes(ctx),
     )  # fmt: skip
 
 
@@ -137,6 +154,24 @@ def cancel(ctx: RequestContext) -> Response:
 def retry(ctx: RequestContext) -> Response:
     """Ask again for what failed or was cancelled."""
     return ctx.go(f"/jobs/{steering.retry(ctx)}")
+
+
+def cancel_ticked(ctx: RequestContext) -> Response:
+    """End all jobs that are ticked in the list; what they have done stays done."""
+    done, not_done = steering.each(ctx, steering.cancel_one)
+    return _told(ctx, cancelled=done, ended=not_done)
+
+
+def retry_ticked(ctx: RequestContext) -> Response:
+    """Ask again for what failed or was cancelled of all jobs that are ticked in the list."""
+    done, not_done = steering.each(ctx, steering.retry_one)
+    return _told(ctx, retried=done, whole=not_done)
+
+
+def _told(ctx: RequestContext, **counts: int) -> Response:
+    """The list as it was looked at, with what was done."""
+    address = Filter.read(ctx).address(**{name: str(n) for name, n in counts.items()})
+    return ctx.go(address)
 
 
 def pause(ctx: RequestContext) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 import tickstock
 from tickstock.model import LoadState
 from tickstock.store.jobs import Order
+from tickstock.web.audit import MOST_EXPORTED
 from tickstock.web.bodies import DATE, MODE, TEXT
 from tickstock.web.context import AnswerKind, Route
 from tickstock.web.replies import EXAMPLES, FILES, REPLIES
@@ -47,6 +48,14 @@ QUERIES: dict[str, dict[str, Any]] = {
         "sort": {"enum": list(Order)},
         "skip": {"type": "integer", "minimum": 0},
         "before": MOMENT,
+    },
+    "/api/audit": {
+        "who": TEXT,
+        "q": TEXT | {"description": "in what was done, or to what"},
+        "from": DATE,
+        "to": DATE,
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_EXPORTED},
+        "skip": {"type": "integer", "minimum": 0},
     },
     "/api/coverage": {
         "universe": TEXT,

@@ -215,6 +215,7 @@ EXAMPLES: dict[str, Any] = {
     "state": "running",
     "q": "core",
     "by": "ann",
+    "who": "ann",
     "at": "18:30",
     "why": "asked for by the services",
     "title": "Core ETFs",

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from tickstock.service.access import Role
 from tickstock.web import (
     api,
+    audit,
     bars,
     changes,
     coverage,
@@ -75,6 +76,8 @@ RULES = (
     Route("GET", "/jobs", jobs.list_all, VIEWER),
     Route("GET", "/jobs/rows", jobs.rows, VIEWER, PART),
     Route("GET", "/jobs/recent", jobs.recent, VIEWER, PART),
+    Route("POST", "/jobs/cancel", jobs.cancel_ticked, OPERATOR, form_at="/jobs"),
+    Route("POST", "/jobs/retry", jobs.retry_ticked, OPERATOR, form_at="/jobs"),
     Route("GET", "/jobs/{id}", jobs.show, VIEWER),
     Route("GET", "/jobs/{id}/progress", jobs.progress, VIEWER, PART),
     Route("GET", "/jobs/{id}/strip", job_strip.show, VIEWER, PART),
@@ -110,6 +113,8 @@ RULES = (
     Route("GET", "/coverage/plan", coverage.plan, VIEWER, PART),
     Route("GET", "/bars", bars.show, VIEWER),
     Route("GET", "/system", system.show, VIEWER),
+    Route("GET", "/audit", audit.show, ADMIN),
+    Route("GET", "/audit/export", audit.export, ADMIN),
     Route("POST", "/schedules", schedules.add, OPERATOR, form_at="/system"),
     Route("POST", "/schedules/{name}/run", schedules.run, OPERATOR, form_at="/system"),
     Route("POST", "/schedules/{name}/remove", schedules.remove, OPERATOR, form_at="/system"),
@@ -175,6 +180,6 @@ RULES = (
     ),
     Route("GET", "/api/users", users.users, ADMIN, JSON),
     Route("POST", "/api/users/{name}/role", users.give_role, ADMIN, JSON, body=ROLE_BODY),
-    Route("GET", "/api/audit", system.audit, ADMIN, JSON),
+    Route("GET", "/api/audit", audit.entries, ADMIN, JSON),
     Route("GET", "/api/system", api.system, VIEWER, JSON),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 from starlette.responses import (
-    JSONResponse,
     PlainTextResponse,
     Response,
 )
@@ -42,16 +41,6 @@ def page(ctx: RequestContext, typed: Typed) -> Response:
         log=access.log() if ctx.has_role("admin") else None,
         durations=[d for d in DURATIONS if d[0] not in ("dates", OWN)],
     )
-
-
-def audit(ctx: RequestContext) -> Response:
-    """The last entries of the audit log, the latest first."""
-    rows = ctx.services.access.log()
-    found = [
-        {"at": r.at.isoformat(), "who": r.who, "action": r.action, "subject": r.subject}
-        for r in rows
-    ]
-    return JSONResponse({"entries": found})
 
 
 def healthz(ctx: RequestContext) -> Response:
