@@ -164,8 +164,9 @@ class Picture:
     def _in_its_span(self, symbols: tuple[str, ...], span: Span | None) -> str | None:
         """Of a universe over a past span: the expression of what is marked, which asks for nobody's
         days outside it. None for any other universe."""
-        first = day(self.first)
-        days = Span.inclusive(first, day(self.last) or first) if first else span
+        first, last = day(self.first), day(self.last)
+        marked = Span.inclusive(first, last) if first and last else None
+        days = marked or (Span(first, date.max) if first else span)
         node = narrowed(parse(self.universe), days, symbols)
         return format_expression(node) if node else None
 
