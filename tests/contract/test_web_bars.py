@@ -223,6 +223,10 @@ def test_what_is_marked_of_a_past_span_asks_for_the_days_of_members_alone(client
     assert f"tickstock load '{BOTH}'\n" in words  # and no other days
 
 
+def test_without_a_last_day_what_is_marked_goes_on_to_the_end_of_the_span(client: Client) -> None:
+    assert "index_dow30 @ 2020-09-28..2020-09-30" in marked(client, **{"from": "2020-09-28"})
+
+
 def test_a_cause_chosen_of_a_past_span_has_a_plan(client: Client) -> None:
     text = marked(client, cause="never_asked")
     assert '<input type="hidden" name="digest"' in text
