@@ -384,7 +384,6 @@ def waiting(served: Running, symbol: str) -> Load:
     return tick.jobs.submit(tick.plans.make(request))
 
 
-# --- searching ------------------------------------------------------------------------------
 def test_ticks_outlive_what_changes_in_the_list(
     tab: OpenTab, served: Running, jobs: dict[str, str]
 ) -> None:
@@ -399,6 +398,7 @@ def test_ticks_outlive_what_changes_in_the_list(
     expect(page.get_by_role("status").filter(has_text="had ended already")).to_be_visible()
 
 
+# --- searching ------------------------------------------------------------------------------
 def test_searching_is_quick_and_keeps_the_choice(tab: OpenTab, served: Running) -> None:
     page = tab().go(served.url + H)
     page.get_by_role("radio", name="Core ETFs").check()

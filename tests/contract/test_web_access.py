@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,7 +15,6 @@ from tests.web_kit import (
     Client,
     Running,
     organized,
-    quiet,
     running,
     settings_for,
 )
@@ -126,12 +124,6 @@ WHO_MAY = {
     ("GET", "/api/system"): "viewer",
 }
 """Written by hand, against the table that the page is made from."""
-
-
-@pytest.fixture(scope="module")
-def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with quiet(cluster, template, home) as found:
-        yield found
 
 
 def test_every_route_has_a_rule_and_nothing_else_is_served(page: Running) -> None:

@@ -5,25 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.conftest import Cluster
-from tests.web_kit import Client, Running, quiet
+from tests.web_kit import Client, Running
 from tickstock.service.access import Role
 
 CORE = "etf_universe:core_etfs"
-
-
-@pytest.fixture(scope="module")
-def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    """Without a worker: what is submitted waits."""
-    with quiet(cluster, template, home) as found:
-        yield found
 
 
 @pytest.fixture

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Cluster
-from tests.web_kit import Answer, Client, Running, quiet
+from tests.web_kit import Answer, Client, Running
 from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service.access import Role
 
 CORE = "etf_universe:core_etfs"
 MINE = "stock_universe:theme_mine"
-
-
-@pytest.fixture(scope="module")
-def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with quiet(cluster, template, home) as found:
-        yield found
-
-
-@pytest.fixture
-def client(page: Running) -> Client:
-    return page.client(Role.ADMIN)
 
 
 def hidden(answer: Answer) -> dict[str, str]:

@@ -17,7 +17,6 @@ from tests.work import statements
 from tickstock.cli.app import run
 from tickstock.clock import NEW_YORK, machine_now
 from tickstock.model import UniverseRef
-from tickstock.service.access import Role
 from tickstock.store import universe_plans, universe_writes
 from tickstock.web.context import AnswerKind
 from tickstock.web.historical import PICKER_LINES
@@ -43,11 +42,6 @@ def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
         (folder / "mine.csv").write_text("symbol\nSPY\nQQQ\nIWM\n")
         with running(database, settings_for(home, csv_dir=folder)) as found:
             yield found
-
-
-@pytest.fixture
-def client(page: Running) -> Client:
-    return page.client(Role.ADMIN)
 
 
 def wait(client: Client, load_id: str) -> dict[str, Any]:

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Cluster
-from tests.web_kit import Client, Running, quiet
+from tests.web_kit import Client, Running
 from tickstock.service.access import Role
 from tickstock.store.jobs import Load
 
 H = "/admin/historical-data"
 CORE = "etf_universe:core_etfs"
 SIX = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
-
-
-@pytest.fixture(scope="module")
-def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
-    with quiet(cluster, template, home) as found:
-        yield found
-
-
-@pytest.fixture
-def client(page: Running) -> Client:
-    return page.client(Role.ADMIN)
 
 
 def submitted(page: Running, *symbols: str) -> Load:

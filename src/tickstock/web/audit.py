@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from urllib.parse import urlencode
 
@@ -14,14 +14,13 @@ from tickstock.clock import NEW_YORK
 from tickstock.errors import BadInput
 from tickstock.spans import ONE_DAY
 from tickstock.store.sign_in import AuditFilter, AuditRow
+from tickstock.universes.files.written import safe_cell
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import day, place_in_list
 
 PAGE_LINES = 100
 MOST_EXPORTED = 100_000
 """Entries of one file."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,7 @@ def entries(ctx: RequestContext) -> Response:
     found = ctx.services.access.log(
         most, AuditQuery.read(ctx).wanted, place_in_list(ctx.query("skip"))
     )
-    return JSONResponse({"entries": [{"at": r.at.isoformat()} | _told(r) for r in found]})
-
-
-def _told(row: AuditRow) -> dict[str, str]:
-    return {"who": row.who, "action": row.action, "subject": row.subject}
+    return JSONResponse({"entries": [asdict(r) | {"at": r.at.isoformat()} for r in found]})
 
 
 def _csv(found: list[AuditRow]) -> str:
@@ -92,13 +87,9 @@ def _csv(found: list[AuditRow]) -> str:
     lines = csv.writer(out)
     lines.writerow(["at", "who", "action", "subject"])
     for row in found:
-        lines.writerow([row.at.isoformat(), *map(_cell, (row.who, row.action, row.subject))])
+        # Names and subjects are what others typed: no spreadsheet shall run them.
+        lines.writerow([row.at.isoformat(), *map(safe_cell, (row.who, row.action, row.subject))])
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Names and subjects are what others typed: no spreadsheet shall run them."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _midnight(on: date | None) -> datetime | None:
