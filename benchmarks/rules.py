@@ -56,7 +56,7 @@ def fill(tick: TickStock, names: int, first: date) -> int:
         symbols = [s for (s,) in conn.execute("SELECT symbol FROM tickstock.instruments")]
     told = "symbol,starts,ends\n" + "".join(f"{s},{first},\n" for s in symbols)
     tick.edits.apply(tick.edits.set(LIST, symbols), reason="bench", allow=[LIST])
-    plan = tick.edits.tell(LIST, "all.csv", told, source="bench", through=END)
+    plan = tick.edits.record(LIST, "all.csv", told, source="bench", through=END)
     tick.edits.apply(plan, reason="bench")
     return len(days) * names
 

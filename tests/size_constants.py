@@ -63,7 +63,7 @@ UNCROSSED = {
 
 NO_SIZES = {
     "store.prove.Ended.bars": "a count",
-    "service.prove.TOLD": "loads whose message is shown",
+    "service.prove.TOLD": "jobs whose message is shown",
     "service.missing.MissingView.unasked": "a count",
     "universes.files.table._DIGITS": "digits of the number of a column that are read",
     "service.prove.SYMBOLS_A_LOAD": "calls of a job of the proof",

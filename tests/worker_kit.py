@@ -1,4 +1,4 @@
-"""Loads of the synthetic vendor for a worker, and a worker for them."""
+"""Jobs of the synthetic vendor for a worker, and a worker for them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tickstock.model import Answer, Call, LoadState
+from tickstock.model import Answer, Call, JobState
 from tickstock.service import TickStock
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.vendors import Gate, OpenGate
 from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker, configured_source
@@ -49,13 +49,13 @@ class Watched:
         return
 
 
-def submit(tick: TickStock, *symbols: str, **other: Any) -> Load:
+def submit(tick: TickStock, *symbols: str, **other: Any) -> Job:
     """A job of one call a symbol."""
     request = tick.requests.resolve(symbols=symbols, duration="1w", timeframes="hour")
     return tick.jobs.submit(tick.plans.make(request), **other)
 
 
-def state(tick: TickStock, load: Load) -> LoadState:
+def state(tick: TickStock, load: Job) -> JobState:
     return tick.jobs.progress(load.id).load.state
 
 

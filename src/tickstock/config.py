@@ -81,7 +81,7 @@ class Settings(BaseModel):
         30.0, ge=1, le=3600, description="silence after which a worker's calls go to another"
     )
     jobs_kept_days: float = Field(
-        90.0, gt=0, description="age at which `jobs prune` forgets loads that have ended"
+        90.0, gt=0, description="age at which `jobs prune` forgets jobs that have ended"
     )
     metrics_token: SecretStr | None = Field(
         None, min_length=16, description="bearer token with which Prometheus may read /metrics"

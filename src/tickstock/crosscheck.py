@@ -296,7 +296,7 @@ def _split_steps(
             if one.sort is Sort.SPLIT:
                 yield PriceFactor(case.owner, day, one.factor, 1.0 / one.factor), one.sort
             else:
-                _tell_spin_off(case, one)
+                _note_spin_off(case, one)
                 yield PriceFactor(case.owner, day, one.factor), one.sort
 
 
@@ -338,11 +338,11 @@ def _settled(
     last = [one for one, _ in standing if one.day == standing[-1][0].day]
     chosen = [*{(one.day, one.factor): one for one in confirmed or last}.values()]
     if len(chosen) < len(group):
-        _tell_rivals(case, hearing, group, chosen, is_confirmed=bool(confirmed))
+        _note_rivals(case, hearing, group, chosen, is_confirmed=bool(confirmed))
     return [(one, one.day) for one in chosen]
 
 
-def _tell_rivals(
+def _note_rivals(
     case: _Case,
     hearing: _Hearing,
     group: Sequence[_SplitFactor],
@@ -378,7 +378,7 @@ def _by_how_much(day: _Day) -> str:
     )
 
 
-def _tell_spin_off(case: _Case, one: _SplitFactor) -> None:
+def _note_spin_off(case: _Case, one: _SplitFactor) -> None:
     case.doubt(
         one.split.day,
         ActionDoubt.SPIN_OFF,
@@ -498,7 +498,7 @@ def _standing_of(case: _Case, group: Sequence[Dividend]) -> Dividend:
     nearest = min(reversed(ranked), key=lambda d: off[id(d)])
     if off[id(chosen)] - off[id(nearest)] > DECIDES:
         chosen, reason = nearest, "nearest to the night's move"
-    _tell_payments(case, group, chosen, reason)
+    _note_payments(case, group, chosen, reason)
     return chosen
 
 
@@ -515,7 +515,7 @@ def _off(case: _Case, one: Dividend) -> float:
     return abs(night.moved - math.log1p(-one.cash / night.close))
 
 
-def _tell_payments(case: _Case, group: Sequence[Dividend], chosen: Dividend, reason: str) -> None:
+def _note_payments(case: _Case, group: Sequence[Dividend], chosen: Dividend, reason: str) -> None:
     amounts = {_amount(d) for d in group}
     said = ", ".join(f"{_amount(d)} on {d.day}{_declared(d)}" for d in group)
     case.doubt(
@@ -567,7 +567,7 @@ def _dividend_steps(
         if day is None or found is None or not case.closes.reach(case.owner, day):
             continue  # no bar before it to adjust, or none after it yet to compare with
         if day - found[0] > STALE_DAYS:
-            _tell_stale(case, one, day_of(found[0]))
+            _note_stale(case, one, day_of(found[0]))
             continue
         step = _dividend_step(case, one, day, found[1] * units.get(day, 1.0))
         steps += [step] if step else []
@@ -618,7 +618,7 @@ def _dividend_step(case: _Case, one: Dividend, day: int, close: float) -> PriceF
     return None
 
 
-def _tell_stale(case: _Case, one: Dividend, last: date) -> None:
+def _note_stale(case: _Case, one: Dividend, last: date) -> None:
     case.doubt(
         one.day,
         ActionDoubt.NO_CLOSE,

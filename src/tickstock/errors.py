@@ -95,7 +95,7 @@ class GuardRefused(Terminal):
         return {"refs": list(self.refs)}
 
 
-# --- plans and loads ----------------------------------------------------------------------
+# --- plans and jobs ----------------------------------------------------------------------
 class Conflict(Terminal):
     """Somebody else changed the same thing in between."""
 
@@ -113,7 +113,7 @@ class PoisonCall(Terminal):
     """A call with which worker after worker died or lost its lease."""
 
 
-class UnknownLoad(Terminal): ...
+class UnknownJob(Terminal): ...
 
 
 class MixedOrigin(Terminal):

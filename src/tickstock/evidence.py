@@ -16,7 +16,7 @@ from itertools import chain, combinations
 DECIDES = 0.05
 """By how much, as a logarithm, one set must be nearer than what the records say by themselves: more
 than most nights move by."""
-TELLING = 0.25
+DECISIVE_MOVE = 0.25
 """Below this logarithm of its factor (about 5-for-4) a split drowns in an ordinary night's move."""
 MANY = 6
 """With more claims than these, sets of one and of two are weighed, not all sets."""
@@ -127,7 +127,7 @@ def _same(claims: Sequence[Claim], a: Iterable[int], b: Iterable[int], night: Ni
 
 def verdict(expected_move: float | None, moved: float) -> ClaimVerdict:
     """Confirmed when the price moved to within half of the way; denied when it hardly moved."""
-    if expected_move is None or abs(expected_move) < TELLING:
+    if expected_move is None or abs(expected_move) < DECISIVE_MOVE:
         return ClaimVerdict.SILENT
     if abs(moved - expected_move) <= 0.5 * abs(expected_move):
         return ClaimVerdict.CONFIRMED

@@ -115,7 +115,7 @@ def _without_repeats(
     """A structlog processor that drops what `outages` tells in one voice for all."""
     found = event.get("exc_info")
     raised = sys.exc_info()[1] if found is True else found
-    if OUTAGES.is_told((raised, *event.values())):
+    if OUTAGES.is_said((raised, *event.values())):
         raise structlog.DropEvent
     return event
 
@@ -124,7 +124,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     """The same for lines of libraries, and of those of our modules that log as they do."""
     arguments = record.args if isinstance(record.args, tuple) else ()
     raised = record.exc_info[1] if record.exc_info else None
-    return not OUTAGES.is_told((raised, *arguments))
+    return not OUTAGES.is_said((raised, *arguments))
 
 
 def _errors_as_text(

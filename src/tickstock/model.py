@@ -357,7 +357,7 @@ class Gain:
     last: int
 
 
-class LoadState(enum.StrEnum):
+class JobState(enum.StrEnum):
     SUBMITTED = "submitted"
     RUNNING = "running"
     COMPLETED = "completed"
@@ -367,7 +367,7 @@ class LoadState(enum.StrEnum):
 
     @property
     def finished(self) -> bool:
-        return self not in (LoadState.SUBMITTED, LoadState.RUNNING)
+        return self not in (JobState.SUBMITTED, JobState.RUNNING)
 
 
 class CallState(enum.StrEnum):

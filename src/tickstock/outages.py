@@ -6,7 +6,7 @@ one voice: what is away and since when, at first at once and then ever more rare
 when it is over. Never two lines in a second, whatever is away; what was not said is counted.
 
 Whoever holds a door to such a thing says `away` when it failed there and `back` when it answered.
-Lines of others that tell of the same are left out of the log: `is_told` knows them.
+Lines of others that tell of the same are left out of the log: `is_said` knows them.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Outages:
             outage.due, outage.gap = now + outage.gap, min(outage.gap * 2, LONGEST_GAP)
             facts = {"since": _stamp(outage.since), "error": _text(error)}
             unsaid, outage.unsaid = outage.unsaid - 1, 0
-            self._tell(f"{what} away", facts | {"unsaid": unsaid})
+            self._log(f"{what} away", facts | {"unsaid": unsaid})
 
     def back(self, what: str) -> None:
         """It has answered; which is next to nothing to say while it was not away."""
@@ -131,7 +131,7 @@ class Outages:
             if outage is not None and outage.answered is not None:
                 self._end(what, outage, outage.answered[1])
 
-    def is_told(self, things: Iterable[object]) -> bool:
+    def is_said(self, things: Iterable[object]) -> bool:
         """Whether one of these things, which a line of the log holds, tells that something is away:
         that is told by the lines of `away` alone. A library's error is a sign of that."""
         for thing in things:
@@ -165,9 +165,9 @@ class Outages:
         del self._open[what]
         seconds = max((at - outage.since).total_seconds(), 0.0)
         facts: dict[str, object] = {"since": _stamp(outage.since), "seconds": round(seconds, 1)}
-        self._tell(f"{what} back", facts | {"error": outage.error, "unsaid": outage.unsaid})
+        self._log(f"{what} back", facts | {"error": outage.error, "unsaid": outage.unsaid})
 
-    def _tell(self, event: str, facts: dict[str, object]) -> None:
+    def _log(self, event: str, facts: dict[str, object]) -> None:
         self._free = self._clock() + GAP
         self._say(event, facts)
 

@@ -57,7 +57,7 @@ def do(tick: TickStock, plan: OrganizePlan) -> None:
 def told(tick: TickStock) -> TickStock:
     do(tick, tick.edits.set(X, TODAY))
     through = date(2026, 11, 20)
-    do(tick, tick.edits.tell(X, "told.csv", TOLD.encode(), source="s", through=through))
+    do(tick, tick.edits.record(X, "told.csv", TOLD.encode(), source="s", through=through))
     return tick
 
 
@@ -73,7 +73,7 @@ def shown(tick: TickStock, expression: str, day: date | None = None) -> str:
     return " ".join(tick.history.show(expression, day).symbols)
 
 
-# --- loads of histories that were told with the tickers of the day ------------------------------
+# --- jobs of histories that were told with the tickers of the day ------------------------------
 def test_each_ticker_is_asked_for_on_the_days_on_which_it_was_the_members(told: TickStock) -> None:
     found = asked(told, f"{X} @ 1996-01-02..2026-11-20")
     assert found == {
@@ -146,7 +146,10 @@ def test_whom_a_symbol_was_taken_for_is_said(told: TickStock) -> None:
 def test_a_list_of_a_past_day_has_the_tickers_of_the_day(tick: TickStock) -> None:
     do(tick, tick.edits.set(X, ["FI", "KO"]))
     late = "symbol,from,to\nFI,2001-03-30,\nKO,2001-03-30,\n"
-    do(tick, tick.edits.tell(X, "late.csv", late.encode(), source="s", through=date(2026, 11, 20)))
+    do(
+        tick,
+        tick.edits.record(X, "late.csv", late.encode(), source="s", through=date(2026, 11, 20)),
+    )
     assert shown(tick, X, date(2014, 1, 2)) == "FISV KO"
     assert shown(tick, X, date(2024, 1, 2)) == "FI KO"
     assert tick.universes.members(X) == ("FI", "KO")
@@ -248,7 +251,7 @@ def test_where_somebody_was_in(told: TickStock, symbol: str, until: date | None)
 def test_who_left_by_a_told_history_was_in_until_then(tick: TickStock) -> None:
     told = "symbol,start,end\nKO,1996-01-02,\nPEP,1996-01-02,2020-03-03\n"
     do(tick, tick.edits.set(X, ["KO"]))
-    do(tick, tick.edits.tell(X, "told.csv", told.encode(), source="s", through=date(2024, 1, 2)))
+    do(tick, tick.edits.record(X, "told.csv", told.encode(), source="s", through=date(2024, 1, 2)))
     assert tick.history.once("PEP") == {REF: date(2020, 3, 2)}
     assert tick.history.once("KO") == {}
 
@@ -272,7 +275,7 @@ def test_a_day_that_has_not_come_is_refused_everywhere(told: TickStock) -> None:
         lambda: told.history.diff(f"{X} @ {future}", X),
         lambda: told.universes.members(f"{X} @ {future}"),
         lambda: told.requests.resolve(f"{X} @ {future}..2199-12-31"),
-        lambda: told.edits.tell(X, "told.csv", TOLD.encode(), source="s", through=future),
+        lambda: told.edits.record(X, "told.csv", TOLD.encode(), source="s", through=future),
     ):
         with pytest.raises(BadDates, match="2199-01-01 has not come"):
             ask()

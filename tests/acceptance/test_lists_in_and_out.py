@@ -67,7 +67,7 @@ def test_a_list_with_dates_becomes_a_history_with_the_list_of_today(tick: TickSt
         b"ticker,start_date,end_date\nPEP,2015-01-02,\nKO,2015-01-02,2020-01-02\nBRKB,2019-01-02,\n"
     )
     change = tick.imports.plan(tick.imports.read("h.csv", text, X), X)
-    assert [str(telling.ref) for telling in change.plan.tellings] == [X]
+    assert [str(recording.ref) for recording in change.plan.recordings] == [X]
     tick.imports.apply(change)
     assert held(tick, X) == ("PEP", "BRK.B")
     assert tick.history.show(X, date(2016, 1, 4)).symbols == ("KO", "PEP")
@@ -389,8 +389,8 @@ def test_every_door_reads_a_class_without_its_dot_and_says_whom_nobody_knows(
     assert here.universes.csv_symbols("nodots.csv") == ("BRK.B", "BF.B", "PEP", "PEPSICO")
     assert shell.tick.universes.evaluate("{BRKB}").symbols == ("BRK.B",)
     told = "symbol,from,to\nBRKB,2015-01-02,\nPEPSICO,2015-01-02,\n"
-    plan = shell.tick.edits.tell(X, "h.csv", told.encode(), source="s")
-    assert [interval.symbol for interval in plan.tellings[0].history.intervals] == [
+    plan = shell.tick.edits.record(X, "h.csv", told.encode(), source="s")
+    assert [interval.symbol for interval in plan.recordings[0].history.intervals] == [
         "BRK.B",
         "PEPSICO",
     ]

@@ -243,7 +243,7 @@ def test_a_symbol_the_vendor_refuses_ends_with_3_and_the_others_are_loaded(
 
 @pytest.fixture(scope="module")
 def hopeless(cluster: Cluster, template: str) -> Iterator[dict[str, tuple[Result, list[Any]]]]:
-    """Loads that are tried for some seconds in vain: side by side, as that takes its time."""
+    """Jobs that are tried for some seconds in vain: side by side, as that takes its time."""
     home, names = new_folder(), {n: cluster.create(template) for n in ("down", "html")}
     with serve_in_thread(ReplayVendor(faults=[Fault(What.WEB_PAGE)])) as vendor:
         urls = {"down": "http://127.0.0.1:9", "html": vendor.url}

@@ -18,7 +18,7 @@ from tests.conftest import Cluster
 from tests.kit import sessions, span
 from tests.loading_rig import Rig, rig, sql, stored, synthetic_table, truth_of
 from tickstock.loading.bits import BLOCK
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 
@@ -93,7 +93,7 @@ def _prepare(database: Database, universes: dict[str, list[str]], dice: random.R
 
 def _load(here: Rig, universe: str, symbols: Sequence[str]) -> None:
     progress = here.load_configured(here.plan(f"stock_universe:{universe}", **_dates()))
-    assert progress.load.state is LoadState.COMPLETED, progress.load.message
+    assert progress.load.state is JobState.COMPLETED, progress.load.message
     assert progress.percent == 100
     assert progress.expected == progress.held == len(symbols) * len(sessions(DAYS))
 

@@ -24,7 +24,7 @@ def databases(cluster: Cluster) -> set[str]:
 def test_the_proof_holds_and_leaves_nothing(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.create()
     shell = Shell(tmp_path, {"DATABASE_URI": cluster.uri(name)})
-    done = shell.run("db", "prove", "--workers", "2", "--loads", "3", "--seconds", "6", "--json")
+    done = shell.run("db", "prove", "--workers", "2", "--jobs", "3", "--seconds", "6", "--json")
     assert done.code == 0, done.said
     found = done.json()
     assert found["holds"]

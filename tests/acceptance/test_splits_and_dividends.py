@@ -19,7 +19,7 @@ from tickstock.bars import ANOTHER_FIRM
 from tickstock.config import read_settings
 from tickstock.crosscheck import ActionDoubt
 from tickstock.identity import identities, shipped_events
-from tickstock.model import LoadState, Timeframe
+from tickstock.model import JobState, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.doubts import DoubtCounts, count_doubts
 from tickstock.service.progress import Progress
@@ -96,7 +96,7 @@ def house(database: Database, tmp_path: Path) -> House:
 
 def test_bars_come_with_their_splits_in_the_fewest_calls(house: House) -> None:
     done = house.load(["AAPL", "IBM", "MSFT"])
-    assert done.load.state is LoadState.COMPLETED
+    assert done.load.state is JobState.COMPLETED
     actions = [a for a in house.asked if "/stocks/v1/" in a]
     assert len(actions) == 2
     assert house.asked[-2:] == actions, "bars come first"
@@ -117,11 +117,11 @@ def test_a_reload_of_the_same_day_asks_nothing_and_of_the_next_for_all_records_i
     house.load()
     tick = house.tick
     again = tick.requests.resolve(symbols=["AAPL"], first=WINTER.start, last=WINTER.last)
-    assert tick.jobs.submit(tick.plans.make(again)).state is LoadState.COMPLETED, (
+    assert tick.jobs.submit(tick.plans.make(again)).state is JobState.COMPLETED, (
         "at once: there is nothing to ask"
     )
     house.now += timedelta(days=1)
-    assert house.load().load.state is LoadState.COMPLETED
+    assert house.load().load.state is JobState.COMPLETED
     assert len(house.asked) == 2
     assert not [a for a in house.asked if ".gte=" in a]
 
@@ -184,14 +184,14 @@ def test_a_corrected_split_is_applied_and_its_predecessor_kept(house: House) -> 
 @pytest.mark.parametrize("what", [What.BAD_GATEWAY, What.NOT_ENTITLED, What.WEB_PAGE])
 def test_a_failure_of_actions_is_said_and_loses_no_bar(house: House, what: What) -> None:
     failing = house.load(faults=[Fault(what, path="dividends")])
-    assert failing.load.state is LoadState.WITH_ERRORS
+    assert failing.load.state is JobState.WITH_ERRORS
     assert "splits or dividends not loaded" in failing.load.message
     assert (failing.held, failing.rows_new) == (19, 19)
     assert house.closes()[0] == round(house.closes(adjust=Adjust.RAW)[0] / 2, 6), "splits came"
     tick = house.tick
     assert tick.jobs.retry(failing.load.id) == 1
     fixed = house.work(tick, failing.load.id)
-    assert fixed.load.state is LoadState.COMPLETED
+    assert fixed.load.state is JobState.COMPLETED
     assert [a.partition("?")[0] for a in house.asked] == ["/stocks/v1/dividends"]
 
 
@@ -214,7 +214,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(house: House) -> None:
     asyncio.run(stopped())
     assert not tick.jobs.progress(load.id).load.state.finished
     done = house.work(tick, load.id)
-    assert done.load.state is LoadState.COMPLETED
+    assert done.load.state is JobState.COMPLETED
     assert not [a for a in house.asked if "/v2/aggs" in a]
 
 
@@ -234,7 +234,7 @@ def test_two_workers_ask_once(house: House) -> None:
 
     asked = asyncio.run(both())
     assert sorted(asked) == ["/stocks/v1/dividends", "/stocks/v1/splits"]
-    assert tick.jobs.progress(load.id).load.state is LoadState.COMPLETED
+    assert tick.jobs.progress(load.id).load.state is JobState.COMPLETED
 
 
 def test_restated_bars_are_told_and_can_be_read_as_before(house: House) -> None:

@@ -79,7 +79,7 @@ OTHER = (
     "universe remove stock_universe:newer AAPL --yes",
     "universe delete stock_universe:newer --yes",
     "universe delete stock_universe:no_such --yes",
-    "universe tell stock_universe:tokyo NO_FILE --yes",
+    "universe record stock_universe:tokyo NO_FILE --yes",
     "universe import NO_FILE --as stock_universe:x --yes",
     "universe build stock_universe:built --rule é --from 2025-01-02 --to 2025-02-03 --yes",
     "universe build stock_universe:b --rule pick({AAPL};age>=5) --from 2025-01-02 --to 2025-02-03",

@@ -263,25 +263,25 @@ def test_a_told_history_is_known_from_then_on(shell: Shell, tmp_path: Path) -> N
     shell.universe("set", MINE, "B", "-y")
     file = tmp_path / "h.csv"
     file.write_text("date,action,symbol\n2020-01-02,add,A\n2020-06-01,add,B\n2020-07-01,remove,A\n")
-    shell.universe("tell", MINE, str(file), "--through", "2020-12-31", "-y")
+    shell.universe("record", MINE, str(file), "--through", "2020-12-31", "-y")
     assert shell.universe("show", MINE, "--as-of", "2020-06-15").split() == ["A", "B"]
     assert "is good up to 2020-12-31" not in shell.err
     assert shell.universe("show", MINE, "--as-of", "2021-06-15").split() == ["B"]
     assert "h.csv is good up to 2020-12-31" in shell.err
-    shell.universe("tell", MINE, str(tmp_path / "none.csv"), "-y", code=2)
+    shell.universe("record", MINE, str(tmp_path / "none.csv"), "-y", code=2)
 
 
 def test_changes_are_told_back_from_the_members_of_today(shell: Shell, tmp_path: Path) -> None:
     shell.universe("set", MINE, "AAPL", "PEP", "-y")
     file = tmp_path / "changes.csv"
     file.write_text('date,add,remove\n2020-03-20,"AAPL,KO",IBM\n2020-06-01,PEP,KO\n')
-    shell.universe("tell", MINE, str(file), "-y", code=2)
+    shell.universe("record", MINE, str(file), "-y", code=2)
     assert "changes.csv:2: IBM leaves" in shell.err
-    said = shell.universe("tell", MINE, str(file), "--backwards", "-y")
+    said = shell.universe("record", MINE, str(file), "--backwards", "-y")
     assert "3 membership intervals" in said
     assert shell.universe("show", MINE, "--as-of", "2020-05-29").split() == ["AAPL", "KO"]
     file.write_text("symbol,from,to\nAAPL,2020-01-02,\n")
-    shell.universe("tell", MINE, str(file), "--backwards", "-y", code=2)
+    shell.universe("record", MINE, str(file), "--backwards", "-y", code=2)
     assert "Leave out --backwards" in shell.err
 
 
@@ -295,7 +295,7 @@ def test_over_a_past_span_every_command_means_the_same_days(
     monkeypatch.setenv("TICKSTOCK_VENDOR", "synthetic")
     shell.universe("set", MINE, "QQQX", "-y")
     (shell.home / "h.csv").write_text(HELD_THEN)
-    shell.universe("tell", MINE, "h.csv", "--through", "2024-12-31", "-y")
+    shell.universe("record", MINE, "h.csv", "--through", "2024-12-31", "-y")
     then = f"{MINE} @ 2024-09-03..2024-12-31"
     shell("load", "{AAPL, NVDA}", "--from", "2024-08-01", "--to", "2024-12-31")
     planned = json.loads(shell("plan", then, "--json"))["data"]["summary"]

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenTab
 from tests.web_kit import Running
 from tickstock.service import TickStock
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ TWO = ("AVGO", "ORCL")
 
 
 @pytest.fixture
-def load(served: Running) -> Iterator[Load]:
+def load(served: Running) -> Iterator[Job]:
     """A job for a vendor whose workers are elsewhere: nobody here takes it."""
     settings = served.tick.settings.model_copy(update={"vendor": "synthetic"})
     tick = TickStock(settings, served.tick.database)
@@ -36,7 +36,7 @@ def load(served: Running) -> Iterator[Load]:
             )
 
 
-def held(served: Running, load: Load, symbol: str) -> None:
+def held(served: Running, load: Job, symbol: str) -> None:
     with served.tick.database.transaction() as connection:
         connection.execute(
             "INSERT INTO tickstock.coverage (instrument_id, timeframe, origin, held)"
@@ -46,7 +46,7 @@ def held(served: Running, load: Load, symbol: str) -> None:
         )
 
 
-def failed(served: Running, load: Load, symbol: str) -> None:
+def failed(served: Running, load: Job, symbol: str) -> None:
     with served.tick.database.transaction() as connection:
         connection.execute(
             "INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause)"
@@ -57,7 +57,7 @@ def failed(served: Running, load: Load, symbol: str) -> None:
 
 
 def test_the_strip_fills_in_and_a_failed_cell_leads_to_its_cause(
-    tab: OpenTab, served: Running, load: Load
+    tab: OpenTab, served: Running, load: Job
 ) -> None:
     page = tab(viewport={"width": 1440, "height": 900}).go(f"{served.url}/jobs/{load.id}")
     strip = page.locator("#strip")
@@ -75,7 +75,7 @@ def test_the_strip_fills_in_and_a_failed_cell_leads_to_its_cause(
     expect(page.get_by_role("region", name="Gaps")).to_contain_text("the call failed")
 
 
-def test_a_job_says_how_to_follow_and_repeat_it(tab: OpenTab, served: Running, load: Load) -> None:
+def test_a_job_says_how_to_follow_and_repeat_it(tab: OpenTab, served: Running, load: Job) -> None:
     page = tab(java_script_enabled=False).go(f"{served.url}/jobs/{load.id}")
     days = f"--from {load.asked.span.start} --to {load.asked.span.last}"
     expect(page.locator("#watch")).to_have_text(f"tickstock jobs watch {str(load.id)[:8]}")

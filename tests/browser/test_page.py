@@ -17,7 +17,7 @@ from tests.web_kit import PASSWORDS, Running
 from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service import TickStock
 from tickstock.service.access import Role
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 
 pytestmark = pytest.mark.browser
 
@@ -376,7 +376,7 @@ def test_cancelling_and_retrying(tab: OpenTab, served: Running) -> None:
     served.tick.jobs.cancel(served.tick.jobs.find(page.url.rpartition("/")[2]))
 
 
-def waiting(served: Running, symbol: str) -> Load:
+def waiting(served: Running, symbol: str) -> Job:
     """A job for a vendor whose workers are elsewhere: nobody here takes it."""
     settings = served.tick.settings.model_copy(update={"vendor": "synthetic"})
     tick = TickStock(settings, served.tick.database)

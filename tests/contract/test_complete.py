@@ -1,4 +1,4 @@
-"""Loads of every shape against an honest vendor: complete, by the predicted calls and no others."""
+"""Jobs of every shape against an honest vendor: complete, by the predicted calls and no others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tickstock.errors import BadInput
-from tickstock.model import GapCause, LoadState, Timeframe
+from tickstock.model import GapCause, JobState, Timeframe
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
@@ -46,7 +46,7 @@ def test_gaps_of_the_vendor_are_explained_and_left_alone_until_they_expire(
     )  # fmt: skip
     asked = {"symbols": ["A", "B"], "first": month.start, "last": month.last}
     progress = here.load(here.plan(**asked))
-    assert progress.load.state is LoadState.COMPLETED  # every session is held or explained
+    assert progress.load.state is JobState.COMPLETED  # every session is held or explained
     assert progress.load.report["causes"] == {"vendor_empty": 3}
     for later in (0, 1, 29):
         passed[0] = timedelta(days=later)
@@ -84,7 +84,7 @@ def test_only_the_listed_life_is_expected(database: Database, tmp_path: Path) ->
     made = here.plan(**asked)
     progress = here.load(made)
     assert here.asked == len(made.calls)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert progress.load.report["causes"] == {}
     assert progress.held == len(stored(database)) == int(lived.sum())
 
@@ -101,7 +101,7 @@ def test_a_listing_date_that_nobody_knows_costs_no_call(database: Database, tmp_
     made = here.plan(symbols=["NEW"], first=year.start, last=year.last)
     progress = here.load(made)
     assert here.asked == 1
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert set(progress.load.report["causes"]) == {"vendor_empty"}
 
 
@@ -117,7 +117,7 @@ def test_todays_bars_are_not_held_before_they_are_final(database: Database, tmp_
     made = here.plan(symbols=["A"], first=friday - timedelta(days=7), last=friday)
     assert all(p.call.span.last < friday for p in made.calls)
     assert [(s.cause, s.cells) for s in made.skips] == [(GapCause.NOT_PUBLISHED, 1)]
-    assert here.load(made).load.state is LoadState.COMPLETED
+    assert here.load(made).load.state is JobState.COMPLETED
     early[0] += timedelta(hours=8)
     later = here.plan(symbols=["A"], first=friday - timedelta(days=7), last=friday)
     assert [p.call.span for p in later.calls] == [Span(friday, friday + ONE_DAY)]
@@ -137,7 +137,7 @@ def test_files_alone_load_days_and_minutes_and_a_replaced_one_is_noticed(
     asked = {"symbols": two, "first": week.start, "last": week.last, "timeframes": "day,1min"}
     made = here.plan(**asked)
     assert {k.value: n for k, n in made.calls_by_kind.items()} == {"flat_day": 10}
-    assert here.load_configured(made).load.state is LoadState.COMPLETED
+    assert here.load_configured(made).load.state is JobState.COMPLETED
     assert stored(database) == truth_of(synthetic_table(two, week))
     assert stored(database, MINUTE) == truth_of(synthetic_table(two, week, MINUTE))
     bars = synthetic_table(two, week)

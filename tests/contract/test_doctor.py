@@ -230,7 +230,7 @@ def test_jobs_that_have_ended_can_neither_be_cancelled_nor_paused(tickstock: Com
         assert code == 1
         assert f"has ended (completed): there is nothing to {verb}." in err
     log = (Path(os.environ["TICKSTOCK_HOME"]) / "logs" / "tickstock.log").read_text()
-    assert '"event": "load ended"' in log
+    assert '"event": "job ended"' in log
 
 
 def test_pausing_resuming_cloning_and_pruning_by_command(tickstock: Command) -> None:
@@ -245,9 +245,9 @@ def test_pausing_resuming_cloning_and_pruning_by_command(tickstock: Command) -> 
     assert (code, json.loads(out)["data"]["state"]) == (0, "completed")
     code, out, _ = tickstock("jobs", "clone", job, "--json")
     assert (code, json.loads(out)["data"]["calls_planned"]) == (0, 0)
-    assert tickstock("jobs", "prune")[1].startswith("0 loads")
+    assert tickstock("jobs", "prune")[1].startswith("0 jobs")
     code, out, _ = tickstock("jobs", "prune", "--older-than", "1d", "--dry-run", "--json")
-    assert (code, json.loads(out)["data"]["loads"]) == (0, 0)
+    assert (code, json.loads(out)["data"]["jobs"]) == (0, 0)
     assert tickstock("jobs", "prune", "--older-than", "all")[0] == 2
 
 

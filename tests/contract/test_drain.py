@@ -26,7 +26,7 @@ from tests.kit import CALENDAR, market_call, plan, sessions, span, ticker_call
 from tickstock.config import read_settings
 from tickstock.errors import BadSetting, DatabaseRefused, DatabaseUnavailable, VendorThrottled
 from tickstock.loading.report import Report
-from tickstock.model import Answer, Call, GapCause, LoadState, Timeframe, epoch_day
+from tickstock.model import Answer, Call, GapCause, JobState, Timeframe, epoch_day
 from tickstock.service import TickStock
 from tickstock.store import coverage, jobs, ledger, tallies
 from tickstock.store.database import Database
@@ -229,7 +229,7 @@ def test_attempts_are_limited_and_one_symbol_stops_no_other(
     assert gaps(database, "AAPL") == {"failed"}
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
-    assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("AAPL",))
+    assert (report.state, report.failed_symbols) == (JobState.WITH_ERRORS, ("AAPL",))
 
 
 @pytest.mark.parametrize("seconds", [None, 0.0])
@@ -286,7 +286,7 @@ def test_an_empty_answer_is_a_gap_and_no_coverage(database: Database, tmp_path: 
     assert gaps(database, "IBM") == {"vendor_empty"}
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
-    assert (report.state, report.failed_symbols) == (LoadState.WITH_ERRORS, ("IBM",))
+    assert (report.state, report.failed_symbols) == (JobState.WITH_ERRORS, ("IBM",))
 
 
 def many(count: int = 60) -> list[Call]:
@@ -306,7 +306,7 @@ def test_a_refused_key_ends_the_load_with_few_calls(database: Database, tmp_path
     assert states(database, load) == {"failed": 60}
     report = tick(database, tmp_path).verdicts.finish(load)
     assert report is not None
-    assert report.state is LoadState.FAILED
+    assert report.state is JobState.FAILED
     assert gaps(database, "MSFT") == set()  # of which nothing was to be asked
     assert gaps(database, "FB") == {"failed"}
 
@@ -810,7 +810,7 @@ def test_a_verdict_sees_the_call_that_ends_while_it_is_being_made(
     assert verdicts == [None]
     report = serving.verdicts.finish(load)
     assert report is not None
-    assert (report.state, report.held) == (LoadState.COMPLETED, len(TRUTH))
+    assert (report.state, report.held) == (JobState.COMPLETED, len(TRUTH))
 
 
 def test_a_refresh_that_fails_is_not_called_completed(database: Database, tmp_path: Path) -> None:
@@ -818,11 +818,11 @@ def test_a_refresh_that_fails_is_not_called_completed(database: Database, tmp_pa
     serving = tick(database, tmp_path)
     done = serving.verdicts.finish(first)
     assert done is not None
-    assert done.state is LoadState.COMPLETED
+    assert done.state is JobState.COMPLETED
     for faults, state, failed in (
-        ([Fault(What.NOT_FOUND, "/ticker/AAPL/")], LoadState.WITH_ERRORS, ("AAPL",)),
-        ([Fault(What.NOT_FOUND)], LoadState.FAILED, SYMBOLS),
-        ([], LoadState.COMPLETED, ()),
+        ([Fault(What.NOT_FOUND, "/ticker/AAPL/")], JobState.WITH_ERRORS, ("AAPL",)),
+        ([Fault(What.NOT_FOUND)], JobState.FAILED, SYMBOLS),
+        ([], JobState.COMPLETED, ()),
     ):
         load = submit(database, refresh=True)
 

@@ -24,7 +24,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tickstock.errors import NotEntitled
-from tickstock.model import Answer, Call, CallKind, LoadState, Timeframe, epoch_day
+from tickstock.model import Answer, Call, CallKind, JobState, Timeframe, epoch_day
 from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.vendors.replay.faults import Fault, What
@@ -52,7 +52,7 @@ def test_three_years_that_became_seven_months_are_asked_again(
     made = here.plan(symbols=["A"], first=YEARS.start, last=YEARS.last)
     progress = here.load(made)
     assert here.asked == 3 == progress.calls == progress.calls_planned
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert stored(database) == truth_of(synthetic_table(["A"], YEARS))
     rows = sql(database, "SELECT depth, state, parent_id IS NULL FROM tickstock.calls ORDER BY id")
     assert rows == [(0, "done", True), (1, "done", False), (2, "done", False)]
@@ -63,7 +63,7 @@ def test_how_often_a_part_is_asked_again_is_bounded(database: Database, tmp_path
     tell_lives(database, ["A"])
     progress = here.load(here.plan(symbols=["A"], first=YEARS.start, last=YEARS.last))
     assert here.asked == 3
-    assert progress.load.state is LoadState.COMPLETED  # with every other session explained
+    assert progress.load.state is JobState.COMPLETED  # with every other session explained
     causes = progress.load.report["causes"]
     assert causes == {"vendor_empty": progress.expected - 60}
 
@@ -75,7 +75,7 @@ def test_a_page_that_is_lost_is_found_without_knowing_anything(
     fault = Fault(What.PAGE_MISSING, nth=(1,))
     here = rig(database, tmp_path, vendor={"symbols": ["A"], "page_bars": 100}, faults=(fault,))
     progress = here.load(here.plan(symbols=["A"], first=year.start, last=year.last))
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert stored(database) == truth_of(synthetic_table(["A"], year))
     assert progress.calls == 2
 
@@ -102,7 +102,7 @@ def test_what_is_to_be_asked_again_survives_a_crash(database: Database, tmp_path
     assert sql(database, "SELECT count(*) FROM tickstock.calls WHERE depth = 1") == [(1,)]
     sql(database, "UPDATE tickstock.calls SET lease_until = now() WHERE state = 'leased'")
     here.change, here.faults = None, ()
-    assert here.work(load.id).load.state is LoadState.COMPLETED
+    assert here.work(load.id).load.state is JobState.COMPLETED
     assert stored(database) == truth_of(synthetic_table(["A"], year))
 
 
@@ -122,7 +122,7 @@ def test_a_thin_session_of_all_tickers_is_asked_again(database: Database, tmp_pa
     tell_lives(database, symbols)
     progress = here.load(here.plan(symbols=symbols, first=day.start, last=day.last))
     assert here.asked == 2
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert len(stored(database)) == 40
 
 
@@ -158,7 +158,7 @@ def test_the_part_that_the_plan_includes_is_loaded(
     start, end = CALENDAR.between(included)
     causes = progress.load.report["causes"]
     assert causes == {"not_entitled": progress.expected - 4 * (end - start)}
-    assert progress.load.state is LoadState.WITH_ERRORS
+    assert progress.load.state is JobState.WITH_ERRORS
     assert code(progress) == 3
     assert here.asked < 160  # four at once, before any answer is written
     assert here.plan(symbols=symbols, first=YEARS.start, last=YEARS.last).calls == ()
@@ -170,7 +170,7 @@ def test_a_plan_that_includes_nothing_is_told_soon(database: Database, tmp_path:
     progress = here.load(here.plan(symbols=symbols, first=YEARS.start, last=YEARS.last))
     assert stored(database) == {}
     assert progress.load.report["causes"] == {"not_entitled": progress.expected}
-    assert (progress.load.state, code(progress)) == (LoadState.FAILED, 4)
+    assert (progress.load.state, code(progress)) == (JobState.FAILED, 4)
     assert here.asked < 100
 
 

@@ -20,7 +20,7 @@ from tickstock.cli.app import run as command_line
 from tickstock.errors import DatabaseRefused
 from tickstock.failpoints import arm
 from tickstock.loading.report import Report
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service import TickStock
 from tickstock.service.doctor import Check, Health, examine
 from tickstock.service.job_status import status_of
@@ -34,7 +34,7 @@ SYMBOLS = ["AAPL", "GOOG", "IBM"]
 FIRST, LAST = date(2012, 7, 2), date(2012, 7, 13)
 BARS = 3 * 9
 QUICK = Policy(lease=5, attempts=2, backoff=0.01, longest_backoff=0.02, outage_seconds=20)
-ENDED = "load ended by a fault"
+ENDED = "job ended by a fault"
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def told(lines: list[Any], event: str = ENDED) -> int:
     return sum(line["event"] == event for line in lines)
 
 
-def state(tick: TickStock, load: uuid.UUID) -> LoadState:
+def state(tick: TickStock, load: uuid.UUID) -> JobState:
     return tick.jobs.progress(load).load.state
 
 
@@ -117,7 +117,7 @@ def test_whatever_goes_wrong_in_finishing_ends_the_load_as_failed(
         report = drain(tick, load)
         assert drain(tick, load, times=3) is None
     ended = tick.jobs.progress(load).load
-    assert (ended.state, ended.report, ended.met_a_fault) == (LoadState.FAILED, None, True)
+    assert (ended.state, ended.report, ended.met_a_fault) == (JobState.FAILED, None, True)
     assert report is not None
     assert report.message == ended.message
     assert "RuntimeError" in ended.message
@@ -129,7 +129,7 @@ def test_whatever_goes_wrong_in_finishing_ends_the_load_as_failed(
     assert tick.jobs.retry(load) == 1
     drain(tick, load)
     again = tick.jobs.progress(load)
-    assert (again.load.state, again.percent) == (LoadState.COMPLETED, 100)
+    assert (again.load.state, again.percent) == (JobState.COMPLETED, 100)
 
 
 @pytest.mark.parametrize("point", BEFORE)
@@ -140,13 +140,13 @@ def test_a_fault_that_is_no_single_calls_ends_the_load_and_its_calls(
     with fault(point):
         drain(tick, load)
         assert drain(tick, load, times=3) is None
-    assert state(tick, load) is LoadState.FAILED
+    assert state(tick, load) is JobState.FAILED
     assert told(lines) == 1
     left = "SELECT count(*) FROM tickstock.calls WHERE state IN ('waiting', 'leased')"
     assert sql(tick.database, left) == [(0,)]
     assert tick.jobs.retry(load) >= 1
     drain(tick, load)
-    assert state(tick, load) is LoadState.COMPLETED
+    assert state(tick, load) is JobState.COMPLETED
     assert len(stored(tick.database)) == BARS
 
 
@@ -157,12 +157,12 @@ def test_a_worker_neither_repeats_it_nor_stops_for_it(
     loads = [submit(tick) for _ in range(3)]
     with fault(point):
         asyncio.run(serve(tick, lambda: all(state(tick, x).finished for x in loads)))
-    assert {state(tick, load) for load in loads} == {LoadState.FAILED}
+    assert {state(tick, load) for load in loads} == {JobState.FAILED}
     assert told(lines) == len(loads)
     for load in loads:
         tick.jobs.retry(load)
     asyncio.run(serve(tick, lambda: all(state(tick, x).finished for x in loads)))
-    assert {state(tick, load) for load in loads} == {LoadState.COMPLETED}
+    assert {state(tick, load) for load in loads} == {JobState.COMPLETED}
 
 
 def test_targets_that_cannot_be_read_end_their_load(tick: TickStock, lines: list[Any]) -> None:
@@ -170,7 +170,7 @@ def test_targets_that_cannot_be_read_end_their_load(tick: TickStock, lines: list
     load = submit(tick)
     sql(tick.database, "UPDATE tickstock.load_items SET span = daterange(lower(span), NULL)")
     asyncio.run(serve(tick, lambda: state(tick, load).finished))
-    assert state(tick, load) is LoadState.FAILED
+    assert state(tick, load) is JobState.FAILED
     assert told(lines) == 1
 
 
@@ -183,7 +183,7 @@ def test_a_fault_takes_nothing_from_whoever_else_is_at_work(tick: TickStock) -> 
     with tick.database.transaction() as connection:
         ledger.claim(connection, load, "another", 1, timedelta(seconds=60))
     assert tick.verdicts.fail(load, "a fault", with_open=False) is False
-    assert state(tick, load) is LoadState.RUNNING
+    assert state(tick, load) is JobState.RUNNING
 
 
 def test_a_schedule_that_meets_a_fault_is_performed_once(tick: TickStock, lines: list[Any]) -> None:
@@ -207,11 +207,11 @@ def test_a_database_that_takes_no_writes_is_warned_of_once_and_waited_for(
     with Database.open(tick.database.conninfo, tmp_path, migrate=False) as locked:
         asyncio.run(_tries(TickStock(settings_for(tmp_path), locked), load))
     _read_only(tick.database, "off")
-    assert told(lines, "load not drained") == 1
+    assert told(lines, "job not drained") == 1
     assert told(lines) == 0
     assert not state(tick, load).finished
     drain(tick, load)
-    assert state(tick, load) is LoadState.COMPLETED
+    assert state(tick, load) is JobState.COMPLETED
 
 
 async def _tries(tick: TickStock, load: uuid.UUID) -> None:
@@ -221,7 +221,7 @@ async def _tries(tick: TickStock, load: uuid.UUID) -> None:
             try:
                 await worker.drain(load)
             except DatabaseRefused as error:
-                worker._ends.tell(load, error)
+                worker._ends.hold_off(load, error)
                 refused += 1
             await asyncio.sleep(0.01)
 
@@ -252,7 +252,7 @@ def test_it_is_told_wherever_people_look(
         assert "RuntimeError" in capsys.readouterr().out
     assert command_line(["doctor"]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "1 load ended by a fault" in out
+    assert "1 job ended by a fault" in out
     assert str(load)[:8] in out
     (detail,) = tick.client_jobs.details([load])
     status = status_of(detail)
@@ -267,7 +267,7 @@ def test_it_is_told_wherever_people_look(
         assert "Retry" in client.get(f"/jobs/{load}").text
 
 
-# --- loads that an earlier version has left -------------------------------------------------------
+# --- jobs that an earlier version has left -------------------------------------------------------
 def test_what_an_earlier_version_left_without_a_verdict_is_finished(
     tick: TickStock, database: Database
 ) -> None:
@@ -280,7 +280,7 @@ def test_what_an_earlier_version_left_without_a_verdict_is_finished(
     assert check.health is Health.FAILURE
     assert str(load)[:8] in check.what
     asyncio.run(serve(tick, lambda: state(tick, load).finished))
-    assert state(tick, load) is LoadState.COMPLETED
+    assert state(tick, load) is JobState.COMPLETED
     assert verdicts(tick).health is Health.OK
 
 

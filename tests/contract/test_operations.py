@@ -1,4 +1,4 @@
-"""Steering loads and workers: pause, clone, prune, priorities, turns, presence, schedules."""
+"""Steering jobs and workers: pause, clone, prune, priorities, turns, presence, schedules."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from tickstock.cli.watch import held_up
 from tickstock.clock import machine_now
 from tickstock.config import Settings, read_settings
 from tickstock.errors import BadInput, Conflict, UnknownUniverse
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service import TickStock
 from tickstock.service.queue import queue_of
 from tickstock.service.system import look
 from tickstock.store import jobs, ledger, workers
 from tickstock.store.database import Database
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.losses import SILENCE
 from tickstock.worker import engine, slices
 from tickstock.worker.run import Worker
@@ -90,7 +90,7 @@ def test_a_paused_load_is_asked_nothing_and_goes_on_where_it_was(tick: TickStock
             assert later.calls == paused.calls
             assert later.seconds_left == paused.seconds_left  # it stands still too
             assert await asyncio.to_thread(tick.steering.resume, load.id)
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
         return source.asked, before - later.calls
 
     asked, on_their_way = asyncio.run(run())
@@ -153,7 +153,7 @@ def test_a_process_that_works_on_one_load_ends_when_it_is_paused(tick: TickStock
 
 
 # --- clone, prune -------------------------------------------------------------------------------
-def done(tick: TickStock, load: Load) -> None:
+def done(tick: TickStock, load: Job) -> None:
     async def run() -> None:
         worker = Worker(tick, policy=QUICK, source=lambda *_: Watched(tick, 0.0))
         await worker.drain(load.id)
@@ -201,7 +201,7 @@ def test_a_small_request_passes_a_large_one_that_is_under_way(tick: TickStock) -
             before = len(source.asked)
             small = await asyncio.to_thread(lambda: submit(tick, "NEW"))
             assert small.priority > large.priority
-            await until(lambda: state(tick, small) is LoadState.COMPLETED)
+            await until(lambda: state(tick, small) is JobState.COMPLETED)
             assert source.asked.index("NEW") <= before + 8
             assert tick.jobs.progress(large.id).calls < len(SYMBOLS)
 
@@ -236,9 +236,9 @@ def test_with_one_place_an_urgent_load_gets_it_and_gives_it_back(
         async with working(tick, source):
             await until(lambda: len(source.asked) >= 3)
             urgent = await asyncio.to_thread(lambda: submit(tick, "NEW"))
-            await until(lambda: state(tick, urgent) is LoadState.COMPLETED)
+            await until(lambda: state(tick, urgent) is JobState.COMPLETED)
             assert not state(tick, large).finished
-            await until(lambda: state(tick, large) is LoadState.COMPLETED)
+            await until(lambda: state(tick, large) is JobState.COMPLETED)
         return source.asked
 
     asked = asyncio.run(run())
@@ -267,7 +267,7 @@ def test_a_worker_is_known_while_it_runs_and_what_it_did_is_counted(tick: TickSt
 
     async def run() -> None:
         async with working(tick, Watched(tick, 0.0)) as worker:
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
             found = look(tick.database, tick.settings, tick.clock)
             assert found.alive == 1
             assert [w.name for w in found.workers] == [worker.name]
@@ -328,7 +328,7 @@ def since(tick: TickStock, days: float) -> None:
     execute(tick, "UPDATE tickstock.schedules SET created_at = now() - %s", timedelta(days=days))
 
 
-def loads(tick: TickStock) -> list[Load]:
+def loads(tick: TickStock) -> list[Job]:
     return [p.load for p in tick.jobs.newest(50)]
 
 
@@ -449,7 +449,7 @@ def test_a_running_worker_performs_schedules(tick: TickStock) -> None:
 
     async def run() -> None:
         async with working(tick, Watched(tick, 0.0)):
-            await until(lambda: [x.state for x in loads(tick)] == [LoadState.COMPLETED])
+            await until(lambda: [x.state for x in loads(tick)] == [JobState.COMPLETED])
 
     asyncio.run(run())
     assert isinstance(loads(tick)[0].id, uuid.UUID)

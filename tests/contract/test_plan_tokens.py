@@ -11,12 +11,12 @@ import pytest
 from tests.kit import CALENDAR, span
 from tests.loading_rig import NOW, Rig, rig, sql, stored, synthetic_table, truth_of, write_folder
 from tickstock.errors import BadDates, StalePlan
-from tickstock.model import LoadState, Timeframe, UniverseRef, epoch_day
+from tickstock.model import JobState, Timeframe, UniverseRef, epoch_day
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import history
 from tickstock.store.database import Database
 from tickstock.universes.membership import FOREVER, History, Interval
-from tickstock.universes.plan import Telling
+from tickstock.universes.plan import Recording
 
 CORE = UniverseRef("stock_universe", "core")
 MONTH = span("2012-03-01", "2012-03-30")
@@ -54,7 +54,7 @@ def test_exactly_the_plan_is_done(here: Rig, database: Database) -> None:
     again = here.tick.plans.recall(f" {token.upper()} ")
     assert again.calls == plan.calls
     progress = here.load(again, digest=again.digest)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert here.asked == len(plan.calls)
 
 
@@ -133,7 +133,7 @@ def tell(database: Database, *intervals: tuple[str, str, str]) -> None:
         for symbol, a, b in intervals
     )
     with database.transaction() as connection:
-        history.tell(connection, [Telling(CORE, History(known, found, "test"))])
+        history.record(connection, [Recording(CORE, History(known, found, "test"))])
 
 
 def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
@@ -159,7 +159,7 @@ def test_a_universe_is_loaded_as_it_was(here: Rig, database: Database) -> None:
     assert plan.cells == sum(inside)
     progress = here.load(plan)
     assert here.asked == len(plan.calls)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert progress.held == progress.expected == sum(inside)
     kept = dict(truth_of(bars))
     wanted = [key for key, yes in zip(kept, inside, strict=True) if yes]
@@ -185,7 +185,7 @@ def test_whole_market_days_bring_only_who_was_in(
     here = rig(database, tmp_path, vendor=here.vendor, settings=limits)
     plan = here.plan(f"core @ {two}")
     assert [p.call.kind for p in plan.calls] == ["market_day", "market_day"]
-    assert here.load(plan).load.state is LoadState.COMPLETED
+    assert here.load(plan).load.state is JobState.COMPLETED
     days = [epoch_day(d) for d in (two.start, two.last)]
     assert set(stored(database)) == {("A", days[0]), ("A", days[1]), ("B", days[0]), ("C", days[1])}
     assert sql(database, "SELECT count(*) FROM tickstock.holes") == [(0,)]

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.worker_kit import SYMBOLS, Watched, execute, query, state, submit, until, working
 from tickstock.config import read_settings
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service import TickStock
 from tickstock.service.queue import queue_of, schedules_queue_of
 from tickstock.store.database import Database
@@ -69,7 +69,7 @@ def test_an_alone_load_keeps_its_place(tick: TickStock, monkeypatch: pytest.Monk
     async def run() -> None:
         async with working(tick, Watched(tick)) as worker:
             monkeypatch.setattr(worker, "end_slice", ends.append)
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
 
     asyncio.run(run())
     assert ends == []
@@ -85,7 +85,7 @@ def test_at_the_end_of_a_slice_what_was_asked_is_kept_and_the_next_follows(
     async def run() -> list[str]:
         source = Watched(tick)
         async with working(tick, source, concurrency=3):
-            await until(lambda: state(tick, load) is LoadState.COMPLETED, 40)
+            await until(lambda: state(tick, load) is JobState.COMPLETED, 40)
         return source.asked
 
     assert sorted(asyncio.run(run())) == sorted(SYMBOLS[:10])
@@ -101,7 +101,7 @@ def test_a_load_whose_task_got_lost_is_found(tick: TickStock) -> None:
 
     async def run() -> None:
         async with working(tick, Watched(tick)):
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
 
     asyncio.run(run())
 
@@ -115,7 +115,7 @@ def test_the_task_of_a_dead_worker_is_taken_out_and_its_load_done(tick: TickStoc
 
     async def run() -> None:
         async with working(tick, Watched(tick)):
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
             await until(lambda: not query(tick, "SELECT FROM procrastinate_jobs WHERE worker_id IN"
                                 " (SELECT id FROM procrastinate_workers"
                                 "  WHERE last_heartbeat < now() - '50 s'::interval)"))  # fmt: skip
@@ -130,7 +130,7 @@ def test_a_task_of_an_earlier_release_is_a_slice_too(tick: TickStock) -> None:
 
     async def run() -> None:
         async with working(tick, Watched(tick)):
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
 
     asyncio.run(run())
 
@@ -143,7 +143,7 @@ def test_two_processes_share_a_load(tick: TickStock) -> None:
         async with working(tick, source, concurrency=2), working(tick, source, concurrency=2):
             asked = "SELECT count(DISTINCT worker) FROM tickstock.calls"
             await until(lambda: query(tick, asked) == [(2,)])
-            await until(lambda: state(tick, load) is LoadState.COMPLETED)
+            await until(lambda: state(tick, load) is JobState.COMPLETED)
 
     asyncio.run(run())
     assert query(tick, "SELECT DISTINCT attempt, lost FROM tickstock.calls") == [(0, 0)]

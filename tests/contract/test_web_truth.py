@@ -10,14 +10,14 @@ import pytest
 
 from tests.web_kit import Client, Running
 from tickstock.service.access import Role
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 
 H = "/admin/historical-data"
 CORE = "etf_universe:core_etfs"
 SIX = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
 
 
-def submitted(page: Running, *symbols: str) -> Load:
+def submitted(page: Running, *symbols: str) -> Job:
     tick = page.tick
     request = tick.requests.resolve("six", symbols=list(symbols), duration="1mo")
     return tick.jobs.submit(tick.plans.make(request), requested_by="ann")

@@ -18,7 +18,7 @@ from tests.flat_kit import put, session_files
 from tests.kit import CALENDAR
 from tests.loading_rig import Rig, rig, sql, stored, truth_of
 from tickstock.errors import EmptyUniverse, UnknownUniverse
-from tickstock.model import MARKET, Answer, Call, CallKind, GapCause, LoadState, Timeframe
+from tickstock.model import MARKET, Answer, Call, CallKind, GapCause, JobState, Timeframe
 from tickstock.service.listings import Refreshed
 from tickstock.spans import Span
 from tickstock.store.database import Database
@@ -121,7 +121,7 @@ def test_everything_that_traded_is_held_by_a_call_a_session(
     assert {p.call.kind for p in plan.calls} == {CallKind.MARKET_DAY}
     assert len(plan.calls) == market.sessions
     progress = here.load(plan)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert here.asked == market.sessions
     rows = truth(market, SPAN)
     bars = sql(database, "SELECT count(*) FROM tickstock.bars_day")[0][0]
@@ -142,7 +142,7 @@ def test_what_is_held_in_parts_is_told_apart_as_well(here: Rig, market: Syntheti
     """Forwards in three jobs: what one has brought, the next one knows."""
     edges = [SPAN.start, date(2023, 4, 1), date(2023, 12, 20), SPAN.end]
     for start, end in pairwise(edges):
-        assert load(here, Span(start, end)).load.state is LoadState.COMPLETED
+        assert load(here, Span(start, end)).load.state is JobState.COMPLETED
     assert check_apart(here.tick.database, market) > 1
 
 
@@ -155,18 +155,18 @@ def test_files_hold_it_as_well(database: Database, tmp_path: Path, market: Synth
     here = rig(database, tmp_path / "home", settings={"TICKSTOCK_VENDOR": f"flatfiles:{folder}"})
     plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last)
     assert {p.call.kind for p in plan.calls} == {CallKind.FLAT_DAY}
-    assert here.load_configured(plan).load.state is LoadState.COMPLETED
+    assert here.load_configured(plan).load.state is JobState.COMPLETED
     assert stored(database) == truth(market, MONTH)
 
 
 def test_a_session_without_a_row_has_failed_and_is_asked_again(here: Rig) -> None:
     bad = "2023-01-17"
     here.faults = (Fault(What.EMPTY, path=bad),)
-    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    assert load(here, MONTH).load.state is JobState.WITH_ERRORS
     view = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH)
     assert [(g.cause, g.cells) for g in view.gaps] == [(GapCause.FAILED, 1)]
     here.faults = ()
-    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    assert load(here, MONTH).load.state is JobState.COMPLETED
     assert here.asked == 1
 
 
@@ -181,12 +181,12 @@ def test_half_a_session_is_not_believed(here: Rig, market: SyntheticMarket) -> N
         return replace(answer, bars=bars, tickers=len(set(bars.owner.tolist())))
 
     here.change = halved
-    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    assert load(here, MONTH).load.state is JobState.WITH_ERRORS
     (gap,) = here.tick.missing.find([MARKET], [Timeframe.DAY], MONTH).gaps
     assert (gap.cause, gap.cells) == (GapCause.FAILED, 1)
     assert "not believed" in gap.reasons[0][0]
     here.change = None
-    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    assert load(here, MONTH).load.state is JobState.COMPLETED
     assert stored(here.tick.database) == truth(market, MONTH)
 
 
@@ -198,7 +198,7 @@ def test_a_bar_that_cannot_be_true_is_put_aside_and_the_session_held(here: Rig) 
         return replace(answer, bars=replace(answer.bars, high=high))
 
     here.change = spoilt
-    assert load(here, MONTH).load.state is LoadState.COMPLETED
+    assert load(here, MONTH).load.state is JobState.COMPLETED
     [(aside,)] = sql(here.tick.database, "SELECT count(*) FROM tickstock.quarantine")
     assert aside == CALENDAR.between(MONTH)[1] - CALENDAR.between(MONTH)[0]
 
@@ -319,7 +319,7 @@ def test_a_plan_says_what_a_longer_history_would_add(
     """What the account refuses is learned once, and left out of the next plan."""
     here = rig(database, tmp_path, vendor={"market": market})
     here.faults = (Fault(What.NOT_ENTITLED, before=date(2023, 1, 17)),)
-    assert load(here, MONTH).load.state is LoadState.WITH_ERRORS
+    assert load(here, MONTH).load.state is JobState.WITH_ERRORS
     plan = here.plan(MARKET, first=MONTH.start, last=MONTH.last + timedelta(days=7))
     assert sum(s.cells for s in plan.skips if s.cause is GapCause.NOT_ENTITLED) == 9
     assert len(plan.calls) == 5

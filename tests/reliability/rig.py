@@ -184,7 +184,7 @@ class Rig:
 
     def beside(self, name: str, blow: str) -> float:
         """Seconds from the `blow` to a worker, whose leases stand, until another one has ended a
-        later load of the same symbols."""
+        later job of the same symbols."""
         return self._after(blow, name, "job-2", {"lease": 600.0})
 
     def _after(self, blow: str, name: str, awaited: str, more: Mapping[str, Any]) -> float:

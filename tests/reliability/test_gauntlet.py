@@ -181,7 +181,7 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "universe diff": each("U", LARGEST, of=(*OF_ALL, ODD[2])),
     "universe log": each("U", of=(LARGEST, *ODD[2:], BAD)),
     "universe blame": each("U", of=(LARGEST, *ODD[2:-1], BAD)),
-    "universe tell": [(ODD[2], "intervals.csv", "--yes"), (BAD, "intervals.csv", "--yes")],
+    "universe record": [(ODD[2], "intervals.csv", "--yes"), (BAD, "intervals.csv", "--yes")],
     "universe import": [("list.csv", "--as", u, "--yes") for u in (ODD[3], BAD)],
     "universe export": each("U", "--format", "json", of=(*OF_ALL, ODD[2])),
     "universe refresh": [(LARGEST,), (BAD,)],
@@ -222,7 +222,7 @@ FAILS = {"universe refresh", "universe build", "instruments refresh", "universe 
          "bridge", "db restore", "universe revert", "jobs cancel", "jobs pause", "jobs resume",
          "jobs retry", "jobs prune", "user add", "user passwd", "user remove", "schedule add",
          "schedule run-now", "schedule remove", "sessions reopen", "db roles",
-         "universe tell"}  # fmt: skip
+         "universe record"}  # fmt: skip
 """Commands that may say no to what they are given here; the others do it, but for a row that cannot
 be read."""
 

@@ -21,7 +21,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tests.reliability.form import FORM, record
-from tickstock.model import CallKind, GapCause, LoadState, Timeframe, epoch_day
+from tickstock.model import CallKind, GapCause, JobState, Timeframe, epoch_day
 from tickstock.store.database import Database
 
 DAY = Timeframe.DAY
@@ -59,7 +59,7 @@ def _punch_and_heal(database: Database, home: Path, rng: np.random.Generator) ->
     )
     asked = {"symbols": SYMBOLS, "first": YEAR.start, "last": YEAR.last}
     first = here.load(here.plan(**asked))
-    assert first.load.state is LoadState.COMPLETED
+    assert first.load.state is JobState.COMPLETED
     assert first.load.report["causes"] == {"vendor_empty": len(gaps)}
     truth = truth_of(bars)
     assert stored(database) == truth
@@ -78,7 +78,7 @@ def _punch_and_heal(database: Database, home: Path, rng: np.random.Generator) ->
     assert [(s.cause, s.cells) for s in healing.skips] == [(GapCause.VENDOR_EMPTY, len(gaps))]
     healed = here.load(healing)
     assert (here.asked, healed.rows_new, healed.rows_changed) == (len(healing.calls), GAPS, 0)
-    assert healed.load.state is LoadState.COMPLETED
+    assert healed.load.state is JobState.COMPLETED
     assert healed.held == len(truth)
     assert stored(database) == truth
     _gaps_expire(here, asked, now, len(gaps))

@@ -20,7 +20,7 @@ from tests.loading_rig import sql
 from tests.reliability.form import record
 from tickstock.actions import Adjust
 from tickstock.cli.app import run
-from tickstock.model import LoadState, epoch_day
+from tickstock.model import JobState, epoch_day
 from tickstock.store.database import Database
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.replay.recorded import shipped_bars
@@ -58,7 +58,7 @@ def test_thirteen_years_of_closes_are_adjusted_as_in_the_original_data_set(house
     house.now = BEFORE_THE_SPLIT
     done = house.load(over=YEARS)
     days, published = adjusted_closes()
-    assert done.load.state is LoadState.COMPLETED
+    assert done.load.state is JobState.COMPLETED
     assert (done.rows_new, done.held) == (len(days), len(days))
     raw = house.closes(adjust=Adjust.RAW)
     assert raw == shipped_bars().of("AAPL", YEARS).close.tolist()

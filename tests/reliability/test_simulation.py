@@ -20,7 +20,7 @@ from tests.reliability import model
 from tests.reliability.form import FORM, record
 from tests.reliability.simulation import Variant, World, failing, failing_on_all_cores, told
 from tickstock.errors import FenceLost
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store import actions, budget, jobs, ledger, losses
 from tickstock.store.actions import ActionClaim, Changes
 from tickstock.store.database import Database
@@ -219,7 +219,7 @@ def reopen(t: Twins) -> Both:
 
 
 def finish(t: Twins) -> Both:
-    done = jobs.finish(t.connection, t.load, LoadState.COMPLETED, "", {})
+    done = jobs.finish(t.connection, t.load, JobState.COMPLETED, "", {})
     return done, t.model.finish("completed")
 
 

@@ -24,7 +24,7 @@ from tests.loading_rig import (
     write_folder,
 )
 from tests.reliability.form import record
-from tickstock.model import BarTable, LoadState, Timeframe, epoch_day
+from tickstock.model import BarTable, JobState, Timeframe, epoch_day
 from tickstock.store.calendar import add_closure
 from tickstock.store.database import Database
 from tickstock.store.reference import fill_reference
@@ -76,7 +76,7 @@ def test_days_unlike_others_are_held_whole(
     assert made.cells == 2 * 3 * days.sessions
     progress = here.load(made)
     assert here.asked == len(made.calls)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert progress.held == progress.expected == 6 * days.sessions
     for timeframe in ALL:
         assert stored(database, timeframe) == truth_of(synthetic_table(two, within, timeframe))
@@ -203,7 +203,7 @@ def test_names_that_come_go_and_change(database: Database, tmp_path: Path, name:
     assert {i.symbol: i.expected for i in made.items} == lives.expected
     progress = here.load(made)
     assert here.asked == len(calls)
-    assert progress.load.state is LoadState.COMPLETED
+    assert progress.load.state is JobState.COMPLETED
     assert progress.load.report["causes"] == lives.causes
     _one_history(here, database, lives, bars)
     record("names that come, go and change, loaded over the wire", runs=1)

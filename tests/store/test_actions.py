@@ -13,7 +13,7 @@ from tests.kit import day
 from tickstock.actions import Action, ActionKind, Dividend, Split
 from tickstock.errors import FenceLost, VendorUnreadable
 from tickstock.loading.actions import KnownActions
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store import actions, jobs
 from tickstock.store.actions import ActionClaim, Changes, Outcome
 from tickstock.store.database import Database
@@ -227,7 +227,7 @@ def test_whoever_asks_is_refused_when_the_load_stops(database: Database, how: st
 def test_there_is_no_verdict_while_somebody_asks(database: Database) -> None:
     load_id = new_load(database)
     held = claim(database, load_id, "a")
-    verdict = (load_id, LoadState.COMPLETED, "", {})
+    verdict = (load_id, JobState.COMPLETED, "", {})
     assert not do(database, jobs.finish, *verdict)
     assert not do(database, jobs.fail_load, load_id, "a fault elsewhere", with_open=False)
     do(database, actions.end, held, "done")

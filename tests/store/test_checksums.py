@@ -14,7 +14,7 @@ from tests.kit import plan, sessions, span, ticker_call
 from tests.store.test_bar_history import ids_of, session_of, write
 from tickstock.checksums import Comparison, compare, day_of, instrument_of
 from tickstock.clock import NEW_YORK
-from tickstock.model import LoadState, Timeframe, epoch_day
+from tickstock.model import JobState, Timeframe, epoch_day
 from tickstock.spans import day_of as date_of
 from tickstock.store import bars, checksums, coverage, job_checksums, jobs, ledger
 from tickstock.store.bars import TABLES, read_rows
@@ -224,7 +224,7 @@ def test_an_ended_job_is_what_it_was_until_it_begins_again(any_database: Databas
     with database.transaction() as conn:
         (lease,) = ledger.claim(conn, job, "w", 1, timedelta(minutes=1))
         assert ledger.fail(conn, lease, ValueError("no"))
-        assert jobs.finish(conn, job, LoadState.WITH_ERRORS, "m", {"a": 1.5})
+        assert jobs.finish(conn, job, JobState.WITH_ERRORS, "m", {"a": 1.5})
     assert ended(database) == [()]
     run(database, "UPDATE tickstock.calls SET attempt = attempt + 1")
     assert ended(database) == [(f"its call {lease.id} is not as it was when it ended",)]

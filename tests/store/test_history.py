@@ -28,7 +28,7 @@ from tickstock.universes.catalog import Definition, shipped
 from tickstock.universes.expression import evaluate, parse
 from tickstock.universes.files import read_history
 from tickstock.universes.membership import History
-from tickstock.universes.plan import Telling
+from tickstock.universes.plan import Recording
 from tickstock.universes.value import read_value
 
 SP500 = UniverseRef("stock_universe", "index_sp500")
@@ -70,7 +70,7 @@ def backdate(database: Database, table: str, column: str, *times: str) -> None:
 def test_organize_tells_the_shipped_histories_once(database: Database) -> None:
     definitions = shipped().definitions
     plan = organize(database, definitions)
-    assert {t.ref.key for t in plan.tellings} == {"index_sp500", "index_nasdaq100", "index_dow30"}
+    assert {t.ref.key for t in plan.recordings} == {"index_sp500", "index_nasdaq100", "index_dow30"}
     assert organize(database, definitions).idle
     truth = next(d.history for d in definitions if d.ref == SP500)
     assert truth is not None
@@ -163,9 +163,9 @@ def test_the_same_history_is_told_once_and_a_new_one_of_the_source_again(
     tell(database, X, "B,2019-01-01,\nA,2021-01-01,\n", "other")
     with database.transaction() as conn:
         again = universe_plans.plan_history(conn, X, told("A,2020-01-01,\n"))
-        assert again.tellings, "another has overruled it since"
+        assert again.recordings, "another has overruled it since"
         organized = {X: told("A,2020-01-01,\n")}
-        assert not history.untold(conn, organized), "what a person told stands"
+        assert not history.unrecorded(conn, organized), "what a person told stands"
     tell(database, X, "A,2020-01-01,\n")
     with database.transaction() as conn:
         assert universe_plans.plan_history(conn, X, told("A,2020-01-01,\n")).idle
@@ -502,7 +502,7 @@ def test_all_known_is_what_every_day_says(database: Database) -> None:
     with database.transaction() as conn:
         whole = history.all_known(conn, X, source="copy")
         assert whole is not None
-        history.tell(conn, [Telling(Y, whole)])
+        history.record(conn, [Recording(Y, whole)])
         day = date(2020, 1, 1)
         while day < date(2021, 2, 1):
             same = history.said_on(conn, X, day).symbols

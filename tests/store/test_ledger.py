@@ -27,13 +27,13 @@ from tests.kit import CALENDAR, answer, bar, day, plan, span, ticker_call
 from tickstock.errors import (
     CredentialsRefused,
     DatabaseUnavailable,
-    UnknownLoad,
+    UnknownJob,
     VendorThrottled,
     VendorUnavailable,
 )
 from tickstock.loading.poison import MOST_LOST, MOST_LOST_ANYHOW
 from tickstock.loading.targets import Target
-from tickstock.model import CallState, LoadState
+from tickstock.model import CallState, JobState
 from tickstock.service.queue import defer_drain
 from tickstock.store import jobs, ledger, tallies, tasks
 from tickstock.store.database import Database
@@ -138,9 +138,9 @@ def test_find(database: Database) -> None:
     assert do(database, jobs.find, "x_y") == two
     for text, told in (("aa", "Several"), ("b", "No job"), ("", "No job"), ("%", "No job"),
                        ("x%y", "No job"), ("xAy", "No job"), ("-", "No job")):  # fmt: skip
-        with pytest.raises(UnknownLoad, match=told):
+        with pytest.raises(UnknownJob, match=told):
             do(database, jobs.find, text)
-    with pytest.raises(UnknownLoad):
+    with pytest.raises(UnknownJob):
         do(database, jobs.read, uuid.uuid4())
 
 
@@ -154,10 +154,10 @@ def test_calls_are_given_in_the_order_of_the_plan(database: Database) -> None:
 
 def test_the_first_claim_starts_the_load(database: Database) -> None:
     load = submit(database)
-    assert do(database, jobs.read, load).state is LoadState.SUBMITTED
+    assert do(database, jobs.read, load).state is JobState.SUBMITTED
     claim(database, load, 1)
     begun = do(database, jobs.read, load)
-    assert (begun.state, begun.started_at is None) == (LoadState.RUNNING, False)
+    assert (begun.state, begun.started_at is None) == (JobState.RUNNING, False)
     claim(database, load, 1)
     assert do(database, jobs.read, load).started_at == begun.started_at
 
@@ -400,7 +400,7 @@ def test_cancelling_ends_the_load_and_refuses_who_is_still_at_work(database: Dat
     do(database, ledger.postpone, two, LONG, SOME, refund=False)
     assert states(database, load) == {"done": 1, "cancelled": 2}
     found = do(database, jobs.read, load)
-    assert (found.state, found.message) == (LoadState.CANCELLED, "enough")
+    assert (found.state, found.message) == (JobState.CANCELLED, "enough")
     assert do(database, jobs.cancel, load, "again") is False
     assert do(database, jobs.read, load).message == "enough"
     assert claim(database, load) == []
@@ -492,7 +492,7 @@ def test_retrying_reopens_only_what_failed_or_was_cancelled(database: Database) 
     assert states(database, load) == {"done": 1, "waiting": 3}
     reopened = do(database, jobs.read, load)
     assert (reopened.state, reopened.finished_at, reopened.report) == (
-        LoadState.SUBMITTED,
+        JobState.SUBMITTED,
         None,
         None,
     )
@@ -506,7 +506,7 @@ def test_retrying_a_load_that_is_running_reopens_what_failed_so_far(database: Da
     one, _ = claim(database, load)
     do(database, ledger.fail, one, SOME)
     assert do(database, jobs.reopen, load) == 1
-    assert do(database, jobs.read, load).state is LoadState.RUNNING
+    assert do(database, jobs.read, load).state is JobState.RUNNING
     assert states(database, load) == {"leased": 1, "waiting": 1}
 
 
@@ -528,7 +528,7 @@ def test_retrying_and_cancelling_at_once_do_not_deadlock(database: Database) -> 
 
 # --- ends ----------------------------------------------------------------------------------------
 def verdict(database: Database, load: uuid.UUID) -> bool:
-    return bool(do(database, jobs.finish, load, LoadState.COMPLETED, "done", {"held": 1}))
+    return bool(do(database, jobs.finish, load, JobState.COMPLETED, "done", {"held": 1}))
 
 
 def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) -> None:
@@ -540,7 +540,7 @@ def test_a_verdict_is_written_once_and_not_before_the_end(database: Database) ->
     assert verdict(database, load) is True
     assert verdict(database, load) is False
     found = do(database, jobs.read, load)
-    assert (found.state, found.report) == (LoadState.COMPLETED, {"held": 1})
+    assert (found.state, found.report) == (JobState.COMPLETED, {"held": 1})
 
 
 def test_open_loads_without_a_task_are_found_most_urgent_first(database: Database) -> None:

@@ -77,7 +77,7 @@ def tick(database: Database, tmp_path: Path, bars: Bars) -> TickStock:
     found.edits.apply(found.edits.set(LIST, NAMES), reason="test", allow=[LIST])
     told = "date,symbol\n" + "".join(f"2022-01-03,{name}\n" for name in NAMES)
     found.edits.apply(
-        found.edits.tell(LIST, "told.csv", told.encode(), source="test", through=DAYS[-1]),
+        found.edits.record(LIST, "told.csv", told.encode(), source="test", through=DAYS[-1]),
         reason="test",
     )
     return found
@@ -183,7 +183,7 @@ def test_a_restated_bar_shows_as_a_difference_and_what_was_known_is_kept(
     again = tick.builds.build(RULE, span)
     day = next(d for (d, a), (_, b) in zip(built.members, again.members, strict=True) if a != b)
     plan = tick.builds.plan("stock_universe:built", again)
-    assert plan.tellings
+    assert plan.recordings
     tick.edits.apply(plan, reason="restated", allow=["built"])
     then = tick.history.show("built", as_of=day, known_at=known)
     assert then.symbols == dict(built.members)[day]

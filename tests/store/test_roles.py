@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from tests.conftest import Cluster
 from tickstock.config import Settings
 from tickstock.errors import BadInput, DatabaseForbidden
-from tickstock.model import LoadState, Timeframe
+from tickstock.model import JobState, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.access import Access, Role, Visitor
 from tickstock.store import migrate
@@ -72,7 +72,7 @@ def refused(database: Database, statement: str) -> bool:
     return False
 
 
-def load_some(tick: TickStock, timeframes: str) -> LoadState:
+def load_some(tick: TickStock, timeframes: str) -> JobState:
     request = tick.requests.resolve(symbols=["AAA", "BBB"], duration="2d", timeframes=timeframes)
     load = tick.jobs.submit(tick.plans.make(request))
     asyncio.run(Worker(tick).drain(load.id))
@@ -88,7 +88,7 @@ def test_the_app_loads_organizes_schedules_and_keeps_users(
         tick.universes.apply(tick.universes.plan_organize(), reason="test")
         assert len(tick.universes.list()) > 5
         # Minutes need a new partition, which belongs to somebody else.
-        assert load_some(tick, "day,hour,1min") is LoadState.COMPLETED
+        assert load_some(tick, "day,hour,1min") is JobState.COMPLETED
         tick.steering.prune()
         access = Access(database)
         access.note("ann", "did", "something")
@@ -171,7 +171,7 @@ def test_the_reader_reads_bars_and_writes_nothing(
     with as_(place, "app") as database:
         app = TickStock(settings, database)
         app.universes.apply(app.universes.plan_organize(), reason="test")
-        assert load_some(app, "day") is LoadState.COMPLETED
+        assert load_some(app, "day") is JobState.COMPLETED
     with as_(place, "reader") as database:
         tick = TickStock(settings, database)
         assert len(tick.holdings.bars(["AAA"], Timeframe.DAY)) == 2

@@ -15,6 +15,7 @@ from tickstock.loading.account import (
     STANDS,
     AccountLimit,
     Met,
+    account_text,
     gaps_of_account,
     learned_on,
     limit_of,
@@ -22,7 +23,6 @@ from tickstock.loading.account import (
     parts_of_refused,
     plan_edges,
     published_to,
-    told_of,
     within_account,
 )
 from tickstock.model import Call, CallKind, Gap, GapCause, Limits, Timeframe
@@ -176,7 +176,7 @@ def test_what_is_too_new_is_kept_as_an_age() -> None:
         usual = published_to(DAY, CALENDAR, limits, [], now)
         assert published_to(DAY, CALENDAR, limits, [kept], now) == usual - one_less
         assert published_to(HOUR, CALENDAR, limits, [kept], now) == usual
-    assert told_of([kept]) == "no days newer than 21 hours"
+    assert account_text([kept]) == "no days newer than 21 hours"
 
 
 def test_what_is_refused_of_long_ago_is_not_refused_for_being_new() -> None:
@@ -272,7 +272,7 @@ def test_ways_that_are_refused_are_no_ways() -> None:
     ],
 )  # fmt: skip
 def test_it_is_told_in_a_few_words(known: list[AccountLimit], said: str) -> None:
-    assert told_of(known) == said
+    assert account_text(known) == said
     assert (learned_on(known) == TODAY) == bool(known)
 
 

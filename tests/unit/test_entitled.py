@@ -1,4 +1,4 @@
-"""Loads of accounts that include less than is asked for: in whatever order answers and refusals
+"""Jobs of accounts that include less than is asked for: in whatever order answers and refusals
 come, what is included is loaded, and little else is asked."""
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from tickstock.bridge.messages import (
     MOST_BYTES,
     SEEDS,
     Cancel,
-    Job,
+    JobMessage,
     Refusal,
     read_control,
     read_job,
@@ -28,7 +28,7 @@ def written(**fields: Any) -> bytes:
     return json.dumps({"job_id": "j1"} | fields).encode()
 
 
-def csv_load(**fields: Any) -> Job | Refusal:
+def csv_load(**fields: Any) -> JobMessage | Refusal:
     return read_job(written(job_type="csv_universe_load", **fields))
 
 
@@ -36,13 +36,13 @@ def csv_load(**fields: Any) -> Job | Refusal:
 def test_symbols_come_before_the_universe_and_that_before_the_file() -> None:
     everything = {"symbols": ["SPY"], "universe_key": "core_etfs", "csv_file": "mine.csv"}
     job = csv_load(**everything)
-    assert isinstance(job, Job)
+    assert isinstance(job, JobMessage)
     assert (job.symbols, job.universe, job.csv_file) == (("SPY",), "", "")
     job = csv_load(**everything | {"symbols": []})
-    assert isinstance(job, Job)
+    assert isinstance(job, JobMessage)
     assert (job.symbols, job.universe, job.csv_file) == ((), "core_etfs", "")
     job = csv_load(**everything | {"symbols": None, "universe_key": " "})
-    assert isinstance(job, Job)
+    assert isinstance(job, JobMessage)
     assert (job.symbols, job.universe, job.csv_file) == ((), "", "mine.csv")
 
 
@@ -69,7 +69,7 @@ def test_without_any_of_them_there_is_no_default() -> None:
 )
 def test_years_are_durations(years: float | None, duration: Duration) -> None:
     job = csv_load(symbols=["SPY"], years=years)
-    assert isinstance(job, Job)
+    assert isinstance(job, JobMessage)
     assert job.duration == duration
 
 
@@ -84,7 +84,7 @@ def test_unknown_fields_are_left_out_and_some_are_kept() -> None:
         evil="<script>",
         requested_by=42,
     )
-    assert job == Job(
+    assert job == JobMessage(
         "j1",
         "csv_universe_load",
         Duration(12, Unit.MONTH),
@@ -99,7 +99,7 @@ def test_unknown_fields_are_left_out_and_some_are_kept() -> None:
 @pytest.mark.parametrize("name", SEEDS)
 def test_seeds_are_universes(name: str) -> None:
     job = read_job(written(job_type="universe_seed", universe_type=name.lower(), refresh=True))
-    assert isinstance(job, Job)
+    assert isinstance(job, JobMessage)
     assert job.refresh
     parse(job.expression)
 
@@ -149,7 +149,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
-def check(read: Job | Refusal) -> None:
+def check(read: JobMessage | Refusal) -> None:
     if isinstance(read, Refusal):
         assert read.reason
         assert len(read.reason) <= 2_000

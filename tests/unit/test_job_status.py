@@ -18,20 +18,20 @@ from tickstock.bridge.mirror import Pace, Shown, is_due, next_look, published
 from tickstock.bridge.notifications import ALL, UniverseNotifications, notification_of
 from tickstock.bridge.steady import Warnings
 from tickstock.bridge.stream import message_of
-from tickstock.model import Call, CallKind, LoadState, Timeframe
+from tickstock.model import Call, CallKind, JobState, Timeframe
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import NO_BARS, local, refusal_status, status_of
 from tickstock.service.progress import Progress
 from tickstock.spans import Span
 from tickstock.store.client_jobs import JobHead, RefusedJob, SymbolsSoFar
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.tallies import CallError
 
 NOON = datetime(2024, 7, 1, 12, tzinfo=UTC)
 DAY = Span.inclusive(NOON.date(), NOON.date())
 
 
-def progress(state: LoadState, *errors: CallError, **fields: Any) -> Progress:
+def progress(state: JobState, *errors: CallError, **fields: Any) -> Progress:
     request = {
         "symbols": ["SPY", "QQQ", "IWM"],
         "timeframes": ["day"],
@@ -39,7 +39,7 @@ def progress(state: LoadState, *errors: CallError, **fields: Any) -> Progress:
         "to": "2024-06-28",
     }
     ended = NOON + timedelta(minutes=1) if state.finished else None
-    load = Load(
+    load = Job(
         id=uuid.uuid4(),
         client_id="j1",
         title="etf_core",
@@ -69,7 +69,7 @@ def status(of: Progress, **symbols: tuple[str, ...]) -> dict[str, Any]:
 # --- what it says -------------------------------------------------------------------------------
 def test_a_running_load() -> None:
     call = Call(CallKind.TICKER, Timeframe.DAY, DAY, "QQQ")
-    assert status(progress(LoadState.RUNNING, current=call), good=("SPY",)) == {
+    assert status(progress(JobState.RUNNING, current=call), good=("SPY",)) == {
         "status": "running",
         "progress": 33,
         "message": "20 of 60 sessions held, 1 of 3 calls done",
@@ -91,7 +91,7 @@ def test_a_running_load() -> None:
 
 
 def test_a_paused_load_says_so() -> None:
-    paused = status(progress(LoadState.RUNNING, paused_at=NOON))
+    paused = status(progress(JobState.RUNNING, paused_at=NOON))
     assert (paused["status"], paused["message"]) == ("running", "Paused; 20 of 60 sessions held")
 
 
@@ -100,20 +100,20 @@ def test_errors_are_told_when_the_load_has_ended() -> None:
         CallError("NotEntitled", 2, "Not in your plan.", "IWM", 2),
         CallError("VendorUnavailable", 1, "No answer.", "QQQ", 0),
     ]
-    ended = status(progress(LoadState.WITH_ERRORS, *errors), good=("SPY", "QQQ"), failed=("IWM",))
+    ended = status(progress(JobState.WITH_ERRORS, *errors), good=("SPY", "QQQ"), failed=("IWM",))
     assert ended["status"] == "completed_with_errors"
     assert ended["message"] == "the verdict"
     assert ended["error_message"] == "IWM: Not in your plan. (2 times)"
     assert (ended["symbols_loaded"], ended["symbols_failed"]) == (2, 1)
     assert ended["completed_at"] == "2024-07-01T12:01:00.000"
-    assert status(progress(LoadState.RUNNING, *errors))["error_message"] == ""
-    assert status(progress(LoadState.CANCELLED, *errors))["error_message"] == ""
-    assert status(progress(LoadState.FAILED))["error_message"] == "the verdict"
+    assert status(progress(JobState.RUNNING, *errors))["error_message"] == ""
+    assert status(progress(JobState.CANCELLED, *errors))["error_message"] == ""
+    assert status(progress(JobState.FAILED))["error_message"] == "the verdict"
 
 
 def test_a_load_of_which_no_bars_were_asked_says_so() -> None:
     job = {"job": {"bars": False, "timeframes": ["1min", "week"]}}
-    ended = status(progress(LoadState.COMPLETED, request=job, percent=100))
+    ended = status(progress(JobState.COMPLETED, request=job, percent=100))
     assert ended["message"] == NO_BARS
     assert ", 1min, week, " in ended["description"]
 
@@ -144,11 +144,11 @@ def test_what_is_published_has_no_long_lists() -> None:
 
 
 # --- when it is written -------------------------------------------------------------------------
-def head(state: LoadState = LoadState.SUBMITTED, age: float = 5.0) -> JobHead:
+def head(state: JobState = JobState.SUBMITTED, age: float = 5.0) -> JobHead:
     return JobHead("j1", uuid.uuid4(), state, NOON if state.finished else None, age)
 
 
-def shown(state: LoadState, at: float = 0.0) -> Shown:
+def shown(state: JobState, at: float = 0.0) -> Shown:
     ended = NOON if state.finished else None
     return Shown("j1", state, ended, refusal_status(RefusedJob("j1", "", "", NOON, 1.0)), NOON, at)
 
@@ -157,25 +157,25 @@ def test_a_young_job_is_left_to_its_client() -> None:
     pace = Pace()
     assert not is_due(head(age=0.99), None, 0.0, pace)
     assert is_due(head(age=1.0), None, 0.0, pace)
-    assert not is_due(head(LoadState.FAILED, 0.5), shown(LoadState.RUNNING), 999.0, pace)
+    assert not is_due(head(JobState.FAILED, 0.5), shown(JobState.RUNNING), 999.0, pace)
     assert next_look([head(age=0.75)], pace) == pytest.approx(0.25)
     assert next_look([head(age=0.9999)], pace) == pace.least
 
 
 def test_what_has_not_moved_is_written_for_the_heartbeat_only() -> None:
     pace = Pace(heartbeat=30)
-    for state in (LoadState.SUBMITTED, LoadState.COMPLETED):
+    for state in (JobState.SUBMITTED, JobState.COMPLETED):
         assert not is_due(head(state), shown(state), 29.0, pace)
         assert is_due(head(state), shown(state), 30.0, pace)
-    assert is_due(head(LoadState.RUNNING), shown(LoadState.RUNNING), 0.1, pace)
-    assert is_due(head(LoadState.CANCELLED), shown(LoadState.RUNNING), 0.1, pace)
+    assert is_due(head(JobState.RUNNING), shown(JobState.RUNNING), 0.1, pace)
+    assert is_due(head(JobState.CANCELLED), shown(JobState.RUNNING), 0.1, pace)
 
 
 def test_looks_are_frequent_while_something_is_open() -> None:
     pace = Pace()
     assert next_look([], pace) == pace.idle
-    assert next_look([head(LoadState.COMPLETED)], pace) == pace.idle
-    assert next_look([head(LoadState.COMPLETED), head()], pace) == pace.poll
+    assert next_look([head(JobState.COMPLETED)], pace) == pace.idle
+    assert next_look([head(JobState.COMPLETED), head()], pace) == pace.poll
 
 
 def test_the_heartbeat_is_within_what_clients_wait() -> None:

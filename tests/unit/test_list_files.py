@@ -173,7 +173,7 @@ def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:
         ("symbol,first,last\nGE,40180,43831\nPEP,40180,\n", "h.csv:2: '40180' is not a date"),
         ("date,symbol\n01/02/2020,GE\n02/03/2020,GE\n", "h.csv:2: '01/02/2020' is not a date"),
         ('date,tickers\n01/02/2020,"GE,KO"\n', "h.csv:2: '01/02/2020' is not a date"),
-        ("symbol,starts,ends\nGE,2010-01-02,2020-01-02\n", "nobody is a member today.*tell REF"),
+        ("symbol,starts,ends\nGE,2010-01-02,2020-01-02\n", "nobody is a member today.*record REF"),
         ("isin,starts,ends\nUS0378331005,2010-01-02,2020-01-02\n", "US0378331005.*is an ISIN"),
         ("symbol,from,to\nGE,2020-01-02,\nPEP,soon,\n", "h.csv:3: 'soon' is not a date"),
         ("symbol,from,to\nGE,2020-01-02,late\nPEP,2020-01-02,\n", "h.csv:2: 'late' is not a date"),

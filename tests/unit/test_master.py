@@ -57,7 +57,7 @@ def test_bars_over_two_lifetimes_are_said_and_left_alone() -> None:
 
 
 def test_what_was_told_otherwise_is_another() -> None:
-    told = owner(1, None, None, since=date(2021, 1, 4), until=date.max, is_told=True)
+    told = owner(1, None, None, since=date(2021, 1, 4), until=date.max, is_recorded=True)
     found = match(lifetimes([LATER]), [told])
     assert found.known == ()
     assert [x.record for x in found.fresh] == [LATER]

@@ -123,11 +123,11 @@ def test_what_is_not_asked_any_more_is_over() -> None:
 def test_lines_of_others_are_left_out_while_it_is_away() -> None:
     outages = House().outages
     outages.recognize(DATABASE, lambda thing: isinstance(thing, psycopg.OperationalError))
-    assert not outages.is_told([AWAY])
+    assert not outages.is_said([AWAY])
     outages.away(DATABASE, AWAY)
-    assert outages.is_told([AWAY])
-    assert outages.is_told([None, "text", ExceptionGroup("several", [AWAY])])
-    assert not outages.is_told([BadInput("wrong"), "the database is away", None, 7])
+    assert outages.is_said([AWAY])
+    assert outages.is_said([None, "text", ExceptionGroup("several", [AWAY])])
+    assert not outages.is_said([BadInput("wrong"), "the database is away", None, 7])
 
 
 def test_an_error_of_a_library_begins_an_outage() -> None:
@@ -135,7 +135,7 @@ def test_an_error_of_a_library_begins_an_outage() -> None:
     house.outages.recognize(DATABASE, lambda thing: isinstance(thing, psycopg.OperationalError))
     caused = RuntimeError("Database error")
     caused.__cause__ = psycopg.OperationalError("no route to host")
-    assert house.outages.is_told([caused])
+    assert house.outages.is_said([caused])
     assert house.events == ["database away"]
     assert house.said[0][2]["error"] == "no route to host"
 
@@ -143,7 +143,7 @@ def test_an_error_of_a_library_begins_an_outage() -> None:
 def test_errors_that_cause_one_another_in_a_circle_come_to_an_end() -> None:
     one, other = RuntimeError("one"), RuntimeError("other")
     one.__cause__, other.__cause__ = other, one
-    assert not House().outages.is_told([one])
+    assert not House().outages.is_said([one])
 
 
 def test_the_log_leaves_out_what_is_told_already(
@@ -158,7 +158,7 @@ def test_the_log_leaves_out_what_is_told_already(
         mine, theirs = structlog.get_logger("tickstock.worker"), logging.getLogger("psycopg.pool")
         for _ in range(100):
             mine.warning("leases not renewed", error=AWAY)
-            mine.error("load cannot be ended", exc_info=AWAY)
+            mine.error("job cannot be ended", exc_info=AWAY)
             theirs.warning("error connecting in %r: %s", "pool", psycopg.OperationalError("no"))
             logging.getLogger("tickstock.web").info("%s: %s", "GET /", AWAY)
             try:

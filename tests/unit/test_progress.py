@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tickstock.cli.watch import calls_made, standing
-from tickstock.model import CallState, LoadState
+from tickstock.model import CallState, JobState
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import status_of
 from tickstock.service.progress import Halt, Progress, make_progress
 from tickstock.store.client_jobs import SymbolsSoFar
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.tallies import Holder, Tally
 from tickstock.store.workers import Attendance
 
@@ -29,16 +29,16 @@ def seconds(count: float) -> datetime:
     return NOON + timedelta(seconds=count)
 
 
-def load(state: LoadState = LoadState.RUNNING, **other: Any) -> Load:
+def load(state: JobState = JobState.RUNNING, **other: Any) -> Job:
     fields: dict[str, Any] = {
         "id": uuid.UUID(int=1), "client_id": "j", "title": "t", "requested_by": "",
         "request": REQUEST, "vendor": "replay", "priority": 0, "state": state,
         "summary": {"calls": 3000, "expected": 3000, "held": 0, "seconds": 36_000.0},
-        "message": "Cancelled." if state is LoadState.CANCELLED else "", "report": None,
+        "message": "Cancelled." if state is JobState.CANCELLED else "", "report": None,
         "created_at": NOON, "started_at": NOON, "finished_at": None, "paused_at": None,
         "active_since": NOON, "parent_id": None,
     }  # fmt: skip
-    return Load(**fields | other)
+    return Job(**fields | other)
 
 
 def done(calls: int, lately: int, last: datetime) -> Tally:
@@ -49,7 +49,7 @@ def waiting(calls: int) -> Tally:
     return Tally(CallState.WAITING, calls, calls, 0, 0, 0)
 
 
-def look(of: Load, *counts: Tally, now: datetime, by: Attendance = HERE) -> Progress:
+def look(of: Job, *counts: Tally, now: datetime, by: Attendance = HERE) -> Progress:
     return make_progress(of, counts, None, (), attendance=by, now=now)
 
 
@@ -88,7 +88,7 @@ def test_the_vendors_wait_comes_on_top() -> None:
         (load(), Attendance(0, seconds(70)), Halt.NO_WORKER),
     ],
 )
-def test_at_a_standstill_all_figures_stand(of: Load, by: Attendance, why: Halt) -> None:
+def test_at_a_standstill_all_figures_stand(of: Job, by: Attendance, why: Halt) -> None:
     counts = done(20, 20, seconds(60)), waiting(10)
     first, later = (look(of, *counts, now=seconds(90) + x, by=by) for x in (timedelta(), AFTER))
     assert first.standstill
@@ -123,7 +123,7 @@ def test_after_a_cancel_what_was_not_asked_is_no_call_made() -> None:
         Tally(CallState.FAILED, 21, 21, 0, 0, 0, 0, NOON),
         Tally(CallState.CANCELLED, 1679, 1679, 0, 0, 0, 0, NOON),
     )
-    found = look(load(LoadState.CANCELLED, finished_at=seconds(9)), *counts, now=seconds(99))
+    found = look(load(JobState.CANCELLED, finished_at=seconds(9)), *counts, now=seconds(99))
     assert (found.calls, found.calls_failed, found.calls_not_asked) == (1321, 21, 1679)
     assert (found.calls_open, found.seconds_left, found.seconds) == (0, 0.0, 9)
     assert calls_made(found) == "1,321 of 3,000 calls made, 21 failed, 1,679 not asked"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tickstock.loading.report import ItemResult, make_report
-from tickstock.model import GapCause, LoadState, Timeframe
+from tickstock.model import GapCause, JobState, Timeframe
 
 DAY, HOUR = Timeframe.DAY, Timeframe.HOUR
 EMPTY, FAILED = GapCause.VENDOR_EMPTY, GapCause.FAILED
@@ -18,18 +18,18 @@ def item(symbol="A", expected=10, held=10, *causes, timeframe=DAY, in_vain=False
 @pytest.mark.parametrize(
     ("items", "state"),
     [
-        ([item()], LoadState.COMPLETED),
-        ([item(held=9), item("B", 10, 9, (EMPTY, 1))], LoadState.COMPLETED),
-        ([item(expected=0, held=0)], LoadState.COMPLETED),  # nothing was published: nothing is due
-        ([item("A", 10, 0, (EMPTY, 10)), item("B")], LoadState.WITH_ERRORS),
-        ([item("A", 10, 0, (EMPTY, 10))], LoadState.FAILED),  # zero bars are no success
-        ([item("A", 10, 9, (FAILED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (GapCause.NOT_ENTITLED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (GapCause.QUARANTINED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 9, (GapCause.NEVER_ASKED, 1))], LoadState.WITH_ERRORS),
-        ([item("A", 10, 0, (FAILED, 10)), item("B", 5, 0, (FAILED, 5))], LoadState.FAILED),
-        ([item(in_vain=True)], LoadState.FAILED),  # a refresh that brought nothing
-        ([item(in_vain=True), item("B")], LoadState.WITH_ERRORS),
+        ([item()], JobState.COMPLETED),
+        ([item(held=9), item("B", 10, 9, (EMPTY, 1))], JobState.COMPLETED),
+        ([item(expected=0, held=0)], JobState.COMPLETED),  # nothing was published: nothing is due
+        ([item("A", 10, 0, (EMPTY, 10)), item("B")], JobState.WITH_ERRORS),
+        ([item("A", 10, 0, (EMPTY, 10))], JobState.FAILED),  # zero bars are no success
+        ([item("A", 10, 9, (FAILED, 1))], JobState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.NOT_ENTITLED, 1))], JobState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.QUARANTINED, 1))], JobState.WITH_ERRORS),
+        ([item("A", 10, 9, (GapCause.NEVER_ASKED, 1))], JobState.WITH_ERRORS),
+        ([item("A", 10, 0, (FAILED, 10)), item("B", 5, 0, (FAILED, 5))], JobState.FAILED),
+        ([item(in_vain=True)], JobState.FAILED),  # a refresh that brought nothing
+        ([item(in_vain=True), item("B")], JobState.WITH_ERRORS),
     ],
 )
 def test_the_state(items, state):

@@ -56,8 +56,8 @@ def test_tickers_have_no_day_twice() -> None:
 
 
 def test_what_was_told_goes_before_what_can_be_seen() -> None:
-    told = TickerOwner(7, "META", day(50), date.max, is_told=True, first=day(60), end=day(61))
-    other = TickerOwner(8, "META", date.min, day(50), is_told=True, first=day(0), end=day(49))
+    told = TickerOwner(7, "META", day(50), date.max, is_recorded=True, first=day(60), end=day(61))
+    other = TickerOwner(8, "META", date.min, day(50), is_recorded=True, first=day(0), end=day(49))
     tells = whose(list(range(200)), told, other)
     assert tells.of("META", day(51)) is told
     assert tells.of("META", day(199)) is told  # told, however long nobody traded
@@ -67,7 +67,7 @@ def test_what_was_told_goes_before_what_can_be_seen() -> None:
 
 def test_a_list_that_tells_no_first_day_leaves_it_to_the_bars() -> None:
     """ACME is listed now, by a list that knows no first day; long before, another one had it."""
-    listed = TickerOwner(7, "ACME", is_told=True, first=day(150), end=day(160))
+    listed = TickerOwner(7, "ACME", is_recorded=True, first=day(150), end=day(160))
     tells = whose(list(range(200)), listed)
     earlier = tells.of("ACME", day(3))
     assert earlier is not listed

@@ -133,7 +133,7 @@ UNREADABLE = {
     "announced, absent": body(results=..., resultsCount=3),
     "no count": body(bar(), resultsCount=...),
     "adjusted": body(bar(), adjusted=True),
-    "adjustment untold": body(bar(), adjusted=...),
+    "adjustment unrecorded": body(bar(), adjusted=...),
     "unknown status": body(bar(), status="PARTIAL"),
     "no status": body(bar(), status=...),
     "error inside a 200": b'{"status":"ERROR","error":"boom"}',

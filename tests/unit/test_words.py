@@ -40,6 +40,9 @@ NAMED = SAID | {
     "gone_by": "delisted_before",
     "news": "notifications",
     "complain": "warn",
+    "tell": "record, report, print",
+    "tells": "records, reports, prints",
+    "telling": "recording",
 }
 """And words that name nothing: no module, class, function, argument or variable of the package."""
 APART = {

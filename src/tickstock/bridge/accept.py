@@ -1,4 +1,4 @@
-"""From a job to a durable load: which symbols, which days, one transaction."""
+"""From a message to a durable job: which symbols, which days, one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tickstock.bridge.messages import Job
+from tickstock.bridge.messages import JobMessage
 from tickstock.failpoints import reach
 from tickstock.loading.plan import Plan, digest_of
 from tickstock.loading.request import LoadRequest
@@ -17,7 +17,7 @@ from tickstock.universes.suggest import visible
 log = logging.getLogger("tickstock.bridge")
 
 
-def accept(tick: TickStock, job: Job) -> uuid.UUID:
+def accept(tick: TickStock, job: JobMessage) -> uuid.UUID:
     """The durable load of this job: a new one, or the one that it became before.
 
     Raises what resolving the symbols and planning raise, and what the database raises.
@@ -36,12 +36,12 @@ def accept(tick: TickStock, job: Job) -> uuid.UUID:
         title=job.source,
         requested_by=job.requested_by,
         client_id=job.job_id,
-        job=told(job),
+        job=kept_of(job),
     )
     return load.id
 
 
-def _request(tick: TickStock, job: Job) -> LoadRequest:
+def _request(tick: TickStock, job: JobMessage) -> LoadRequest:
     return tick.requests.of_client(
         job.expression or job.source,
         symbols=job.symbols,
@@ -59,7 +59,7 @@ def nothing_asked(request: LoadRequest) -> Plan:
     return Plan(request, (), (), (), 0, 0, 0.0, 0.0, exact=True, digest=digest)
 
 
-def told(job: Job) -> Mapping[str, Any]:
+def kept_of(job: JobMessage) -> Mapping[str, Any]:
     """What is kept of the message with the job, for the status and for people."""
     return {"type": job.job_type, "timeframes": list(job.timeframes), "bars": job.bars} | dict(
         job.kept

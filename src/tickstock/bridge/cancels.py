@@ -21,7 +21,7 @@ MOST = 10_000
 
 
 class Cancels:
-    """Wishes wait here until their load is found, however long the database is away."""
+    """Wishes wait here until their job is found, however long the database is away."""
 
     def __init__(self, tick: TickStock, inbox: Inbox, warn: Warnings) -> None:
         self._tick = tick

@@ -8,7 +8,7 @@ import structlog
 
 from tickstock.bridge.accept import accept
 from tickstock.bridge.inbox import Inbox, InboxEntry
-from tickstock.bridge.messages import Job, Refusal, read_job
+from tickstock.bridge.messages import JobMessage, Refusal, read_job
 from tickstock.bridge.steady import EXPECTED, Pauses, Warnings
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
@@ -41,7 +41,7 @@ class Intake:
         await self._persist(read_job(entry.data))
         reach("bridge.stored")
 
-    async def _persist(self, read: Job | Refusal) -> None:
+    async def _persist(self, read: JobMessage | Refusal) -> None:
         """Come back when it is durable, however long that takes."""
         if isinstance(read, Refusal) and not read.job_id:
             self._warn("a message that nobody can be answered about", BadInput(read.reason))
@@ -62,13 +62,13 @@ class Intake:
                 return
 
 
-def store(tick: TickStock, read: Job | Refusal, patient: bool = False) -> None:
+def store(tick: TickStock, read: JobMessage | Refusal, patient: bool = False) -> None:
     """Make a job or its refusal durable. What cannot be a job becomes a refusal.
 
     Raises a Transient when the database does not answer, and while `patient` a Conflict too; then
     nothing was stored.
     """
-    refused = _try(tick, read, patient) if isinstance(read, Job) else read
+    refused = _try(tick, read, patient) if isinstance(read, JobMessage) else read
     if refused is None:
         return
     log.info("job refused", job=refused.job_id, kind=refused.job_type, reason=refused.reason)
@@ -76,7 +76,7 @@ def store(tick: TickStock, read: Job | Refusal, patient: bool = False) -> None:
         tick.client_jobs.refuse(refused.job_id, refused.job_type, refused.reason)
 
 
-def _try(tick: TickStock, job: Job, patient: bool) -> Refusal | None:
+def _try(tick: TickStock, job: JobMessage, patient: bool) -> Refusal | None:
     try:
         load_id = accept(tick, job)
     except TickStockError as error:

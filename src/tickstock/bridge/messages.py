@@ -39,7 +39,7 @@ SEEDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobMessage:
     """A client's wish that can be followed. Exactly one of `symbols`, `universe`, `expression`
     and `csv_file` is set; `universe` is in the clients' own spelling.
 
@@ -144,7 +144,7 @@ _UNREADABLE = (ValueError, RecursionError)  # msgspec's and Unicode's errors are
 
 
 # --- jobs ---------------------------------------------------------------------------------------
-def read_job(data: bytes) -> Job | Refusal:
+def read_job(data: bytes) -> JobMessage | Refusal:
     """The job that a message asks for, or why it is not followed."""
     if len(data) > MOST_BYTES:
         return refusal(
@@ -172,7 +172,7 @@ def refusal(data: bytes, reason: str) -> Refusal:
     return Refusal(job_id, kind, _cut(reason))
 
 
-def _job(message: _AnyMessage) -> Job:
+def _job(message: _AnyMessage) -> JobMessage:
     duration = years_to_duration(1.0 if message.years is None else message.years)
     by = "" if message.requested_by is None else visible(str(message.requested_by))
     fields: dict[str, Any] = {
@@ -183,17 +183,17 @@ def _job(message: _AnyMessage) -> Job:
     }
     match message:
         case _CsvUniverseLoad():
-            return Job(**fields | _of_csv_load(message))
+            return JobMessage(**fields | _of_csv_load(message))
         case _HistoricalLoad():
             frames = _timeframes([message.timespan or "day"], ("day", "minute"))
-            return Job(**fields, **_listed(message.symbols), timeframes=frames)
+            return JobMessage(**fields, **_listed(message.symbols), timeframes=frames)
         case _MultiTimeframeLoad():
             if not message.timeframes:
                 raise BadInput("The field timeframes is missing.", "Give some of: day, hour, 1min.")
             frames = _timeframes(message.timeframes)
-            return Job(**fields, **_listed(message.symbols), timeframes=frames)
+            return JobMessage(**fields, **_listed(message.symbols), timeframes=frames)
         case _UniverseSeed():
-            return Job(**fields | _of_seed(message))
+            return JobMessage(**fields | _of_seed(message))
 
 
 def _of_csv_load(message: _CsvUniverseLoad) -> dict[str, Any]:

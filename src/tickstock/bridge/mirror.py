@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from tickstock.bridge.connect import STATUS, status_keys
 from tickstock.errors import TickStockError
 from tickstock.failpoints import reach
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service import TickStock
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
 from tickstock.store.client_jobs import JobHead, RefusedJob
@@ -55,7 +55,7 @@ class Shown:
     are `changed` and `at` (monotonic seconds)."""
 
     job_id: str
-    state: LoadState
+    state: JobState
     finished_at: datetime | None
     status: JobStatus
     changed: datetime
@@ -68,7 +68,7 @@ def is_due(job: JobHead | RefusedJob, shown: Shown | None, now: float, pace: Pac
         return False
     if shown is None or (job.state, job.finished_at) != (shown.state, shown.finished_at):
         return True
-    return job.state is LoadState.RUNNING or now - shown.at >= pace.heartbeat
+    return job.state is JobState.RUNNING or now - shown.at >= pace.heartbeat
 
 
 def next_look(jobs: Sequence[JobHead | RefusedJob], pace: Pace) -> float:

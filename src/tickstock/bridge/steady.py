@@ -33,7 +33,7 @@ class Warnings:
         self._unsaid = 0
 
     def __call__(self, part: str, error: Exception) -> None:
-        if OUTAGES.is_told([error]):
+        if OUTAGES.is_said([error]):
             return
         if self._clock() - self._last < 1.0:
             self._unsaid += 1

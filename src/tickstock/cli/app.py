@@ -61,7 +61,7 @@ GROUPS = {
             "diff": "history:diff",
             "log": "history:log",
             "blame": "history:blame",
-            "tell": "edit:tell",
+            "record": "edit:record",
             "import": "imports:import_",
             "export": "imports:export",
             "refresh": "imports:refresh",

@@ -12,7 +12,7 @@ from tickstock.errors import BadSetting
 def bridge(*, common: Common = Common()) -> int:
     """Serve clients that speak Redis.
 
-    Until told to stop (Ctrl-C or SIGTERM); any number may run. Loads are worked on by
+    Until told to stop (Ctrl-C or SIGTERM); any number may run. Jobs are worked on by
     `tickstock worker`, here or on another machine.
     """
     import asyncio

@@ -73,7 +73,7 @@ def migrate(
         )
         return 0
     console().print("\n".join(done) if done else "The schema is up to date.")
-    for line in filter(None, bar_names.told(taken)):
+    for line in filter(None, bar_names.warning(taken)):
         talk(f"note: {line}")
     return 0
 
@@ -120,7 +120,7 @@ def backup(
 def prove(
     *,
     workers: Annotated[int, Parameter(help="Workers at once.")] = 4,
-    loads: Annotated[int, Parameter(help="Loads of ten calls each.")] = 20,
+    jobs: Annotated[int, Parameter(help="Jobs of ten calls each.")] = 20,
     seconds: Annotated[float, Parameter(help="For how long they are disturbed.")] = 60.0,
     seed: Annotated[int, Parameter(help="Chooses the moments.")] = 0,
     common: Common = Common(),
@@ -132,18 +132,16 @@ def prove(
     """
     from tickstock.service.prove import prove as prove_on
 
-    if not (1 <= workers <= 64 and 1 <= loads <= 1000 and 1 <= seconds <= 86_400):
+    if not (1 <= workers <= 64 and 1 <= jobs <= 1000 and 1 <= seconds <= 86_400):
         raise BadInput(
-            f"{workers} workers, {loads} loads, {seconds:g} seconds cannot be done.",
-            "Take 1 to 64 workers, 1 to 1000 loads, 1 to 86400 seconds.",
+            f"{workers} workers, {jobs} jobs, {seconds:g} seconds cannot be done.",
+            "Take 1 to 64 workers, 1 to 1000 jobs, 1 to 86400 seconds.",
         )
     with as_it_is(common) as database:
-        proof = prove_on(
-            database, workers=workers, loads=loads, seconds=seconds, seed=seed, say=talk
-        )
+        proof = prove_on(database, workers=workers, jobs=jobs, seconds=seconds, seed=seed, say=talk)
     facts = {
         "holds": proof.holds,
-        "loads": proof.loads,
+        "jobs": proof.jobs,
         "completed": proof.disturbed.completed,
         "calls": proof.calls,
         "kills": proof.kills,

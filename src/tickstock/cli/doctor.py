@@ -34,7 +34,7 @@ def doctor(
 ) -> int:
     """Check the whole installation, and say what to do.
 
-    Looks at database, schema, clocks, disk, vendor key, workers, loads, queue, sessions and
+    Looks at database, schema, clocks, disk, vendor key, workers, jobs, queue, sessions and
     universes. Says of each what was found, why it matters and what to do. Nothing is changed.
     Ends with 1 where something does not work; warnings alone end with 0.
     """

@@ -1,4 +1,4 @@
-"""`tickstock universe set · add · remove · rename · delete · revert · tell`."""
+"""`tickstock universe set · add · remove · rename · delete · revert · record`."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def revert(
         )
 
 
-def tell(
+def record(
     ref: Ref,
     file: Annotated[Path, Parameter(help="The file with the history.")],
     *,
@@ -154,7 +154,7 @@ def tell(
     how: How = How(),
     common: Common = Common(),
 ) -> int:
-    """Tell who was in a universe on past days.
+    """Record who was in a universe on past days.
 
     The list of today stays as it is. FILE has memberships (symbol,opt-in,opt-out), lists
     (date,symbol, or date and all symbols of the day in a cell) or changes (date,action,symbol or
@@ -163,7 +163,7 @@ def tell(
     from tickstock.cli.history import content_of
 
     with open_tick(common) as tick:
-        plan = tick.edits.tell(
+        plan = tick.edits.record(
             ref,
             file.name,
             content_of(file),
@@ -172,7 +172,7 @@ def tell(
             backwards=backwards,
             column=column or "",
         )
-        return carry_out("universe tell", plan, tick.edits.apply, common=common, how=how)
+        return carry_out("universe record", plan, tick.edits.apply, common=common, how=how)
 
 
 def _given(words: tuple[str, ...]) -> tuple[str, ...]:

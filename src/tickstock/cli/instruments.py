@@ -41,8 +41,8 @@ def refresh(
             if common.json:
                 print_json("instruments refresh", asdict(made) | {"calls": made.calls})
             return 0
-        told = (lambda _: None) if common.json else talk
-        found = ask_listings(tick, partial(tick.listings.refresh, told=told))
+        say = (lambda _: None) if common.json else talk
+        found = ask_listings(tick, partial(tick.listings.refresh, say=say))
         kept = tick.listings.kept()
     if common.json:
         rows = [
@@ -52,7 +52,7 @@ def refresh(
         ]
         print_json("instruments refresh", rows)
         return 0
-    _tell(found)
+    _print(found)
     return 0
 
 
@@ -65,7 +65,7 @@ def _planned(made: RefreshPlan) -> str:
     )
 
 
-def _tell(found: Refreshed) -> None:
+def _print(found: Refreshed) -> None:
     talk(
         f"{found.listed:,} symbols are listed, {found.delisted:,} no longer: {found.new:,} records"
         f" are new, {found.ended:,} are said no longer; {found.made:,} instruments were made."

@@ -13,9 +13,9 @@ from tickstock.words import plural, sessions_held
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tickstock.model import LoadState
+    from tickstock.model import JobState
     from tickstock.service.progress import Progress
-    from tickstock.store.jobs import Load
+    from tickstock.store.jobs import Job
 
 JobId = Annotated[str, Parameter(help="The id, its first characters, or the client's own id.")]
 SHOWN_FAILURES = 20
@@ -132,17 +132,17 @@ def prune(
         age = age_of(older_than) if older_than else None
         count, before = tick.steering.prune(age, dry_run=dry_run)
     if common.json:
-        body = {"loads": count, "ended_before": before.isoformat(), "dry_run": dry_run}
+        body = {"jobs": count, "ended_before": before.isoformat(), "dry_run": dry_run}
         print_json("jobs prune", body)
     else:
         what = "would be forgotten" if dry_run else "were forgotten"
         day = before.astimezone().strftime("%Y-%m-%d %H:%M")
-        console().print(f"{plural(count, 'load')} that ended before {day} {what}.")
+        console().print(f"{plural(count, 'job')} that ended before {day} {what}.")
     return 0
 
 
 def _ended(progress: Progress) -> str:
-    return f"The load {str(progress.load.id)[:8]} has ended ({progress.load.state})"
+    return f"The job {str(progress.load.id)[:8]} has ended ({progress.load.state})"
 
 
 def retry(
@@ -187,15 +187,15 @@ def _go_on(job: str, common: Common, *, background: bool) -> int:
     return 0 if background else exit_code(progress)
 
 
-def _state(text: str) -> LoadState:
+def _state(text: str) -> JobState:
     from tickstock.errors import BadInput
-    from tickstock.model import LoadState
+    from tickstock.model import JobState
 
     try:
-        return LoadState(text)
+        return JobState(text)
     except ValueError:
         raise BadInput(
-            f"{text!r} is not a state of a job.", f"One of: {', '.join(LoadState)}."
+            f"{text!r} is not a state of a job.", f"One of: {', '.join(JobState)}."
         ) from None
 
 
@@ -235,7 +235,7 @@ def show_outcome(progress: Progress, *, as_json: bool) -> None:
     _show_failures(out, progress)
 
 
-def _show_actions(out: Console, load: Load) -> None:
+def _show_actions(out: Console, load: Job) -> None:
     """Splits and dividends that a job brought or changed, where it did."""
     found = (load.report or {}).get("actions") or {}
     said = [f"{found[k]} {k}" for k in ("added", "corrected", "withdrawn") if found.get(k)]
@@ -243,7 +243,7 @@ def _show_actions(out: Console, load: Load) -> None:
         out.print(f"  splits and dividends: {', '.join(said)}")
 
 
-def _show_asides(out: Console, load: Load) -> None:
+def _show_asides(out: Console, load: Job) -> None:
     """Rows of answers that were put aside, with some of them."""
     found = (load.report or {}).get("aside") or {}
     if found.get("rows"):
@@ -252,7 +252,7 @@ def _show_asides(out: Console, load: Load) -> None:
             out.print(f"    {example}", markup=False)
 
 
-def _show_doubts(out: Console, load: Load) -> None:
+def _show_doubts(out: Console, load: Job) -> None:
     """How many doubts there are, and which commands list them."""
     found = (load.report or {}).get("doubts") or {}
     about = (("actions", "splits and dividends", "verify"), ("bars", "bars", "missing"))
@@ -261,7 +261,7 @@ def _show_doubts(out: Console, load: Load) -> None:
             out.print(f"  {plural(count, 'doubt')} about {what}: tickstock {command}", markup=False)
 
 
-def _show_taken(out: Console, load: Load) -> None:
+def _show_taken(out: Console, load: Job) -> None:
     """Where readers of SQL will not find the bars of a job."""
     if taken := (load.report or {}).get("names_taken"):
         said = f"  not in {', '.join(taken)}, which another program has: see tickstock doctor"

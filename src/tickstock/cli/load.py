@@ -74,7 +74,7 @@ def plan(
         )  # fmt: skip
         made = tick.plans.make(request)
         _warn(tick)
-        _tell_file(tick, csv)
+        _print_file(tick, csv)
         token = tick.plans.keep(made)
         actions = tick.actions.plan(request.symbols, refresh=refresh)
         has_label = universe and not request.is_market  # which has no list to be labelled
@@ -132,7 +132,7 @@ def load(
             )  # fmt: skip
             made = tick.plans.make(request)
             _talk_left_out(tick.universes.left_out(universe) if universe else ())
-            _tell_file(tick, csv)
+            _print_file(tick, csv)
         digest = made.digest if plan_ is not None else None
         return _perform(tick, made, digest, common, background=background, priority=priority)
 
@@ -212,7 +212,7 @@ def _talk_left_out(notes: Sequence[str]) -> None:
         talk(f"note: {note}")
 
 
-def _tell_file(tick: TickStock, csv: str | None) -> None:
+def _print_file(tick: TickStock, csv: str | None) -> None:
     """What a file was read as, what was left out, and whom nobody knows."""
     if csv is None:
         return

@@ -25,7 +25,7 @@ def serve(
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = PORT,
     worker: Annotated[
-        bool, Parameter(negative="--no-worker", help="Also drain loads in this process.")
+        bool, Parameter(negative="--no-worker", help="Also drain jobs in this process.")
     ] = True,
     public_url: Annotated[
         str | None,
@@ -63,18 +63,18 @@ def serve(
 
                 serving = Serving(tick, access, site, listener, parts, tls)
                 stop_on_signals(serving.stop)
-                telling = asyncio.create_task(
-                    _tell(serving, access, min(site.origins)), name="page: its address"
+                announcing = asyncio.create_task(
+                    _announce(serving, access, min(site.origins)), name="page: its address"
                 )
                 await serving.run()
-                telling.cancel()
+                announcing.cancel()
 
             asyncio.run(run())
     talk("Stopped.")
     return 0
 
 
-async def _tell(serving: Serving, access: Access, origin: str) -> None:
+async def _announce(serving: Serving, access: Access, origin: str) -> None:
     """One address on stdout, once it answers."""
     import asyncio
 

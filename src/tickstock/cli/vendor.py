@@ -25,7 +25,7 @@ def limits(
     for 30 days, and plans leave out what is not included. After a change of your plan at the
     vendor, use --forget: the next job asks for everything again.
     """
-    from tickstock.loading.account import told_of
+    from tickstock.loading.account import account_text
 
     with open_tick(common) as tick:
         if forget:
@@ -33,17 +33,17 @@ def limits(
             talk(f"{plural(count, 'limit')} forgotten; the next job asks again.")
         found = tick.account.limits()
         if common.json:
-            shown = [asdict(limit) | {"told": told_of([limit])} for limit in found]
-            print_json("vendor limits", {"account": told_of(found), "limits": shown})
+            shown = [asdict(limit) | {"told": account_text([limit])} for limit in found]
+            print_json("vendor limits", {"account": account_text(found), "limits": shown})
             return 0
         out = console()
         if not found:
             out.print("Nothing has been refused that this vendor sells.", markup=False)
             return 0
-        out.print(f"Your account: {told_of(found)}", markup=False)
+        out.print(f"Your account: {account_text(found)}", markup=False)
         for limit in found:
             kind = limit.kind.replace("_", " ")
             day = f"{limit.learned_at:%Y-%m-%d}"
-            what = told_of([limit]) or f"nothing of {', '.join(limit.refused)}"
+            what = account_text([limit]) or f"nothing of {', '.join(limit.refused)}"
             out.print(f"  {kind:<12}{limit.timeframe:<6}{what}, learned on {day}", markup=False)
     return 0

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tickstock.model import GapCause, LoadState
+from tickstock.model import GapCause, JobState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress, figures_of
 from tickstock.words import duration, plural
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 EXIT = {
-    LoadState.COMPLETED: 0,
-    LoadState.WITH_ERRORS: 3,
-    LoadState.FAILED: 1,
-    LoadState.CANCELLED: 1,
+    JobState.COMPLETED: 0,
+    JobState.WITH_ERRORS: 3,
+    JobState.FAILED: 1,
+    JobState.CANCELLED: 1,
 }
 LONG_HOLD = 5.0
 """Seconds for which a vendor wants no call that are worth a word."""
@@ -39,7 +39,7 @@ def exit_code(progress: Progress) -> int:
         return 130
     causes = set((progress.load.report or {}).get("causes", ()))
     is_refused = any(e.kind in PERMISSION for e in progress.errors)
-    if state is LoadState.FAILED and (is_refused or causes == {GapCause.NOT_ENTITLED}):
+    if state is JobState.FAILED and (is_refused or causes == {GapCause.NOT_ENTITLED}):
         return 4
     return EXIT[state]
 

@@ -7,7 +7,7 @@ from tickstock.cli.session import open_tick
 
 
 def worker(*, common: Common = Common()) -> int:
-    """Drain loads until told to stop.
+    """Drain jobs until told to stop.
 
     By Ctrl-C or SIGTERM. Any number may run, on any machine.
     """

@@ -206,7 +206,7 @@ def plan_edges(today: date, calendar: Calendar) -> tuple[int, ...]:
 def met_of(
     kept: AccountLimit | None, probes: tuple[int, ...], edges: tuple[int, ...], calendar: Calendar
 ) -> Met:
-    """What is known to begin with, by what is kept of earlier loads."""
+    """What is known to begin with, by what is kept of earlier jobs."""
     met = Met(probes, edges)
     if kept is None:
         return met
@@ -334,7 +334,7 @@ PLURALS = {Timeframe.DAY: "days", Timeframe.HOUR: "hours", Timeframe.MINUTE: "mi
 WAYS = {CallKind.MARKET_DAY: "whole-market calls", CallKind.FLAT_DAY: "files"}
 
 
-def told_of(known: AccountLimits) -> str:
+def account_text(known: AccountLimits) -> str:
     """What the account includes, as far as is known: `2 years of days and hours, no minutes`."""
     parts: list[str] = []
     tickers = [limit for limit in known if limit.kind is CallKind.TICKER]

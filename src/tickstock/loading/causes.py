@@ -94,7 +94,7 @@ CAUSES: Mapping[GapCause, CauseFacts] = {
     ),
     GapCause.NOT_PUBLISHED: CauseFacts(
         "the vendor has not published it yet",
-        "Nothing: a later load asks for these.",
+        "Nothing: a later job asks for these.",
         Colour.NONE,
         Standing.OUTSIDE,
     ),

@@ -1,7 +1,7 @@
-"""The written form of a job request: kept with loads and plans, and told to programs. Pure.
+"""The written form of a job request: kept with jobs and plans, and told to programs. Pure.
 
 There is one form, and it only grows. Days are both included. What earlier versions have kept is
-read as well: loads without `intervals`, `revision` and `pad`, and plans with half-open spans.
+read as well: jobs without `intervals`, `revision` and `pad`, and plans with half-open spans.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _last(owner: TickerOwner) -> date:
 
 
 def _fits(one: Lifetime, owner: TickerOwner) -> bool:
-    if owner.is_told and not (owner.since < one.until and one.since < owner.until):
+    if owner.is_recorded and not (owner.since < one.until and one.since < owner.until):
         return False
     if owner.first is None or owner.end is None:
         return owner.since < one.until and one.since < owner.until

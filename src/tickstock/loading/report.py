@@ -9,7 +9,7 @@ from typing import Any
 
 from tickstock.loading.causes import CAUSES
 from tickstock.loading.grid import Grid
-from tickstock.model import GapCause, LoadState, Timeframe
+from tickstock.model import GapCause, JobState, Timeframe
 from tickstock.words import plural, sessions_held
 
 
@@ -39,7 +39,7 @@ class ItemResult:
 class Report:
     """The verdict on a job."""
 
-    state: LoadState
+    state: JobState
     message: str
     items: tuple[ItemResult, ...]
 
@@ -99,11 +99,11 @@ def make_report(items: Sequence[ItemResult]) -> Report:
     """Completed only when every symbol holds something and every other session is explained."""
     failed = [i for i in items if i.failed]
     if not failed:
-        state = LoadState.COMPLETED
+        state = JobState.COMPLETED
     elif all(i.held == 0 or i.in_vain for i in items):
-        state = LoadState.FAILED
+        state = JobState.FAILED
     else:
-        state = LoadState.WITH_ERRORS
+        state = JobState.WITH_ERRORS
     return Report(state, _message(items, len({i.symbol for i in failed})), tuple(items))
 
 

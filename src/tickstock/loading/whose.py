@@ -33,7 +33,7 @@ class TickerOwner:
     symbol: str
     since: date = date.min
     until: date = date.max
-    is_told: bool = False
+    is_recorded: bool = False
     first: date | None = None
     end: date | None = None
 
@@ -73,7 +73,7 @@ class Whose:
     def of(self, symbol: str, day: date) -> TickerOwner:
         """Who traded under a ticker on a day."""
         known = self.owners.setdefault(symbol, [])
-        owner = self._told(known, day) or self._near(known, day)
+        owner = self._recorded(known, day) or self._near(known, day)
         if owner is None:
             owner = TickerOwner(0, symbol)
             self.fresh.append(owner)
@@ -84,11 +84,11 @@ class Whose:
             self._date(known)
         return owner
 
-    def _told(self, known: Sequence[TickerOwner], day: date) -> TickerOwner | None:
+    def _recorded(self, known: Sequence[TickerOwner], day: date) -> TickerOwner | None:
         """The one of whom it was told that the ticker was its on that day, and since when: of one
         that was told to have it up to a day, it is the bars that say since when."""
         for owner in known:
-            if owner.is_told and date.min < owner.since <= day < owner.until:
+            if owner.is_recorded and date.min < owner.since <= day < owner.until:
                 return owner
         return None
 
@@ -97,7 +97,7 @@ class Whose:
         any on its days."""
         found, least = None, (1, self.another_after)
         for owner in known:
-            if owner.is_told and not owner.since <= day < owner.until:
+            if owner.is_recorded and not owner.since <= day < owner.until:
                 continue
             if owner.first is None or owner.end is None:
                 if owner.since <= day < owner.until:
@@ -134,9 +134,9 @@ class Whose:
 
 def _edge(earlier: TickerOwner, later: TickerOwner) -> date:
     """The day from which a ticker is the later one's."""
-    if earlier.is_told and earlier.until <= _first(later):
+    if earlier.is_recorded and earlier.until <= _first(later):
         return earlier.until
-    if later.is_told and later.since > date.min:
+    if later.is_recorded and later.since > date.min:
         return later.since
     return _first(later)
 

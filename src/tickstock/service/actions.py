@@ -13,7 +13,7 @@ from tickstock.clock import NEW_YORK
 from tickstock.loading.actions import Subject, plan_actions
 from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.loading.report import Report
-from tickstock.model import MARKET, LoadState
+from tickstock.model import MARKET, JobState
 from tickstock.service.vendor import vendor_has
 from tickstock.store import actions, asides, instruments, job_items, jobs, ledger, losses
 from tickstock.store.actions import ActionClaim, Outcome
@@ -214,7 +214,7 @@ def with_actions(report: Report, outcome: Outcome | None) -> Report:
     """The verdict on a job whose splits and dividends could not be had says so."""
     if outcome is None or outcome.state != "failed":
         return report
-    state = LoadState.WITH_ERRORS if report.state is LoadState.COMPLETED else report.state
+    state = JobState.WITH_ERRORS if report.state is JobState.COMPLETED else report.state
     told = f"{report.message}; splits or dividends not loaded: {outcome.message}"
     return replace(report, state=state, message=told)
 

@@ -103,10 +103,10 @@ class Builds:
         expression: str,
         span: Span,
         every: Every = Every.MONTH,
-        told: Callable[[date], None] = lambda _: None,
+        say: Callable[[date], None] = lambda _: None,
         ahead: int = AHEAD,
     ) -> Built:
-        """The members on the first session of each period of `span`; `told` hears of each day.
+        """The members on the first session of each period of `span`; `say` hears of each day.
         Bars are read `ahead` sessions at once, and looked at on their day.
 
         Raises BadExpression for one that picks by no rule, or has a date of its own; BadDates for
@@ -123,7 +123,7 @@ class Builds:
         with self._database.transaction() as conn:
             lookup = StoreLookup(conn, self._environment, clock=self._clock, ahead=ahead)
             for day in _days(read_calendar(conn), span, every):
-                told(day)
+                say(day)
                 picked = evaluate(AsOf(node, day), lookup)
                 found.append((day, picked.symbols))
                 remarks.update(dict.fromkeys(picked.notes))
@@ -144,8 +144,8 @@ class Builds:
                 source=built.source,
                 environment=self._environment,
             )
-            told = past.untold(conn, {ref: built.history()}, self._environment, again=True)
-        return replace(plan, tellings=told, notes=(*plan.notes, *built.remarks[:MAX_REMARKS]))
+            told = past.unrecorded(conn, {ref: built.history()}, self._environment, again=True)
+        return replace(plan, recordings=told, notes=(*plan.notes, *built.remarks[:MAX_REMARKS]))
 
 
 def _days(calendar: Calendar, span: Span, every: Every) -> Iterator[date]:

@@ -1,4 +1,4 @@
-"""Jobs: loads as the programs know them that sent them under an id of their own."""
+"""Jobs as the programs know them that sent them under an id of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tickstock.errors import UnknownLoad
+from tickstock.errors import UnknownJob
 from tickstock.service.jobs import progress_then
 from tickstock.service.progress import Progress
 from tickstock.store import client_jobs, jobs
@@ -48,10 +48,10 @@ class ClientJobs:
         return [JobDetail(p, _symbols(p, so_far)) for p in found]
 
     def detail(self, load_id: uuid.UUID) -> JobDetail:
-        """All there is to say of one job. Raises UnknownLoad where there is none."""
+        """All there is to say of one job. Raises UnknownJob where there is none."""
         for found in self.details([load_id]):
             return found
-        raise UnknownLoad(f"There is no load {load_id}.", "`tickstock jobs list` shows them.")
+        raise UnknownJob(f"There is no job {load_id}.", "`tickstock jobs list` shows them.")
 
     def newest(self, most: int) -> list[JobDetail]:
         """All there is to say of the newest jobs, the newest first."""

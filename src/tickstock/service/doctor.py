@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
 from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
-from tickstock.loading.account import AccountLimits, told_of
+from tickstock.loading.account import AccountLimits, account_text
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
 from tickstock.service.account import standing_limits
 from tickstock.service.page_checks import unanswered
@@ -36,7 +36,7 @@ SKEW = timedelta(seconds=2)
 publication and schedules of jobs by ours."""
 WORST_SKEW = timedelta(minutes=1)
 NAMED = 5
-"""Loads that a check names."""
+"""Jobs that a check names."""
 LITTLE_DISK, NO_DISK = 2_000_000_000, 200_000_000
 UNIVERSES_OLD = timedelta(days=120)
 """Index providers change their members every quarter."""
@@ -253,7 +253,7 @@ def _set_clock(moment: datetime) -> Check:
 def _workers(alive: int, signs: Signs) -> Check:
     what = f"{alive} alive"
     if alive or not (signs.open_loads or signs.schedules):
-        note = "" if alive else "; loads in the foreground need none"
+        note = "" if alive else "; jobs in the foreground need none"
         return Check("workers", Health.OK, what + note)
     loads, schedules = plural(signs.open_loads, "open job"), plural(signs.schedules, "schedule")
     verb = "waits" if signs.open_loads + signs.schedules == 1 else "wait"
@@ -269,32 +269,32 @@ def _loads(alive: int, signs: Signs) -> Check:
     paused = f", {signs.paused} paused" if signs.paused else ""
     what = f"{signs.open_loads} open{paused}"
     if not signs.unattended:
-        return Check("loads", Health.OK, what)
+        return Check("jobs", Health.OK, what)
     what += f", {signs.unattended} of them with no call in hand"
     if alive:
         return Check(
-            "loads", Health.WARNING, what, "They wait for their turn, for another vendor's worker, "
+            "jobs", Health.WARNING, what, "They wait for their turn, for another vendor's worker, "
             "or for a call's next attempt.", "tickstock jobs list; look again in a minute.",
         )  # fmt: skip
     return Check(
-        "loads", Health.FAILURE, what, "Nobody works on them.",
+        "jobs", Health.FAILURE, what, "Nobody works on them.",
         "Start a worker (tickstock worker), or: tickstock jobs resume ID",
     )  # fmt: skip
 
 
 def _verdicts(unfinished: Sequence[tuple[uuid.UUID, bool, str]]) -> Check:
-    """Loads that cannot finish: ended by a fault, or open with nothing left to be done."""
+    """Jobs that cannot finish: ended by a fault, or open with nothing left to be done."""
     if not unfinished:
         return Check("verdicts", Health.OK, "every job with all its answers has its verdict")
     faulty = [(id_, said) for id_, has_ended, said in unfinished if has_ended]
     stuck = [id_ for id_, has_ended, _ in unfinished if not has_ended]
     told, steps = list[str](), list[str]()
     if faulty:
-        what = f"{plural(len(faulty), 'load')} ended by a fault ({_ids(i for i, _ in faulty)})"
+        what = f"{plural(len(faulty), 'job')} ended by a fault ({_ids(i for i, _ in faulty)})"
         told.append(f"{what}; the last: {faulty[0][1]}")
         steps.append("tickstock jobs retry ID; if it comes again, report what the log has of it")
     if stuck:
-        told.append(f"{plural(len(stuck), 'load')} with all answers and no verdict ({_ids(stuck)})")
+        told.append(f"{plural(len(stuck), 'job')} with all answers and no verdict ({_ids(stuck)})")
         steps.append("tickstock jobs resume ID, or start a worker: tickstock worker")
     return Check(
         "verdicts", Health.FAILURE, ". ".join(told), "Nobody knows what came of them.",
@@ -313,7 +313,7 @@ def _leases(signs: Signs) -> Check:
         return Check("leases", Health.OK, "none has run out")
     return Check(
         "leases", Health.WARNING, f"{signs.stale_leases} calls were left by a worker that is gone",
-        "They are taken over by the next worker that looks at their load.",
+        "They are taken over by the next worker that looks at their job.",
         "Start a worker, or: tickstock jobs resume ID",
     )  # fmt: skip
 
@@ -342,7 +342,7 @@ def _account(settings: Settings, known: AccountLimits) -> Check:
     if not known:
         return Check("account", Health.OK, f"{settings.vendor}: nothing has been refused")
     learned = max(limit.learned_at for limit in known)
-    what = f"{settings.vendor}: {told_of(known)} (learned on {learned:%Y-%m-%d})"
+    what = f"{settings.vendor}: {account_text(known)} (learned on {learned:%Y-%m-%d})"
     return Check("account", Health.OK, what)
 
 
@@ -411,7 +411,7 @@ def _rows_of_universes(listed: Sequence[Listed]) -> Check:
 
 
 def _bar_names(taken: Sequence[bar_names.TakenName]) -> Check:
-    what, means = bar_names.told(taken)
+    what, means = bar_names.warning(taken)
     if not what:
         return Check("names of bars", Health.OK, "public.ohlcv_* show the bars of TickStock")
     return Check(

@@ -27,7 +27,7 @@ from tickstock.universes.expression import (
     refuse_future,
     taken_for,
 )
-from tickstock.universes.files import ToldHistory, left_out_words, read_history
+from tickstock.universes.files import RecordedHistory, left_out_words, read_history
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
 from tickstock.universes.names import Names
@@ -165,7 +165,7 @@ class Edits:
                 conn, ref, revision=revision, at=at, environment=self._environment
             )
 
-    def tell(
+    def record(
         self,
         name: str,
         file: str,
@@ -231,7 +231,7 @@ class Edits:
             universe_writes.apply(conn, plan, allow=allow, source=source, reason=reason)
 
 
-def _about(told: ToldHistory) -> list[str]:
+def _about(told: RecordedHistory) -> list[str]:
     """What a person should know of a file with a history: what was left out, what was respelled."""
     out = left_out_words(told.rows)
     more = len(told.remarks) - SHOWN

@@ -28,7 +28,7 @@ DURATION = "1y"
 FRESH = 2.0
 """Seconds for which nobody asks again whether something has changed."""
 REST = 5.0
-"""While loads go on, figures are made anew after so many times what making them took."""
+"""While jobs go on, figures are made anew after so many times what making them took."""
 
 
 ORDER = {need: place for place, need in enumerate(Need)}

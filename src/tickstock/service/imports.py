@@ -161,8 +161,8 @@ class Imports:
             )
             if imported.history is not None:
                 told = replace(imported.history, source=came_from)
-                tellings = past.untold(conn, {ref: told}, self._environment, again=True)
-                plan = replace(plan, tellings=tellings)
+                recordings = past.unrecorded(conn, {ref: told}, self._environment, again=True)
+                plan = replace(plan, recordings=recordings)
             if source is None or not source.is_vendor:  # the vendor knows its own
                 plan = judged(plan, partial(instruments.traded, conn), say=False)
             more = effects(conn, self._environment, new=[ref]) if is_new else []

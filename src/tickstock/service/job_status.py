@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import overload
 
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.progress import Progress
 from tickstock.store.client_jobs import RefusedJob
@@ -78,7 +78,7 @@ def refusal_status(refused: RefusedJob, zone: tzinfo | None = None) -> JobStatus
     """The status of a job that became no job."""
     at = local(refused.at, zone)
     return JobStatus(
-        status=LoadState.FAILED.value,
+        status=JobState.FAILED.value,
         progress=0,
         message="Rejected: nothing was loaded.",
         description=f"{refused.job_type or 'job'}, rejected",
@@ -102,9 +102,9 @@ def local(at: datetime | None, zone: tzinfo | None = None) -> str | None:
 def _message(progress: Progress, zone: tzinfo | None) -> str:
     """Nothing in it goes on by itself: who stands still says since when, not for how long."""
     load = progress.load
-    if load.state is LoadState.COMPLETED and not load.job.get("bars", True):
+    if load.state is JobState.COMPLETED and not load.job.get("bars", True):
         return NO_BARS
-    if load.state is LoadState.CANCELLED and progress.calls_not_asked:
+    if load.state is JobState.CANCELLED and progress.calls_not_asked:
         return f"{load.message} {_calls(progress)}".strip()
     if load.state.finished:
         return load.message
@@ -114,7 +114,7 @@ def _message(progress: Progress, zone: tzinfo | None) -> str:
     if progress.standstill is not None:
         since = progress.standstill.since.astimezone(zone)
         return f"Waiting for a worker since {since:%H:%M:%S}; {held}"
-    if load.state is LoadState.SUBMITTED:
+    if load.state is JobState.SUBMITTED:
         return f"Waiting for a worker; {held}"
     return f"{held}, {progress.calls:,} of {progress.calls_planned:,} calls done"
 
@@ -134,15 +134,15 @@ def _description(progress: Progress) -> str:
 def _error_message(progress: Progress) -> str:
     """What failed for good, the most frequent cause first; nothing for a job without failures."""
     state = progress.load.state
-    if state not in (LoadState.FAILED, LoadState.WITH_ERRORS):
+    if state not in (JobState.FAILED, JobState.WITH_ERRORS):
         return ""
     if progress.load.met_a_fault:
         return progress.load.message
-    told = [_told(error) for error in progress.errors if error.failed][:SHOWN_ERRORS]
-    return " ".join(told) or progress.load.message
+    texts = [_text(error) for error in progress.errors if error.failed][:SHOWN_ERRORS]
+    return " ".join(texts) or progress.load.message
 
 
-def _told(error: CallError) -> str:
+def _text(error: CallError) -> str:
     times = "" if error.failed == 1 else f" ({error.failed} times)"
     where = f"{error.symbol}: " if error.symbol else ""
     return f"{where}{error.example}{times}"

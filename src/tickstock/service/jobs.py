@@ -11,7 +11,7 @@ from tickstock.config import Settings
 from tickstock.failpoints import reach
 from tickstock.loading.plan import Plan
 from tickstock.loading.priority import priority_of
-from tickstock.model import CallState, LoadState
+from tickstock.model import CallState, JobState
 from tickstock.service.actions import Actions
 from tickstock.service.bounds import check_most, check_priority
 from tickstock.service.plans import Plans, summary_of, with_instruments
@@ -20,7 +20,7 @@ from tickstock.service.verdicts import Verdicts
 from tickstock.store import actions, jobs, tallies, workers
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.moment import database_now
 from tickstock.store.tallies import Tally
 from tickstock.store.workers import Attendance
@@ -55,11 +55,11 @@ class Jobs:
         job: Mapping[str, Any] | None = None,
         load_id: uuid.UUID | None = None,
         parent_id: uuid.UUID | None = None,
-    ) -> Load:
+    ) -> Job:
         """Make the plan durable and wake the workers, in one transaction.
 
         A `client_id` that is known already adds nothing: the answer is the job that has it.
-        Loads of a higher `priority` go first; by default, the fewer calls the higher.
+        Jobs of a higher `priority` go first; by default, the fewer calls the higher.
         A `load_id` that exists is refused as a Conflict; `parent_id` is the job that it repeats.
         `job` is what a client's message said besides, kept with the request.
         With `digest` the plan is made again first, and refused when the state has moved.
@@ -126,7 +126,7 @@ class Jobs:
     def newest(
         self,
         most: int = 20,
-        state: LoadState | None = None,
+        state: JobState | None = None,
         *,
         text: str = "",
         before: datetime | None = None,
@@ -156,7 +156,7 @@ def progress_then(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Prog
 
 def _look(
     connection: Connection,
-    loads: Sequence[Load],
+    loads: Sequence[Job],
     has_errors: Callable[[Sequence[Tally]], bool],
 ) -> list[Progress]:
     """How far each of these is; with the errors of those whose calls may have some that matter."""

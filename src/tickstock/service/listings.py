@@ -90,11 +90,11 @@ class Listings:
         return RefreshPlan(left[True], left[False], sum(map(len, read.values())), seconds)
 
     async def refresh(
-        self, vendor: ListingSource, gate: Gate, told: Callable[[str], None] = lambda _: None
+        self, vendor: ListingSource, gate: Gate, say: Callable[[str], None] = lambda _: None
     ) -> Refreshed:
         """Read every ticker that the vendor lists now, and every one that it no longer does, page
         by page; then keep all of it at once. What was read is kept page by page: broken off, it
-        goes on there. `told` hears of each page.
+        goes on there. `say` hears of each page.
 
         Raises what `ListingSource.fetch_listing_page` does, and EmptyUniverse where none is listed.
         """
@@ -118,7 +118,7 @@ class Listings:
                 pages.append(page)
                 with self._database.transaction() as connection:
                     store.add_page(connection, vendor.name, page)
-                told(f"{'listed' if is_active else 'no longer listed'}, page {len(pages)}")
+                say(f"{'listed' if is_active else 'no longer listed'}, page {len(pages)}")
         return self._keep(vendor.name, read, calls)
 
     def _kept(self, connection: Connection, source: str) -> dict[bool, list[ListingPageRead]]:
@@ -146,7 +146,7 @@ class Listings:
             new, ended = store.keep_records(connection, both, source)
             owners = whole_market.ticker_owners(connection, {r.symbol for r in both})
             found = match(lifetimes(both), owners)
-            store.tell_instruments(connection, found, source)
+            store.record_instruments(connection, found, source)
             store.drop_pages(connection, source)
         made = len(found.fresh)
         delisted = len(both) - len(set(records[True]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from tickstock.config import Settings
 from tickstock.errors import StalePlan
-from tickstock.loading.account import told_of, within_account
+from tickstock.loading.account import account_text, within_account
 from tickstock.loading.codec import decode, encode
 from tickstock.loading.moved import state_of, what_moved
 from tickstock.loading.plan import Plan
@@ -70,7 +70,7 @@ class Plans:
         known = self._grids.account(connection)
         made = make_plan(request, grids, within_account(self._dates.limits(), known))
         frames = [limit for limit in known if limit.timeframe in request.timeframes]
-        return replace(made, account=told_of(frames))
+        return replace(made, account=account_text(frames))
 
     def refuse_stale(self, connection: Connection, request: LoadRequest, digest: str) -> None:
         """Raise StalePlan where the plan of a request is no longer the one of `digest`."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tickstock.model import Call, CallState, LoadState
-from tickstock.store.jobs import Load
+from tickstock.model import Call, CallState, JobState
+from tickstock.store.jobs import Job
 from tickstock.store.tallies import RECENT, CallError, Holder, Tally
 from tickstock.store.workers import Attendance
 
@@ -51,7 +51,7 @@ class Progress:
     many seconds the vendor wants no call. `holders` are those who have calls of it in hand.
     """
 
-    load: Load
+    load: Job
     expected: int
     held: int
     calls_planned: int
@@ -106,7 +106,7 @@ def figures_of(progress: Progress) -> dict[str, Any]:
 
 
 def make_progress(
-    load: Load,
+    load: Job,
     counts: Sequence[Tally],
     current: Call | None,
     errors: Sequence[CallError],
@@ -155,23 +155,23 @@ def make_progress(
     )
 
 
-def _held(load: Load, done: Tally | None) -> int:
+def _held(load: Job, done: Tally | None) -> int:
     if load.report is not None:
         return int(load.report["held"])
     before = 0 if load.asked.refresh else int(load.summary["held"])
     return min(before + (done.held if done else 0), int(load.summary["expected"]))
 
 
-def _percent(load: Load, held: int) -> int:
+def _percent(load: Job, held: int) -> int:
     """Sessions held of sessions expected; 100 is kept for a job that completed."""
-    if load.state is LoadState.COMPLETED:
+    if load.state is JobState.COMPLETED:
         return 100
     expected = int(load.summary["expected"])
     return min(99, 100 * held // expected) if expected else 0
 
 
 def _standstill(
-    load: Load,
+    load: Job,
     counts: Sequence[Tally],
     in_hand: bool,
     open_calls: int,
@@ -182,7 +182,7 @@ def _standstill(
         return None
     if load.paused_at is not None:
         return _since(Halt.PAUSED, load.paused_at, now)
-    waits = load.state is LoadState.SUBMITTED or open_calls
+    waits = load.state is JobState.SUBMITTED or open_calls
     if not waits or in_hand or attendance.alive:
         return None
     signs = [load.created_at, _last(counts), attendance.heard_at, load.active_since]
@@ -194,7 +194,7 @@ def _since(why: Halt, since: datetime, now: datetime) -> Standstill:
     return Standstill(why, since, max(0.0, (now - since).total_seconds()))
 
 
-def _seconds(load: Load, until: datetime) -> float | None:
+def _seconds(load: Job, until: datetime) -> float | None:
     end = load.finished_at or until
     return max(0.0, (end - load.started_at).total_seconds()) if load.started_at else None
 
@@ -204,7 +204,7 @@ def _last(counts: Sequence[Tally]) -> datetime | None:
     return max((t.last_at for t in counts if t.last_at is not None), default=None)
 
 
-def _lately(load: Load, counts: Sequence[Tally], until: datetime) -> tuple[int, float]:
+def _lately(load: Job, counts: Sequence[Tally], until: datetime) -> tuple[int, float]:
     """Calls made since somebody last began to work on it, in the minute before the last of them at
     most; and the seconds from there until now."""
     if load.active_since is None or load.state.finished:
@@ -215,7 +215,7 @@ def _lately(load: Load, counts: Sequence[Tally], until: datetime) -> tuple[int, 
 
 
 def _seconds_left(
-    load: Load, open_calls: int, lately: int, elapsed: float, held_off: float
+    load: Job, open_calls: int, lately: int, elapsed: float, held_off: float
 ) -> float | None:
     """By the plan's pace at first, and by that of late the more it says."""
     planned = float(load.summary["seconds"]) / max(int(load.summary["calls"]), 1)

@@ -36,15 +36,15 @@ WAIT = 120.0
 """Seconds beyond it until the jobs must have ended."""
 LOOK = 0.2
 TOLD = 5
-"""Loads whose message is shown."""
+"""Jobs whose message is shown."""
 
 
 @dataclass
 class Proof:
-    """What was done to the workers, and what came of their loads."""
+    """What was done to the workers, and what came of their jobs."""
 
     workers: int
-    loads: int
+    jobs: int
     calls: int
     kills: int = 0
     freezes: int = 0
@@ -57,32 +57,32 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        return self.quiet == self.disturbed and self.quiet.completed == self.loads
+        return self.quiet == self.disturbed and self.quiet.completed == self.jobs
 
 
 def prove(
-    database: Database, *, workers: int, loads: int, seconds: float, seed: int,
+    database: Database, *, workers: int, jobs: int, seconds: float, seed: int,
     say: Callable[[str], None],
 ) -> Proof:  # fmt: skip
     """Run it on the server of `database`, which itself is not touched.
 
-    Raises DatabaseForbidden where the user may not make databases, and Transient where loads do not
+    Raises DatabaseForbidden where the user may not make databases, and Transient where jobs do not
     come to an end.
     """
     check_right(database, "The proof", "use a server on which this user may. Nothing was done.")
-    proof = Proof(workers, loads, loads * SYMBOLS_A_LOAD)
+    proof = Proof(workers, jobs, jobs * SYMBOLS_A_LOAD)
     pace = proof.calls / seconds * 60
     with tempfile.TemporaryDirectory(prefix="tickstock-prove-") as folder:
         home = Path(folder)
         with scratch_like(database) as quiet:
-            say(f"{loads} loads of {SYMBOLS_A_LOAD} symbols, left in peace ...")
-            with _at_work(quiet, _prepared(quiet, home, loads, 0), 1):
+            say(f"{jobs} jobs of {SYMBOLS_A_LOAD} symbols, left in peace ...")
+            with _at_work(quiet, _prepared(quiet, home, jobs, 0), 1):
                 _until_ended(quiet, WAIT + seconds)
             proof.quiet = asked.outcome(quiet)
         with scratch_like(database) as disturbed:
             say(f"the same with {workers} workers, for some {seconds:.0f} seconds of blows ...")
             begun = time.monotonic()
-            with _at_work(disturbed, _prepared(disturbed, home, loads, pace), workers) as team:
+            with _at_work(disturbed, _prepared(disturbed, home, jobs, pace), workers) as team:
                 _strike(disturbed, team, proof, seconds, random.Random(seed))
                 _until_ended(disturbed, WAIT)
             proof.seconds = time.monotonic() - begun
@@ -91,7 +91,7 @@ def prove(
     return proof
 
 
-def _prepared(scratch: Database, home: Path, loads: int, pace: float) -> Settings:
+def _prepared(scratch: Database, home: Path, jobs: int, pace: float) -> Settings:
     """Bring the schema, and submit the jobs; the settings of whoever works on them."""
     given = {
         "DATABASE_URI": scratch.conninfo,
@@ -102,7 +102,7 @@ def _prepared(scratch: Database, home: Path, loads: int, pace: float) -> Setting
     settings = read_settings(given, home, home=home)
     scratch.migrate(after=fill_reference)
     tick = TickStock(settings, scratch)
-    for number in range(loads):
+    for number in range(jobs):
         symbols = [f"PROOF{number:03}{place}" for place in range(SYMBOLS_A_LOAD)]
         request = tick.requests.resolve(symbols=symbols, duration="1w", timeframes="hour")
         tick.jobs.submit(tick.plans.make(request))
@@ -191,7 +191,7 @@ def _strike(
 
 def _is_open(scratch: Database) -> bool:
     with contextlib.suppress(Transient):
-        return asked.loads(scratch).open > 0
+        return asked.jobs(scratch).open > 0
     return True
 
 
@@ -199,9 +199,9 @@ def _until_ended(scratch: Database, seconds: float) -> None:
     end = time.monotonic() + seconds
     while _is_open(scratch):
         if time.monotonic() > end:
-            left = asked.loads(scratch)
+            left = asked.jobs(scratch)
             raise DatabaseRefused(
-                f"{left.open} of {left.loads} loads of the proof did not end in {seconds:.0f} s.",
+                f"{left.open} of {left.jobs} jobs of the proof did not end in {seconds:.0f} s.",
                 "Try it where the server has less to do, or with a larger --seconds.",
             )
         time.sleep(LOOK)

@@ -1,4 +1,4 @@
-"""Schedules: loads that are made again and again, in exchange time, once for each due time."""
+"""Schedules: jobs that are made again and again, in exchange time, once for each due time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tickstock.spans import Span
 from tickstock.store import jobs
 from tickstock.store import schedules as store
 from tickstock.store.database import Database
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.moment import database_now
 from tickstock.store.schedules import Kept, Run, Schedule
 
@@ -32,7 +32,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LEASE = timedelta(minutes=5)
 """So long somebody has to plan and submit a job; then another may take the due time on."""
 SPACE = uuid.UUID("6f1f3b9e-6c1f-4b63-9a55-0d8f3f1f7a57")
-"""Ids of scheduled loads are made from this and their due time: two can never be the same job."""
+"""Ids of scheduled jobs are made from this and their due time: two can never be the same job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Schedules:
             if not store.remove(connection, self._settings.environment, name):
                 raise _nothing(name)
 
-    def run_now(self, name: str, requested_by: str = "") -> Load:
+    def run_now(self, name: str, requested_by: str = "") -> Job:
         """Submit its job now, besides the due times. Raises BadInput for an unknown name, and
         what planning raises."""
         with self._database.transaction() as connection:
@@ -171,7 +171,7 @@ class Schedules:
             store.settle(connection, schedule, due[-1], load_id, message)
         return load_id is not None
 
-    def _submit(self, schedule: Schedule, due: list[datetime]) -> Load:
+    def _submit(self, schedule: Schedule, due: list[datetime]) -> Job:
         """The job of a due time. It has an id of its own, and so is submitted once, whoever
         tries and however late."""
         key = f"{schedule.environment}/{schedule.name}/{due[-1].isoformat()}"
@@ -187,7 +187,7 @@ class Schedules:
                 return found
             raise
 
-    def _submitted(self, load_id: uuid.UUID) -> Load | None:
+    def _submitted(self, load_id: uuid.UUID) -> Job | None:
         with self._database.transaction() as connection:
             found = jobs.read_many(connection, [load_id])
         return found[0] if found else None

@@ -11,7 +11,7 @@ from tickstock.service.jobs import Jobs
 from tickstock.service.plans import Plans
 from tickstock.store import job_items, jobs, schedules
 from tickstock.store.database import Database
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.store.moment import database_now
 
 
@@ -43,7 +43,7 @@ class Steering:
             defer_drain(connection, load_id, load.vendor, load.priority)
         return True
 
-    def clone(self, load_id: uuid.UUID, requested_by: str = "") -> Load:
+    def clone(self, load_id: uuid.UUID, requested_by: str = "") -> Job:
         """A new job for the same request (symbols, timeframes, days), planned as of now."""
         with self._database.transaction() as connection:
             old = jobs.read(connection, load_id)
@@ -57,7 +57,7 @@ class Steering:
         return self._jobs.submit(plan, title=old.title, requested_by=requested_by, parent_id=old.id)
 
     def prune(self, age: timedelta | None = None, *, dry_run: bool = False) -> tuple[int, datetime]:
-        """Forget loads that ended longer ago than `age` (by default the setting says), with their
+        """Forget jobs that ended longer ago than `age` (by default the setting says), with their
         calls; how many, and ended before when. Bars, coverage and gaps stay as they are."""
         kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
         with self._database.transaction() as connection:

@@ -9,7 +9,7 @@ from tickstock.clock import Clock
 from tickstock.config import Settings
 from tickstock.errors import DatabaseUnavailable, TickStockError
 from tickstock.extras import need
-from tickstock.loading.account import AccountLimits, told_of
+from tickstock.loading.account import AccountLimits, account_text
 from tickstock.service.account import standing_limits
 from tickstock.service.vendor import vendor_limits
 from tickstock.sessions import shipped_calendar
@@ -37,9 +37,9 @@ class System:
     account: AccountLimits
 
     @property
-    def account_told(self) -> str:
+    def account_text(self) -> str:
         """What the account includes, as far as refusals have told; empty where none has."""
-        return told_of(self.account)
+        return account_text(self.account)
 
     @property
     def alive(self) -> int:
@@ -125,7 +125,7 @@ def ask_redis(url: str, seconds: float = 3.0) -> str:
     except (redis.RedisError, OSError, ValueError) as e:
         raise DatabaseUnavailable(
             f"Redis does not answer ({type(e).__name__}).",
-            "Loads go on without it; its clients see nothing. Check REDIS_URL.",
+            "Jobs go on without it; its clients see nothing. Check REDIS_URL.",
         ) from None
     return "answers"
 

@@ -1,4 +1,4 @@
-"""What the account at the vendor includes, as it is kept between loads."""
+"""What the account at the vendor includes, as it is kept between jobs."""
 
 from __future__ import annotations
 

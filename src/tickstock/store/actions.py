@@ -194,7 +194,7 @@ def _refuse_late(
 def lost(claim: ActionClaim) -> FenceLost:
     """What is said to a worker whose claim is no longer its own."""
     return FenceLost(
-        f"The splits and dividends of the load {str(claim.load_id)[:8]} are no longer this "
+        f"The splits and dividends of the job {str(claim.load_id)[:8]} are no longer this "
         "worker's to ask for.",
         "Another one asks for them, or the job was paused or has ended.",
     )

@@ -30,7 +30,7 @@ def taken_names(connection: Connection) -> tuple[TakenName, ...]:
     return tuple(rows.every(connection, TakenName, QUERIES["taken_names"], params))
 
 
-def told(taken: Sequence[TakenName]) -> tuple[str, str]:
+def warning(taken: Sequence[TakenName]) -> tuple[str, str]:
     """What is taken, and what that means; both empty where nothing is."""
     if not taken:
         return "", ""

@@ -1,4 +1,4 @@
-"""Jobs, which is what programs that wait for a job call it: loads by the client's own id.
+"""Jobs as programs know them that wait for them: by the client's own id.
 
 A job is a row of the job ledger with a client id; only what was refused has a table of its own.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store import rows
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
@@ -26,7 +26,7 @@ class JobHead:
 
     client_id: str
     load_id: uuid.UUID
-    state: LoadState
+    state: JobState
     finished_at: datetime | None
     age: float
 
@@ -42,8 +42,8 @@ class RefusedJob:
     age: float
 
     @property
-    def state(self) -> LoadState:
-        return LoadState.FAILED
+    def state(self) -> JobState:
+        return JobState.FAILED
 
     @property
     def finished_at(self) -> datetime:
@@ -88,7 +88,7 @@ def symbols_so_far(
 
 
 def _head(state: str, **rest: Any) -> JobHead:
-    return JobHead(state=LoadState(state), **rest)
+    return JobHead(state=JobState(state), **rest)
 
 
 def _symbols(

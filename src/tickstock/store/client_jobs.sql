@@ -1,5 +1,5 @@
 -- name: heads
--- Loads that a client has named, which are open or ended within the window; how old each is, by
+-- Jobs that a client has named, which are open or ended within the window; how old each is, by
 -- the clock of the database.
 SELECT client_id, id AS load_id, state, finished_at,
        extract(epoch FROM clock_timestamp() - created_at)::float8 AS age

@@ -172,7 +172,7 @@ class Database:
         try:
             yield
         except psycopg.Error as exc:
-            raise told(exc, self.safe_uri) from exc
+            raise translate_and_log(exc, self.safe_uri) from exc
 
     def _begin(self, stack: ExitStack) -> Connection:
         """A connection in which BEGIN went through: that is what proves a kept one to be alive."""
@@ -352,7 +352,7 @@ def translate(exc: psycopg.Error, where: str = "PostgreSQL") -> TickStockError:
     )
 
 
-def told(exc: psycopg.Error, where: str = "PostgreSQL") -> TickStockError:
+def translate_and_log(exc: psycopg.Error, where: str = "PostgreSQL") -> TickStockError:
     """As `translate`; that the database is away goes into the log, in one voice for all."""
     error = translate(exc, where)
     if isinstance(error, DatabaseUnavailable):

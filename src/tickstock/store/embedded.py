@@ -386,8 +386,8 @@ def _explain(place: Place, what: str, said: str) -> TickStockError:
     if "No space left on device" in said or free < LOG_BYTES:
         return _disk_full(place.root)
     lines = [line for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line]
-    last = (telling or lines or ["it said nothing"])[-1].strip()
+    errors = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line]
+    last = (errors or lines or ["it said nothing"])[-1].strip()
     return DatabaseUnavailable(f"{what}: {last}", f"See {place.log}.")
 
 

@@ -27,7 +27,7 @@ from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
 from tickstock.universes.membership import FOREVER, History, Interval, make_history
 from tickstock.universes.names import NO_NAMES, Names
-from tickstock.universes.plan import Telling
+from tickstock.universes.plan import Recording
 from tickstock.universes.suggest import shown
 from tickstock.universes.value import LIST_FIELDS, read_value
 
@@ -203,12 +203,12 @@ def _unknown(
         first = min(begins)
         return UnknownUniverse(
             f"Who was in {ref} on {day} is unknown: the history told of it begins on {first}.",
-            f"Ask for a later day, or tell a longer one: tickstock universe tell {ref} FILE",
+            f"Ask for a later day, or record a longer one: tickstock universe record {ref} FILE",
         )
     return UnknownUniverse(
         f"{ref} was not in this database on {day}.",
         f"`tickstock universe log {ref}` shows since when; who was in it before can be told: "
-        f"tickstock universe tell {ref} FILE",
+        f"tickstock universe record {ref} FILE",
     )
 
 
@@ -223,13 +223,13 @@ def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
 
 
 # --- histories told by sources ------------------------------------------------------------
-def untold(
+def unrecorded(
     conn: Connection,
     histories: Mapping[UniverseRef, History],
     environment: str = "DEFAULT",
     *,
     again: bool = False,
-) -> tuple[Telling, ...]:
+) -> tuple[Recording, ...]:
     """Those of `histories` that their source has not told like this before.
 
     With `again` also those that somebody has overruled since, about some of their days: who tells
@@ -240,27 +240,30 @@ def untold(
     params = {"environment": environment, "refs": [ref.joined for ref in histories]}
     known = set(conn.execute(QUERIES["standing_digests" if again else "latest_digests"], params))
     return tuple(
-        Telling(ref, history)
+        Recording(ref, history)
         for ref, history in sorted(histories.items())
         if (ref.type, ref.key, history.source, history.digest) not in known
     )
 
 
-def tell(
-    conn: Connection, tellings: Iterable[Telling], environment: str = "DEFAULT", reason: str = ""
+def record(
+    conn: Connection,
+    recordings: Iterable[Recording],
+    environment: str = "DEFAULT",
+    reason: str = "",
 ) -> None:
     """Keep histories, each as a further statement that is known from now on."""
-    for telling in tellings:
-        history = telling.history
-        params = _named(telling.ref, environment) | {
+    for recording in recordings:
+        history = recording.history
+        params = _named(recording.ref, environment) | {
             "start": history.days.start,
             "end": history.days.end,
             "source": history.source,
             "reason": reason,
             "digest": history.digest,
         }
-        number = rows.scalar(conn, QUERIES["tell"], params)
-        conn.execute(QUERIES["tell_intervals"], {"id": number} | _columns(history.intervals))
+        number = rows.scalar(conn, QUERIES["record"], params)
+        conn.execute(QUERIES["record_intervals"], {"id": number} | _columns(history.intervals))
 
 
 def _columns(intervals: Sequence[Interval]) -> dict[str, object]:
@@ -341,13 +344,13 @@ def blame(
         joined = {symbol: _joined(conn, params, symbol) for symbol in listed}
     else:
         joined = {c.symbol: c for c in rows.every(conn, _Joining, QUERIES["blame"], params)}
-    told = rows.every(conn, _ToldInterval, QUERIES["intervals_through"], params)
+    told = rows.every(conn, _RecordedInterval, QUERIES["intervals_through"], params)
     dated = {symbol: _interval_through(told, found) for symbol, found in listed.items()}
     return [_blame(symbol, joined.get(symbol), dated[symbol]) for symbol in listed]
 
 
 def _interval_through(
-    told: Iterable[_ToldInterval], names: Sequence[tuple[str, Span]]
+    told: Iterable[_RecordedInterval], names: Sequence[tuple[str, Span]]
 ) -> _Since | None:
     """Since when somebody who had several tickers is a member, as far as the history says that it
     is still one at its end."""
@@ -364,7 +367,7 @@ def _interval_through(
 
 
 @dataclass(frozen=True, slots=True)
-class _ToldInterval:
+class _RecordedInterval:
     """An interval of the latest history told, which speaks about the days before `until`."""
 
     symbol: str

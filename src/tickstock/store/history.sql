@@ -92,14 +92,14 @@ WHERE h.environment = %(environment)s AND h.type || ':' || h.key = ANY (%(refs)s
       WHERE (l.environment, l.type, l.key) = (h.environment, h.type, h.key)
         AND l.id > h.id AND l.days && h.days)
 
--- name: tell
+-- name: record
 -- A new statement about past members; nothing told before is touched.
 INSERT INTO tickstock.universe_histories (environment, type, key, days, source, reason, digest)
 VALUES (%(environment)s, %(type)s, %(key)s, daterange(%(start)s, %(end)s), %(source)s, %(reason)s,
         %(digest)s)
 RETURNING id
 
--- name: tell_intervals
+-- name: record_intervals
 -- Its intervals; an end of NULL is a member still.
 INSERT INTO tickstock.universe_spells (history_id, symbol, starts, ends)
 SELECT %(id)s, symbol, starts, coalesce(ends, 'infinity')

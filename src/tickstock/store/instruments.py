@@ -318,7 +318,7 @@ def create_instruments(connection: Connection, ones: Sequence[Instrument]) -> li
 
 def _write_tickers(connection: Connection, meant: Mapping[int, Identity], source: str) -> None:
     ones = list(meant.values())
-    connection.execute(QUERIES["tell_life"], _lives(ones) | {"ids": list(meant)})
+    connection.execute(QUERIES["record_life"], _lives(ones) | {"ids": list(meant)})
     tickers = [(id_, t) for id_, one in meant.items() for t in one.tickers]
     symbols = [t.symbol for _, t in tickers]
     connection.execute(QUERIES["drop_tickers"], {"ids": list(meant), "symbols": symbols})

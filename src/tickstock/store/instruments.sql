@@ -115,7 +115,7 @@ FROM unnest(%(ids)s::int[], %(symbols)s::text[], %(since)s::date[], %(until)s::d
 ON CONFLICT (symbol, valid) DO UPDATE
 SET instrument_id = EXCLUDED.instrument_id, source = EXCLUDED.source
 
--- name: tell_life
+-- name: record_life
 -- What events tell of an instrument that there was already; what they do not tell stays.
 UPDATE tickstock.instruments AS i
 SET symbol = n.symbol, listed = coalesce(n.listed, i.listed),

@@ -11,12 +11,12 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tickstock.errors import UnknownLoad
+from tickstock.errors import UnknownJob
 from tickstock.failpoints import reach
 from tickstock.loading.codec import decode, encode
 from tickstock.loading.plan import Plan
 from tickstock.loading.request import LoadRequest
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store import actions, job_checksums, job_items, ledger, rows, tasks
 from tickstock.store.connection import Connection
 from tickstock.store.queries import load
@@ -25,7 +25,7 @@ QUERIES = load("jobs.sql")
 
 
 class Order(enum.StrEnum):
-    """In what order loads are listed; figures the largest first, of equal ones the newest."""
+    """In what order jobs are listed; figures the largest first, of equal ones the newest."""
 
     NEWEST = "newest"
     NAME = "name"
@@ -36,7 +36,7 @@ class Order(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Job:
     """One job as the ledger knows it. `request` is as it was written; `asked` is what it says,
     and `job` what a client's message said besides."""
 
@@ -48,7 +48,7 @@ class Load:
     summary: dict[str, Any]
     vendor: str
     priority: int
-    state: LoadState
+    state: JobState
     message: str
     report: dict[str, Any] | None
     created_at: datetime
@@ -70,7 +70,7 @@ class Load:
     @property
     def met_a_fault(self) -> bool:
         """Whether it was ended by a fault of ours: then it has no report."""
-        return self.state is LoadState.FAILED and self.report is None
+        return self.state is JobState.FAILED and self.report is None
 
 
 def submit(
@@ -107,7 +107,7 @@ def submit(
         # Not `find`: a client's id may read like the start of another job's.
         known = find_client(connection, client_id or "")
         if known is None:
-            raise UnknownLoad(f"The load {client_id!r} was removed meanwhile.", "Submit it again.")
+            raise UnknownJob(f"The job {client_id!r} was removed meanwhile.", "Submit it again.")
         return known, False
     reach("submit.load_added")
     job_items.add(connection, added, plan)
@@ -122,7 +122,7 @@ def announce(connection: Connection, load_id: uuid.UUID) -> None:
     connection.execute(QUERIES["announce"], {"load_id": str(load_id)})
 
 
-def lock(connection: Connection, load_id: uuid.UUID) -> Load:
+def lock(connection: Connection, load_id: uuid.UUID) -> Job:
     """The job, which changes no more until the transaction ends."""
     connection.execute(QUERIES["lock_load"], {"load_id": load_id})
     return read(connection, load_id)
@@ -142,7 +142,7 @@ def in_vain(connection: Connection, load_id: uuid.UUID) -> bool:
 def finish(
     connection: Connection,
     load_id: uuid.UUID,
-    state: LoadState,
+    state: JobState,
     message: str,
     report: dict[str, Any],
 ) -> bool:
@@ -202,10 +202,10 @@ def reopen(connection: Connection, load_id: uuid.UUID, *, anyway: bool = False) 
     return count
 
 
-def read(connection: Connection, load_id: uuid.UUID) -> Load:
+def read(connection: Connection, load_id: uuid.UUID) -> Job:
     found = rows.first(connection, _load, QUERIES["load"], {"load_id": load_id})
     if found is None:
-        raise UnknownLoad(f"No job has the id {load_id}.", "`tickstock jobs list` shows them.")
+        raise UnknownJob(f"No job has the id {load_id}.", "`tickstock jobs list` shows them.")
     return found
 
 
@@ -215,10 +215,10 @@ def find(connection: Connection, text: str) -> uuid.UUID:
     params = {"prefix": (prefix if prefix == text.lower() else "-") + "%", "text": text}
     found = connection.execute(QUERIES["find"], params).fetchall()
     if not found:
-        raise UnknownLoad(f"No job is named {text!r}.", "`tickstock jobs list` shows them.")
+        raise UnknownJob(f"No job is named {text!r}.", "`tickstock jobs list` shows them.")
     first, is_named = found[0]
     if len(found) > 1 and not is_named:
-        raise UnknownLoad(f"Several loads start with {text!r}.", "Give more of the id.")
+        raise UnknownJob(f"Several jobs start with {text!r}.", "Give more of the id.")
     return first  # type: ignore[no-any-return]
 
 
@@ -233,7 +233,7 @@ def find_clients(connection: Connection, client_ids: Sequence[str]) -> dict[str,
     return dict(connection.execute(QUERIES["loads_of_clients"], params).fetchall())
 
 
-def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
+def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Job]:
     """Those of the jobs that exist, oldest first."""
     return rows.every(connection, _load, QUERIES["loads_by_id"], {"ids": list(ids)})
 
@@ -241,7 +241,7 @@ def read_many(connection: Connection, ids: Sequence[uuid.UUID]) -> list[Load]:
 def newest(
     connection: Connection,
     most: int,
-    state: LoadState | None = None,
+    state: JobState | None = None,
     text: str = "",
     before: datetime | None = None,
     *,
@@ -249,7 +249,7 @@ def newest(
     timeframe: str = "",
     order: Order = Order.NEWEST,
     skip: int = 0,
-) -> list[Load]:
+) -> list[Job]:
     """The newest jobs of `state`, with `text` in title, requester or name of the universe, made
     before `before`, `by` somebody, of a timeframe; or the first in another order."""
     params = {
@@ -304,9 +304,9 @@ def prune(connection: Connection, before: datetime) -> int:
 
 
 def count_prunable(connection: Connection, before: datetime) -> int:
-    """How many loads `prune` would remove."""
+    """How many jobs `prune` would remove."""
     return int(rows.scalar(connection, QUERIES["count_prunable"], {"before": before}))
 
 
-def _load(state: str, **rest: Any) -> Load:
-    return Load(state=LoadState(state), **rest)
+def _load(state: str, **rest: Any) -> Job:
+    return Job(state=JobState(state), **rest)

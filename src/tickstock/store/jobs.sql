@@ -124,11 +124,11 @@ WHERE id = (SELECT id FROM tickstock.loads WHERE id = %(load_id)s FOR UPDATE SKI
        WHERE load_id = %(load_id)s AND done_at >= clock_timestamp() - interval '1 minute'))
 
 -- name: prune
--- Finished loads of before a time, with their calls; bars, coverage and gaps stay as they are.
+-- Finished jobs of before a time, with their calls; bars, coverage and gaps stay as they are.
 DELETE FROM tickstock.loads WHERE finished_at < %(before)s
 
 -- name: count_prunable
--- How many loads `prune` would remove.
+-- How many jobs `prune` would remove.
 SELECT count(*) FROM tickstock.loads WHERE finished_at < %(before)s
 
 -- name: load
@@ -142,7 +142,7 @@ FROM tickstock.loads WHERE id = %(load_id)s
 SELECT client_id, id FROM tickstock.loads WHERE client_id = ANY (%(client_ids)s)
 
 -- name: loads_by_id
--- Several loads, oldest first.
+-- Several jobs, oldest first.
 SELECT id, client_id, title, requested_by, request, summary, vendor, priority, state, message,
        report, created_at, started_at, finished_at, paused_at, active_since, parent_id
 FROM tickstock.loads WHERE id = ANY (%(ids)s) ORDER BY created_at
@@ -174,7 +174,7 @@ ORDER BY CASE %(order)s WHEN 'calls' THEN (summary->>'calls')::bigint
 LIMIT %(most)s OFFSET %(skip)s
 
 -- name: unfinished
--- Loads that have not come to their verdict: ended by a fault of late, or open for minutes though
+-- Jobs that have not come to their verdict: ended by a fault of late, or open for minutes though
 -- none of their calls is, and nobody asks for their splits and dividends.
 SELECT l.id, l.finished_at IS NOT NULL, l.message FROM tickstock.loads AS l
 LEFT JOIN tickstock.load_actions AS a ON a.load_id = l.id

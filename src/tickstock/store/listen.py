@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from tickstock.outages import DATABASE, OUTAGES
-from tickstock.store.database import told
+from tickstock.store.database import translate_and_log
 from tickstock.store.queries import load
 
 QUERIES = load("listen.sql")
@@ -49,4 +49,4 @@ async def notifications(
                 await connection.execute(QUERIES["pulse"])
                 yield PULSE, ""
     except psycopg.Error as e:
-        raise told(e) from e
+        raise translate_and_log(e) from e

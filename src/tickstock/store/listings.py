@@ -82,7 +82,7 @@ def keep_records(
     return connection.execute(QUERIES["add_records"], params).rowcount, ended
 
 
-def tell_instruments(connection: Connection, found: Matched, source: str) -> None:
+def record_instruments(connection: Connection, found: Matched, source: str) -> None:
     """Make and date instruments as a list tells, under the lock of creation."""
     fresh = [Instrument(0, one.record.symbol) for one in found.fresh]
     made = create_instruments(connection, fresh)
@@ -108,7 +108,7 @@ def tell_instruments(connection: Connection, found: Matched, source: str) -> Non
         },
     )  # fmt: skip
     connection.execute(QUERIES["untell"], both)
-    connection.execute(QUERIES["tell_instruments"], both)
+    connection.execute(QUERIES["record_instruments"], both)
     connection.execute(QUERIES["point_records"], both)
 
 

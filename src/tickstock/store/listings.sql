@@ -99,7 +99,7 @@ UPDATE tickstock.instruments AS i SET kind = NULL, figi = NULL, cik = NULL, deli
 FROM unnest(%(ids)s::int[], %(figi)s::text[]) AS n(id, figi)
 WHERE n.figi <> '' AND i.figi = n.figi AND i.id <> n.id
 
--- name: tell_instruments
+-- name: record_instruments
 -- What a list tells of instruments: what they are, and their last day. What it does not tell stays.
 UPDATE tickstock.instruments AS i
 SET kind = coalesce(nullif(n.kind, ''), i.kind), figi = coalesce(nullif(n.figi, ''), i.figi),

@@ -183,7 +183,7 @@ def _read(client: Client, options: Sequence[str], file: Path) -> str:
             "Install the client programs of the version that wrote it. Nothing was changed.",
         )
     if done.returncode:
-        raise BadFile(f"{file} cannot be read: {_telling(said)}.", "Give another backup.")
+        raise BadFile(f"{file} cannot be read: {_error_line(said)}.", "Give another backup.")
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -267,16 +267,16 @@ def _run(database: Database, client: Client, command: Sequence[str]) -> None:
 
 def _refuse_failed(program: str, code: int, said: bytes) -> None:
     if code:
-        telling = _telling(said.decode("utf-8", "replace"))
-        raise DatabaseRefused(f"{program} ended with {code}: {telling}.", "Nothing was changed.")
+        line = _error_line(said.decode("utf-8", "replace"))
+        raise DatabaseRefused(f"{program} ended with {code}: {line}.", "Nothing was changed.")
 
 
-def _telling(said: str) -> str:
+def _error_line(said: str) -> str:
     """The line that says what went wrong, and its detail: what follows may be a whole statement."""
     lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
-    telling = [s for s in lines if re.search(r"\b(error|ERROR|FATAL):", s)]
+    line = [s for s in lines if re.search(r"\b(error|ERROR|FATAL):", s)]
     detail = [s.removeprefix("DETAIL:").strip() for s in lines if s.startswith("DETAIL:")]
-    return "; ".join([*(telling or lines[-1:] or ["no message"])[:1], *detail[:1]])
+    return "; ".join([*(line or lines[-1:] or ["no message"])[:1], *detail[:1]])
 
 
 def _environment(database: Database) -> dict[str, str]:

@@ -14,14 +14,14 @@ QUERIES = load("prove.sql")
 class Ended:
     """Loads, how they ended, and the bars that they left."""
 
-    loads: int
+    jobs: int
     completed: int
     open: int
     bars: int = 0
     digest: str = ""
 
 
-def loads(database: Database) -> Ended:
+def jobs(database: Database) -> Ended:
     """How far the jobs are."""
     with database.transaction() as connection:
         row = connection.execute(QUERIES["ended"]).fetchone()
@@ -30,14 +30,14 @@ def loads(database: Database) -> Ended:
 
 def outcome(database: Database) -> Ended:
     """How the jobs ended, and what they left."""
-    found = loads(database)
+    found = jobs(database)
     with database.transaction() as connection:
         row = connection.execute(QUERIES["bars"]).fetchone()
-    return Ended(found.loads, found.completed, found.open, *(row or (0, "")))
+    return Ended(found.jobs, found.completed, found.open, *(row or (0, "")))
 
 
 def faults(database: Database, most: int) -> list[str]:
-    """What loads say that ended otherwise than completed."""
+    """What jobs say that ended otherwise than completed."""
     with database.transaction() as connection:
         return [said for (said,) in connection.execute(QUERIES["faults"], {"most": most})]
 

@@ -1,11 +1,11 @@
 -- name: ended
--- How many loads there are, how many have completed, and how many are open.
+-- How many jobs there are, how many have completed, and how many are open.
 SELECT count(*)::int, (count(*) FILTER (WHERE state = 'completed'))::int,
     (count(*) FILTER (WHERE finished_at IS NULL))::int
 FROM tickstock.loads
 
 -- name: faults
--- What loads say that ended otherwise.
+-- What jobs say that ended otherwise.
 SELECT state || ': ' || message FROM tickstock.loads
 WHERE finished_at IS NOT NULL AND state <> 'completed' ORDER BY finished_at LIMIT %(most)s
 

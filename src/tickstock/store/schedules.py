@@ -64,7 +64,7 @@ def add(connection: Connection, schedule: Schedule) -> bool:
 
 
 def remove(connection: Connection, environment: str, name: str) -> bool:
-    """Also forgets its runs, not their loads. False when there is no such schedule."""
+    """Also forgets its runs, not their jobs. False when there is no such schedule."""
     params = {"environment": environment, "name": name}
     return connection.execute(QUERIES["remove"], params).rowcount > 0
 

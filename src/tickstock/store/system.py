@@ -57,7 +57,7 @@ def sizes(connection: Connection) -> Sizes:
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What tells whether the installation is well. `now` is the database's clock; leases are stale
-    when nobody renewed them and nobody took them over; `unattended` loads are open ones that no
+    when nobody renewed them and nobody took them over; `unattended` jobs are open ones that no
     worker has calls of in hand."""
 
     now: datetime
@@ -78,10 +78,10 @@ def signs(connection: Connection, environment: str) -> Signs:
 
 
 def load_states(connection: Connection) -> dict[str, int]:
-    """How many loads there are of each state; paused ones by themselves."""
+    """How many jobs there are of each state; paused ones by themselves."""
     return dict(connection.execute(QUERIES["states"]).fetchall())
 
 
 def call_states(connection: Connection) -> dict[str, int]:
-    """How many calls of open loads there are of each state."""
+    """How many calls of open jobs there are of each state."""
     return dict(connection.execute(QUERIES["call_states"]).fetchall())

@@ -50,7 +50,7 @@ SELECT clock_timestamp() AS now,
        (SELECT count(*) FROM tickstock.schedules WHERE environment = %(environment)s) AS schedules
 
 -- name: states
--- Loads by state, and paused ones by themselves.
+-- Jobs by state, and paused ones by themselves.
 SELECT CASE WHEN paused_at IS NOT NULL AND finished_at IS NULL THEN 'paused' ELSE state END,
        count(*)
 FROM tickstock.loads GROUP BY 1

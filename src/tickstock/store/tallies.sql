@@ -9,7 +9,7 @@ GROUP BY load_id, worker ORDER BY load_id, count(*) DESC
 -- Calls by state: the progress of jobs is a query, never a counter that every call bumps. An
 -- answer may bring sessions that were held before; they do not count as progress. `last_at` is when
 -- the last call ended; `lately`, how many ended in the time before that since somebody last began: of
--- loads that are open, of others nobody asks. `unmade`: how many ended without having been asked;
+-- jobs that are open, of others nobody asks. `unmade`: how many ended without having been asked;
 -- `made`: how often the others were, of what was not counted once each.
 WITH wanted AS MATERIALIZED (
     SELECT id, active_since,

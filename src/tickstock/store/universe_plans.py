@@ -29,8 +29,8 @@ from tickstock.universes.plan import (
     Facts,
     Mode,
     OrganizePlan,
+    Recording,
     StoredRow,
-    Telling,
 )
 from tickstock.universes.suggest import shown
 from tickstock.universes.value import read_value
@@ -100,7 +100,7 @@ def plan_organize(
     )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}
-    return replace(plan, tellings=past.untold(conn, told, environment))
+    return replace(plan, recordings=past.unrecorded(conn, told, environment))
 
 
 def plan_set(
@@ -209,7 +209,7 @@ def plan_rename(
     )
     plan = edit_plan({ref: None, new: wanted}, rows, facts, environment)
     known = past.all_known(conn, ref, environment, f"renamed from {ref}")
-    return replace(plan, tellings=(Telling(new, known),) if known else ())
+    return replace(plan, recordings=(Recording(new, known),) if known else ())
 
 
 def plan_revert(
@@ -245,7 +245,7 @@ def plan_revert(
 def plan_history(
     conn: Connection, ref: UniverseRef, history: History, environment: str = "DEFAULT"
 ) -> OrganizePlan:
-    """What telling the history of a universe would do; the row itself stays as it is.
+    """What recording the history of a universe would do; the row itself stays as it is.
 
     Raises UnknownUniverse for one that does not exist: a history belongs to a universe.
     """
@@ -255,8 +255,8 @@ def plan_history(
         raise unknown(conn, ref, environment)
     facts = fetch_facts(conn, environment, [ref])
     plan = edit_plan({}, rows, facts, environment)
-    tellings = past.untold(conn, {ref: history}, environment, again=True)
-    return replace(plan, scope=(ref,), tellings=tellings)
+    recordings = past.unrecorded(conn, {ref: history}, environment, again=True)
+    return replace(plan, scope=(ref,), recordings=recordings)
 
 
 def _check_write(ref: UniverseRef) -> None:

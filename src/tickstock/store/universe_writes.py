@@ -76,7 +76,7 @@ def apply(
             reach("universes.rows")
         _write_facts(conn, plan, batch)
         reach("universes.facts")
-        past.tell(conn, plan.tellings, plan.environment, reason)
+        past.record(conn, plan.recordings, plan.environment, reason)
         if has_many:
             conn.execute(QUERIES["sort_in"])
             # Until the server has looked by itself, it plans for the rows that there were before.

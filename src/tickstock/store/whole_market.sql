@@ -21,7 +21,7 @@ ORDER BY t.symbol
 -- name: owners
 -- Who had some tickers when, whether that was told, and from when to when day bars are held.
 SELECT t.instrument_id, t.symbol, coalesce(lower(t.valid), '0001-01-01') AS since,
-       coalesce(upper(t.valid), '9999-12-31') AS until, t.source <> '' AS is_told,
+       coalesce(upper(t.valid), '9999-12-31') AS until, t.source <> '' AS is_recorded,
        (c.first_at AT TIME ZONE 'UTC')::date AS first,
        (c.last_at AT TIME ZONE 'UTC')::date + 1 AS "end"
 FROM tickstock.tickers AS t

@@ -315,7 +315,7 @@ class VendorContract:
         with_source(case, close)
 
     # -- what it says of itself --------------------------------------------------------------
-    def test_a_source_tells_its_name_and_limits(self, case: VendorCase) -> None:
+    def test_a_source_has_a_name_and_limits(self, case: VendorCase) -> None:
         async def look(source: BarSource) -> None:
             limits = source.limits
             assert source.name

@@ -149,7 +149,7 @@ class MergeConflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Recording:
     """A history that is to be kept beside a universe; what was told of it before is kept too."""
 
     ref: UniverseRef
@@ -167,8 +167,8 @@ class OrganizePlan:
 
     `problems` are rows that could not be read or evaluated, with what happens to them. `state`
     stands for the rows the plan was made from: those in `scope`, or all of the environment (None).
-    `tellings` are histories that are not kept yet. `least` is the size below which a list cannot be
-    all of its universe.
+    `recordings` are histories that are not kept yet. `least` is the size below which a list cannot
+    be all of its universe.
     """
 
     environment: str
@@ -179,7 +179,7 @@ class OrganizePlan:
     conflicts: tuple[MergeConflict, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    tellings: tuple[Telling, ...] = ()
+    recordings: tuple[Recording, ...] = ()
     least: int = 0
 
     @property
@@ -195,7 +195,7 @@ class OrganizePlan:
     @property
     def idle(self) -> bool:
         """Whether performing the plan changes nothing in the database."""
-        return not self.writes and not self.tellings
+        return not self.writes and not self.recordings
 
     @property
     def removed(self) -> tuple[UniverseRef, ...]:
@@ -205,7 +205,7 @@ class OrganizePlan:
     @property
     def digest(self) -> str:
         """Names this plan over this state: equal digests do the same to the same rows."""
-        told = [(telling.ref, telling.history.digest) for telling in self.tellings]
+        told = [(recording.ref, recording.history.digest) for recording in self.recordings]
         parts = (self.environment, self.mode, self.state, self.changes, told)
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -229,7 +229,7 @@ def lines(plan: OrganizePlan, *, verbose: bool = False) -> list[str]:
     return [
         f"Plan ({plan.mode}) for environment {plan.environment}: {counts}.",
         *(line for change in shown for line in _change_lines(change, verbose)),
-        *(f"history: {telling}" for telling in plan.tellings),
+        *(f"history: {recording}" for recording in plan.recordings),
         *(f"conflict: {conflict}" for conflict in plan.conflicts),
         *(f"problem: {problem}" for problem in plan.problems),
         *(f"note: {note}" for note in plan.notes),
@@ -283,7 +283,7 @@ def as_dict(plan: OrganizePlan) -> dict[str, object]:
         "digest": plan.digest,
         "counts": plan.counts,
         "changes": [_change_dict(c) for c in plan.changes],
-        "histories": [_telling_dict(telling) for telling in plan.tellings],
+        "histories": [_recording_dict(recording) for recording in plan.recordings],
         "conflicts": [
             {"universe": str(c.ref), "about": c.about, "kept": c.theirs, "defined": c.defined}
             for c in plan.conflicts
@@ -308,11 +308,11 @@ def _change_dict(change: Change) -> dict[str, object]:
     }
 
 
-def _telling_dict(telling: Telling) -> dict[str, object]:
+def _recording_dict(recording: Recording) -> dict[str, object]:
     return {
-        "universe": str(telling.ref),
-        "from": telling.history.days.start.isoformat(),
-        "to": telling.history.days.last.isoformat(),
-        "intervals": len(telling.history.intervals),
-        "source": telling.history.source,
+        "universe": str(recording.ref),
+        "from": recording.history.days.start.isoformat(),
+        "to": recording.history.days.last.isoformat(),
+        "intervals": len(recording.history.intervals),
+        "source": recording.history.source,
     }

@@ -23,7 +23,7 @@ from tickstock.errors import (
     TickStockError,
     TooManyAttempts,
     Transient,
-    UnknownLoad,
+    UnknownJob,
     UnknownUniverse,
 )
 from tickstock.web.context import RequestContext
@@ -31,7 +31,7 @@ from tickstock.web.render import render
 
 STATUS: tuple[tuple[type[TickStockError], int], ...] = (
     (UnknownUniverse, 404),
-    (UnknownLoad, 404),
+    (UnknownJob, 404),
     (Conflict, 409),
     (GuardRefused, 409),
     (SignInRefused, 401),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from tickstock.errors import TickStockError
 from tickstock.loading.causes import CAUSES
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.universes.days import day_in
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import address_of
@@ -115,7 +115,7 @@ def _universes(ctx: RequestContext, text: str) -> list[Found]:
 
 def _jobs(ctx: RequestContext, text: str) -> list[Found]:
     asked = text.lower().replace(" ", "_")
-    states = [s for s in LoadState if asked and s.value.startswith(asked)]
+    states = [s for s in JobState if asked and s.value.startswith(asked)]
     found = [Found(f"{words(s)} jobs", "", f"/jobs?state={s.value}") for s in states]
     found += [
         Found(f"Universes with sessions {words(cause)}", CAUSES[cause].text, "/?need=hand")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tickstock.errors import BadInput
 from tickstock.loading.report import ItemResult
-from tickstock.model import LoadState, Timeframe
+from tickstock.model import JobState, Timeframe
 from tickstock.service.progress import Progress
 from tickstock.store.jobs import Order
 from tickstock.web import job_strip, steering
@@ -118,7 +118,7 @@ def _list(ctx: RequestContext, template: str) -> Response:
         older = chosen.address(skip=str(place_in_list(chosen.skip) + PAGE_LINES))
     return ctx.page(
         template, filter=chosen, jobs=found, names=names_of(ctx, found), older=older,
-        states=[s.value for s in LoadState], timeframes=TIMEFRAMES, outcomes=_outcomes(ctx),
+        states=[s.value for s in JobState], timeframes=TIMEFRAMES, outcomes=_outcomes(ctx),
     )  # fmt: skip
 
 
@@ -159,16 +159,16 @@ def retry(ctx: RequestContext) -> Response:
 def cancel_ticked(ctx: RequestContext) -> Response:
     """End all jobs that are ticked in the list; what they have done stays done."""
     done, not_done = steering.each(ctx, steering.cancel_one)
-    return _told(ctx, cancelled=done, ended=not_done)
+    return _back(ctx, cancelled=done, ended=not_done)
 
 
 def retry_ticked(ctx: RequestContext) -> Response:
     """Ask again for what failed or was cancelled of all jobs that are ticked in the list."""
     done, not_done = steering.each(ctx, steering.retry_one)
-    return _told(ctx, retried=done, whole=not_done)
+    return _back(ctx, retried=done, whole=not_done)
 
 
-def _told(ctx: RequestContext, **counts: int) -> Response:
+def _back(ctx: RequestContext, **counts: int) -> Response:
     """The list as it was looked at, with what was done."""
     address = Filter.read(ctx).address(**{name: str(n) for name, n in counts.items()})
     return ctx.go(address)
@@ -203,7 +203,7 @@ def _context(ctx: RequestContext, progress: Progress) -> dict[str, Any]:
         "items": sorted(items, key=lambda i: (not i.failed, not i.causes, i.symbol)),
         "advice": ADVICE,
         "can_retry": ended
-        and (progress.calls_failed or load.met_a_fault or load.state is LoadState.CANCELLED),
+        and (progress.calls_failed or load.met_a_fault or load.state is JobState.CANCELLED),
     }
 
 
@@ -211,12 +211,12 @@ def _items(ctx: RequestContext, progress: Progress) -> Sequence[ItemResult]:
     return ctx.tick.verdicts.results(progress.load.id)
 
 
-def _state(text: str) -> LoadState | None:
+def _state(text: str) -> JobState | None:
     try:
-        return LoadState(text) if text else None
+        return JobState(text) if text else None
     except ValueError:
         raise BadInput(
-            f"{text[:40]!r} is not a state of a job.", f"One of: {', '.join(LoadState)}."
+            f"{text[:40]!r} is not a state of a job.", f"One of: {', '.join(JobState)}."
         ) from None
 
 

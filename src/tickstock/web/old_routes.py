@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadInput, UnknownLoad
+from tickstock.errors import BadInput, UnknownJob
 from tickstock.loading.request import Duration, LoadRequest, years_to_duration
 from tickstock.service.client_jobs import JobDetail
 from tickstock.service.job_status import JobStatus, local, refusal_status, status_of
@@ -46,7 +46,7 @@ def trigger(ctx: RequestContext) -> Response:
     made = tick.plans.make(_request(ctx))
     load = tick.jobs.submit(made, requested_by=who, client_id=ctx.field("job_id") or None)
     ctx.note("load", f"{load.id} {load.title}")
-    return JSONResponse({"success": True} | _told(ctx, load.id))
+    return JSONResponse({"success": True} | _status(ctx, load.id))
 
 
 def _request(ctx: RequestContext) -> LoadRequest:
@@ -96,8 +96,8 @@ def status(ctx: RequestContext) -> Response:
     """One job, by its id, the start of it, or the client's own id; also one that was refused."""
     tick, job = ctx.tick, ctx.path("id")
     try:
-        return JSONResponse(_told(ctx, tick.jobs.find(job)))
-    except UnknownLoad:
+        return JSONResponse(_status(ctx, tick.jobs.find(job)))
+    except UnknownJob:
         refused = tick.client_jobs.refusal(job)
         if refused is None:
             raise
@@ -112,7 +112,7 @@ def cancel(ctx: RequestContext) -> Response:
     done = tick.jobs.cancel(load_id, f"Cancelled by {ctx.name}.")
     if done:
         ctx.note("cancel", str(load_id))
-    return JSONResponse({"success": done} | _told(ctx, load_id))
+    return JSONResponse({"success": done} | _status(ctx, load_id))
 
 
 def gone(ctx: RequestContext) -> Response:
@@ -128,7 +128,7 @@ def gone(ctx: RequestContext) -> Response:
     return JSONResponse(body, 410)
 
 
-def _told(ctx: RequestContext, load_id: uuid.UUID) -> dict[str, Any]:
+def _status(ctx: RequestContext, load_id: uuid.UUID) -> dict[str, Any]:
     return _as_dict(ctx.tick.client_jobs.detail(load_id), ctx.tick.clock())
 
 

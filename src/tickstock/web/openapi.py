@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import tickstock
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.store.jobs import Order
 from tickstock.web.audit import MOST_EXPORTED
 from tickstock.web.bodies import DATE, MODE, TEXT
@@ -41,7 +41,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     },
     "/api/organize": {"mode": MODE},
     "/api/loads": {
-        "state": {"enum": list(LoadState)},
+        "state": {"enum": list(JobState)},
         "q": TEXT | {"description": "in title, requester or the name of the universe"},
         "by": TEXT | {"description": "who asked for it"},
         "timeframe": TIMEFRAME,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tickstock.model import GapCause, LoadState
+from tickstock.model import GapCause, JobState
 from tickstock.web.bodies import DATE, TEXT, TEXTS
 
 Schema = dict[str, Any]
@@ -45,7 +45,7 @@ CAUSES: Schema = {
     "propertyNames": {"enum": [cause.value for cause in GapCause]},
     "additionalProperties": INT,
 }
-STATE: Schema = {"enum": [state.value for state in LoadState]}
+STATE: Schema = {"enum": [state.value for state in JobState]}
 LISTED = one(
     ref=TEXT, type=TEXT, key=TEXT, name=TEXT, symbols=maybe(INT), expression=maybe(TEXT),
     description=TEXT, source=TEXT, updated_at=maybe(TIME),

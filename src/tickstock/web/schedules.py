@@ -1,4 +1,4 @@
-"""Schedules: loads that come by themselves."""
+"""Schedules: jobs that come by themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from tickstock.errors import TickStockError
 from tickstock.loading.due import parse_time
 from tickstock.service.schedules import Planned, schedule_as_dict
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.web.context import RequestContext
 from tickstock.web.system import page
 from tickstock.web.system_forms import ScheduleForm, Typed
@@ -53,7 +53,7 @@ def _remove(ctx: RequestContext) -> None:
     ctx.note("schedule removed", ctx.path("name"))
 
 
-def _run(ctx: RequestContext) -> Load:
+def _run(ctx: RequestContext) -> Job:
     load = ctx.tick.schedules.run_now(ctx.path("name"), ctx.name)
     ctx.note("schedule run", f"{ctx.path('name')} as {load.id}")
     return load

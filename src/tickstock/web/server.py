@@ -89,14 +89,14 @@ class Serving:
         ]
         page = asyncio.create_task(server.serve(sockets=[self.listener]), name="page: requests")
         stop = asyncio.create_task(self._stopping.wait(), name="page: stop")
-        tell = asyncio.create_task(self._tell(server), name="page: is it up")
+        announcing = asyncio.create_task(self._announce(server), name="page: is it up")
         await asyncio.wait({page, stop}, return_when="FIRST_COMPLETED")
         self.stop()
         # Streams never end by themselves: they would hold the server up.
         app.state.services.live.close()
         server.should_exit = True
         stop.cancel()
-        tell.cancel()
+        announcing.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await page
 
@@ -106,7 +106,7 @@ class Serving:
         for part in self._running:
             part.stop()
 
-    async def _tell(self, server: uvicorn.Server) -> None:
+    async def _announce(self, server: uvicorn.Server) -> None:
         while not server.started:  # uvicorn has no event for it
             await asyncio.sleep(0.01)
         self.started.set()

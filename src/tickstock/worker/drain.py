@@ -258,13 +258,13 @@ class Drain:
             raise FenceLost(f"The lease of the call {lease.call} has gone to another worker.")
 
     async def _settle(self, lease: Lease, error: Exception, asked: int) -> None:
-        await self._give_up({lease: asked}, self._told(lease, error))
+        await self._give_up({lease: asked}, self._ledger_error(lease, error))
 
     async def _give_up(self, asked: Mapping[Lease, int], error: TickStockError) -> None:
         given = [self._settler.met(lease, error, count) for lease, count in asked.items()]
         await self._through_outages(self._settler.give_up, given, error)
 
-    def _told(self, lease: Lease, error: Exception) -> TickStockError:
+    def _ledger_error(self, lease: Lease, error: Exception) -> TickStockError:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
         if isinstance(error, TickStockError):
             return error

@@ -22,7 +22,7 @@ from tickstock.service.queue import DRAIN
 from tickstock.store.connection import DRIVER_ERROR
 from tickstock.store.losses import SILENCE
 from tickstock.waiting import end, within
-from tickstock.worker.told import Told
+from tickstock.worker.trouble import TroubleLog
 
 log = structlog.get_logger("tickstock.worker")
 TEND = "tickstock.tend"
@@ -70,7 +70,7 @@ class _Manager(JobManager):
         try:
             await asyncio.to_thread(self._introduce, number)
         except Exception as e:
-            Told("worker not introduced").trouble(e)  # nothing is decided by it
+            TroubleLog("worker not introduced").trouble(e)  # nothing is decided by it
         return number
 
 
@@ -92,7 +92,7 @@ class Engine:
         self._tasks = tasks
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until told to stop; over a new connection when the old one broke."""
+        """Until trouble to stop; over a new connection when the old one broke."""
         while not stopping.is_set():
             try:
                 app = self._app()
@@ -153,7 +153,7 @@ class Engine:
             reach("queue.slice_done")
 
     def _add_tending(self, app: App) -> None:
-        told = Told("loads not tended")
+        trouble = TroubleLog("jobs not tended")
 
         @app.periodic(cron=EVERY_FIVE_SECONDS, periodic_id=self._loads)
         @app.task(
@@ -164,11 +164,11 @@ class Engine:
             del timestamp
             reach("queue.tend")
             await self._remove_stalled(context.app.job_manager)
-            await _perform(told, self._tasks.tend)
+            await _perform(trouble, self._tasks.tend)
             reach("queue.tended")
 
     def _add_schedules(self, app: App) -> None:
-        told = Told("schedules not performed")
+        trouble = TroubleLog("schedules not performed")
 
         @app.periodic(cron=EVERY_MINUTE, periodic_id=self._schedules)
         @app.task(
@@ -177,7 +177,7 @@ class Engine:
         )  # fmt: skip
         async def schedules(timestamp: int) -> None:
             del timestamp
-            await _perform(told, self._tasks.schedules)
+            await _perform(trouble, self._tasks.schedules)
 
     async def _remove_stalled(self, manager: JobManager) -> None:
         """Take out the tasks of workers that are gone. Of a job that is open, tending then begins
@@ -193,10 +193,10 @@ class Engine:
                     log.warning("task of a worker that is gone", task=job.call_string)
 
 
-async def _perform(told: Told, work: Callable[[], None]) -> None:
+async def _perform(trouble: TroubleLog, work: Callable[[], None]) -> None:
     try:
         await asyncio.to_thread(work)
     except Exception as e:
-        told.trouble(e)  # the worker goes on
+        trouble.trouble(e)  # the worker goes on
     else:
-        told.well()
+        trouble.well()

@@ -69,7 +69,7 @@ class Entitled:
     def begin(
         self, wanted: Span | None, kept: AccountLimits, *, but_only: AccountLimits | None = None
     ) -> None:
-        """Learn what is `kept` of earlier loads, or of it `but_only` some; `wanted` are the days of
+        """Learn what is `kept` of earlier jobs, or of it `but_only` some; `wanted` are the days of
         this one."""
         now = self.clock()
         newest = self.calendar.published(now, self.source.limits.publication_lag)

@@ -22,7 +22,7 @@ import structlog
 
 from tickstock.errors import Terminal, TickStockError, Transient
 from tickstock.loading.report import Report
-from tickstock.model import LoadState
+from tickstock.model import JobState
 from tickstock.service.verdicts import Verdicts
 from tickstock.worker.outage_retry import OutageRetry
 
@@ -68,7 +68,7 @@ class _Trouble:
 
 
 class Ends:
-    """Ends loads for one process. Belongs to one event loop."""
+    """Ends jobs for one process. Belongs to one event loop."""
 
     def __init__(self, verdicts: Verdicts, retry: OutageRetry) -> None:
         self._verdicts = verdicts
@@ -95,7 +95,7 @@ class Ends:
         or has to, unless that is `in_vain`, and when somebody else has written it."""
         report = await self._through(self._verdicts.finish, load_id, in_vain=in_vain)
         if report is not None:
-            log.info("load ended", load=str(load_id), state=report.state, message=report.message)
+            log.info("job ended", load=str(load_id), state=report.state, message=report.message)
         return report
 
     async def _fail(self, load_id: uuid.UUID, stage: Stage, error: Exception) -> Report | None:
@@ -107,30 +107,30 @@ class Ends:
             )
         except TickStockError:
             if is_new:
-                log.error("load cannot be ended", load=str(load_id), exc_info=error)
+                log.error("job cannot be ended", load=str(load_id), exc_info=error)
             raise
         if not done:
             return None  # others have ended it, or have calls of it in hand
-        log.error("load ended by a fault", load=str(load_id), message=told, exc_info=error)
-        return Report(LoadState.FAILED, told, ())
+        log.error("job ended by a fault", load=str(load_id), message=told, exc_info=error)
+        return Report(JobState.FAILED, told, ())
 
     async def _through(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread, through an outage, and past clashes with the work of others."""
         ask = partial(asyncio.to_thread, work, *args, **kwargs)
         return await self._retry.past_clashes(ask)
 
-    # -- loads that cannot be worked on here -------------------------------------------------
+    # -- jobs that cannot be worked on here -------------------------------------------------
     def rests(self, load_id: uuid.UUID) -> bool:
         """Whether a job is not to be tried again yet."""
         trouble = self._trouble.get(load_id)
         return trouble is not None and asyncio.get_running_loop().time() < trouble.until
 
-    def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
+    def hold_off(self, load_id: uuid.UUID, error: TickStockError) -> None:
         """The job cannot be worked on here, for a reason that is not its own: a refusal of the
         database, a setting. Logged when it is new, not again each time."""
         before, said = self._trouble.get(load_id), f"{type(error).__name__}: {error}"
         if before is None or before.said != said:
-            log.error("load not drained", load=str(load_id), error=error)
+            log.error("job not drained", load=str(load_id), error=error)
         pause = 0.0
         if isinstance(error, Terminal):
             pause = min(before.pause * 2, LONGEST_PAUSE) if before else FIRST_PAUSE

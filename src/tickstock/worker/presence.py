@@ -15,7 +15,7 @@ import tickstock
 from tickstock.errors import TickStockError
 from tickstock.store import workers
 from tickstock.store.database import Database
-from tickstock.worker.told import Told
+from tickstock.worker.trouble import TroubleLog
 
 
 class Counts:
@@ -49,7 +49,7 @@ class Presence:
     def __init__(self, database: Database, name: str, vendor: str, counts: Counts) -> None:
         self._database = database
         self._counts = counts
-        self._told = Told("presence not told")
+        self._trouble = TroubleLog("presence not told")
         self._me = workers.Me(
             name, socket.gethostname(), os.getpid(), vendor, tickstock.__version__
         )
@@ -59,7 +59,7 @@ class Presence:
         try:
             await asyncio.to_thread(self._leave)
         except Exception as e:
-            self._told.trouble(e)  # nothing is decided by it
+            self._trouble.trouble(e)  # nothing is decided by it
 
     def introduce(self, engine_id: int) -> None:
         """Under which number the job engine knows this process, and keeps whether it is alive."""

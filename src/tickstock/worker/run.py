@@ -1,4 +1,4 @@
-"""A worker process: takes loads from the queue, drains them, writes their verdict."""
+"""A worker process: takes jobs from the queue, drains them, writes their verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tickstock.service.queue import defer_drain, queue_of, schedules_queue_of
 from tickstock.service.vendor import account_of, open_vendor
 from tickstock.sessions import shipped_calendar
 from tickstock.store import job_items, jobs, ledger, tasks
-from tickstock.store.jobs import Load
+from tickstock.store.jobs import Job
 from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.worker.actions import Asking
 from tickstock.worker.drain import STOP_SECONDS, Drain
@@ -51,7 +51,7 @@ def configured_source(tick: TickStock, symbols: tuple[str, ...]) -> BarSource:
 
 
 class Worker:
-    """Drains loads in this process. One instance serves one event loop."""
+    """Drains jobs in this process. One instance serves one event loop."""
 
     def __init__(
         self,
@@ -139,9 +139,9 @@ class Worker:
         """Whether a job that could not be worked on here is not to be tried again yet."""
         return self._ends.rests(load_id)
 
-    def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
+    def hold_off(self, load_id: uuid.UUID, error: TickStockError) -> None:
         """The job cannot be worked on here; logged when that is new."""
-        self._ends.tell(load_id, error)
+        self._ends.hold_off(load_id, error)
 
     async def through_outages(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it in a thread, again while the database is away, as long as the policy says."""
@@ -156,7 +156,7 @@ class Worker:
             end.stage = Stage.VERDICT
             end.report = await self._ends.verdict(load_id, in_vain=in_vain)
 
-    def _read(self, load_id: uuid.UUID) -> tuple[Load, tuple[str, ...]]:
+    def _read(self, load_id: uuid.UUID) -> tuple[Job, tuple[str, ...]]:
         with self._tick.database.brief() as connection:
             load = jobs.read(connection, load_id)
             wanted = job_items.targets(connection, load_id)
@@ -165,13 +165,13 @@ class Worker:
             # Of a whole market all are wanted, which no names say.
             return load, () if MARKET in symbols else tuple(symbols)
 
-    async def _drain(self, load: Load, symbols: tuple[str, ...], end: End) -> bool | None:
+    async def _drain(self, load: Job, symbols: tuple[str, ...], end: End) -> bool | None:
         """Bars, then splits and dividends; whether it was in vain to ask for the latter. None when
         something is left to be asked, here or elsewhere."""
         tick = self._tick
         if load.vendor != tick.settings.vendor:
             raise BadSetting(
-                f"The load {str(load.id)[:8]} was planned for the vendor {load.vendor}, and this "
+                f"The job {str(load.id)[:8]} was planned for the vendor {load.vendor}, and this "
                 f"process asks {tick.settings.vendor}.",
                 f"Set TICKSTOCK_VENDOR={load.vendor} to work on it.",
             )
@@ -248,7 +248,7 @@ class Worker:
             self._counts.flush()
 
     def _tend(self) -> None:
-        """See to it that of every open load a task is there, and end what would keep others."""
+        """See to it that of every open job a task is there, and end what would keep others."""
         vendor = self._tick.settings.vendor
         with self._tick.database.brief() as connection:
             # Its locks may be in the way of a cancellation, or of any load of the same symbols.

@@ -40,7 +40,7 @@ ALIVE = timedelta(seconds=30)
 
 
 class SliceWorker(Protocol):
-    """What works on loads."""
+    """What works on jobs."""
 
     name: str
 
@@ -56,7 +56,7 @@ class SliceWorker(Protocol):
     def rests(self, load_id: uuid.UUID) -> bool:
         """Whether a job that could not be worked on here is not to be tried again yet."""
 
-    def tell(self, load_id: uuid.UUID, error: TickStockError) -> None:
+    def hold_off(self, load_id: uuid.UUID, error: TickStockError) -> None:
         """The job cannot be worked on here."""
 
     async def through_outages(self, work: Callable[..., Any], *args: Any) -> Any:
@@ -97,7 +97,7 @@ class Slices:
         try:
             await asyncio.to_thread(self._look, load_id, is_old=False)
         except TickStockError as e:
-            log.debug("load not offered", load=str(load_id), error=e)
+            log.debug("job not offered", load=str(load_id), error=e)
 
     async def ended(self) -> None:
         """Wait for the end of the slices that were told to end."""
@@ -111,10 +111,10 @@ class Slices:
             if not rest and await self._worker.through_outages(self._is_due, load_id):
                 await self._worker.drain(load_id)
         except TickStockError as e:
-            self._worker.tell(load_id, e)
+            self._worker.hold_off(load_id, e)
             rest = REST_SECONDS
         except Exception:  # a call answers for it, which is asked again up to so many attempts
-            log.exception("load not drained", load=str(load_id))
+            log.exception("job not drained", load=str(load_id))
             rest = REST_SECONDS
         finally:
             is_over = watch.done()

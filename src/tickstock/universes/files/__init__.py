@@ -23,8 +23,8 @@ from tickstock.universes.files.imported import (
     MAX_HISTORY_BYTES,
     Gather,
     Imported,
+    RecordedHistory,
     Resolver,
-    ToldHistory,
     left_out_words,
     nothing_else,
 )
@@ -46,8 +46,8 @@ __all__ = [
     "Form",
     "Gather",
     "Imported",
+    "RecordedHistory",
     "Resolver",
-    "ToldHistory",
     "left_out_words",
     "nothing_else",
     "read_file",
@@ -111,7 +111,7 @@ def read_history(
     back_from: Sequence[str] | None = None,
     identify: Resolver = nothing_else,
     column: str = "",
-) -> ToldHistory:
+) -> RecordedHistory:
     """Who was a member when, as a file tells it in one of the forms of `files.dated`.
 
     Args:
@@ -128,7 +128,7 @@ def read_history(
     """
     gather = Gather(name, identify=identify, column=column, is_history=True, back_from=back_from)
     _read(data, Form.AUTO, gather)
-    return gather.told(through, source)
+    return gather.history(through, source)
 
 
 def _read(data: bytes, form: Form, gather: Gather) -> str:

@@ -206,7 +206,7 @@ class DateColumns:
                 self.gather.remark(
                     line,
                     f"The rows have {one} dates, and all of them were taken, for no symbol"
-                    " has several. If each date has a list of its own: `tickstock universe tell"
+                    " has several. If each date has a list of its own: `tickstock universe record"
                     " REF FILE`.",
                 )
             return
@@ -330,7 +330,7 @@ def _not_from_nobody(name: str, move: Move) -> BadFile:
     _, joins, symbol, line = move
     return BadFile(
         f"{name}:{line}: {_contradiction(joins, symbol)}: the changes do not begin with nobody.",
-        "`tickstock universe tell REF FILE --backwards` reads them back from the members of today.",
+        "`tickstock universe record REF FILE --backwards` reads them back from today's members.",
     )
 
 

@@ -103,7 +103,7 @@ def _history_dict(history: History) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldHistory:
+class RecordedHistory:
     """The history that a file tells; what is to say about it, and its rows by kind."""
 
     history: History
@@ -287,7 +287,7 @@ class Gather:
         if len(self._problems) >= MAX_PROBLEMS:
             raise self._refusal(f" in its first {self._seen:,} rows, where reading stopped")
 
-    def told(self, through: date | None, source: str) -> ToldHistory:
+    def history(self, through: date | None, source: str) -> RecordedHistory:
         """The history that was gathered, good up to `through`, or its last date.
 
         Raises BadFile naming all problems, or that nobody is in it.
@@ -304,7 +304,7 @@ class Gather:
                 "Give a later day.",
             )
         history = make_history(self.intervals, Span.inclusive(first, last), source)
-        return ToldHistory(history, self._sorted_remarks(), dict(self._rows))
+        return RecordedHistory(history, self._sorted_remarks(), dict(self._rows))
 
     def done(self, form: str, data: bytes = b"") -> Imported:
         """What was gathered. Raises BadFile naming all problems, or that there is no symbol."""
@@ -315,7 +315,7 @@ class Gather:
         if not self._symbols and self.intervals:
             raise BadFile(
                 f"{self.name} is a history, and by it nobody is a member today.",
-                "`tickstock universe tell REF FILE` keeps it beside the list of today.",
+                "`tickstock universe record REF FILE` keeps it beside the list of today.",
             )
         if not self._symbols:
             raise BadFile(self._nothing(), "It needs a symbol column, or one symbol a line.")

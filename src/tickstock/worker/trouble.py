@@ -9,7 +9,7 @@ from tickstock.errors import TickStockError
 log = structlog.get_logger("tickstock.worker")
 
 
-class Told:
+class TroubleLog:
     """Logs under `event` what a part met, when it is new: not the same again at each try."""
 
     def __init__(self, event: str) -> None:
