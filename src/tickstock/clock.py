@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from tickstock.errors import BadSetting
@@ -25,6 +25,16 @@ Clock = Callable[[], datetime]
 NEW_YORK = ZoneInfo("America/New_York")
 """Where sessions have their dates."""
 VARIABLE = "TICKSTOCK_TEST_NOW"
+
+
+def new_york_date(at: datetime) -> date:
+    """The date in New York at a moment."""
+    return at.astimezone(NEW_YORK).date()
+
+
+def midnight(day: date, zone: tzinfo = NEW_YORK) -> datetime:
+    """The moment at which a date begins, in New York or in `zone`."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def utc_now() -> datetime:

@@ -16,7 +16,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from tickstock.clock import NEW_YORK
+from tickstock.clock import NEW_YORK, new_york_date
 from tickstock.errors import BadDates, BadFile
 from tickstock.model import Ints, epoch_day
 from tickstock.spans import ONE_DAY, Span, day_of, union
@@ -131,7 +131,7 @@ class Calendar:
 
     def ending(self, now: datetime) -> str | None:
         """What to tell people from a year before the end of the list on; None until then."""
-        today = now.astimezone(NEW_YORK).date()
+        today = new_york_date(now)
         if self.known.last - today > ENDS_SOON:
             return None
         ends = "ended" if today > self.known.last else "ends"

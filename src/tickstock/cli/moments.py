@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -33,11 +33,11 @@ def moment(text: str | None) -> datetime | None:
 
 
 def _instant(text: str) -> datetime:
-    from tickstock.clock import NEW_YORK
+    from tickstock.clock import midnight
 
     try:
         end = date.fromisoformat(text) + timedelta(days=1)
     except ValueError:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    return datetime.combine(end, time(0), NEW_YORK).astimezone(UTC)
+    return midnight(end).astimezone(UTC)

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from tickstock.actions import ActionAnswer, ActionCall, ActionKind, Dividend, Split
-from tickstock.clock import NEW_YORK
+from tickstock.clock import new_york_date
 from tickstock.loading.actions import Subject, plan_actions
 from tickstock.loading.poison import MOST_LOST, is_poison
 from tickstock.loading.report import Report
@@ -112,7 +112,7 @@ class Actions:
 
     def today(self) -> date:
         """The New York date."""
-        return self._clock().astimezone(NEW_YORK).date()
+        return new_york_date(self._clock())
 
     # -- for the worker of a job -----------------------------------------------------------
     def claim(self, load_id: uuid.UUID, worker: str, lease: timedelta) -> Work | None:

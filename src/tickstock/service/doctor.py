@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from tickstock.clock import NEW_YORK, VARIABLE, is_set, utc_now
+from tickstock.clock import VARIABLE, is_set, new_york_date, utc_now
 from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
 from tickstock.loading.account import AccountLimits, account_text
@@ -354,7 +354,7 @@ def _sessions(signs: Signs, known: date) -> Check:
             "sessions", Health.FAILURE, "The table of sessions is empty.",
             "Readers of SQL join with it.", "tickstock db migrate",
         )  # fmt: skip
-    today = signs.now.astimezone(NEW_YORK).date()
+    today = new_york_date(signs.now)
     if known - today > ENDS_SOON and signs.sessions_through <= known:
         return Check("sessions", Health.OK, what)
     health = Health.FAILURE if known <= today else Health.WARNING

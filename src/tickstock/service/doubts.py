@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 from tickstock.actions import Adjust
 from tickstock.bars import ANOTHER_FIRM, JUMP
-from tickstock.clock import NEW_YORK
+from tickstock.clock import NEW_YORK, midnight, new_york_date
 from tickstock.crosscheck import ActionFinding, unexplained
 from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service.reading import Case, read
@@ -66,7 +66,7 @@ def findings_in(
     now: datetime,
 ) -> Iterator[ActionFinding]:
     """As `findings`, by the raw day bars of the span."""
-    case = Case(connection, some, None, now.astimezone(NEW_YORK).date(), span)
+    case = Case(connection, some, None, new_york_date(now), span)
     judgement = case.judge(bars, Timeframe.DAY, span, total=True)
     yield from judgement.findings
     gaps = doubts.answered_gaps(connection, [i.id for i in some])
@@ -77,7 +77,7 @@ def _of_bars(
     connection: Connection, chosen: Sequence[Instrument], timeframe: Timeframe, span: Span
 ) -> int:
     zone = UTC if timeframe is Timeframe.DAY else NEW_YORK
-    start, end = (datetime.combine(day, time(), zone) for day in (span.start, span.end))
+    start, end = (midnight(day, zone) for day in (span.start, span.end))
     args = (connection, timeframe, [i.id for i in chosen], start, end)
     # Jumps are counted where splits and dividends are: these may explain them.
     kept = [d for d in doubts.list_doubts(*args) if d.reason not in (JUMP, ANOTHER_FIRM)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-from tickstock.clock import NEW_YORK
+from tickstock.clock import new_york_date
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse
 from tickstock.service.dependents import effects
@@ -218,7 +218,7 @@ class Imports:
             return instruments.traded(conn, symbols)
 
     def _today(self) -> date:
-        return self._clock().astimezone(NEW_YORK).date()
+        return new_york_date(self._clock())
 
 
 def _lost(plan: OrganizePlan, imported: Imported) -> Iterable[str]:

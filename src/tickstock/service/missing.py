@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
-from tickstock.clock import NEW_YORK
+from tickstock.clock import NEW_YORK, midnight
 from tickstock.loading.grid import Grid
 from tickstock.loading.missing import GapGroup, Stretch, gap_groups, stretches_of
 from tickstock.model import Gap, Instrument, Timeframe
@@ -138,5 +138,5 @@ def _suspects(
 def _moments(timeframe: Timeframe, span: Span) -> tuple[datetime, datetime]:
     # Day bars are kept under midnight UTC of their date.
     zone = UTC if timeframe is Timeframe.DAY else NEW_YORK
-    start, end = (datetime.combine(day, time(), zone) for day in (span.start, span.end))
+    start, end = (midnight(day, zone) for day in (span.start, span.end))
     return start, end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from tickstock.actions import Adjust, Dividend, Split
 from tickstock.adjust import STALE_DAYS, Closes, PriceFactor, adjusted
 from tickstock.bars import resampled
-from tickstock.clock import NEW_YORK
+from tickstock.clock import NEW_YORK, midnight, new_york_date
 from tickstock.crosscheck import ActionFinding, Judgement, judge
 from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
@@ -61,7 +61,7 @@ def read(
     judgement = Judgement()
     if adjust is not Adjust.RAW and len(table):
         total = adjust is Adjust.TOTAL
-        case = Case(connection, chosen, known_at, (known_at or now).astimezone(NEW_YORK).date())
+        case = Case(connection, chosen, known_at, new_york_date(known_at or now))
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))
@@ -198,8 +198,8 @@ def bounds(span: Span | None, stored: Timeframe) -> tuple[int, int]:
         return ALL_DAYS if span is None else (epoch_day(span.start), epoch_day(span.last))
     if span is None:
         return ALL_SECONDS
-    start = datetime.combine(span.start, time(0), NEW_YORK)
-    end = datetime.combine(span.end, time(0), NEW_YORK)
+    start = midnight(span.start)
+    end = midnight(span.end)
     return int(start.timestamp()), int(end.timestamp()) - 1
 
 

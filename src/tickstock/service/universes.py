@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tickstock.clock import NEW_YORK, Clock
+from tickstock.clock import Clock, new_york_date
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import MARKET, PLAIN_KEY, Universe, UniverseRef
@@ -208,7 +208,7 @@ class Universes:
                 resolve=partial(instruments.spelled, conn),
                 traded=partial(instruments.traded, conn),
                 identify=partial(listings.identified, conn),
-                today=self._clock().astimezone(NEW_YORK).date(),
+                today=new_york_date(self._clock()),
             )
 
     def judge(self, symbols: Sequence[str]) -> SymbolVerdict:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg.types.range import Range
 
+from tickstock.clock import midnight, new_york_date
 from tickstock.errors import BadInput, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span, union
@@ -32,7 +32,6 @@ from tickstock.universes.suggest import shown
 from tickstock.universes.value import LIST_FIELDS, read_value
 
 QUERIES = load("history.sql")
-NEW_YORK = ZoneInfo("America/New_York")
 ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 """As an instant until which something is known: all that is known."""
 
@@ -215,7 +214,7 @@ def _unknown(
 def _end_of(day: date) -> datetime:
     if day >= date.max - ONE_DAY:
         return ALWAYS
-    return datetime.combine(day + ONE_DAY, time(), NEW_YORK)
+    return midnight(day + ONE_DAY)
 
 
 def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
@@ -410,7 +409,7 @@ def _blame(symbol: str, change: _Joining | None, told: _Since | None) -> Blame:
         if told is None:
             return Blame(symbol, None, None, None)
         return Blame(symbol, told.day, None, told.known_at, source=told.source)
-    since = change.at.astimezone(NEW_YORK).date()
+    since = new_york_date(change.at)
     # What somebody changed after a history was told is not what that history speaks about.
     if told and (change.began or told.known_at >= change.at):
         since = min(since, told.day)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tickstock.clock import Clock, utc_now
+from tickstock.clock import Clock, new_york_date, utc_now
 from tickstock.errors import UnknownUniverse
 from tickstock.model import MARKET, READ_TYPES, UniverseRef
 from tickstock.spans import Span
@@ -166,7 +166,7 @@ class StoreLookup:
         return Picks(self._conn, self._ahead, self._known_at)
 
     def last_day(self) -> date:
-        return max(past.today(self._conn), self._clock().astimezone(past.NEW_YORK).date())
+        return max(past.today(self._conn), new_york_date(self._clock()))
 
     def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
         """The value as text and the expression in force."""
@@ -211,7 +211,7 @@ class PastLookup(StoreLookup):
     def __init__(self, conn: Connection, known: datetime, environment: str = "DEFAULT") -> None:
         super().__init__(conn, environment)
         self._known = self._known_at = known
-        self._today = known.astimezone(past.NEW_YORK).date()
+        self._today = new_york_date(known)
 
     def row(self, ref: UniverseRef) -> tuple[str, str | None] | None:
         if ref.type not in READ_TYPES:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.clock import NEW_YORK
+from tickstock.clock import midnight
 from tickstock.errors import BadInput
 from tickstock.spans import ONE_DAY
 from tickstock.store.sign_in import AuditFilter, AuditRow
@@ -93,4 +93,4 @@ def _csv(found: list[AuditRow]) -> str:
 
 
 def _midnight(on: date | None) -> datetime | None:
-    return datetime.combine(on, time(), NEW_YORK) if on else None
+    return midnight(on) if on else None

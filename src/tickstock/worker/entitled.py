@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
-from tickstock.clock import NEW_YORK, Clock
+from tickstock.clock import Clock, new_york_date
 from tickstock.errors import NotEntitled
 from tickstock.loading.account import (
     PROBE,
@@ -76,7 +76,7 @@ class Entitled:
         last = min(newest, self.calendar.between(wanted)[1]) if wanted else newest
         self._probes = tuple(dict.fromkeys(max(n - PROBE, 0) for n in (last, newest)))
         before = sorted(self._session(limit.since) for limit in kept if limit.since)
-        plans = plan_edges(now.astimezone(NEW_YORK).date(), self.calendar)
+        plans = plan_edges(new_york_date(now), self.calendar)
         self._edges = tuple(dict.fromkeys((*before, *plans)))
         self._kept = {limit.asked: limit for limit in kept}
         counts = kept if but_only is None else but_only
