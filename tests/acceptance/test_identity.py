@@ -1,5 +1,5 @@
-"""Who is meant, through all that can be asked of universes: histories told with the tickers of the
-day, set operators, changes of members, since when and where somebody is in."""
+"""Who is meant, through all that can be asked of universes: histories recorded with the tickers of
+the day, set operators, changes of members, since when and where somebody is in."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def backdate(database: Database, table: str, column: str, *times: str) -> None:
         sql(database, f"UPDATE tickstock.{table} SET {column} = %s WHERE id = %s", time, number)
 
 
-# --- histories told by sources ----------------------------------------------------------------
+# --- histories recorded by sources ----------------------------------------------------------------
 def test_organize_tells_the_shipped_histories_once(database: Database) -> None:
     definitions = shipped().definitions
     plan = organize(database, definitions)

@@ -76,8 +76,8 @@ def carry_out(
         return ended(applied=False, code=NOT_AGREED)
     apply(plan, reason=how.reason or f"{command} from the command line", allow=allow or ())
     done = [f"{n} {word}" for word, n in plan.counts.items()]
-    told = len(plan.recordings)
-    done += [f"{told} {'history' if told == 1 else 'histories'} told"] if told else []
+    count = len(plan.recordings)
+    done += [f"{count} {'history' if count == 1 else 'histories'} recorded"] if count else []
     talk("Done: " + ", ".join(done) + ".")
     return ended(applied=True)
 

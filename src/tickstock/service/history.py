@@ -213,7 +213,7 @@ class Histories:
         return {named[s].id if s in named else s: s for s in symbols}
 
     def log(self, name: str, most: int = 100) -> list[LogEntry]:
-        """The last changes of a universe and histories told of it, the latest first.
+        """The last changes of a universe and histories recorded of it, the latest first.
 
         None of a universe that is as another program left it before this database was ours.
         Raises UnknownUniverse where nothing was ever recorded, and nothing is there.

@@ -1,7 +1,7 @@
 """Who was in a universe when, and what this database said about it at the time.
 
 Two kinds of statements are kept, and none is ever changed: every revision of a universe's row,
-which speaks about its New York day and all days after it, and histories told by sources, which
+which speaks about its New York day and all days after it, and histories recorded by sources, which
 speak about a span of days. Of the statements that were known at an instant and speak of a day the
 latest holds. Both times are kept with each: the days it speaks about, and when it was learned here.
 """
@@ -56,7 +56,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of the log of a universe: a change of its row, or a history told of it.
+    """One line of the log of a universe: a change of its row, or a history recorded of it.
 
     `action` is `insert`, `update`, `delete` or `history`; `days` is what a history speaks about.
     `joined` and `left` are None where the symbols did not change.
@@ -82,7 +82,7 @@ class LogEntry:
 class Blame:
     """Since when a symbol is in a universe, and through which change.
 
-    `since` is a New York day: that of the change, or an earlier one by a history told of the
+    `since` is a New York day: that of the change, or an earlier one by a history recorded of the
     universe. `revision` is None where only a history says so.
     """
 
@@ -201,7 +201,7 @@ def _unknown(
     if begins:
         first = min(begins)
         return UnknownUniverse(
-            f"Who was in {ref} on {day} is unknown: the history told of it begins on {first}.",
+            f"Who was in {ref} on {day} is unknown: the history recorded of it begins on {first}.",
             f"Ask for a later day, or record a longer one: tickstock universe record {ref} FILE",
         )
     return UnknownUniverse(
@@ -221,7 +221,7 @@ def _named(ref: UniverseRef, environment: str) -> dict[str, object]:
     return {"environment": environment, "type": ref.type, "key": ref.key}
 
 
-# --- histories told by sources ------------------------------------------------------------
+# --- histories recorded by sources ------------------------------------------------------------
 def unrecorded(
     conn: Connection,
     histories: Mapping[UniverseRef, History],
@@ -296,8 +296,8 @@ def all_known(
 def log(
     conn: Connection, ref: UniverseRef, environment: str = "DEFAULT", limit: int = 100
 ) -> list[LogEntry]:
-    """The last `limit` changes of a universe and histories told of it, the latest first; also of
-    a deleted one. Empty for one that was never there."""
+    """The last `limit` changes of a universe and histories recorded of it, the latest first; also
+    of a deleted one. Empty for one that was never there."""
     params = _named(ref, environment) | {"limit": limit}
     return rows.every(conn, _entry, QUERIES["log"], params)
 
@@ -328,7 +328,7 @@ def blame(
     """Since when each of `symbols` is in a universe and through which change, in their order; also
     under the tickers that it had before, as `names` tell.
 
-    A history told of the universe may date a member earlier than the change of the row: then
+    A history recorded of the universe may date a member earlier than the change of the row: then
     `since` is the first day of its interval, and the rest is the change's.
     """
     listed = {symbol: names.lists(symbol) for symbol in symbols}
@@ -367,7 +367,7 @@ def _interval_through(
 
 @dataclass(frozen=True, slots=True)
 class _RecordedInterval:
-    """An interval of the latest history told, which speaks about the days before `until`."""
+    """An interval of the latest history recorded, which speaks about the days before `until`."""
 
     symbol: str
     starts: date

@@ -83,7 +83,7 @@ WHERE environment = %(environment)s AND type || ':' || key = ANY (%(refs)s)
 ORDER BY type, key, source, id DESC
 
 -- name: standing_digests
--- The histories told of universes about whose days nobody has told anything since.
+-- The histories recorded of universes about whose days nobody has told anything since.
 SELECT h.type, h.key, h.source, h.digest
 FROM tickstock.universe_histories AS h
 WHERE h.environment = %(environment)s AND h.type || ':' || h.key = ANY (%(refs)s)
@@ -106,7 +106,7 @@ SELECT %(id)s, symbol, starts, coalesce(ends, 'infinity')
 FROM unnest(%(symbols)s::text[], %(starts)s::date[], %(ends)s::date[]) AS s(symbol, starts, ends)
 
 -- name: log
--- Changes of one universe's row and histories told of it, the latest first. Of a value only what
+-- Changes of one universe's row and histories recorded of it, the latest first. Of a value only what
 -- joined and left is given, NULL where it is the same.
 SELECT id, at, action, by_role, application, source, reason, old_name, new_name,
        old_expression, new_expression,
@@ -159,7 +159,7 @@ WHERE environment = %(environment)s AND type = %(type)s AND key = %(key)s
 ORDER BY symbol, id DESC
 
 -- name: intervals_through
--- The intervals of symbols in the latest history told, and the end of the days that it speaks about.
+-- The intervals of symbols in the latest history recorded, and the end of the days that it speaks about.
 SELECT s.symbol, s.starts, least(s.ends, '9999-12-31') AS ends, upper(h.days) AS until, h.source,
        h.known_at
 FROM (SELECT * FROM tickstock.universe_histories

@@ -64,7 +64,7 @@ def universe(ctx: RequestContext) -> Response:
 
 
 def universe_history(ctx: RequestContext) -> Response:
-    """Every recorded change of a universe, and histories told of it, the latest first."""
+    """Every recorded change of a universe, and histories recorded of it, the latest first."""
     changes = [
         {
             "revision": None if e.action == "history" else e.id,
