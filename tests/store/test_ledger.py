@@ -201,6 +201,23 @@ def expire(database: Database, leases: Sequence[Lease]) -> None:
         conn.execute(f"{over} WHERE id = ANY (%s)", [[x.id for x in leases]])
 
 
+def test_of_a_paused_job_no_call_is_given_nor_one_that_a_worker_died_with(
+    database: Database,
+) -> None:
+    load = submit(database, 2)
+    died = die(database, load, most=1)
+    (again,) = claim(database, load, most=1, who="x")
+    assert again.id != died[0].id
+    (lost,) = claim(database, load, who="x")
+    assert (lost.id, lost.lost) == (died[0].id, 1)
+    do(database, jobs.pause, load)
+    assert states(database, load) == {"waiting": 2}
+    assert claim(database, load) == []
+    do(database, jobs.unpause, load)
+    assert [c.id for c in claim(database, load)] == [again.id]
+    assert [c.id for c in claim(database, load)] == [lost.id]
+
+
 def test_a_worker_that_dies_burns_no_attempt_and_a_refusal_is_no_loss(database: Database) -> None:
     load = submit(database, 1)
     assert [(x.attempt, x.lost) for _ in "ab" for x in die(database, load)] == [(1, 0), (1, 1)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.evidence import DECIDES, MANY, Claim, ClaimVerdict, Night, Sort, weigh
+from tickstock.evidence import DECIDES, MANY, Claim, ClaimVerdict, Night, Sort, expected, weigh
 
 
 def split(factor: float) -> Claim:
@@ -70,6 +70,13 @@ def test_a_dividend_on_the_day_of_a_split_is_per_new_share() -> None:
     claims = [split(0.5), dividend(20.0)]
     assert weigh(claims, night(0.3)).stands == (0, 1)
     assert weigh(claims, night(0.5)).stands == (0,)
+
+
+def test_cash_is_taken_from_a_share_of_after_the_split() -> None:
+    both = [split(0.5), dividend(20.0)]
+    assert expected(both, (0, 1), 100.0) == pytest.approx(math.log(0.5 * (1 - 20 / 50)))
+    assert expected(both, (1,), 100.0) == pytest.approx(math.log(1 - 20 / 100))
+    assert expected([split(0.1), dividend(20.0)], (0, 1), 100.0) is None  # nothing would be left
 
 
 def test_ratios_that_a_night_cannot_tell_apart_are_decided_by_the_records() -> None:

@@ -71,6 +71,60 @@ def test_a_refusal_names_whom_it_refuses_and_nobody_whose_name_is_in_theirs() ->
     assert found.value.facts == {"refs": ["etf_universe:theme_ai_chips"]}
 
 
+# --- an organize, which looks at the table and at rows of others -----------------------------
+def organize(*changes: Change) -> OrganizePlan:
+    return OrganizePlan("DEFAULT", Mode.REPLACE, changes, "")
+
+
+def row(key: str, held: int, kept: int, action: Action, *, is_foreign: bool = False) -> Change:
+    made = change(held, kept, action)
+    before = Before("X", made.held, "1", is_foreign=is_foreign)
+    return replace(made, ref=UniverseRef("stock_universe", key), before=before)
+
+
+def table(gone: int, stay: int, held: int = 4) -> OrganizePlan:
+    """So many rows removed, and so many left as they are."""
+    rows = [row(f"gone_{n}", held, 0, Action.REMOVE) for n in range(gone)]
+    return organize(*rows, *(row(f"stays_{n}", held, held, Action.SAME) for n in range(stay)))
+
+
+@pytest.mark.parametrize(("gone", "stay"), [(6, 23), (6, 0), (21, 79)])
+def test_much_of_the_table_is_not_removed(gone: int, stay: int) -> None:
+    with pytest.raises(GuardRefused, match=f"{gone} of {gone + stay} universes") as refused:
+        check_plan(table(gone, stay))
+    assert "--allow-removals" in str(refused.value.hint)
+    assert len(refused.value.refs) == gone
+    check_plan(table(gone, stay), [f"gone_{n}" for n in range(gone)])
+
+
+@pytest.mark.parametrize(("gone", "stay"), [(5, 0), (6, 24), (20, 80)])
+def test_little_of_the_table_may_be_removed(gone: int, stay: int) -> None:
+    check_plan(table(gone, stay))
+
+
+def test_few_rows_may_not_take_most_symbols_with_them() -> None:
+    check_plan(table(2, 30, held=50))
+    with pytest.raises(GuardRefused, match="150 of 600 entries of all lists"):
+        check_plan(table(3, 9, held=50))
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"),
+    [
+        (row("theirs", 9, 0, Action.REMOVE, is_foreign=True), "1 universe .* would be removed"),
+        (row("theirs", 9, 8, Action.CHANGE, is_foreign=True), "1 universe .* would lose symbols"),
+    ],
+)
+def test_of_a_row_that_we_never_wrote_nothing_is_taken(lost: Change, says: str) -> None:
+    with pytest.raises(GuardRefused, match=says) as refused:
+        check_plan(organize(lost))
+    assert "--allow-foreign" in str(refused.value.hint)
+    assert refused.value.refs == ("stock_universe:theirs",)
+    check_plan(organize(lost), ["theirs"])
+    ours = replace(lost, before=Before("X", lost.held, "1"))
+    check_plan(organize(ours))
+
+
 @pytest.mark.parametrize("action", [Action.REMOVE, Action.ADD, Action.SAME])
 def test_only_changes_are_held(action: Action) -> None:
     """A removal is asked about by name instead."""

@@ -113,6 +113,15 @@ def test_intervals_as_data_frames_and_data_sets_write_them(text: str) -> None:
     )
 
 
+def test_who_is_in_at_the_end_of_what_is_said_has_not_left() -> None:
+    days = Span(date(2015, 1, 2), date(2020, 1, 2))
+    left, stays = (Span(days.start, date(2020, 1, end)) for end in (1, 2))
+    found = make_history([Interval("KO", left), Interval("PEP", stays)], days)
+    assert found.intervals == (
+        Interval("KO", left), Interval("PEP", Span(days.start, FOREVER)),
+    )  # fmt: skip
+
+
 CHANGES = (
     'date~add~remove\n2020-03-22~"A,GNRC,KO"~"VNT,XRX"\n2020-05-14~PEP~\n2020-06-04~~A\n'
     '2020-06-08~"A;XRX"~KO\n'
