@@ -36,8 +36,11 @@ FAULTS = (
     Fault(What.NOT_ENTITLED, r"/dividends\?.*DIV"),
     Fault(What.WEB_PAGE, r"/splits\?.*SPL"),
 )
-KINDS = ("", "", "BAD", "OUT", "DIV", "", "SPL", "ALLBAD", "NOT", "")
+KINDS = ("", "", "BAD", "OUT", "DIV", "", "SPL", "ALLBAD", "", "")
 """What goes wrong with the symbols of a job: for one of them, or for all, or with none."""
+NOT_ENTITLED = 8
+"""The one job whose symbol the account does not include. What two symbols are refused is known of
+the account, and then it matters which jobs came before."""
 POINTS = (
     "drain.claimed", "gate.entered", "drain.fetched", "commit.begun", "commit.finished",
     "drain.committed", "drain.given_up", "ledger.failed", "budget.taken", "second_look.done",
@@ -52,7 +55,7 @@ KEPT = ("bars", "coverage", "splits", "dividends", "known", "asking")
 
 def symbols_of(number: int) -> tuple[str, ...]:
     kind = KINDS[number % len(KINDS)]
-    if kind == "NOT":
+    if number == NOT_ENTITLED:
         return (f"J{number:03}ANOT",)
     if kind == "ALLBAD":
         return tuple(f"J{number:03}{letter}BAD" for letter in "ABC")
