@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -239,6 +240,10 @@ def test_a_symbol_the_vendor_refuses_ends_with_3_and_the_others_are_loaded(
     assert partly.code == 3, partly.said
     assert partly.json()["report"]["failed_symbols"] == ["IBM"]
     assert bars(database) == 4 * 21
+    shown = shell.run("jobs", "show", partly.json()["load"])
+    assert "1 failed" not in shown.out.partition("why: ")[2]
+    why = shlex.split(shown.out.partition("why: tickstock ")[2])
+    assert "failed: 21 sessions of 1 symbol" in shell.run(*why).out
 
 
 @pytest.fixture(scope="module")

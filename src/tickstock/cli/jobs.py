@@ -1,7 +1,9 @@
-"""`tickstock jobs ...`: watch and steer loads."""
+"""`tickstock jobs ...`: watch and steer jobs."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -13,6 +15,7 @@ from tickstock.words import plural, sessions_held
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tickstock.loading.request import LoadRequest
     from tickstock.model import JobState
     from tickstock.service.progress import Progress
     from tickstock.store.jobs import Job
@@ -294,3 +297,21 @@ def _show_failures(out: Console, progress: Progress) -> None:
         out.print(f"  {symbol:<8} {timeframe:<5} {held:>6,} of {expected:<6,} {why}", markup=False)
     if len(short) > SHOWN_FAILURES:
         out.print(f"  and {len(short) - SHOWN_FAILURES} more; --json has them all")
+    if short:
+        names = [symbol for symbol, *_ in short]
+        out.print(f"  why: {_missing(progress.load.asked, names)}", markup=False)
+
+
+def _missing(asked: LoadRequest, names: Sequence[str]) -> str:
+    """The command that says why: of the universe, or of the symbols where there is none."""
+    from tickstock.model import Timeframe
+    from tickstock.service.requests import FROM_CSV, NAMED
+
+    is_stored = not asked.universe.startswith(FROM_CSV) and asked.universe != NAMED
+    whole = asked.universe if is_stored else f"{{{','.join(dict.fromkeys(names))}}}"
+    words = ["tickstock", "missing", whole]
+    if not asked.intervals:  # else the expression says which days are meant
+        words += ["--from", str(asked.span.start), "--to", str(asked.span.last)]
+    if asked.timeframes != (Timeframe.DAY,):
+        words += ["--timeframes", ",".join(asked.timeframes)]
+    return shlex.join(words)

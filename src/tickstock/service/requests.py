@@ -15,6 +15,8 @@ from tickstock.spans import Span
 
 FROM_CSV = "csv:"
 """How a request names a file in place of a universe."""
+NAMED = "symbols"
+"""What a job is called whose symbols were named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Requests:
         if csv is not None:
             source, chosen = f"{FROM_CSV}{csv}", self._universes.csv_symbols(csv)
         else:
-            source, chosen = universe or "symbols", tuple(dict.fromkeys(symbols))
+            source, chosen = universe or NAMED, tuple(dict.fromkeys(symbols))
         return LoadRequest(source, chosen, frames, self._dates.span(duration, first, last), refresh)
 
     def look(
