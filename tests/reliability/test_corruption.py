@@ -29,6 +29,8 @@ from tickstock.worker.run import Worker
 NAMES = tuple(f"C{n}" for n in range(8))
 FIRST, LAST = date(2024, 7, 8), date(2024, 7, 16)
 """Seven sessions: a round spoils many cells, and a week of this year may have four."""
+LEFT = 2
+"""Symbols of each timeframe, at least, whose bars a round spoils."""
 SPOILED = (*TABLES.values(), "coverage", "bar_revisions", "bar_arrivals", "bar_checksums",
            "loads", "load_items", "load_actions", "calls")  # fmt: skip
 
@@ -133,10 +135,13 @@ def staged(number: int, hand: psycopg.Connection[Any], stage: dict[str, Any]) ->
     """A scene of which some instruments are left for what is kept about bars."""
     dice = random.Random(number)
     pairs = dice.sample(stage["coverage"], len(stage["coverage"]))
+    # Of each timeframe some have to be left whose bars are spoilt.
+    left = [p for t in TABLES for p in [p for p in pairs if p[0] is t][:LEFT]]
+    pairs = [p for p in pairs if p not in left] + left
     kept, others = pairs[: len(COVERAGE)], pairs[len(COVERAGE) :]
-    left = {(timeframe, symbol) for timeframe, symbol, _ in kept}
+    away = {(timeframe, symbol) for timeframe, symbol, _ in kept}
     cells = {
-        timeframe: [c for c in of if (timeframe, c.symbol) not in left]
+        timeframe: [c for c in of if (timeframe, c.symbol) not in away]
         for timeframe, of in stage["cells"].items()
     }
     return Scene(dice, runner(hand), **stage | {"coverage": kept, "others": others, "cells": cells})
