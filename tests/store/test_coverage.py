@@ -10,13 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit import day, span
+from tests.work import calls
 from tickstock.loading.gains import Gains
+from tickstock.loading.grid import DaySpans
 from tickstock.loading.targets import AskedSpans
 from tickstock.loading.unheld import GapColumns
 from tickstock.model import Gain, Gap, GapCause, Timeframe, epoch_day
 from tickstock.spans import ONE_DAY, Span, days_of
 from tickstock.store import coverage
-from tickstock.store.coverage import add_coverage, held_spans, standing_gaps, summaries
+from tickstock.store.coverage import (
+    add_coverage,
+    held_spans,
+    standing_days,
+    standing_gaps,
+    summaries,
+)
 from tickstock.store.database import Database
 from tickstock.store.instruments import ensure_instruments
 
@@ -147,6 +155,10 @@ def test_a_gap_stands_until_it_expires(database: Database) -> None:
     assert kept == gap(one, where, expires=NOW + timedelta(days=1))
     assert standing(database, one, NOW + timedelta(hours=23)) != []
     assert standing(database, one, NOW + timedelta(days=1)) == []
+    with database.transaction() as conn:
+        assert standing_days(conn, DAY, [one], NOW + timedelta(hours=23)).keys() == {"failed"}
+        assert standing_days(conn, DAY, [one], NOW + timedelta(days=1)) == {}
+        assert standing_days(conn, HOUR, [one], NOW) == standing_days(conn, DAY, [], NOW) == {}
 
 
 def test_what_was_said_about_days_not_asked_for_stays_said(database: Database) -> None:
@@ -189,6 +201,11 @@ def test_gaps_of_other_instruments_and_timeframes_are_left_alone(database: Datab
         assert len(standing_gaps(conn, HOUR, [one], NOW)) == 1
 
 
+def cells_of(days: DaySpans) -> set[tuple[int, int]]:
+    columns = (column.tolist() for column in days.columns)
+    return {(i, d) for i, a, b in zip(*columns, strict=True) for d in range(a, b)}
+
+
 CAUSES = st.sampled_from([GapCause.FAILED, GapCause.VENDOR_EMPTY, GapCause.QUARANTINED])
 SAID = st.lists(st.tuples(st.lists(SPANS, min_size=1, max_size=3), CAUSES), min_size=1, max_size=6)
 
@@ -212,11 +229,46 @@ def test_the_last_word_about_a_day_counts(database: Database) -> None:
                 told = [(d, h.cause) for h in found for d in days_of(h.span)]
                 assert len(told) == len(dict(told))
                 assert dict(told) == model
+                flat = standing_days(conn, DAY, [one, one + 1], NOW)
+                assert {cause: cells_of(days) for cause, days in flat.items()} == {
+                    cause: {(one, epoch_day(d)) for d, c in model.items() if c is cause}
+                    for cause in set(model.values())
+                }
                 raise RolledBack
         except RolledBack:
             pass
 
     check()
+
+
+HOLD_WEEKS = """
+    INSERT INTO tickstock.coverage (instrument_id, timeframe, origin, held)
+    SELECT i, 'day', '',
+           range_agg(daterange('2000-01-01'::date + 7 * n, '2000-01-01'::date + 7 * n + 5))
+    FROM unnest(%(ids)s::int[]) i, generate_series(1, %(count)s) n GROUP BY i
+    ON CONFLICT (instrument_id, timeframe) DO UPDATE SET held = excluded.held"""
+LACK_WEEKS = """
+    INSERT INTO tickstock.holes (instrument_id, timeframe, span, cause)
+    SELECT i, 'day', daterange('2000-01-01'::date + 7 * n, '2010-01-01'), 'failed'
+    FROM unnest(%(ids)s::int[]) i, generate_series(1, %(count)s) n ON CONFLICT DO NOTHING"""
+
+
+def test_no_span_and_no_gap_costs_anything_by_itself(database: Database) -> None:
+    """Coverage of thousands of symbols has to be there at once: what is read comes in columns."""
+    costs = []
+    for count in (1, 30):
+        with database.transaction() as conn:
+            ids = [i.id for i in ensure_instruments(conn, [f"N{i}" for i in range(20)]).values()]
+            params = {"ids": ids, "count": count}
+            conn.execute(HOLD_WEEKS, params)
+            conn.execute(LACK_WEEKS, params)
+            held_spans(conn, DAY, ids)  # what is read for the first time is made ready
+            standing_days(conn, DAY, ids, NOW)
+            costs.append(
+                calls(lambda c=conn, i=ids: (held_spans(c, DAY, i), standing_days(c, DAY, i, NOW)))
+            )
+            assert len(standing_days(conn, DAY, ids, NOW)[GapCause.FAILED].start) == 20 * count
+    assert costs[1] < costs[0] + 100  # of 600 spans and 600 gaps
 
 
 def test_reading_a_hundred_thousand_spans_is_quick(database: Database) -> None:

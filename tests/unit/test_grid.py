@@ -1,5 +1,6 @@
 """The grid against a plain reading of the rules, one cell at a time."""
 
+from collections import Counter
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickstock.loading.causes import REMEMBERED, SETTLED
-from tickstock.loading.grid import Grid, HeldSpans, build_grid
+from tickstock.loading.grid import (
+    DaySpans,
+    Grid,
+    HeldSpans,
+    build_grid,
+    by_cause,
+    gaps_of,
+    joined,
+)
 from tickstock.model import Gap, GapCause, Instrument, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
@@ -39,7 +48,7 @@ def held_spans(held: list[tuple[int, Span]]) -> HeldSpans:
 def build(
     instruments: list[Instrument],
     held: list[tuple[int, Span]],
-    gaps: list[Gap],
+    gaps: list[Gap] | dict[GapCause, DaySpans],
     published: date = LAST,
     refresh: bool = False,
 ) -> Grid:
@@ -120,6 +129,19 @@ def test_counts_and_examples_speak_of_sessions() -> None:
     )
     assert [symbol for symbol, _ in grid.examples(GapCause.NEVER_ASKED)] == ["LATE", "WHOLE"]
     assert len(grid.examples(GapCause.NEVER_ASKED, most=1)) == 1
+
+
+@given(GAPS, GAPS)
+def test_gaps_are_the_same_one_by_one_and_by_cause(some: list[Gap], others: list[Gap]) -> None:
+    everybody = [Instrument(n, f"S{n}") for n in (3, 10, 17, 24, 31, 99)]
+    told = joined(by_cause(some), by_cause(others))
+    one_by_one, flat = (build(everybody, [], gaps) for gaps in ([*some, *others], told))
+    assert one_by_one.counts() == flat.counts()
+    for cause, cells in one_by_one.gaps.items():
+        assert (cells.packed == flat.gaps[cause].packed).all()
+    again = [gap for cause in told for gap in gaps_of(cause, told)]
+    assert Counter(again) == Counter([*some, *others])
+    assert list(gaps_of(GapCause.NOT_LISTED, {})) == []
 
 
 def test_failed_cells_are_asked_again_and_empty_ones_only_after_they_expire() -> None:

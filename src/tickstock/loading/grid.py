@@ -6,7 +6,7 @@ Every cell of the span that is not held has exactly one cause.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,8 +22,8 @@ FAR_PAST, FAR_FUTURE = epoch_day(date.min), epoch_day(date.max)
 
 
 @dataclass(frozen=True, eq=False)
-class HeldSpans:
-    """Spans of days held, flat: the instrument's id, first day and end (half-open) of each.
+class DaySpans:
+    """Spans of days, flat: the instrument's id, first day and end (half-open) of each.
 
     Days as days since 1970-01-01; three columns of the same length, in any order.
     """
@@ -31,6 +31,14 @@ class HeldSpans:
     instrument: Ints
     start: Ints
     end: Ints
+
+    @property
+    def columns(self) -> tuple[Ints, Ints, Ints]:
+        return self.instrument, self.start, self.end
+
+
+class HeldSpans(DaySpans):
+    """Those that are held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +89,7 @@ def build_grid(
     calendar: Calendar,
     published: int,
     held: HeldSpans,
-    standing: Iterable[Gap] = (),
+    standing: Iterable[Gap] | Mapping[GapCause, DaySpans] = (),
     *,
     refresh: bool = False,
     intervals: Sequence[tuple[Span, ...]] = (),
@@ -89,8 +97,9 @@ def build_grid(
     """The grid of `instruments` over the sessions of `span`.
 
     `published` is how many of the calendar's sessions are final for the vendor. `standing` are
-    gaps whose answer has not expired yet. An instrument is listed on both of its bounds; an
-    unknown bound counts as always. Spans and gaps of other instruments are ignored.
+    gaps whose answer has not expired yet, one by one or by cause. An instrument is listed on both
+    of its bounds; an unknown bound counts as always. Spans and gaps of other instruments are
+    ignored.
     With `intervals` (one entry an instrument), no cell outside of them is expected or a gap.
     """
     first, stop = calendar.between(span)
@@ -105,7 +114,8 @@ def build_grid(
     gaps = {GapCause.NOT_LISTED: wanted - listed, GapCause.NOT_PUBLISHED: listed - expected}
     open_ = expected - have
     missing = expected if refresh else open_
-    for cause, cells in _standing(rows, standing).items():
+    told = standing if isinstance(standing, Mapping) else by_cause(standing)
+    for cause, cells in _standing(rows, told).items():
         # That a session was not published yet is known by its day, or was found by asking for it.
         gaps[cause] = cells & open_ | gaps.get(cause, Bits.empty(len(listed), columns))
         open_ = open_ - cells
@@ -173,16 +183,34 @@ def _lifetimes(
     return listed, final
 
 
-def _standing(rows: _Rows, gaps: Iterable[Gap]) -> dict[GapCause, Bits]:
-    """Cells by remembered cause, the strongest cause first."""
-    by_cause: dict[GapCause, list[Gap]] = {cause: [] for cause in REMEMBERED}
+def by_cause(gaps: Iterable[Gap]) -> dict[GapCause, DaySpans]:
+    """The days of gaps, flat, of each cause that has some."""
+    found: dict[GapCause, list[tuple[int, int, int]]] = {}
     for gap in gaps:
-        if gap.cause in by_cause:
-            by_cause[gap.cause].append(gap)
-    return {cause: _cells(rows, found) for cause, found in by_cause.items() if found}
+        days = gap.instrument_id, epoch_day(gap.span.start), epoch_day(gap.span.end)
+        found.setdefault(gap.cause, []).append(days)
+    return {cause: DaySpans(*np.array(flat, np.int64).T) for cause, flat in found.items()}
 
 
-def _cells(rows: _Rows, gaps: Sequence[Gap]) -> Bits:
-    flat = [(h.instrument_id, epoch_day(h.span.start), epoch_day(h.span.end)) for h in gaps]
-    ids, start, end = np.array(flat, np.int64).T
-    return rows.bits(ids, start, end)
+def joined(
+    first: Mapping[GapCause, DaySpans], second: Mapping[GapCause, DaySpans]
+) -> dict[GapCause, DaySpans]:
+    """The days of both, by cause."""
+    return {**first, **second, **{
+        cause: DaySpans(*(np.concatenate(columns) for columns in zip(
+            first[cause].columns, second[cause].columns, strict=True)))
+        for cause in first.keys() & second.keys()
+    }}  # fmt: skip
+
+
+def gaps_of(cause: GapCause, told: Mapping[GapCause, DaySpans]) -> Iterator[Gap]:
+    """The days of one cause as gaps."""
+    if cause in told:
+        for one, start, end in zip(*(c.tolist() for c in told[cause].columns), strict=True):
+            yield Gap(one, Span(day_of(start), day_of(end)), cause)
+
+
+def _standing(rows: _Rows, told: Mapping[GapCause, DaySpans]) -> dict[GapCause, Bits]:
+    """Cells by remembered cause, the strongest cause first."""
+    found = {cause: told[cause] for cause in REMEMBERED if cause in told}
+    return {cause: rows.bits(of.instrument, of.start, of.end) for cause, of in found.items()}

@@ -160,9 +160,9 @@ def first_columns(grid: Grid, *, by_session: bool) -> Ints:
 
 
 def tables_of(grid: Grid) -> dict[str, Bits]:
-    """Every table of a grid: `expected`, `held`, and one for each cause."""
+    """The tables of a grid: `expected`, `held`, and one for each cause that there is."""
     tables = {"expected": grid.expected, "held": grid.held}
-    return tables | {cause.value: cells for cause, cells in grid.gaps.items()}
+    return tables | {cause.value: cells for cause, cells in grid.gaps.items() if cells}
 
 
 def _rows(bits: Bits, picked: Sequence[int]) -> Bits:
@@ -176,6 +176,8 @@ def main_cell(counts: dict[str, int]) -> Cell:
     comes before those that do not, however few its sessions are.
     """
     expected, held = counts.pop("expected"), counts.pop("held")
+    if expected and held >= expected:
+        return Cell(expected, held)
     told = {GapCause(c): n for c, n in counts.items() if n and not (expected and c in OUTSIDE)}
     main = max(told, key=lambda c: (CAUSES[c].colour is Colour.BAD, told[c]), default=None)
     return Cell(expected, held, main)

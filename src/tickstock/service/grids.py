@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from tickstock.config import Settings
 from tickstock.loading.account import AccountLimits, gaps_of_account, published_to
-from tickstock.loading.grid import Grid, build_grid
-from tickstock.model import Gap, Instrument, Timeframe
+from tickstock.loading.grid import Grid, build_grid, by_cause, gaps_of, joined
+from tickstock.model import Gap, GapCause, Instrument, Timeframe
 from tickstock.service.account import standing_limits
 from tickstock.service.dates import Dates
 from tickstock.spans import Span
@@ -35,7 +35,7 @@ class Grids:
         timeframe: Timeframe,
         ids: Sequence[int],
         span: Span,
-        told: Sequence[Gap],
+        told: Iterable[Gap],
     ) -> list[Gap]:
         """What of `span` the account does not include, beside what is `told` already."""
         limits, known = self._dates.limits(), self.account(connection)
@@ -56,10 +56,13 @@ class Grids:
         the answers about gaps that still stand, or by those `told`."""
         now, ids, limits = self._clock(), [i.id for i in chosen], self._dates.limits()
         calendar, known = read_calendar(connection), self.account(connection)
-        if told is None:
-            told = coverage.standing_gaps(connection, timeframe, ids, now)
+        standing = None if told is None else by_cause(told)
+        if standing is None:
+            standing = coverage.standing_days(connection, timeframe, ids, now)
             if not refresh:
-                told += self.refused(connection, timeframe, ids, span, told)
+                said = gaps_of(GapCause.NOT_ENTITLED, standing)
+                refused = by_cause(self.refused(connection, timeframe, ids, span, said))
+                standing = joined(standing, refused)
         return build_grid(
             timeframe,
             chosen,
@@ -67,7 +70,7 @@ class Grids:
             calendar,
             published_to(timeframe, calendar, limits, known, now),
             coverage.held_spans(connection, timeframe, ids),
-            told,
+            standing,
             refresh=refresh,
             intervals=intervals,
         )

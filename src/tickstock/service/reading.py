@@ -232,5 +232,8 @@ def span_of(edges: Iterable[datetime | None], timeframe: Timeframe) -> Span | No
     """From the first bar held to the last one, by the moments of both."""
     # A day bar is named by its date, and kept as midnight UTC of it.
     zone = UTC if timeframe.stored is Timeframe.DAY else NEW_YORK
-    days = [at.astimezone(zone).date() for at in edges if at]
-    return Span.inclusive(min(days), max(days)) if days else None
+    moments = [at for at in edges if at]
+    if not moments:
+        return None
+    first, last = (at.astimezone(zone).date() for at in (min(moments), max(moments)))
+    return Span.inclusive(first, last)

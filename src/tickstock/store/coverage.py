@@ -13,7 +13,7 @@ from psycopg.rows import kwargs_row
 from tickstock.errors import MixedOrigin
 from tickstock.failpoints import reach
 from tickstock.loading.gains import Gains
-from tickstock.loading.grid import HeldSpans
+from tickstock.loading.grid import DaySpans, HeldSpans
 from tickstock.loading.targets import AskedSpans
 from tickstock.loading.unheld import GapColumns
 from tickstock.model import Gap, GapCause, Ints, Timeframe
@@ -46,15 +46,20 @@ def fingerprint(connection: Connection) -> tuple[object, ...]:
 def held_spans(
     connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> HeldSpans:
-    cursor = columns_cursor(connection)
-    params = {"timeframe": timeframe, "ids": list(instruments)}
-    found = cursor.execute(QUERIES["held"], params).fetchall()
-    if not found:
-        none = np.empty(0, np.int64)
-        return HeldSpans(none, none, none)
-    ids, starts, ends = zip(*found, strict=True)
-    each = np.repeat(np.array(ids, np.int64), [len(of) for of in starts])
-    return HeldSpans(each, np.concatenate(starts), np.concatenate(ends))
+    params = {"timeframe": timeframe, "ids": np.array(instruments, np.int32)}
+    found = columns_cursor(connection).execute(QUERIES["held"], params).fetchone()
+    return HeldSpans(*found) if found else HeldSpans(*np.empty((3, 0), np.int64))
+
+
+def standing_days(
+    connection: Connection, timeframe: Timeframe, instruments: Sequence[int], now: datetime
+) -> dict[GapCause, DaySpans]:
+    """The days of `standing_gaps`, flat, by cause: of thousands of instruments in a tenth of the
+    time."""
+    ids = np.array(instruments, np.int32)
+    params = {"timeframe": timeframe, "ids": ids, "now": now}
+    found = columns_cursor(connection).execute(QUERIES["standing_days"], params)
+    return {GapCause(cause): DaySpans(*days) for cause, *days in found}
 
 
 def standing_gaps(
@@ -75,8 +80,10 @@ def _gap(start: date, end: date, cause: str, **rest: Any) -> Gap:
 def summaries(
     connection: Connection, timeframe: Timeframe, instruments: Sequence[int]
 ) -> dict[int, Summary]:
-    params = {"timeframe": timeframe, "ids": list(instruments)}
-    found = rows.every(connection, Summary, QUERIES["summaries"], params)
+    cursor = columns_cursor(connection)
+    cursor.row_factory = kwargs_row(Summary)
+    params = {"timeframe": timeframe, "ids": np.array(instruments, np.int32)}
+    found = cursor.execute(QUERIES["summaries"], params)
     return {one.instrument_id: one for one in found}
 
 

@@ -1,10 +1,11 @@
 -- name: held
--- Held spans of instruments in one timeframe, flattened: one row a span, days since 1970.
-SELECT c.instrument_id, array_agg((lower(r) - DATE '1970-01-01')::bigint ORDER BY r) AS starts,
-       array_agg((upper(r) - DATE '1970-01-01')::bigint ORDER BY r) AS ends
+-- Held spans of instruments in one timeframe, as columns: instrument, first day and end, in days since
+-- 1970. No row where there are none.
+SELECT array_agg(c.instrument_id::bigint), array_agg((lower(r) - DATE '1970-01-01')::bigint),
+       array_agg((upper(r) - DATE '1970-01-01')::bigint)
 FROM tickstock.coverage AS c, unnest(c.held) AS r
 WHERE c.timeframe = %(timeframe)s AND c.instrument_id = ANY (%(ids)s)
-GROUP BY c.instrument_id
+HAVING count(*) > 0
 
 -- name: summaries
 -- What is kept about each instrument's bars in one timeframe.
@@ -26,6 +27,15 @@ FROM tickstock.holes
 WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
   AND (expires_at IS NULL OR expires_at > %(now)s)
 ORDER BY instrument_id, span
+
+-- name: standing_days
+-- Days of answers that still stand about sessions that are not held, as columns, by cause.
+SELECT cause, array_agg(instrument_id::bigint), array_agg((lower(span) - DATE '1970-01-01')::bigint),
+       array_agg((upper(span) - DATE '1970-01-01')::bigint)
+FROM tickstock.holes
+WHERE timeframe = %(timeframe)s AND instrument_id = ANY (%(ids)s)
+  AND (expires_at IS NULL OR expires_at > %(now)s)
+GROUP BY cause
 
 -- name: foreign_origins
 -- Instruments that hold bars of another origin, or would get bars of two: real and synthetic are

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,6 +26,7 @@ from tickstock.web import answers
 from tickstock.web.context import PageServices, RequestContext, answer_kind
 from tickstock.web.dispatch import endpoint
 from tickstock.web.live import Live
+from tickstock.web.render import compile_all
 from tickstock.web.routes import RULES
 from tickstock.web.same_origin import SameOrigin
 from tickstock.web.site import Site
@@ -62,11 +64,12 @@ def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         task = asyncio.create_task(live.run(), name="page: news of the database")
+        ready = asyncio.create_task(run_in_threadpool(compile_all), name="page: templates")
         try:
             yield
         finally:
             live.close()
-            await end([task])
+            await end([task, ready])
 
     return lifespan
 

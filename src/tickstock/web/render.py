@@ -39,6 +39,12 @@ def templates() -> jinja2.Environment:
     return env
 
 
+def compile_all() -> None:
+    """Make every template ready, so that nobody who asks first waits for it."""
+    for name in templates().list_templates():
+        templates().get_template(name)
+
+
 def render(template: str, **context: Any) -> str:
     return templates().get_template(template).render(**context)
 
