@@ -58,6 +58,7 @@ UNCROSSED = {
     "web.bars.TABLE_LINES": "bars in the table of the page",
     "web.house.PAGE_LINES": "universes on the start page",
     "web.jobs.PAGE_LINES": "loads on a page of the list",
+    "web.receipts.PAGE_LINES": "receipts on a page of the list",
 }
 """Sizes that no test crosses yet."""
 
@@ -204,6 +205,25 @@ NO_SIZES = {
     "vendors.synthetic.market._QUARTER": "sessions from dividend to dividend",
     "vendors.synthetic.noise._HOLD": "days after which synthetic prices return",
     "web.app.QUICK": "gzip's level",
+    "web.look_limit.MOST_ADDRESSES": "a limit: contract/test_web_receipts.py crosses it",
+    "web.look_limit.MOST_LOOKS": "a limit: contract/test_web_receipts.py crosses it",
+    "service.receipts.LONGEST_LIFE": "days",
+    "service.receipts.USUAL_LIFE": "days",
+    "service.receipts.LONGEST_REASON": "a limit: what is beyond is refused",
+    "service.receipts.MOST_HASHED": "a limit: beyond it there is no hash, and it is said",
+    "service.receipts.MOST_LIVE": "a limit: what is beyond is refused",
+    "loading.coverage_rows.CoverageChoice.start": "a number of a symbol",
+    "loading.receipt.SCHEMA": "a version",
+    "loading.receipt.MOST_NAMES": "names that are told of many",
+    **dict.fromkeys(
+        (
+            f"loading.receipt_forms.{name}"
+            for name in ("SIZE", "STEP", "LINE", "NAME", "RIGHT", "HEAD", "LEAST_WIDTH")
+        ),
+        "pixels",
+    ),
+    "loading.receipt_forms.LONGEST_LINE": "characters in a line of a picture",
+    "loading.receipt_forms.LONGEST_NAME": "characters in a line of a picture",
     "web.candles.LINES": "lines of a grid",
     "web.candles.RIGHT": "pixels",
     "web.historical.PICKER_LINES": "a limit: what is beyond is refused or not shown, and nothing is put together from parts",

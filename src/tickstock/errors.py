@@ -172,8 +172,12 @@ class SignInRefused(Terminal):
     exit_code = 4
 
 
+class UnknownReceipt(Terminal):
+    """A receipt that never was, was revoked, or is past its time."""
+
+
 class TooManyAttempts(Transient):
-    """Too many wrong passwords of late. `retry_after` seconds."""
+    """Too many wrong passwords, or looks at receipts, of late. `retry_after` seconds."""
 
     def __init__(self, what: str, hint: str, retry_after: float) -> None:
         super().__init__(what, hint)

@@ -115,6 +115,9 @@ def test_every_answer_is_as_the_document_says(page: Running) -> None:
     until(lambda: ask("GET", f"/api/loads/{again}").json["finished_at"])
     ask("GET", "/api/loads?sort=calls")
     ask("GET", "/api/coverage?universe=%7BSPY,AAPL%7D&for=1mo")
+    ask("POST", "/api/receipts", {"universe": "{SPY, AAPL}", "for": "1mo", "why": "asked"})
+    for receipt in ask("GET", "/api/receipts").json["receipts"]:
+        ask("POST", f"/api/receipts/{receipt['id']}/revoke", {})
     ask("GET", "/api/bars?symbol=SPY&for=1mo")
     ask("GET", "/api/bars?symbol=SPY&timeframe=hour&for=1w")
     ask("POST", "/api/schedules", {"name": "x", "universe": CORE, "at": "01:00"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -13,10 +14,13 @@ from tickstock.cli.load import Universe
 from tickstock.cli.moments import KnownAt, moment
 from tickstock.cli.output import Common, console, print_json, talk, unmarked, width_of
 from tickstock.cli.session import open_tick
+from tickstock.errors import BadFile, BadInput
 from tickstock.words import plural, sessions_held
 
 if TYPE_CHECKING:
     from tickstock.loading.grid import Grid
+    from tickstock.model import Timeframe
+    from tickstock.service import TickStock
     from tickstock.service.holdings import CoverageView
 
 First = Annotated[date | None, Parameter(name="--from", help="First session (New York date).")]
@@ -37,13 +41,20 @@ def coverage(
     for_: Annotated[str | None, Parameter(name="--for", help="How far back, say 1y.")] = None,
     from_: First = None,
     to: Last = None,
+    receipt: Annotated[
+        Path | None, Parameter(help="Also write a receipt of it: a new file, .md or .svg.")
+    ] = None,
     common: Common = Common(),
 ) -> int:
     """Draw what is held of a universe, month by month, and why the rest is not."""
     from tickstock.cli.history import label_as_dict, talk_label
     from tickstock.model import Timeframe
 
+    if receipt:
+        refuse_form(receipt)
     with open_tick(common) as tick:
+        if receipt:
+            write_receipt(tick, receipt, universe, Timeframe(timeframe), for_, from_, to)
         asked = tick.requests.look(universe, duration=for_, first=from_, last=to)
         view = tick.holdings.coverage(
             asked.symbols, Timeframe(timeframe), asked.span, intervals=asked.intervals
@@ -57,6 +68,35 @@ def coverage(
     show_coverage(view, universe)
     talk_label(label)
     return 0
+
+
+def refuse_form(file: Path) -> None:
+    """Raises BadInput where a receipt cannot be written in the form that the name asks for."""
+    if file.suffix not in (".md", ".svg"):
+        raise BadInput(f"{file.name!r} names no form of a receipt.", "End it in .md or .svg.")
+
+
+def write_receipt(
+    tick: TickStock,
+    file: Path,
+    universe: str,
+    timeframe: Timeframe,
+    duration: str | None,
+    first: date | None,
+    last: date | None,
+) -> None:
+    """Raises BadFile for a file that is there, or cannot be written."""
+    from tickstock.loading.receipt_forms import as_markdown, as_svg
+    from tickstock.service.receipts import CoverageQuestion
+
+    made = tick.receipts.take(CoverageQuestion(universe, timeframe, duration, first, last))
+    text = as_svg(made) if file.suffix == ".svg" else as_markdown(made)
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as e:
+        raise BadFile(f"{file} cannot be written: {e.strerror}.", "Name a new file.") from e
+    talk(f"Receipt: {file}")
 
 
 def coverage_as_dict(view: CoverageView) -> dict[str, object]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tickstock.service.listings import Listings
     from tickstock.service.missing import Missing
     from tickstock.service.plans import Plans
+    from tickstock.service.receipts import Receipts
     from tickstock.service.requests import Requests
     from tickstock.service.schedules import Schedules
     from tickstock.service.sessions import Sessions
@@ -50,7 +51,7 @@ log = structlog.get_logger("tickstock.service")
 class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
-    `holdings`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
+    `holdings`, `receipts`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -180,6 +181,12 @@ class TickStock:
         from tickstock.service.holdings import Holdings
 
         return Holdings(self.database, self.dates, self._grids, self.clock)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        from tickstock.service.receipts import Receipts
+
+        return Receipts(self.database, self.requests, self.holdings, self.history, self.clock)
 
     @cached_property
     def missing(self) -> Missing:

@@ -58,13 +58,25 @@ class Holdings:
         """Expected, held and missing sessions. Without a span: all that is held of any of them;
         with `intervals`, those of the days in them alone, one entry a symbol."""
         with self._database.transaction() as connection:
-            seen = find_seen(connection, symbols, span, intervals)
-            ids = [i.id for i in seen.instruments]
-            kept = coverage.summaries(connection, timeframe.stored, ids)
-            span = span or span_of(_edges(kept.values()), timeframe) or self._dates.span("1mo")
-            grid = self._grids.of(
-                connection, seen.instruments, timeframe.stored, span, intervals=seen.intervals
-            )
+            return self.coverage_in(connection, symbols, timeframe, span, intervals=intervals)
+
+    def coverage_in(
+        self,
+        connection: Connection,
+        symbols: Sequence[str],
+        timeframe: Timeframe,
+        span: Span | None = None,
+        *,
+        intervals: Sequence[tuple[Span, ...]] = (),
+    ) -> CoverageView:
+        """As `coverage`, as a transaction sees it."""
+        seen = find_seen(connection, symbols, span, intervals)
+        ids = [i.id for i in seen.instruments]
+        kept = coverage.summaries(connection, timeframe.stored, ids)
+        span = span or span_of(_edges(kept.values()), timeframe) or self._dates.span("1mo")
+        grid = self._grids.of(
+            connection, seen.instruments, timeframe.stored, span, intervals=seen.intervals
+        )
         named = {i.symbol: kept[i.id] for i in seen.instruments if i.id in kept}
         unasked = self._dates.sessions_of(days or (span,) for days in seen.unknown.values())
         return CoverageView(grid, named, tuple(seen.unknown), unasked)

@@ -54,13 +54,15 @@ END $$;
 -- name: grant_app
 -- The role of workers, of the page and of people who organize and load. It cannot change the schema;
 -- nor the past of universes and bars; nor who may sign in as what; nor what the audit log says
--- already, when, and by which role.
+-- already, when, and by which role; nor what a receipt says.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tickstock TO {app};
 REVOKE INSERT, UPDATE, DELETE ON tickstock.migrations, tickstock.universe_revisions FROM {app};
 REVOKE UPDATE, DELETE ON tickstock.universe_histories, tickstock.universe_spells,
     tickstock.bar_revisions, tickstock.bar_arrivals, tickstock.bar_checksums FROM {app};
 REVOKE INSERT, UPDATE, DELETE ON tickstock.users, tickstock.audit_log FROM {app};
 GRANT INSERT (who, action, subject) ON tickstock.audit_log TO {app};
+REVOKE UPDATE, DELETE ON tickstock.receipts FROM {app};
+GRANT UPDATE (revoked_at, revoked_by) ON tickstock.receipts TO {app};
 GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]) TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.cache_entries TO {app};
 DO $$
@@ -82,7 +84,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE {migrate} IN SCHEMA tickstock
 
 -- name: grant_reader
 -- The role of those who only read: universes, bars, what is held, sessions, loads. It sees no user,
--- no session and nothing of the audit log. A table of a later version is closed to it.
+-- no session, no receipt and nothing of the audit log. A table of a later version is closed to it.
 GRANT SELECT ON
     public.cache_entries, tickstock.migrations,
     tickstock.universe_facts, tickstock.universe_counts, tickstock.universe_revisions,

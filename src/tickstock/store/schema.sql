@@ -822,6 +822,27 @@ CREATE TABLE tickstock.audit_log (
     by_role text DEFAULT session_user
 );
 
+-- What views of coverage showed, to be looked at by whoever has the link, for a while. Kept is the hash
+-- of the link's token; `state` is another text when something has changed of what `body` shows.
+CREATE TABLE tickstock.receipts (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    token_hash  bytea NOT NULL UNIQUE,
+    made_at     timestamptz NOT NULL,
+    made_by     text NOT NULL,
+    reason      text NOT NULL,
+    universe    text NOT NULL,
+    timeframe   text NOT NULL,
+    first       date,
+    last        date,
+    expires_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    revoked_by  text,
+    instruments integer[] NOT NULL,
+    unknown     text[] NOT NULL,
+    state       text NOT NULL,
+    body        jsonb NOT NULL
+);
+
 -- ---------------------------------------------------------------------- the bridge
 -- Jobs of clients that were refused, so that they are answered after a restart too.
 CREATE TABLE tickstock.job_refusals (

@@ -24,6 +24,7 @@ from tickstock.errors import (
     TooManyAttempts,
     Transient,
     UnknownJob,
+    UnknownReceipt,
     UnknownUniverse,
 )
 from tickstock.web.context import RequestContext
@@ -32,6 +33,7 @@ from tickstock.web.render import render
 STATUS: tuple[tuple[type[TickStockError], int], ...] = (
     (UnknownUniverse, 404),
     (UnknownJob, 404),
+    (UnknownReceipt, 404),
     (Conflict, 409),
     (GuardRefused, 409),
     (SignInRefused, 401),
@@ -46,7 +48,7 @@ STATUS: tuple[tuple[type[TickStockError], int], ...] = (
 """HTTP status by class, the first that fits; 500 for the rest."""
 
 
-FOR_EVERYBODY = (BadInput, SignInRefused, TooManyAttempts)
+FOR_EVERYBODY = (BadInput, SignInRefused, TooManyAttempts, UnknownReceipt)
 """What a visitor who is nobody has brought about himself. Whatever else happens to him is the
 database's doing, whose words name its address, user and tables."""
 NO_FACTS: Mapping[str, object] = {}

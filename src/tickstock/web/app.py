@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -63,13 +62,13 @@ def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
 def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        compile_all()
         task = asyncio.create_task(live.run(), name="page: news of the database")
-        ready = asyncio.create_task(run_in_threadpool(compile_all), name="page: templates")
         try:
             yield
         finally:
             live.close()
-            await end([task, ready])
+            await end([task])
 
     return lifespan
 

@@ -94,4 +94,11 @@ SCHEDULE_BODY = _body(
     timeframes=TEXT | {"description": "any of day,hour,1min"},
     **{"for": TEXT},
 ) | {"required": ["name", "universe", "at"]}
+RECEIPT_BODY = _body(
+    universe=TEXT,
+    timeframe={"enum": ["day", "hour", "1min"]},
+    **{"for": TEXT, "from": DATE, "to": DATE},
+    why=TEXT | {"description": "what it is for; kept in the audit log"},
+    days={"type": "integer", "minimum": 1, "maximum": 90, "description": "it can be seen for"},
+) | {"required": ["universe", "why"]}
 EMPTY_BODY = _body()

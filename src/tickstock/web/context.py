@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tickstock.service import TickStock
 from tickstock.service.access import Access, Role, Visitor
 from tickstock.web.live import Live
+from tickstock.web.look_limit import LookLimit
 from tickstock.web.render import render
 from tickstock.web.site import Site
 from tickstock.web.universe_rows import Shelf
@@ -49,6 +50,7 @@ class PageServices:
     site: Site
     live: Live
     shelf: Shelf
+    looks: LookLimit = field(default_factory=LookLimit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -16,10 +15,16 @@ import numpy as np
 from starlette.responses import Response
 
 from tickstock.errors import TickStockError
-from tickstock.loading.causes import CAUSES, Colour
+from tickstock.loading.causes import CAUSES
+from tickstock.loading.coverage_rows import (
+    MOST_MONTHS,
+    CoverageChoice,
+    CoverageOrder,
+    is_by_session,
+)
 from tickstock.loading.grid import Grid
 from tickstock.loading.strip import make_strip, totals
-from tickstock.model import GapCause, Ints, Timeframe
+from tickstock.model import GapCause, Timeframe
 from tickstock.service.holdings import CoverageView
 from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.expression import format_expression, narrowed, parse
@@ -30,24 +35,14 @@ from tickstock.web.historical import Card, card_of
 from tickstock.web.load_form import OWN, LoadForm, is_name
 from tickstock.web.squares import square
 
-MOST_CELLS = 2_000
-"""On one page; a symbol more needs another one."""
-MOST_MONTHS = 72
 DURATIONS = (("", "All held"), ("1w", "1 Week"), ("1mo", "1 Month"), ("3mo", "3 Months"),
              ("1y", "1 Year"), ("2y", "2 Years"), ("5y", "5 Years"))  # fmt: skip
+LIVES = (("1", "1 day"), ("7", "1 week"), ("30", "30 days"), ("90", "90 days"))
+"""How long a receipt can be looked at."""
 MOST_NAMES = 300
 """Universes that are offered while one is typed."""
-MOST_SESSIONS = 45
-"""Spans of so few sessions are shown session by session."""
 MONTHS = "JFMAMJJASOND"
 BETWEEN = re.compile(r"[\s,;]+")
-
-
-class CoverageOrder(enum.StrEnum):
-    """In what order symbols are shown."""
-
-    WORST = "worst"
-    LISTED = "listed"
 
 
 SORTS = ((CoverageOrder.WORST, "Worst first"), (CoverageOrder.LISTED, "As in the universe"))
@@ -83,19 +78,20 @@ class Picture:
     again: bool = False
 
     @classmethod
-    def read(cls, ctx: RequestContext) -> Picture:
+    def read(cls, said: Callable[[str], str]) -> Picture:
+        """By what the address says, or a form."""
         return cls(
-            ctx.query("universe").strip(),
-            ctx.query("timeframe", "day"),
-            ctx.query("for"),
-            one_of(CoverageOrder, ctx.query("sort") or CoverageOrder.WORST, "an order of symbols"),
-            one_of(GapCause, cause, "a cause") if (cause := ctx.query("cause")) else "",
-            ctx.query("q").strip(),
-            place_in_list(ctx.query("start")),
-            ctx.query("pick").strip(),
-            ctx.query("from"),
-            ctx.query("to"),
-            bool(ctx.query("again")),
+            said("universe").strip(),
+            said("timeframe") or Timeframe.DAY,
+            said("for"),
+            one_of(CoverageOrder, said("sort") or CoverageOrder.WORST, "an order of symbols"),
+            one_of(GapCause, cause, "a cause") if (cause := said("cause")) else "",
+            said("q").strip(),
+            place_in_list(said("start")),
+            said("pick").strip(),
+            said("from"),
+            said("to"),
+            bool(said("again")),
         )
 
     @property
@@ -114,6 +110,11 @@ class Picture:
         return f"/coverage?{urlencode(self.fields | more | marked | other)}"
 
     @property
+    def choice(self) -> CoverageChoice:
+        cause = GapCause(self.cause) if self.cause else None
+        return CoverageChoice(CoverageOrder(self.sort), cause, self.symbol, self.start)
+
+    @property
     def marks(self) -> bool:
         """Whether anything is marked for a plan."""
         return bool(self.pick or self.first or self.cause)
@@ -124,15 +125,7 @@ class Picture:
 
     def rows(self, grid: Grid) -> list[int]:
         """The rows of the grid that are shown, in their order."""
-        rows = np.arange(len(grid.instruments))
-        if self.sort == CoverageOrder.WORST:
-            lacking = grid.expected.row_counts() - grid.held.row_counts()
-            rows = np.lexsort((-lacking, -_calling(grid)))  # by the last key first, and stable
-        if self.cause:
-            cells = grid.gaps.get(GapCause(self.cause))
-            rows = rows[cells.any_in_row()[rows]] if cells else rows[:0]
-        wanted = self.symbol.upper()
-        return [int(row) for row in rows if wanted in grid.instruments[row].symbol.upper()]
+        return self.choice.rows(grid)
 
     def form(self, grid: Grid | None) -> LoadForm:
         """The form that asks for what is marked; `grid` where it has to be looked up."""
@@ -185,27 +178,41 @@ class Picture:
         return grid.span(int(columns[0]), int(columns[-1]) + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class ShareForm:
+    """What is typed to make a receipt of the view, and why none could be made."""
+
+    why: str = ""
+    days: str = ""
+    error: TickStockError | None = None
+
+
 def show(ctx: RequestContext) -> Response:
     """The heat map of a universe, and beside it the plan of what is marked."""
-    picture = Picture.read(ctx)
+    return page(ctx, Picture.read(ctx.query), ShareForm(ctx.query("why"), ctx.query("days")))
+
+
+def page(ctx: RequestContext, picture: Picture, form: ShareForm) -> Response:
+    """The view, with what was typed to share it."""
     context: dict[str, Any] = {
-        "picture": picture, "durations": DURATIONS, "sorts": SORTS,
-        "names": ctx.services.shelf.rows().listed[:MOST_NAMES], "causes": CAUSES, "card": None,
+        "picture": picture, "durations": DURATIONS, "sorts": SORTS, "typed": form, "lives": LIVES,
+        "names": ctx.services.shelf.rows().listed[:MOST_NAMES], "causes": CAUSES,
     }  # fmt: skip
     if not picture.universe:
-        return ctx.page("coverage.html", **context, view=None, error=None)
+        return ctx.page("coverage.html", **context, view=None, error=None, card=None)
     try:
         found = _look(ctx, picture)
         view = _view(picture, found)
         card = _card(ctx, picture, found.grid)
     except TickStockError as e:
-        return ctx.page("coverage.html", status_of(e), **context, view=None, error=e)
-    return ctx.page("coverage.html", **context | {"view": view, "card": card, "error": None})
+        return ctx.page("coverage.html", status_of(e), **context, view=None, error=e, card=None)
+    status = status_of(form.error) if form.error else 200
+    return ctx.page("coverage.html", status, **context, view=view, error=None, card=card)
 
 
 def plan(ctx: RequestContext) -> Response:
     """The plan of what is marked, as a part."""
-    picture = Picture.read(ctx)
+    picture = Picture.read(ctx.query)
     grid = _look(ctx, picture).grid if picture.marks and picture.needs_grid() else None
     card = _card(ctx, picture, grid)
     return ctx.page("coverage_plan.html", picture=picture, card=card, causes=CAUSES)
@@ -232,10 +239,10 @@ def _look(ctx: RequestContext, picture: Picture) -> CoverageView:
 
 def _view(picture: Picture, found: CoverageView) -> dict[str, object]:
     start, grid = picture.start, found.grid
-    by_session = len(grid.days) <= MOST_SESSIONS
+    by_session = is_by_session(grid)
     days = make_strip(grid, 0, by_session=by_session).months[-MOST_MONTHS:]
     columns = [_column(day, by_session=by_session) for day in days]
-    end = start + max(1, MOST_CELLS // max(1, len(columns)))
+    end = picture.choice.end(len(columns))
     chosen = picture.rows(grid)
     shown = chosen[start:end]
     strip = make_strip(grid, by_session=by_session, chosen=shown)
@@ -294,15 +301,6 @@ def _groups(columns: Sequence[Column], *, by_session: bool) -> list[tuple[str, i
     """Years, or months, and how many columns each has."""
     names = [column.name[: 7 if by_session else 4] for column in columns]
     return [(name, len(list(of))) for name, of in groupby(names)]
-
-
-def _calling(grid: Grid) -> Ints:
-    """How many sessions of each row call for somebody."""
-    found = np.zeros(len(grid.instruments), np.int64)
-    for cause, cells in grid.gaps.items():
-        if CAUSES[cause].colour is Colour.BAD:
-            found += cells.row_counts()
-    return found
 
 
 def _examples(grid: Grid) -> Iterator[tuple[GapCause, int, tuple[tuple[str, Span], ...]]]:

@@ -20,6 +20,7 @@ MOMENT = TEXT | {"format": "date-time"}
 CREATED = {
     "/api/loads",
     "/api/loads/{id}/clone",
+    "/api/receipts",
     "/api/schedules",
     "/api/schedules/{name}/run",
 }
@@ -57,6 +58,7 @@ QUERIES: dict[str, dict[str, Any]] = {
         "limit": {"type": "integer", "minimum": 1, "maximum": MOST_EXPORTED},
         "skip": {"type": "integer", "minimum": 0},
     },
+    "/api/receipts": {"skip": {"type": "integer", "minimum": 0}},
     "/api/coverage": {
         "universe": TEXT,
         "timeframe": TIMEFRAME,
@@ -73,7 +75,7 @@ ERROR: dict[str, Any] = {
 REASONS = {
     "401": "nobody is signed in",
     "403": "the role is too low, or the request comes from elsewhere",
-    "404": "no such universe or load",
+    "404": "no such universe, load or receipt",
     "405": "the address does not take that method; the header `Allow` says which it takes",
     "409": "the state has moved since, or somebody else was first",
     "422": "the input cannot be what it should be",

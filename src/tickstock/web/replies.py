@@ -109,6 +109,12 @@ JOB = one(
 COVERAGE = one(
     items=many(one(symbol=TEXT, expected=INT, held=INT, causes=CAUSES)), never_heard_of=TEXTS
 )
+RECEIPTS = one(receipts=many(one(**{
+    "id": INT, "made_at": TIME, "made_by": TEXT, "reason": TEXT, "universe": TEXT,
+    "timeframe": TEXT, "from": maybe(DATE), "to": maybe(DATE), "expires_at": TIME,
+    "revoked_at": maybe(TIME), "revoked_by": maybe(TEXT),
+    "standing": {"enum": ["live", "expired", "revoked"]},
+})))  # fmt: skip
 NUMBERS = many(maybe(NUMBER))
 DOUBT = one(at=TEXT, reason=TEXT, detail=TEXT)
 BARS = one(**{
@@ -166,6 +172,9 @@ REPLIES: dict[str, Schema] = {
     "/api/loads/{id}": JOB,
     **{f"/api/loads/{{id}}/{do}": JOB for do in ("cancel", "retry", "pause", "resume", "clone")},
     "/api/coverage": COVERAGE,
+    "GET /api/receipts": RECEIPTS,
+    "POST /api/receipts": one(link=TEXT),
+    "/api/receipts/{id}/revoke": RECEIPTS,
     "/api/bars": BARS,
     "GET /api/schedules": SCHEDULES,
     "POST /api/schedules": SCHEDULE,

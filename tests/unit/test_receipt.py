@@ -1,0 +1,110 @@
+"""A receipt as Markdown and as a picture, whatever stands in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from xml.etree import ElementTree
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickstock.loading.coverage_rows import CoverageChoice, CoverageOrder
+from tickstock.loading.grid import Grid, HeldSpans, build_grid
+from tickstock.loading.receipt import (
+    HeldContent,
+    Receipt,
+    Surroundings,
+    as_text,
+    from_text,
+    make_receipt,
+    share,
+)
+from tickstock.loading.receipt_forms import as_markdown, as_svg
+from tickstock.model import Gap, GapCause, Instrument, Timeframe, epoch_day
+from tickstock.sessions import shipped_calendar
+from tickstock.spans import Span
+
+CALENDAR = shipped_calendar()
+YEAR = Span.inclusive(date(2024, 1, 2), date(2024, 12, 31))
+HELD = HeldSpans(np.array([1]), np.array([epoch_day(YEAR.start)]), np.array([epoch_day(YEAR.end)]))
+GAPS = [
+    Gap(2, Span.inclusive(date(2024, 3, 4), date(2024, 3, 8)), GapCause.FAILED),
+    Gap(3, YEAR, GapCause.VENDOR_EMPTY),
+]
+ALL = CoverageChoice()
+EVERYBODY = [Instrument(n, symbol) for n, symbol in ((1, "AAA"), (2, "BBB"), (3, "CCC"))]
+
+
+def grid(span: Span = YEAR, everybody: list[Instrument] = EVERYBODY) -> Grid:
+    return build_grid(Timeframe.DAY, everybody, span, CALENDAR, len(CALENDAR), HELD, GAPS)
+
+
+def receipt(of: Grid, choice: CoverageChoice = ALL, **other: object) -> Receipt:
+    around = {
+        "universe": "stock_universe:theme", "made_at": datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "unknown": ("ZZZ",), "unasked": 252, "synthetic": 0, "survivorship": "unknown",
+        "content": HeldContent(252, "ab" * 32),
+    }  # fmt: skip
+    return make_receipt(of, choice, Surroundings(**around | other))  # type: ignore[arg-type]
+
+
+def test_the_figures_are_those_of_the_view() -> None:
+    made = receipt(grid())
+    assert (made.held, made.expected) == (252, 4 * 252)
+    assert [row.name for row in made.rows] == ["BBB", "CCC", "AAA"]  # what failed comes first
+    assert [(line.cause, line.sessions) for line in made.causes] == [
+        (GapCause.VENDOR_EMPTY, 252), (GapCause.FAILED, 5), (GapCause.NEVER_ASKED, 247),
+    ]  # fmt: skip
+    assert [len(row.cells) for row in made.rows] == [12] * 3
+    assert (made.first, made.last, made.by_session) == (YEAR.start, YEAR.last, False)
+    only = receipt(grid(), CoverageChoice(CoverageOrder.LISTED, GapCause.FAILED, "b"))
+    assert ([r.name for r in only.rows], only.symbols) == (["BBB"], 1)
+    assert only.chosen == "with gaps: failed, with 'b' in the name"
+    assert from_text(as_text(made)) == made
+
+
+def test_of_many_symbols_one_page_is_shown() -> None:
+    many = [Instrument(n, f"S{n:03}") for n in range(10, 410)]
+    made = receipt(grid(everybody=many), CoverageChoice(CoverageOrder.LISTED, start=200))
+    assert len(made.rows) == 2_000 // 12
+    assert (made.first_row, made.rows[0].name, made.symbols) == (201, "S210", 400)
+    assert "Symbols 201 to 366 of 400" in as_markdown(made)
+    assert made.total.expected == 400 * 252
+
+
+def test_sessions_are_shown_one_by_one_where_they_are_few() -> None:
+    week = receipt(grid(Span.inclusive(date(2024, 3, 4), date(2024, 3, 8))))
+    assert (week.by_session, len(week.columns)) == (True, 5)
+    weekend = receipt(grid(Span.inclusive(date(2024, 3, 9), date(2024, 3, 10))))
+    assert "no session" in as_markdown(weekend)
+    ElementTree.fromstring(as_svg(weekend))
+
+
+def test_a_hundred_percent_is_said_only_where_all_is_held() -> None:
+    assert [share(h, e) for h, e in ((0, 0), (10**6 - 1, 10**6), (5, 5), (1, 3))] == [
+        "–", "99.9 %", "100 %", "33.3 %",
+    ]  # fmt: skip
+
+
+def test_what_is_too_much_to_hash_is_said() -> None:
+    assert "none: 9,000,000 bars are more than" in as_markdown(
+        receipt(grid(), content=HeldContent(9_000_000))
+    )
+    assert f"sha256:{'ab' * 32} of 252 bars" in as_markdown(receipt(grid()))
+
+
+@given(st.text(), st.text())
+def test_names_of_others_mean_nothing_in_either_form(universe: str, symbol: str) -> None:
+    strange = [Instrument(1, symbol), Instrument(2, "BBB")]
+    made = receipt(grid(everybody=strange), universe=universe, survivorship=universe)
+    plain, clean = as_markdown(made), as_markdown(receipt(grid(everybody=strange[1:])))
+    assert plain.count("\n") == clean.count("\n") + 1  # a line for the other symbol
+    for line in plain.splitlines():
+        bare = line.replace("\\\\", "").replace("\\|", "").replace("\\<", "").replace("\\`", "")
+        assert not {"<", "`"} & {*bare}
+        assert bare.count("|") in (0, 4, 5)
+    drawn = ElementTree.fromstring(as_svg(made).encode())
+    kinds = {element.tag.rpartition("}")[2] for element in drawn.iter()}
+    assert kinds <= {"svg", "title", "rect", "text", "path"}
+    assert not {"style", "onload", "href"} & {name for e in drawn.iter() for name in e.attrib}
