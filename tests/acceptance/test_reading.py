@@ -19,7 +19,7 @@ from tickstock.cli.app import run
 from tickstock.cli.holdings import moment
 from tickstock.errors import BadDates, BadInput
 from tickstock.model import Timeframe
-from tickstock.service import TickStock
+from tickstock.service import TickStock, receipts
 
 WINTER = ("--from", "2005-02-24", "--to", "2005-03-01")
 
@@ -244,6 +244,39 @@ def test_without_the_extra_the_way_to_it_is_told(
     assert "tickstock[" not in said
     assert not (tmp_path / "x").exists()
     assert issubclass(BadDates, BadInput)
+
+
+# --- receipts -------------------------------------------------------------------------------
+def test_a_receipt_has_the_hash_that_verify_has(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads(shell("verify", "{AAPL, MSFT}", "--json"))["data"]["content"]
+    for number, at_once in enumerate((1, 500)):
+        monkeypatch.setitem(receipts.AT_ONCE, Timeframe.DAY, at_once)
+        file = tmp_path / f"{number}.md"
+        # The same bars, whatever the order in which they are asked for.
+        shell("coverage", "{MSFT, AAPL}", "--receipt", str(file))
+        text = file.read_text("utf-8")
+        assert f"sha256:{content} of 2,936 bars, raw" in text
+        assert "2,936 of" in text
+    drawn = tmp_path / "picture.svg"
+    shell(
+        "coverage", "{AAPL}", "--from", "2004-01-01", "--to", "2004-12-31", "--receipt", str(drawn)
+    )
+    assert "252 of 252 sessions held" in drawn.read_text("utf-8")
+    # Another bar, another hash.
+    shell.query("UPDATE tickstock.bars_day SET close = close * 1.001 WHERE at = '2004-07-01'")
+    shell("coverage", "{MSFT, AAPL}", "--receipt", str(tmp_path / "other.md"))
+    assert content not in (tmp_path / "other.md").read_text("utf-8")
+
+
+def test_a_receipt_is_a_new_file_in_a_form_that_there_is(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "kept.md"
+    file.write_text("kept")
+    for name in ("kept.md", "picture.png", "nowhere/x.md"):
+        shell("coverage", "{AAPL}", "--receipt", str(tmp_path / name), code=2)
+    assert [f.name for f in tmp_path.iterdir()] == ["kept.md"]
+    assert file.read_text() == "kept"
 
 
 # --- verify ---------------------------------------------------------------------------------

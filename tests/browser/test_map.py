@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenTab
+from tests.browser.test_page import HOLD_BACK, SEEN
 from tests.web_kit import Running, until
 from tickstock.model import GapCause, Timeframe
 from tickstock.service import TickStock
@@ -122,6 +123,29 @@ def test_the_map_is_worked_by_keyboard_alone(tab: OpenTab, served: Running) -> N
             break
     page.keyboard.press("Enter")
     page.wait_for_url("**/jobs/*")
+
+
+def test_a_plan_that_comes_late_is_not_that_of_the_marks(tab: OpenTab, served: Running) -> None:
+    """More was marked while the plan of the first cell was under way: it must not be the one that
+    is loaded."""
+    page = tab(bypass_csp=True, viewport={"width": 1440, "height": 1000}).go(served.url + MAP)
+    asked, held = "**/coverage/plan?*", list[Route]()
+    page.route(asked, held.append)
+    page.evaluate(HOLD_BACK.replace("20", "300"))
+    page.locator('table.heat td a[tabindex="0"]').focus()
+    page.keyboard.press("ArrowLeft")
+    with page.expect_request(asked):
+        page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowLeft")
+    held[0].continue_()
+    page.evaluate(SEEN)
+    load = page.get_by_role("button", name="Load", exact=True)
+    expect(load).to_have_count(0)
+    page.unroute(asked)
+    page.evaluate("() => askNow()")
+    expect(load).to_be_enabled()
+    first, last = (page.locator(name).input_value() for name in ("#from", "#to"))
+    expect(page.locator("#plan")).to_contain_text(f"{first} – {last}")
 
 
 def test_the_map_without_javascript(tab: OpenTab, served: Running) -> None:

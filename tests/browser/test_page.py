@@ -17,6 +17,7 @@ from tests.web_kit import PASSWORDS, Running
 from tickstock.clock import NEW_YORK, machine_now
 from tickstock.service import TickStock
 from tickstock.service.access import Role
+from tickstock.service.receipts import CoverageQuestion
 from tickstock.store.jobs import Job
 
 pytestmark = pytest.mark.browser
@@ -46,6 +47,9 @@ VIEWS = {
     "coverage": "/coverage?universe=etf_universe:core_etfs&for=3mo",
     "coverage-sessions": "/coverage?universe=etf_universe:core_etfs&for=1mo",
     "coverage-plan": "/coverage?universe=etf_universe:core_etfs&for=1y&cause=never_asked",
+    "coverage-share": "/coverage?universe=etf_universe:core_etfs&for=1mo&why=asked",
+    "receipts": "/receipts",
+    "receipt": "{receipt}",
     "bars": "/bars?symbol=SPY&for=1mo&universe=etf_universe:core_etfs",
     "bars-none": "/bars?symbol=AAPL&for=1w",
     "symbol": "/symbols/SPY",
@@ -72,7 +76,10 @@ def jobs(served: Running) -> dict[str, str]:
     while any(not tick.jobs.progress(x.id).load.state.finished for x in made.values()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    return {name: str(x.id) for name, x in made.items()}
+    token = tick.receipts.make(
+        CoverageQuestion("etf_universe:core_etfs", duration="1y"), who="admin", reason="a look"
+    )
+    return {name: str(x.id) for name, x in made.items()} | {"receipt": f"/receipt/{token}"}
 
 
 HOLD_BACK = """() => {

@@ -27,8 +27,8 @@ SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9.\-/]{0,14}")
 AT = re.compile(r"(.*?)\s*@\s*(\d{4}-\d{2}-\d{2})")
 VIEWS = {
     "Overview": "/", "Historical Data": "/admin/historical-data", "Jobs": "/jobs",
-    "Universes": "/universes", "Coverage": "/coverage", "System": "/system",
-    "Compare universes": "/universes/diff",
+    "Universes": "/universes", "Coverage": "/coverage", "Receipts": "/receipts",
+    "System": "/system", "Compare universes": "/universes/diff",
 }  # fmt: skip
 HELP = (
     ("AAPL", "a symbol: its candles, gaps, splits, universes"),
