@@ -129,8 +129,9 @@ def test_a_plan_that_comes_late_is_not_that_of_the_marks(tab: OpenTab, served: R
     """More was marked while the plan of the first cell was under way: it must not be the one that
     is loaded."""
     page = tab(bypass_csp=True, viewport={"width": 1440, "height": 1000}).go(served.url + MAP)
-    asked, held = "**/coverage/plan?*", list[Route]()
-    page.route(asked, held.append)
+    asked = "**/coverage/plan?*"
+    held: list[Route] = []
+    page.route(asked, lambda route: held.append(route))  # playwright binds no builtin
     page.evaluate(HOLD_BACK.replace("20", "300"))
     page.locator('table.heat td a[tabindex="0"]').focus()
     page.keyboard.press("ArrowLeft")
