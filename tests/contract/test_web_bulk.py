@@ -12,6 +12,7 @@ import pytest
 
 from tests.web_kit import Client, Running
 from tickstock.service.access import Role
+from tickstock.web import audit, jobs
 
 CORE = "etf_universe:core_etfs"
 
@@ -62,6 +63,29 @@ def test_ticked_jobs_are_cancelled_and_retried_together(page: Running, client: C
         ("cancel", first), ("cancel", second), ("cancel", other), ("retry", first),
         ("retry", second),
     ]  # fmt: skip
+
+
+def test_jobs_are_ticked_on_every_page_of_the_list(
+    page: Running, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = submitted(page, *(f"{n}y" for n in (1, 2, 5)), "6mo", "3mo")
+    monkeypatch.setattr(jobs, "PAGE_LINES", 2)
+    address, seen = "/jobs", list[str]()
+    while address and not set(mine) <= {*seen}:
+        shown = unescape(client.get(address).text)
+        ticks = re.findall(r'name="id" value="([^"]*)"', shown)
+        assert len(ticks) <= 2
+        (action,) = re.findall(r'formaction="([^"]*/cancel[^"]*)"', shown)
+        answer = client.post(action, {"id": ticks})
+        # Back on the same page of the list, which says what was done.
+        assert answer.headers["location"].startswith(action.replace("/cancel", "") or "/jobs")
+        assert " cancelled." in unescape(client.get(answer.headers["location"]).text)
+        seen += ticks
+        more = re.search(r'href="([^"]*)">(?:More|Older)', shown)
+        address = more[1] if more else ""
+    assert {state(client, job) for job in mine} == {"cancelled"}
+    # As many at once as somebody sends, also beyond a page.
+    assert "5 jobs had ended already." in steer(client, "cancel", mine)
 
 
 def test_the_filter_is_kept(page: Running, client: Client) -> None:
@@ -156,6 +180,14 @@ def test_what_cannot_be_asked_is_refused(log: Client, query: str) -> None:
     answer = log.get(f"/api/audit?{query}")
     assert answer.status == 422
     assert "inside TickStock" not in answer.text
+
+
+def test_a_file_has_so_many_entries(log: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "MOST_EXPORTED", 250)
+    assert len(log.get("/audit/export?who=many").text.splitlines()) == 251
+    monkeypatch.setattr(audit, "MOST_EXPORTED", 249)
+    answer = log.get("/audit/export?who=many")
+    assert (answer.status, "More than 249 entries" in answer.text) == (422, True)
 
 
 def test_the_log_is_for_admins(page: Running) -> None:

@@ -165,7 +165,10 @@ def _cells(rows: Sequence[ReceiptRow]) -> Iterator[str]:
     for number, row in enumerate(rows):
         for column, cell in enumerate(row.cells):
             x, y = NAME + STEP * column, HEAD + STEP * number
-            drawn.setdefault(_look(cell), []).append(f"M{x} {y}h{SIZE}v{SIZE}h-{SIZE}z")
+            look = _look(cell)
+            inside = SIZE - look[2]  # an edge lies half within and half without
+            start = f"M{x + look[2] / 2:g} {y + look[2] / 2:g}"
+            drawn.setdefault(look, []).append(f"{start}h{inside}v{inside}h-{inside}z")
             filled = _filled(cell)
             if filled:
                 top = y + SIZE - filled
