@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
+from tickstock.clock import new_york_date, utc_now
 from tickstock.config import Settings, read_settings
 from tickstock.errors import TickStockError
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.service import TickStock
-from tickstock.store import universe_plans, universe_writes, universes
+from tickstock.store import listings, universe_plans, universe_writes, universes
 from tickstock.store.database import Database
 from tickstock.universes.catalog import catalog
 from tickstock.universes.guard import names_of, objections
@@ -135,9 +136,11 @@ class UniverseOrganizer(_OpensItself):
             raise
 
     def _organize(self, mode: Mode, types: Collection[str]) -> None:
-        definitions = catalog(self._settings.universes).definitions
         environment = self._settings.environment
         with self._database.transaction() as conn:
+            identify = partial(listings.identified, conn)
+            today = new_york_date(utc_now())
+            definitions = catalog(self._settings.universes, identify, today).definitions
             plan = universe_plans.plan_organize(conn, definitions, mode, environment, types)
             for line in lines(plan):
                 logger.info("%s%s", "[DRY RUN] " if self.dry_run else "", line)

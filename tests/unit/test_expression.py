@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -49,12 +49,16 @@ class Shelf:
     reads: int = 0
     tickers: Mapping[int, tuple[Ticker, ...]] = field(default_factory=dict)
     today: date = date(2026, 11, 18)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> Names:
         return Names(self.tickers)
 
     def last_day(self) -> date:
         return self.today
+
+    def identified(self, texts: Sequence[str]) -> Mapping[str, str]:
+        return {text: self.identifiers[text] for text in texts if text in self.identifiers}
 
     def refs(self) -> Iterable[UniverseRef]:
         return [*self.lists, *self.expressions]

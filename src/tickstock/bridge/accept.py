@@ -27,7 +27,7 @@ def accept(tick: TickStock, job: JobMessage) -> uuid.UUID:
         return known
     reach("bridge.new_job")
     request = _request(tick, job)
-    if job.symbols and (verdict := tick.universes.judge(job.symbols)).unknown:
+    if job.symbols and (verdict := tick.universes.judge(request.symbols)).unknown:
         log.warning("Job %s: %s", visible(job.job_id), verdict)
     plan = tick.plans.make(request) if job.bars else nothing_asked(request)
     reach("bridge.planned")

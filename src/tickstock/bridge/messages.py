@@ -232,7 +232,8 @@ def _of_seed(message: _UniverseSeed) -> dict[str, Any]:
 def _listed(symbols: list[str] | None) -> dict[str, Any]:
     if not symbols:
         raise BadInput("The message names no symbols.", 'Give some, like "symbols": ["SPY"].')
-    read = read_symbols(symbols).symbols
+    # Whose identifiers are, the database is asked when the job is made of it.
+    read = read_symbols(symbols, lambda texts: {text: text for text in texts}).symbols
     more = f" and {len(read) - SHOWN_SYMBOLS} more" if len(read) > SHOWN_SYMBOLS else ""
     return {"symbols": read, "source": ", ".join(read[:SHOWN_SYMBOLS]) + more}
 

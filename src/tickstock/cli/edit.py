@@ -10,8 +10,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tickstock.cli.changes import Allow, How, carry_out
+from tickstock.cli.imports import AskVendor, identify
 from tickstock.cli.output import Common
 from tickstock.cli.session import open_tick
+from tickstock.universes.files.words import words_of
 
 Ref = Annotated[str, Parameter(help="The universe: type:key, or its key alone.")]
 Title = Annotated[str | None, Parameter(name="--name", help="The name for people.")]
@@ -25,6 +27,7 @@ def set_(
     ] = None,
     name: Title = None,
     description: Annotated[str | None, Parameter(help="What it is.")] = None,
+    ask_vendor: AskVendor = False,
     allow: Allow = None,
     how: How = How(),
     common: Common = Common(),
@@ -35,6 +38,8 @@ def set_(
     With only --name or --description the members stay.
     """
     with open_tick(common) as tick:
+        if ask_vendor:
+            identify(tick, words_of(symbols))
         plan = tick.edits.set(
             ref, symbols, expression=expression, title=name, description=description
         )
@@ -46,6 +51,7 @@ def set_(
 def add(
     ref: Ref,
     *symbols: Annotated[str, Parameter(help="Symbols, with blanks or commas between.")],
+    ask_vendor: AskVendor = False,
     allow: Allow = None,
     how: How = How(),
     common: Common = Common(),
@@ -55,6 +61,8 @@ def add(
     At the end of a list, or joined to an expression.
     """
     with open_tick(common) as tick:
+        if ask_vendor:
+            identify(tick, words_of(symbols))
         plan = tick.edits.add(ref, _given(symbols))
         return carry_out(
             "universe add", plan, tick.edits.apply, common=common, how=how, allow=allow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,14 @@ from tickstock.cli.changes import Allow, How, carry_out
 from tickstock.cli.output import Common, talk
 from tickstock.cli.session import open_tick
 from tickstock.errors import BadFile, BadInput
-from tickstock.universes.files import MAX_BYTES, Form, Imported, left_out_words
+from tickstock.universes.files import MAX_HISTORY_BYTES, Form, Imported, left_out_words
 from tickstock.universes.files.written import OutForm
 from tickstock.universes.sources import CatalogSource
 from tickstock.words import plural
 
+AskVendor = Annotated[
+    bool, Parameter(negative="", help="Ask whose the CUSIPs and ISINs of a list are, a call each.")
+]
 SHOWN = 20
 """Remarks that are printed without --verbose."""
 
@@ -36,10 +39,7 @@ def import_(
         str | None,
         Parameter(help="Heading or number of the column of symbols, where several could be it."),
     ] = None,
-    ask_vendor: Annotated[
-        bool,
-        Parameter(negative="", help="Ask whose the CUSIPs and ISINs of a list are, a call each."),
-    ] = False,
+    ask_vendor: AskVendor = False,
     name: Annotated[str | None, Parameter(help="The universe's name for people.")] = None,
     allow: Allow = None,
     how: How = How(),
@@ -60,7 +60,7 @@ def import_(
         content = _content(file)
         if ask_vendor:
             texts = tick.imports.identifiers(file.name, content, form=format_, column=column)
-            _identify(tick, tick.listings.unknown_cusips(texts))
+            identify(tick, texts)
         imported = tick.imports.read(file.name, content, as_, form=format_, column=column)
         change = tick.imports.plan(imported, as_, title=name)
         return _perform("universe import", tick, change, common=common, how=how, allow=allow)
@@ -125,13 +125,14 @@ def _content(file: Path) -> bytes:
     """No more of a file than tells that it is too large."""
     try:
         with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_HISTORY_BYTES + 1)
     except OSError as e:
         raise BadFile(f"The file {file} cannot be read: {e.strerror}.", "Check it.") from e
 
 
-def _identify(tick: Any, cusips: Collection[str]) -> None:
-    if cusips:
+def identify(tick: Any, texts: Sequence[str]) -> None:
+    """Ask the vendor whose the CUSIPs and ISINs among some texts are, where that is not known."""
+    if cusips := tick.listings.unknown_cusips(texts):
         talk(f"Asking the vendor whose {plural(len(cusips), 'identifier')} these are.")
         ask_listings(tick, partial(tick.listings.identify, cusips))
 

@@ -15,6 +15,7 @@ from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol
 from tickstock.model import UniverseRef
 from tickstock.service.dependents import effects
+from tickstock.service.typed import read_typed
 from tickstock.store import instruments, listings, universe_lookup, universe_plans, universe_writes
 from tickstock.store import universes as store
 from tickstock.store.connection import Connection
@@ -28,13 +29,13 @@ from tickstock.universes.expression import (
     taken_for,
 )
 from tickstock.universes.files import RecordedHistory, left_out_words, read_history
+from tickstock.universes.files.words import words_of
 from tickstock.universes.key import check_key, parse_ref
 from tickstock.universes.known import judge
 from tickstock.universes.names import Names
 from tickstock.universes.nodes import ChainOperator
 from tickstock.universes.plan import OrganizePlan, judged
 from tickstock.universes.suggest import did_you_mean, shown
-from tickstock.universes.symbol import read_symbols
 from tickstock.universes.validate import safe_symbols
 
 SHOWN = 10
@@ -124,18 +125,15 @@ class Edits:
 
     def _read(self, conn: Connection, symbols: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         """Symbols in the vendor's spelling, and notes on what was respelled or repeated."""
-        words = [word for text in symbols for part in text.split(",") if (word := part.strip())]
         try:
-            found = read_symbols(words)
+            found = read_typed(conn, words_of(symbols))
         except BadSymbol as error:
-            if not any(sign in word for word in words for sign in _SIGNS):
+            if not any(sign in text for text in symbols for sign in _SIGNS):
                 raise
             hint = f"If an expression is meant: --expression {' '.join(symbols)!r}."
             raise BadSymbol(error.what, hint) from None
         notes = [*found.notes, *(f"{s} was given more than once." for s in found.duplicates)]
-        meant = instruments.spelled(conn, found.symbols)
-        notes += [f"{written} is read as {symbol}." for written, symbol in meant.items()]
-        return tuple(dict.fromkeys(meant.get(s, s) for s in found.symbols)), notes
+        return found.symbols, notes
 
     def rename(self, name: str, new: str, *, title: str | None = None) -> OrganizePlan:
         """Give a universe another key. What is known of its past goes with it."""
@@ -212,7 +210,9 @@ class Edits:
         """What `validate --fix` would do: everything that is safe to fix (see `safe_symbols`)."""
         with self._database.transaction() as conn:
             rows = store.stored(conn, self._environment)
-            fixed = {row.ref: symbols for row in rows if (symbols := safe_symbols(row)) is not None}
+            identify = partial(listings.identified, conn)
+            found = {row.ref: safe_symbols(row, identify) for row in rows}
+            fixed = {ref: symbols for ref, symbols in found.items() if symbols is not None}
             return universe_plans.plan_lists(conn, fixed, self._environment)
 
     def apply(

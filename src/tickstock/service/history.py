@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 
 from tickstock.config import Settings
 from tickstock.errors import BadInput, BadSymbol, TickStockError, UnknownUniverse
 from tickstock.model import UniverseRef
 from tickstock.service.bounds import check_most
+from tickstock.service.typed import read_one
 from tickstock.spans import Span
 from tickstock.store import history as store
-from tickstock.store import instruments
+from tickstock.store import instruments, listings
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.history import Blame, LogEntry
@@ -32,7 +33,7 @@ from tickstock.universes.expression import (
 )
 from tickstock.universes.suggest import did_you_mean, shown
 from tickstock.universes.survivorship import Survivorship, Unlabelled, survivorship
-from tickstock.universes.symbol import read_symbol, read_symbols
+from tickstock.universes.symbol import read_symbols
 from tickstock.universes.validate import SIZES
 from tickstock.universes.witnesses import witnesses
 
@@ -145,10 +146,10 @@ class Histories:
         A ticker stands for its instrument: FB on a day of 2015 is in the lists that name META.
         Raises BadSymbol, BadDates for a day that has not come.
         """
-        written, _ = read_symbol(symbol)
         with self._database.transaction() as conn:
             if as_of is not None:
                 refuse_future(as_of, StoreLookup(conn, self._environment))
+            written = read_one(conn, symbol)
             found = self._holding(conn, written, as_of)
             if not found:
                 spelled = instruments.spelled(conn, [written])
@@ -161,8 +162,8 @@ class Histories:
 
         Raises BadSymbol.
         """
-        written, _ = read_symbol(symbol)
         with self._database.transaction() as conn:
+            written = read_one(conn, symbol)
             names = instruments.read_names(conn)
             member = names.who(written, None)
             called = sorted({written, *names.tickers(member)})
@@ -241,7 +242,7 @@ class Histories:
             names = instruments.read_names(conn)
             held = {names.who(symbol): symbol for symbol in members}
             asked: dict[str, None] = {}
-            for symbol in read_symbols(symbols).symbols:
+            for symbol in read_symbols(symbols, partial(listings.identified, conn)).symbols:
                 meant = held.get(names.meant(symbol, held))
                 if meant is None:
                     hint = did_you_mean(symbol, members) or _LOG.format(ref)

@@ -25,7 +25,7 @@ from tickstock.store import universes as store
 from tickstock.store.database import Database
 from tickstock.universes.catalog import source_day
 from tickstock.universes.expression import Ref, parse
-from tickstock.universes.files import Form, Gather, Imported, read_file
+from tickstock.universes.files import MAX_HISTORY_BYTES, Form, Gather, Imported, read_file
 from tickstock.universes.files.holdings import add_holding
 from tickstock.universes.files.written import Listing, OutForm, write_file
 from tickstock.universes.key import check_key, parse_ref
@@ -70,12 +70,20 @@ class Imports:
 
     # -- in ----------------------------------------------------------------------------------
     def read(
-        self, name: str, data: bytes, universe: str, form: Form = Form.AUTO, *, column: str = ""
+        self,
+        name: str,
+        data: bytes,
+        universe: str,
+        form: Form = Form.AUTO,
+        *,
+        column: str = "",
+        most_bytes: int = MAX_HISTORY_BYTES,
     ) -> Imported:
         """The symbols in a file's bytes, for a universe.
 
         Files that tell ETFs from stocks give only what fits the type of the universe. `column` is
-        the heading or number of the column of symbols, where several could be it.
+        the heading or number of the column of symbols, where several could be it. What has more
+        than `most_bytes`, as it comes or unpacked, is refused unread.
         Raises BadFile naming all problems with their lines, BadKey for what names no universe.
         """
         return read_file(
@@ -88,6 +96,7 @@ class Imports:
             etfs=parse_ref(universe).type == "etf_universe",
             today=self._today(),
             column=column,
+            most_bytes=most_bytes,
         )
 
     def identifiers(

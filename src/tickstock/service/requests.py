@@ -73,7 +73,7 @@ class Requests:
         if csv is not None:
             source, chosen = f"{FROM_CSV}{csv}", self._universes.csv_symbols(csv)
         else:
-            source, chosen = universe or NAMED, tuple(dict.fromkeys(symbols))
+            source, chosen = universe or NAMED, self._universes.read_symbols(symbols)
         return LoadRequest(source, chosen, frames, self._dates.span(duration, first, last), refresh)
 
     def look(

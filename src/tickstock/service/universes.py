@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tickstock.clock import Clock, new_york_date
 from tickstock.config import Settings
 from tickstock.errors import BadFile, EmptyUniverse, TickStockError
 from tickstock.model import MARKET, PLAIN_KEY, Universe, UniverseRef
+from tickstock.service.typed import read_one, read_typed
 from tickstock.spans import Span
 from tickstock.store import instruments, listings, universe_plans, universe_writes
 from tickstock.store import universes as store
@@ -33,7 +35,7 @@ from tickstock.universes.expression import (
     parse,
     universes_under,
 )
-from tickstock.universes.files import MAX_BYTES, Imported, read_file
+from tickstock.universes.files import MAX_HISTORY_BYTES, Imported, read_file
 from tickstock.universes.key import PREFIXES, parse_alone, parse_ref
 from tickstock.universes.known import SymbolVerdict, is_known, judge
 from tickstock.universes.parsing import parse_client_universe
@@ -208,8 +210,22 @@ class Universes:
                 resolve=partial(instruments.spelled, conn),
                 traded=partial(instruments.traded, conn),
                 identify=partial(listings.identified, conn),
-                today=new_york_date(self._clock()),
+                today=self._today(),
             )
+
+    def read_symbols(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """The symbols that texts mean, a text a symbol. Raises BadSymbol naming all that mean
+        none."""
+        with self._database.transaction() as conn:
+            found = read_typed(conn, texts)
+        for note in found.notes:
+            log.warning("%s", note)
+        return found.symbols
+
+    def read_symbol(self, text: str) -> str:
+        """The one symbol that a text means. Raises BadSymbol."""
+        with self._database.transaction() as conn:
+            return read_one(conn, text)
 
     def judge(self, symbols: Sequence[str]) -> SymbolVerdict:
         """How many of some symbols the shipped list knows, or bars are held of."""
@@ -239,13 +255,21 @@ class Universes:
             evaluated=known,
             instruments=named,
             is_known=lambda symbol: symbol in listed or is_known(symbol),
+            identify=self._identified,
         )
         return validate(rows, context)
+
+    def _identified(self, texts: Sequence[str]) -> Mapping[str, str]:
+        with self._database.transaction() as connection:
+            return listings.identified(connection, texts)
 
     # -- definitions -------------------------------------------------------------------------
     def definitions(self) -> Catalog:
         """The shipped definitions and the user's own."""
-        return catalog(self._folder)
+        return catalog(self._folder, self._identified, self._today())
+
+    def _today(self) -> date:
+        return new_york_date(self._clock())
 
     def plan_organize(self, mode: Mode = Mode.REPLACE) -> OrganizePlan:
         """What bringing the stored universes to their definitions would do."""
@@ -291,7 +315,7 @@ def read_confined(folder: Path, name: str) -> bytes:
         if file.parent != root or not file.is_file():
             raise refused
         with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_HISTORY_BYTES + 1)
     except FileNotFoundError:
         raise refused from None
     except OSError as e:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from tickstock.errors import UnknownUniverse
 from tickstock.model import MARKET, READ_TYPES, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
-from tickstock.store import instruments
+from tickstock.store import instruments, listings
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
@@ -153,6 +153,9 @@ class StoreLookup:
 
     def names(self) -> Names:
         return instruments.read_names(self._conn)
+
+    def identified(self, texts: Sequence[str]) -> Mapping[str, str]:
+        return listings.identified(self._conn, texts)
 
     def pick(
         self, rule: Rule, called: Mapping[Member, str], day: date | None

@@ -87,6 +87,7 @@ def plan_organize(
     """What bringing an environment to `definitions` would do; see `organize.organize_plan`."""
     definitions = [d for d in definitions if d.ref.type in types]
     rows, facts = fetch_rows(conn, environment), fetch_facts(conn, environment)
+    lookup = StoreLookup(conn, environment)
     plan = organize_plan(
         definitions,
         rows,
@@ -96,7 +97,8 @@ def plan_organize(
         types=types,
         foreign=fetch_foreign(conn, environment),
         names=instruments.read_names(conn),
-        pick=StoreLookup(conn, environment).pick,
+        pick=lookup.pick,
+        identify=lookup.identified,
     )
     kept = {c.ref for c in plan.changes if c.action is not Action.REMOVE}
     told = {d.ref: d.history for d in definitions if d.history and d.ref in kept}

@@ -23,7 +23,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from tickstock.errors import BadFile, BadInput
 from tickstock.model import UNIVERSE_TYPES, UniverseRef
 from tickstock.universes.expression import parse
-from tickstock.universes.files import MAX_BYTES, Imported, read_file, read_history
+from tickstock.universes.files import (
+    MAX_BYTES,
+    MAX_HISTORY_BYTES,
+    Imported,
+    read_file,
+    read_history,
+)
+from tickstock.universes.identifiers import Identify, nobody_knows
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.membership import History
 from tickstock.universes.remark import Remark
@@ -78,8 +85,9 @@ def shipped() -> Catalog:
     return _CatalogReader(resources.files("tickstock") / "data" / "catalog").read()
 
 
-def read_folder(folder: Path) -> Catalog:
-    """The definitions in the `*.toml` files of `folder`.
+def read_folder(folder: Path, identify: Identify = nobody_knows, today: date = date.max) -> Catalog:
+    """The definitions in the `*.toml` files of `folder`. `identify` tells of identifiers which
+    symbols they have; of a dated list those who are in it `today` are members.
 
     Raises BadFile when the folder cannot be read or holds none, and, naming every mistake with
     its file and line, when any of them is wrong.
@@ -89,15 +97,18 @@ def read_folder(folder: Path) -> Catalog:
             f"The folder of universe definitions {folder} does not exist.",
             "Make it or change TICKSTOCK_UNIVERSES.",
         )
-    return _CatalogReader(folder).read()
+    return _CatalogReader(folder, identify, today).read()
 
 
-def catalog(folder: Path | None = None) -> Catalog:
-    """The shipped definitions and those in `folder`, whose definition of the same ref wins."""
+def catalog(
+    folder: Path | None = None, identify: Identify = nobody_knows, today: date = date.max
+) -> Catalog:
+    """The shipped definitions and those in `folder`, whose definition of the same ref wins; see
+    `read_folder`."""
     ours = shipped()
     if folder is None:
         return ours
-    own = read_folder(folder)
+    own = read_folder(folder, identify, today)
     by_ref = {d.ref: d for d in (*ours.definitions, *own.definitions)}
     return Catalog(tuple(by_ref.values()), own.remarks)
 
@@ -155,8 +166,10 @@ class _File:
 class _CatalogReader:
     """Reads a folder and gathers what is to say about it."""
 
-    def __init__(self, folder: Traversable) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Traversable, identify: Identify = nobody_knows, today: date = date.max
+    ) -> None:
+        self._folder, self._identify, self._today = folder, identify, today
         self._found: dict[UniverseRef, Definition] = {}
         self._places: dict[UniverseRef, Remark] = {}
         self._remarks: list[Remark] = []
@@ -245,7 +258,7 @@ class _CatalogReader:
                 imported = self._members(entry.members)
             return imported.symbols, tuple(map(str, imported.remarks))
         with _in_field("symbols"):
-            read = read_symbols(entry.symbols or ())
+            read = read_symbols(entry.symbols or (), self._identify)
         if not read.symbols:
             raise _Mistake("symbols names no symbol", "symbols")
         repeats = [f"{symbol} is repeated and counted once." for symbol in read.duplicates]
@@ -256,7 +269,8 @@ class _CatalogReader:
         file = self._file(path, "members")
         try:
             with file.open("rb") as stream:
-                return read_file(path, stream.read(MAX_BYTES + 1))
+                data = stream.read(MAX_HISTORY_BYTES + 1)
+            return read_file(path, data, identify=self._identify, today=self._today)
         except OSError as e:
             raise _Mistake(f"{path}: cannot be read: {e.strerror or e}", "members") from None
 
@@ -267,11 +281,17 @@ class _CatalogReader:
             raise _Mistake("an expression has the history of its parts alone", "history")
         file = self._file(entry.history, "history")
         try:
-            data = _content(file)
+            data = _content(file, MAX_HISTORY_BYTES)
         except _Mistake as e:
             raise _Mistake(f"{entry.history}: {e}", "history") from None
         with _in_field("history"):
-            told = read_history(entry.history, data, through=entry.as_of, source=entry.source)
+            told = read_history(
+                entry.history,
+                data,
+                through=entry.as_of,
+                source=entry.source,
+                identify=self._identify,
+            )
         return told.history
 
     def _file(self, path: str, field: str) -> Traversable:
@@ -307,14 +327,14 @@ def _decoded(file: Traversable) -> str:
         raise _Mistake(f"is not UTF-8 text (byte {e.start})") from None
 
 
-def _content(file: Traversable) -> bytes:
+def _content(file: Traversable, most: int = MAX_BYTES) -> bytes:
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            data = stream.read(most + 1)
     except OSError as e:
         raise _Mistake(f"cannot be read: {e.strerror or e}") from None
-    if len(data) > MAX_BYTES:
-        raise _Mistake(f"is larger than {MAX_BYTES:,} bytes")
+    if len(data) > most:
+        raise _Mistake(f"is larger than {most:,} bytes")
     return data
 
 

@@ -20,6 +20,7 @@ from tickstock.errors import (
 )
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span, union
+from tickstock.universes.identifiers import identified_note, is_identifier, unidentified
 from tickstock.universes.names import Member, Names
 from tickstock.universes.nodes import (
     AsOf,
@@ -84,6 +85,9 @@ class Lookup(Protocol):
 
     def names(self) -> Names:
         """Whose ticker a symbol is on a day."""
+
+    def identified(self, texts: Sequence[str]) -> Mapping[str, str]:
+        """Identifiers → the symbols of those that are known."""
 
     def pick(
         self, rule: Rule, called: Mapping[Member, str], day: date | None
@@ -310,6 +314,22 @@ class _Evaluator:
         self.path.pop()
         return value
 
+    def _written(self, node: Symbols) -> tuple[str, ...]:
+        """The symbols that are written out, identifiers among them read as the symbols they have.
+
+        Raises BadExpression for an identifier that nobody here knows.
+        """
+        asked = [text for text in node.symbols if is_identifier(text)]
+        if not asked:
+            return node.symbols
+        found = self.lookup.identified(asked)
+        for text in asked:
+            if text not in found:
+                what, how = unidentified(text)
+                raise BadExpression(f"{what}.", f"{how[0].upper()}{how[1:]}.")
+            self.remarks[identified_note(text, found[text])] = None
+        return tuple(dict.fromkeys(found.get(text, text) for text in node.symbols))
+
     def _whom(self, symbols: frozenset[str], day: date | None) -> frozenset[Member]:
         """Whom the symbols of a list name on a day."""
         if self.alone:
@@ -320,8 +340,8 @@ class _Evaluator:
     # ------------------------------------------------------------------ nodes
     def _value(self, node: Node, scope: _Scope) -> _Value:
         match node:
-            case Symbols(symbols):
-                members = self._whom(frozenset(symbols), scope.day)
+            case Symbols():
+                members = self._whom(frozenset(self._written(node)), scope.day)
                 return _Value(members, format_expression(node))
             case Ref() | Bare():
                 return self._universe(self._resolve(node), scope)
@@ -381,7 +401,7 @@ class _Evaluator:
         if not isinstance(part, Symbols):
             return value.members
         found: set[Member] = set()
-        for symbol in part.symbols:
+        for symbol in self._written(part):
             meant = self.names.meant(symbol, held, day)
             found.add(meant)
             if meant in held and (called := self._called(meant, day)) != symbol:

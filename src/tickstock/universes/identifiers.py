@@ -7,8 +7,15 @@ it; an option's code (OSI and its relatives) holds the day on which it expires.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tickstock.universes.suggest import shown
+
+IDENTIFIERS = ("ISIN", "CUSIP", "SEDOL", "FIGI")
+"""The kinds that stand for a symbol which somebody may know."""
+Identify = Callable[[Sequence[str]], Mapping[str, str]]
+"""Given identifiers, answers the symbols of those that are known."""
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}\d")
 _CUSIP = re.compile(r"[A-Z0-9*@#]{8}\d")
 _SEDOL = re.compile(r"[B-DF-HJ-NP-TV-Z0-9]{6}\d")
@@ -18,6 +25,7 @@ _OPTION = re.compile(
     r"|[A-Z.]{1,6} \d{1,2}/\d{1,2}/(?:\d\d)?\d\d \$?[\d.,]+ ?[CP](?:ALL|UT)?"  # Schwab
     r"|[A-Z.]{1,6} \d{0,2} ?[A-Z]{3} ?'?\d{2,4} \$?[\d.]+ ?[CP](?:ALL|UT)?"  # Interactive Brokers
 )
+_DIGITS_OF_A_CODE = 3
 _CUSIP_EXTRA = {"*": 36, "@": 37, "#": 38}
 _SEDOL_WEIGHTS = (1, 3, 1, 7, 3, 9)
 
@@ -43,6 +51,50 @@ def identifier_in(text: str) -> Identifier | None:
         if is_one(text):
             return Identifier(kind, text)
     return None
+
+
+def mistyped(text: str) -> str:
+    """The kind of identifier that a text has the shape of, with a wrong check digit; empty where
+    it has none. No US ticker has three digits."""
+    if sum(map(str.isdigit, text)) < _DIGITS_OF_A_CODE or identifier_in(text):
+        return ""
+    shapes = (("FIGI", _FIGI), ("ISIN", _ISIN), ("CUSIP", _CUSIP))
+    return next((kind for kind, shape in shapes if shape.fullmatch(text)), "")
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text is an identifier that stands for a symbol."""
+    found = identifier_in(text)
+    return found is not None and found.kind in IDENTIFIERS
+
+
+def nobody_knows(_: Sequence[str]) -> Mapping[str, str]:
+    """For where there is no database to ask."""
+    return {}
+
+
+def bare_identifier(text: str) -> str:
+    """An identifier as others are compared with it: without blanks and the quotes of Excel."""
+    return text.strip().strip('="')
+
+
+def identified_note(text: str, symbol: str) -> str:
+    """For people: whose an identifier is."""
+    return f"{text} is read as {symbol} (by its identifier)."
+
+
+def unidentified(text: str) -> tuple[str, str]:
+    """What is wrong with an identifier that nobody here knows, and what to do."""
+    found = identifier_in(text)
+    kind = found.kind if found else "identifier"
+    if kind == "FIGI":
+        how = "`tickstock instruments refresh` reads those of the vendor"
+    elif cusip_of(text):
+        how = "--ask-vendor of `universe import`, `set` and `add` asks the vendor"
+    else:
+        how = "the vendor does not know them; give the list a column with tickers"
+    an = "an" if kind in ("ISIN", "identifier") else "a"
+    return f"{shown(text)} is not a symbol: it is {an} {kind} that nobody here knows", how
 
 
 def cusip_of(text: str) -> str | None:

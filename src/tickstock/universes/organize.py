@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tickstock.errors import BadExpression, MalformedUniverse, TickStockError
@@ -21,6 +21,7 @@ from tickstock.universes.expression import (
     no_picks,
     parse,
 )
+from tickstock.universes.identifiers import Identify, nobody_knows
 from tickstock.universes.merge import (
     Content,
     Draft,
@@ -60,6 +61,7 @@ def organize_plan(
     foreign: Collection[UniverseRef] = (),
     names: Names = NO_NAMES,
     pick: PickMembers = no_picks,
+    identify: Identify = nobody_knows,
 ) -> OrganizePlan:
     """What bringing the stored universes of one environment to `definitions` would do.
 
@@ -71,6 +73,7 @@ def organize_plan(
         foreign: the rows that another program made and TickStock never wrote.
         names: whose tickers symbols are, for expressions.
         pick: applies the rules of expressions to the bars that are held.
+        identify: tells of identifiers in expressions which symbols they have.
         mode: `REPLACE`, or `PRESERVE` to merge with what people changed (see `merge`).
 
     Raises:
@@ -91,7 +94,7 @@ def organize_plan(
         else replaced(ref, defined.get(ref), held.get(ref))
         for ref in refs
     ]
-    changes, failed = _settle(drafts, held, facts, names, pick)
+    changes, failed = _settle(drafts, held, facts, _Asked(names, pick, identify))
     return OrganizePlan(
         environment=environment,
         mode=mode,
@@ -130,25 +133,31 @@ def _unreadable(drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -
 
 
 # --- the universes as they will be --------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Of what expressions ask, that which the universes do not tell."""
+
+    names: Names
+    pick: PickMembers
+    identify: Identify
+
+
 class _Result:
     """What expressions in definitions are evaluated over (`evaluate.Lookup`).
 
     Rows that cannot be read are no part of it; the plan names them.
     """
 
-    def __init__(
-        self, contents: dict[UniverseRef, Content], names: Names, pick: PickMembers
-    ) -> None:
-        self._contents, self._names = contents, names
-        self.pick = pick
+    def __init__(self, contents: dict[UniverseRef, Content], asked: _Asked) -> None:
+        self._contents, self._asked = contents, asked
+        self.pick, self.identified = asked.pick, asked.identify
 
     @classmethod
     def of(
         cls,
         drafts: Iterable[Draft],
         held: Mapping[UniverseRef, HeldList],
-        names: Names,
-        pick: PickMembers,
+        asked: _Asked,
     ) -> _Result:
         contents = {
             ref: Content(row.symbols, row.facts.expression)
@@ -160,11 +169,11 @@ class _Result:
                 contents[draft.ref] = draft.content
             elif draft.fate is Fate.REMOVE:
                 contents.pop(draft.ref, None)
-        return cls(contents, names, pick)
+        return cls(contents, asked)
 
     def having(self, ref: UniverseRef, content: Content) -> _Result:
         """The same universes, but for one."""
-        return _Result({**self._contents, ref: content}, self._names, self.pick)
+        return _Result({**self._contents, ref: content}, self._asked)
 
     def write_edits(self, drafts: Iterable[Draft], held: Mapping[UniverseRef, HeldList]) -> None:
         """Turn expressions that people edited as lists into expressions that say so."""
@@ -192,7 +201,7 @@ class _Result:
         raise _no_history(ref)
 
     def names(self) -> Names:
-        return self._names
+        return self._asked.names
 
     def last_day(self) -> date:
         return date.max
@@ -247,14 +256,13 @@ def _settle(
     drafts: Sequence[Draft],
     held: Mapping[UniverseRef, HeldList],
     facts: Mapping[UniverseRef, Facts],
-    names: Names,
-    pick: PickMembers,
+    asked: _Asked,
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes, and the rows whose own expression fails; those stay as they are.
 
     A definition whose expression fails refuses the whole plan.
     """
-    result = _Result.of(drafts, held, names, pick)
+    result = _Result.of(drafts, held, asked)
     result.write_edits(drafts, held)
     changes: list[Change] = []
     failed: list[str] = []

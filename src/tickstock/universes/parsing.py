@@ -11,6 +11,7 @@ from tickstock.errors import BadDates, BadExpression, BadKey, BadSymbol
 from tickstock.model import READ_TYPES
 from tickstock.spans import Span
 from tickstock.universes import nodes
+from tickstock.universes.identifiers import IDENTIFIERS, bare_identifier, is_identifier
 from tickstock.universes.key import QUOTED, parse_alone, parse_ref, read_key
 from tickstock.universes.nodes import (
     AsOf,
@@ -111,12 +112,17 @@ def _client_part(words: list[str], known: Container[str]) -> Node:
     try:
         if len(words) == 2:
             return Ref(parse_ref(":".join(words)))
+        if word not in known and is_identifier(word):
+            return nodes.Symbols((word,))
         if word in known or (_KEY.fullmatch(word) and not SYMBOL.fullmatch(word)):
             return Bare(word)
         symbol, note = read_symbol(word)
     except (BadKey, BadSymbol) as error:
+        why = error.what.partition(" is not a symbol: ")[2]
         raise BadExpression(
-            f"{shown(word)} is neither the key of a universe nor a symbol.", error.hint
+            f"{shown(word)} is neither the key of a universe nor a symbol"
+            f"{f': {why}' if why else '.'}",
+            error.hint,
         ) from None
     return nodes.Symbols((symbol,), (note,) if note else ())
 
@@ -331,6 +337,8 @@ class _Parser:
         try:
             return read_symbol(part)
         except BadSymbol as error:
+            if error.kind in IDENTIFIERS:  # whose it is, is asked when it is evaluated
+                return bare_identifier(part), None
             lead = len(part) - len(part.lstrip())
             raise self._error(at + lead, error.what.rstrip("."), error.hint) from None
 

@@ -13,7 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tickstock.errors import BadSymbol
-from tickstock.universes.identifiers import identifier_in
+from tickstock.universes.identifiers import (
+    IDENTIFIERS,
+    Identify,
+    bare_identifier,
+    identified_note,
+    identifier_in,
+    mistyped,
+    nobody_knows,
+    unidentified,
+)
 from tickstock.universes.known import is_known, with_dot
 from tickstock.universes.markets import is_currency_mark, unmarked
 from tickstock.universes.suggest import shown
@@ -43,6 +52,11 @@ nan NaN Nan none None NONE null Null NULL nil NaT nat <NA> n/a N/A na -- -
 """
 _MISSING = frozenset(_MISSING_LISTED.split())
 """What programs write for "no value". NAN and NA in capitals are tickers."""
+_HEADINGS_LISTED = """
+SYMBOL SYMBOLS TICKER TICKERS ISIN CUSIP SEDOL FIGI TOTAL TOTALS SUBTOTAL
+"""
+_HEADINGS = frozenset(_HEADINGS_LISTED.split())
+"""What stands over or below a column. Where one of these is listed, it is a ticker."""
 _ERRORS_LISTED = """
 #N/A #REF! #VALUE! #DIV/0! #NAME? #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY!
 #GETTING_DATA #ERROR!
@@ -120,7 +134,7 @@ def read_symbol(text: str) -> tuple[str, str | None]:
     an error of a spreadsheet, an identifier, a foreign listing, the start of a formula.
     """
     bare = text.strip(_EDGES)
-    if _PLAIN.fullmatch(bare) and bare not in _MISSING:
+    if _PLAIN.fullmatch(bare) and bare not in _MISSING and bare not in _HEADINGS:
         dotted = with_dot(bare)
         return (dotted, _dotted(bare, dotted)) if dotted else (bare, None)
     written = _SPACES.sub(" ", bare)
@@ -137,23 +151,26 @@ def _dotted(bare: str, dotted: str) -> str:
     return f"{bare} is read as {dotted} (written without its dot)."
 
 
-def read_symbols(texts: Iterable[str]) -> SymbolList:
+def read_symbols(texts: Iterable[str], identify: Identify | None = None) -> SymbolList:
     """Many symbols by the rules of `read_symbol`; order is kept, repeats are dropped and named.
 
-    Two spellings of one symbol are repeats (`BRK-B`, `BRK.B`). Raises one BadSymbol that names
-    every text that cannot be read, with its position counted from 1.
+    Two spellings of one symbol are repeats (`BRK-B`, `BRK.B`). `identify` tells of identifiers
+    which symbols they have. Raises one BadSymbol that names every text that cannot be read, with
+    its position counted from 1.
     """
+    read = [_read_or_fault(text) for text in texts]
+    asked = [one.text for one in read if one.kind in IDENTIFIERS]
+    found = (identify or nobody_knows)(tuple(dict.fromkeys(asked))) if asked else {}
     kept: dict[str, None] = {}
     notes: list[str] = []
     repeats: list[str] = []
     faults: list[str] = []
-    for place, text in enumerate(texts, 1):
-        try:
-            symbol, note = read_symbol(text)
-        except BadSymbol as error:
-            faults.append(f"{place}: {error.what}")
+    for place, one in enumerate(read, 1):
+        symbol = one.symbol or found.get(one.text, "")
+        if not symbol:
+            faults.append(f"{place}: {one.what(is_asked=identify is not None)}")
             continue
-        if note:
+        if note := one.note or ("" if one.symbol else identified_note(one.text, symbol)):
             notes.append(note)
         if symbol in kept:
             repeats.append(symbol)
@@ -161,6 +178,30 @@ def read_symbols(texts: Iterable[str]) -> SymbolList:
     if faults:
         raise _all_faults(faults)
     return SymbolList(tuple(kept), tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(repeats)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text that was read: its symbol, or what it is instead."""
+
+    text: str
+    symbol: str = ""
+    note: str = ""
+    kind: str = ""
+    fault: str = ""
+
+    def what(self, *, is_asked: bool) -> str:
+        if is_asked and self.kind in IDENTIFIERS:
+            return "{} ({}).".format(*unidentified(self.text))
+        return self.fault
+
+
+def _read_or_fault(text: str) -> _Read:
+    try:
+        symbol, note = read_symbol(text)
+    except BadSymbol as error:
+        return _Read(bare_identifier(text), kind=error.kind, fault=error.what)
+    return _Read(text, symbol, note or "")
 
 
 def _respelled(written: str) -> tuple[str, str]:
@@ -224,6 +265,8 @@ def _fault_of_kind(written: str) -> _Fault | None:
         return _Fault(
             "it looks like a missing value", "Remove the row, or write its symbol.", "missing"
         )
+    if written.upper() in _HEADINGS and not is_known(written):
+        return _Fault("it is the heading of a column or of a sum", "Remove it.", "heading")
     if written.isdecimal() and len(written) < _SHORTEST_NUMERIC:
         return _Fault("it is a number", "Is this the symbol column?", "number")
     if found := identifier_in(written):
@@ -232,6 +275,13 @@ def _fault_of_kind(written: str) -> _Fault | None:
         return _Fault(
             f"it is {_AN[found.kind]}", "Give the list a column with tickers.", found.kind
         )
+    if kind := mistyped(written):
+        return _Fault(
+            f"it looks like {_AN[kind]}, and its check digit is wrong",
+            "Compare it with its source.",
+        )
+    if _CHINESE.fullmatch(written):
+        return _Fault("it is listed in China, abroad", _KEPT, "foreign")
     if written.isdecimal() or (_NUMBER.fullmatch(written) and not written.isalpha()):
         return _Fault("it is a number", "Is this the symbol column?", "number")
     if _DATE.fullmatch(written):
@@ -241,6 +291,8 @@ def _fault_of_kind(written: str) -> _Fault | None:
     return None
 
 
+_CHINESE = re.compile(r"(SH|SZ|BJ)\d{6}")
+"""As data sets of that market write its listings."""
 _KEPT = "Only US stocks and ETFs are kept."
 _AN = {"ISIN": "an ISIN", "CUSIP": "a CUSIP", "SEDOL": "a SEDOL", "FIGI": "a FIGI"}
 _SHORTEST_NUMERIC = 7

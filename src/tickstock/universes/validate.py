@@ -10,6 +10,12 @@ from datetime import date, datetime, timedelta
 from tickstock.errors import BadKey, BadSymbol, MalformedUniverse, TickStockError
 from tickstock.model import UNIVERSE_TYPES, Instrument, UniverseRef
 from tickstock.universes.findings import Finding, Severity, UniverseCheck, exit_code, order, render
+from tickstock.universes.identifiers import (
+    IDENTIFIERS,
+    Identify,
+    bare_identifier,
+    nobody_knows,
+)
 from tickstock.universes.key import check_key, check_name
 from tickstock.universes.known import is_known
 from tickstock.universes.suggest import shown, visible
@@ -77,8 +83,8 @@ class Context:
     `evaluated` gives, by environment and universe, what each stored expression gives now: its
     symbols, or the error; expressions without an entry are not checked. `instruments` are those
     that are known, by every ticker that they have or had; `is_known` tells of other symbols whether
-    somebody knows them. Sources are dated by `now`; rows by the database's clock, which says
-    `database_now`.
+    somebody knows them, and `identify` of identifiers which symbols they have. Sources are dated
+    by `now`; rows by the database's clock, which says `database_now`.
     """
 
     now: datetime
@@ -91,6 +97,7 @@ class Context:
     )
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     is_known: Callable[[str], bool] = is_known
+    identify: Identify = nobody_knows
 
     def who(self, symbol: str) -> int | str:
         """Whom a symbol names: an instrument, or itself."""
@@ -115,7 +122,7 @@ def validate(rows: Iterable[StoredUniverse], context: Context) -> list[Finding]:
     arguments and never raises on what a row holds.
     """
     findings: list[Finding] = []
-    spelling = _SymbolJudge()
+    spelling = _SymbolJudge(context.identify)
     by_environment: dict[str, list[StoredUniverse]] = {}
     for row in rows:
         by_environment.setdefault(row.environment, []).append(row)
@@ -131,10 +138,11 @@ def validate(rows: Iterable[StoredUniverse], context: Context) -> list[Finding]:
     return sorted(findings, key=order)
 
 
-def safe_symbols(row: StoredUniverse) -> tuple[str, ...] | None:
+def safe_symbols(row: StoredUniverse, identify: Identify = nobody_knows) -> tuple[str, ...] | None:
     """The row's symbols with everything fixed that is safe to fix, None when nothing is.
 
-    Safe are: dropping repeats, respelling into the vendor's spelling, and turning a list that is
+    Safe are: dropping repeats, respelling into the vendor's spelling (of an identifier
+    that `identify` knows, its symbol), and turning a list that is
     encoded twice into a plain one. Values that hold more than symbols are left to a person.
     """
     try:
@@ -143,16 +151,16 @@ def safe_symbols(row: StoredUniverse) -> tuple[str, ...] | None:
         return None
     if row.expression is not None or _holds_more(row.value):
         return None
-    fixed = tuple(dict.fromkeys(_respelled(symbol) for symbol in report.symbols))
+    fixed = tuple(dict.fromkeys(_respelled(symbol, identify) for symbol in report.symbols))
     unchanged = fixed == report.symbols and not report.duplicates
     return None if unchanged and report.shape != DOUBLE_ENCODED else fixed
 
 
-def _respelled(symbol: str) -> str:
+def _respelled(symbol: str, identify: Identify) -> str:
     try:
         return read_symbol(symbol)[0]
-    except BadSymbol:
-        return symbol
+    except BadSymbol as fault:
+        return (_identified(symbol, identify) if fault.kind in IDENTIFIERS else "") or symbol
 
 
 def _holds_more(value: object) -> bool:
@@ -294,23 +302,36 @@ def _out_of_date(row: StoredUniverse, stored: set[str], live: set[str]) -> Findi
 class _SymbolJudge:
     """Judges every distinct symbol once, however many universes hold it."""
 
-    def __init__(self) -> None:
+    def __init__(self, identify: Identify) -> None:
         self.good: set[str] = set()
+        self._identify = identify
 
     def findings(self, read: _Read) -> Iterator[Finding]:
         for symbol in sorted(set(read.report.symbols) - self.good):
             try:
                 spelled, _ = read_symbol(symbol)
             except BadSymbol as error:
+                if error.kind in IDENTIFIERS and (meant := _identified(symbol, self._identify)):
+                    yield self._misspelt(read, symbol, meant)
+                    continue
                 why = "No vendor knows it; every job of the universe will miss it."
                 yield _found(UniverseCheck.SYMBOL, read.row, error.what, why, error.hint, symbol)
                 continue
             if spelled == symbol:
                 self.good.add(symbol)
                 continue
-            what = f"{shown(symbol)} is not the vendor's spelling, which is {spelled}."
-            why = "Symbols are compared letter by letter; the vendor does not know this one."
-            yield _found(UniverseCheck.SPELLING, read.row, what, why, _BY_FIX, symbol)
+            yield self._misspelt(read, symbol, spelled)
+
+    def _misspelt(self, read: _Read, symbol: str, spelled: str) -> Finding:
+        what = f"{shown(symbol)} is not the vendor's spelling, which is {spelled}."
+        why = "Symbols are compared letter by letter; the vendor does not know this one."
+        return _found(UniverseCheck.SPELLING, read.row, what, why, _BY_FIX, symbol)
+
+
+def _identified(text: str, identify: Identify) -> str:
+    """The symbol that an identifier has, empty where nobody here knows it."""
+    given = bare_identifier(text)
+    return identify([given]).get(given, "")
 
 
 # ---------------------------------------------------------------------- rows of one environment

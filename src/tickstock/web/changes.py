@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from tickstock.errors import BadInput, StalePlan, TickStockError
 from tickstock.service import TickStock
+from tickstock.universes.files.words import words_of
 from tickstock.universes.guard import Objections, names_of, objections
 from tickstock.universes.plan import OrganizePlan, as_dict
 from tickstock.web.answers import status_of
@@ -201,7 +202,7 @@ def _read(field: Callable[[str], str], many: Callable[[str], Sequence[object]]) 
     return ChangeForm(
         field("ref").strip(),
         one_of(EditKind, field("do") or EditKind.ADD, "something that can be done to a universe"),
-        tuple(s for s in BETWEEN.split(field("symbols")) if s),
+        tuple(words_of([field("symbols")])),
         field("expression").strip(),
         field("title").strip(),
         field("description").strip(),

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from tickstock.errors import BadFile, BadInput, TickStockError
 from tickstock.service.imports import ImportPlan
+from tickstock.universes.files import MAX_BYTES
 from tickstock.universes.files.written import OutForm
 from tickstock.web.answers import status_of
 from tickstock.web.changes import allowed, plan_answer, refusal, refuse_stale
@@ -61,7 +62,8 @@ def import_(ctx: RequestContext) -> Response:
 def _plan(ctx: RequestContext, ref: str, title: str, name: str, data: bytes) -> ImportPlan:
     imports = ctx.tick.imports
     column = ctx.field("column").strip()
-    return imports.plan(imports.read(name, data, ref, column=column), ref, title=title or None)
+    found = imports.read(name, data, ref, column=column, most_bytes=MAX_BYTES)
+    return imports.plan(found, ref, title=title or None)
 
 
 def _perform(

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from tickstock.actions import Dividend, Split
 from tickstock.errors import TickStockError, UnknownUniverse
 from tickstock.loading.causes import CAUSES, OUTSIDE
-from tickstock.universes.symbol import read_symbol
 from tickstock.web.answers import status_of
 from tickstock.web.candles import draw
 from tickstock.web.context import RequestContext
@@ -30,7 +29,7 @@ def address_of(symbol: str) -> str:
 
 def show(ctx: RequestContext) -> Response:
     """Everything that is known of one symbol."""
-    symbol, _ = read_symbol(ctx.path("symbol"))
+    symbol = ctx.tick.universes.read_symbol(ctx.path("symbol"))
     try:
         context = _known(ctx, symbol)
         status = 200

@@ -34,7 +34,7 @@ from tickstock.universes.files.sources import source_of
 from tickstock.universes.files.sources.nasdaq_trader import read_listing
 from tickstock.universes.files.spreadsheetml import is_spreadsheetml, rows_of_spreadsheetml
 from tickstock.universes.files.structured import is_json, is_toml, read_toml, rows_of_json
-from tickstock.universes.files.table import read_table
+from tickstock.universes.files.table import names_days, read_table
 from tickstock.universes.files.words import is_pasted, is_words, read_words
 from tickstock.universes.files.xlsx import START as XLSX_START
 from tickstock.universes.files.xlsx import rows_of_xlsx
@@ -78,6 +78,7 @@ def read_file(
     etfs: bool | None = None,
     today: date = date.max,
     column: str = "",
+    most_bytes: int = MAX_HISTORY_BYTES,
 ) -> Imported:
     """The symbols of a file.
 
@@ -91,13 +92,21 @@ def read_file(
         etfs: True or False to take only ETFs, or no ETFs, where the file tells them apart.
         today: of a file that says who was a member when, those of this day are taken.
         column: the heading or the number of the column of symbols, where several could be it.
+        most_bytes: what is larger, as it comes or unpacked, is refused unread.
 
     Raises:
         BadFile: not a list of symbols, damaged, too large, or with problems, all named at once.
         BadInput: a form that needs a library which is not installed.
     """
     gather = Gather(
-        name, resolve, traded=traded, identify=identify, etfs=etfs, today=today, column=column
+        name,
+        resolve,
+        traded=traded,
+        identify=identify,
+        etfs=etfs,
+        today=today,
+        column=column,
+        most_bytes=most_bytes,
     )
     return gather.done(_read(data, form, gather), data)
 
@@ -135,6 +144,7 @@ def _read(data: bytes, form: Form, gather: Gather) -> str:
     """Gather what a file holds, and say what it was taken for."""
     check_size(data, gather)
     content = unpacked(data, gather)
+    gather.size = len(content)
     if content.startswith(XLSX_START):
         words = f"XLSX, {_read_rows(rows_of_xlsx(content, gather), form, gather)}"
     elif content.startswith(PARQUET_START):
@@ -153,6 +163,7 @@ def _read_text(text: str, form: Form, gather: Gather) -> str:
         words = _read_rows(rows_of_json(text, gather), Form.AUTO, gather)
         return "JSON" if words == "table" else f"JSON, {words}"
     if form is Form.TOML and not gather.is_history:
+        gather.expect_list()
         read_toml(text, gather)
         return "TOML"
     check_lines(text, gather)
@@ -177,6 +188,8 @@ def _form_of(text: str) -> Form:
 def _read_rows(rows: Iterator[Row], form: Form, gather: Gather) -> str:
     """Gather a table, and say what it was taken for."""
     first = list(islice(rows, PREAMBLE))
+    if not gather.is_history and not names_days(first):
+        gather.expect_list()
     every = chain(first, rows)
     if gather.is_history:
         read_table(every, gather)

@@ -297,6 +297,13 @@ class DateColumns:
             self.gather.leave_out(line, kind)
 
 
+def has_day_columns(row: Sequence[str]) -> bool:
+    """Whether a row names columns of days, as the header of a history does."""
+    names = heading(row)
+    pairs = (*UP_TO.items(), *UP_TO_AND_WITH.items())
+    return "date" in names or any(first in names and last in names for first, last in pairs)
+
+
 def _several(text: str) -> tuple[str, ...]:
     """The symbols in a cell."""
     return tuple(one for part in _BETWEEN.split(text) if (one := bare(part)))

@@ -29,8 +29,8 @@ def check_size(data: bytes, gather: Gather) -> None:
         raise BadFile(f"{gather.name} is empty.", "Was it downloaded completely?")
     if len(data) > gather.most_bytes:
         raise BadFile(
-            f"{gather.name} has {len(data):,} bytes; a list of symbols has at most"
-            f" {gather.most_bytes:,}.",
+            f"{gather.name} has more than {gather.most_bytes:,} bytes, which no list of symbols"
+            " has.",
             "Is this the right file?",
         )
 

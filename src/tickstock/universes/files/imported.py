@@ -14,7 +14,12 @@ from datetime import date
 
 from tickstock.errors import BadFile, BadSymbol
 from tickstock.spans import Span
-from tickstock.universes.identifiers import cusip_of, identifier_in
+from tickstock.universes.identifiers import (
+    IDENTIFIERS,
+    bare_identifier,
+    identified_note,
+    unidentified,
+)
 from tickstock.universes.known import (
     NO_VERDICT,
     SymbolVerdict,
@@ -30,7 +35,8 @@ from tickstock.universes.symbol import NO_US_SYMBOL, read_symbol
 from tickstock.words import plural
 
 MAX_BYTES = 8 * 1024 * 1024
-"""A list of symbols that is larger, as it comes or unpacked, is something else."""
+"""A list of symbols that is larger, as it comes or unpacked, is something else; a table that says
+who was a member when may be as large as a history."""
 MAX_ROWS = 250_000
 """So many take most of a second to be read and told about."""
 MAX_HISTORY_BYTES = 64 * 1024 * 1024
@@ -49,7 +55,6 @@ TOTALS = frozenset(
     | {"account total", "sum", "sum total", "cash total"}
 )
 """What stands in the place of a symbol in the row of a sum."""
-IDENTIFIERS = ("ISIN", "CUSIP", "SEDOL", "FIGI")
 SYMBOL = "symbol"
 """The kind of a row that names a symbol; the kinds of rows that are left out say why."""
 
@@ -128,29 +133,12 @@ def nothing_else(_: Sequence[str]) -> Mapping[str, str]:
     return {}
 
 
-def _unidentified(text: str) -> str:
-    found = identifier_in(text)
-    kind = found.kind if found else "identifier"
-    if kind == "FIGI":
-        how = "`tickstock instruments refresh` reads those of the vendor"
-    elif cusip_of(text):
-        how = "`universe import --ask-vendor` asks the vendor"
-    else:
-        how = "the vendor does not know them; give the list a column with tickers"
-    an = "an" if kind in ("ISIN", "identifier") else "a"
-    return f"{shown(text)} is not a symbol: it is {an} {kind} that nobody here knows ({how})."
-
-
 def _is_identifier(text: str) -> bool:
     try:
         read_symbol(text)
     except BadSymbol as fault:
         return fault.kind in IDENTIFIERS
     return False
-
-
-def bare_identifier(text: str) -> str:
-    return text.strip().strip('="')
 
 
 class Gather:
@@ -167,6 +155,7 @@ class Gather:
         column: the heading, or the number from 1, of the column of symbols where several could be.
         is_history: whether who was a member when is all that is wanted, and must be there.
         back_from: the members of today, where changes are to be read back from them.
+        most_bytes: a source that is larger, as it comes or unpacked, is refused.
     """
 
     def __init__(
@@ -181,6 +170,7 @@ class Gather:
         column: str = "",
         is_history: bool = False,
         back_from: Sequence[str] | None = None,
+        most_bytes: int = MAX_HISTORY_BYTES,
     ) -> None:
         self.name = name
         self.etfs = etfs
@@ -188,8 +178,9 @@ class Gather:
         self.column = column
         self.is_history = is_history
         self.back_from = back_from
-        self.most_bytes = MAX_HISTORY_BYTES if is_history else MAX_BYTES
-        self.most_rows = MAX_HISTORY_ROWS if is_history else MAX_ROWS
+        self.most_bytes, self.most_rows = most_bytes, MAX_HISTORY_ROWS
+        self.size = 0
+        """Bytes of the source, unpacked."""
         self.as_of: date | None = None
         self.intervals: list[Interval] = []
         """Who was a member when, where the source says it."""
@@ -207,7 +198,6 @@ class Gather:
         self._unsaid = 0
         self._problems: list[Remark] = []
         self._seen = 0
-        self._most = self.most_rows
         self._read: dict[str, str] = {}
         self._faults: dict[str, BadSymbol] = {}
         self._identified: dict[str, list[int]] = {}
@@ -218,13 +208,26 @@ class Gather:
         """Whether anything was taken, left out or refused."""
         return bool(self._rows or self._problems or self._identified)
 
+    def expect_list(self, most: int = MAX_ROWS) -> None:
+        """Nothing tells who was a member when, so there is one row for each member, and few beside.
+
+        Raises BadFile where the source is larger than any list of symbols.
+        """
+        self.most_rows = most
+        if self.size > MAX_BYTES:
+            raise BadFile(
+                f"{self.name} has {self.size:,} bytes; a list of symbols without dates has at most"
+                f" {MAX_BYTES:,}.",
+                "Is this the right file?",
+            )
+
     def expect_listing(self) -> None:
         """No listing and no fund has as many rows as a table may have."""
-        self._most = MAX_SYMBOLS
+        self.expect_list(MAX_SYMBOLS)
 
     def expect_words(self) -> None:
         """No text that people write has as many words as a table may have rows."""
-        self._most = MOST_WORDS
+        self.expect_list(MOST_WORDS)
 
     def count_row(self) -> None:
         """One more row was read, whatever is in it.
@@ -232,9 +235,9 @@ class Gather:
         Raises BadFile when there are more than such a file has.
         """
         self._seen += 1
-        if self._seen > self._most:
+        if self._seen > self.most_rows:
             raise BadFile(
-                f"{self.name} has more than {self._most:,} rows.", "Is this a list of symbols?"
+                f"{self.name} has more than {self.most_rows:,} rows.", "Is this a list of symbols?"
             )
 
     def add(self, line: int, text: str, sector: str = "") -> None:
@@ -266,7 +269,7 @@ class Gather:
         asked = {bare_identifier(text): text for text in texts if _is_identifier(text)}
         for given, symbol in self._identify(tuple(asked)).items() if asked else ():
             self._read[asked[given]] = symbol
-            self.remark(texts[asked[given]], f"{given} is read as {symbol} (by its identifier).")
+            self.remark(texts[asked[given]], identified_note(given, symbol))
 
     def leave_out(self, line: int, kind: str, what: str = "", count: int = 1) -> None:
         """Rows that name no symbol, and why; without `what` they are only counted."""
@@ -365,7 +368,7 @@ class Gather:
         if fault.kind in NO_US_SYMBOL:
             self.leave_out(line, fault.kind, fault.what.rstrip("."))
         elif fault.kind in IDENTIFIERS and self._is_dated:
-            self.problem(line, _unidentified(text))
+            self.problem(line, "{} ({}).".format(*unidentified(text)))
         elif fault.kind in IDENTIFIERS and self._identify is not nothing_else:
             self._identified.setdefault(bare_identifier(text), []).append(line)
         else:
@@ -378,9 +381,9 @@ class Gather:
         found = self._identify(tuple(self._identified))
         for text, lines in self._identified.items():
             if text not in found:
-                self.problem(lines[0], _unidentified(text))
+                self.problem(lines[0], "{} ({}).".format(*unidentified(text)))
                 continue
-            self.remark(lines[0], f"{text} is read as {found[text]} (by its identifier).")
+            self.remark(lines[0], identified_note(text, found[text]))
             for line in lines:
                 self.add(line, found[text])
 

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from tickstock.errors import BadFile, BadSymbol
 from tickstock.universes.days import HEADERLESS, is_dated
-from tickstock.universes.files.dated import DateColumns
+from tickstock.universes.files.dated import DateColumns, has_day_columns
 from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import (
     IDENTIFIERS,
@@ -55,6 +55,13 @@ def read_table(rows: Iterable[Row], gather: Gather) -> None:
     else:
         first += islice(every, _LOOKED_AT - len(first))
         _without_header(first, every, gather)
+
+
+def names_days(rows: Sequence[Row]) -> bool:
+    """Whether a table that begins with these rows may say who was a member when."""
+    if rows and all(is_dated([bare(cell) for cell in row]) for _, row in rows):
+        return True
+    return any(has_day_columns(row) for _, row in rows)
 
 
 @dataclass(frozen=True, slots=True)

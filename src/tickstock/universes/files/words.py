@@ -135,25 +135,42 @@ def _cleaned(cell: str) -> str:
 
 def _words(line: int, cell: str, gather: Gather) -> list[str]:
     """The symbols as they are written in a cell; what cannot be told apart becomes a problem."""
-    if not cell:
-        return []
-    words = cell.split()
-    if len(words) == 1:
-        return words
-    if len(cell) <= MAX_LENGTH and len(words) == 2 and _is_one(cell, words):
-        return [cell]
-    if not all(map(_is_word, words)):
-        return [cell]
-    found = list(_with_classes(words))
-    if any(word.startswith("$") for word in words) or all(map(_is_known, found)):
+    found, unknown = _told_apart(cell)
+    if not unknown:
         return found
-    unknown = ", ".join(shown(word) for word in found if not _is_known(word))
+    strange = ", ".join(map(shown, unknown))
     gather.problem(
         line,
-        f"{shown(cell)} is no list of symbols: nobody knows {unknown} as one. Put a comma or a tab"
+        f"{shown(cell)} is no list of symbols: nobody knows {strange} as one. Put a comma or a tab"
         " between a symbol and its name, or between symbols.",
     )
     return []
+
+
+def _told_apart(cell: str) -> tuple[list[str], list[str]]:
+    """The symbols in a cell as they are written, and those among several that nobody knows."""
+    words = cell.split()
+    if len(words) < 2 or (len(words) == 2 and len(cell) <= MAX_LENGTH and _is_one(cell, words)):
+        return [cell] if words else [], []
+    if not all(map(_is_word, words)):
+        return [cell], []
+    found = list(_with_classes(words))
+    if any(word.startswith("$") for word in words):
+        return found, []
+    return found, [word for word in found if not _is_known(word)]
+
+
+def words_of(texts: Iterable[str]) -> list[str]:
+    """The symbols in texts that a person typed or pasted, each as it is written there: as in a
+    file, a cell of several words that nobody knows as symbols stays one."""
+    found: list[str] = []
+    for text in texts:
+        for line in _ASSIGNMENT.sub("", text, count=1).splitlines():
+            content = _BULLET.sub("", line.strip(), count=1)
+            for cell in map(_cleaned, _SEPARATORS.split(content)):
+                words, unknown = _told_apart(cell)
+                found += [cell] if unknown else words
+    return found
 
 
 def _is_one(cell: str, words: Sequence[str]) -> bool:
