@@ -67,6 +67,7 @@ NO_SIZES = {
     "service.prove.TOLD": "jobs whose message is shown",
     "service.missing.MissingView.unasked": "a count",
     "universes.files.table._DIGITS": "digits of the number of a column that are read",
+    "universes.files.dated._BEGINNING": "a header stands in these characters, or days do",
     "universes.identifiers._DIGITS_OF_A_CODE": "digits that no ticker of the US has",
     "service.prove.SYMBOLS_A_LOAD": "calls of a job of the proof",
     "service.prove.BLOWS": "blows in the time that is given",

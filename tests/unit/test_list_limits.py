@@ -37,7 +37,7 @@ def test_hostile_files_are_answered_in_time_and_in_little_memory() -> None:
     [
         (b"A\n" * (MAX_HISTORY_BYTES // 2 + 1), "bytes, which no list"),
         (b"symbol,x\n" + b"AAPL,%d\n" % 10**40 * (MAX_BYTES // 40), "without dates has at most"),
-        (b"symbol,x\n" + b"AAPL,1\n" * 250_001, "more than 250,000 rows"),
+        (b"symbol,x\n" + b"AAPL,1\n" * 250_001, "more than 250,000 lines"),
         (b"AAPL\n" * 100_001, "more than 100,000 rows"),
         (b"symbol\n" + b"\n".join(b"A%d" % i for i in range(100_001)), "more than 100,000 symbols"),
     ],

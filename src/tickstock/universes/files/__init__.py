@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain, islice
 
+from tickstock.universes.files.dated import may_name_days
 from tickstock.universes.files.decode import check_lines, check_size, text_of, unpacked
 from tickstock.universes.files.delimited import Row, rows_of
 from tickstock.universes.files.holdings import PREAMBLE, is_report, read_holdings
@@ -166,6 +167,8 @@ def _read_text(text: str, form: Form, gather: Gather) -> str:
         gather.expect_list()
         read_toml(text, gather)
         return "TOML"
+    if not may_name_days(text):
+        gather.expect_list()
     check_lines(text, gather)
     gather.is_cut = not text.endswith(("\n", "\r"))
     if form is Form.AUTO and not gather.is_history and is_words(text):
@@ -188,7 +191,7 @@ def _form_of(text: str) -> Form:
 def _read_rows(rows: Iterator[Row], form: Form, gather: Gather) -> str:
     """Gather a table, and say what it was taken for."""
     first = list(islice(rows, PREAMBLE))
-    if not gather.is_history and not names_days(first):
+    if not names_days(first):
         gather.expect_list()
     every = chain(first, rows)
     if gather.is_history:

@@ -41,6 +41,10 @@ from tickstock.universes.suggest import shown
 from tickstock.words import plural
 
 _BETWEEN = re.compile(r"[,;|\n]")
+_BEGINNING = 16_384
+"""Characters in which a header stands, or the first rows."""
+_ANY_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
+_DAY_NAMES = ("date", *UP_TO, *UP_TO_AND_WITH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +299,12 @@ class DateColumns:
         if not self.gather.is_history:
             self.former += 1
             self.gather.leave_out(line, kind)
+
+
+def may_name_days(text: str) -> bool:
+    """Whether a text could be a table with days, by how it begins: what could not is no history."""
+    start = text[:_BEGINNING].lower()
+    return bool(_ANY_DAY.search(start)) or any(name in start for name in _DAY_NAMES)
 
 
 def has_day_columns(row: Sequence[str]) -> bool:

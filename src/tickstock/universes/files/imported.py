@@ -211,8 +211,10 @@ class Gather:
     def expect_list(self, most: int = MAX_ROWS) -> None:
         """Nothing tells who was a member when, so there is one row for each member, and few beside.
 
-        Raises BadFile where the source is larger than any list of symbols.
+        Of a history nothing follows. Raises BadFile where the source is larger than any list.
         """
+        if self.is_history:
+            return
         self.most_rows = most
         if self.size > MAX_BYTES:
             raise BadFile(

@@ -44,8 +44,7 @@ def rows_of_json(text: str, gather: Gather) -> Iterator[Row]:
     Raises BadFile for what is not JSON, holds no list (an error answer says what it says), holds
     two that differ, names a key twice, or has more values than a list of symbols.
     """
-    if not gather.is_history:
-        gather.expect_list()
+    gather.expect_list()
     if max(text.count(","), text.count("[") + text.count("{")) > gather.most_rows:
         raise BadFile(f"{gather.name} has more than {gather.most_rows:,} values.", "Is it a list?")
     value = _decoded(text, gather)
