@@ -25,6 +25,17 @@ FX_IDC OANDA FOREXCOM TVC CME CME_MINI CBOT COMEX NYMEX ICEUS EUREX INDEX SP DJ 
 INDEXDJX INDEXNASDAQ CURRENCY
 """
 _FOREIGN_PREFIXES = frozenset(_FOREIGN_PREFIXES_LISTED.split())
+_FOREIGN_CODES_LISTED = """
+LSEETF TSE TSEJ VENTURE IBIS IBIS2 AEB SBF EBS BVME SWB SEHK BM ENEXT.BE MEXI OSE SFB KSE VSE
+"""
+_FOREIGN_CODES = frozenset(_FOREIGN_CODES_LISTED.split())
+"""As Interactive Brokers calls exchanges."""
+_PLACES = re.compile(
+    r"\b(london|toronto|xetra|euronext|frankfurt|tokyo|hong kong|swiss|shanghai|shenzhen|korea"
+    r"|taiwan|sydney|australian|singapore|madrid|milan|stockholm|oslo|copenhagen|helsinki|vienna"
+    r"|warsaw|johannesburg|sao paulo|tel aviv|bombay|national stock exchange of india)\b",
+    re.IGNORECASE,
+)
 _BLOOMBERG_US_LISTED = """
 US UN UW UQ UR UA UP UF UV UO UT UB UM PQ VK
 """
@@ -44,6 +55,15 @@ RG VS IS ME LN FR IT JP AU UK GB
 _FOREIGN_ENDINGS = frozenset(_FOREIGN_ENDINGS_LISTED.split())
 _US_ENDINGS = {"US": "US listing", "O": "Nasdaq", "OQ": "Nasdaq", "N": "NYSE", "K": "NYSE",
                "P": "NYSE Arca", "Z": "Cboe", "PK": "OTC"}  # fmt: skip
+_INDEXES_LISTED = """
+SPX INX NDX DJI DJX DJIA COMP COMPX COMPQ IXIC RUT RUA OEX VIX VXN NYA XAX SOX TNX TYX
+"""
+_INDEXES = frozenset(_INDEXES_LISTED.split())
+_OF_MONEY = re.compile(
+    r"[A-Z0-9]{2,6}[-/](USD[TC]?|EUR|BTC|ETH)"  # a coin: BTC-USD, BTC/USD
+    r"|/[A-Z0-9]{2,3}([FGHJKMNQUVXZ]\d{1,2})?"  # a future: /ES, /ESZ26
+    r"|[A-Z0-9]{1,4}[12]!"  # a future's front month: ES1!
+)
 _DIGITS = re.compile(r"\d{1,6}[A-Z]?")
 _ROOT = re.compile(r"[A-Z0-9][A-Z0-9./\-^]*")
 _CLASS_OF_REUTERS = re.compile(r"([A-Z]+)([a-z])\.(?:N|O|OQ|K|A|P)")
@@ -69,14 +89,27 @@ def unmarked(text: str) -> Marked | None:
     return _with_ending(text) if "." in text else None
 
 
+def is_index_mark(text: str) -> bool:
+    """Whether it is how brokers (`$SPX`), Yahoo (`^GSPC`) and Reuters (`.SPX`) write an index."""
+    mark, name = text[:1], text[1:]
+    return (mark == "^" and name.isalnum()) or (mark in ("$", ".") and name in _INDEXES)
+
+
 def is_currency_mark(text: str) -> bool:
     """Whether it is what Yahoo and others write for a currency pair, a future or a coin."""
-    return text.endswith(("=X", "=F")) or bool(re.fullmatch(r"[A-Z0-9]{2,6}-USDT?", text))
+    return text.endswith(("=X", "=F")) or bool(_OF_MONEY.fullmatch(text))
 
 
 def is_us_market(prefix: str) -> bool:
     """Whether a prefix names a market of the US."""
     return prefix.upper() in _US_PREFIXES
+
+
+def is_market_abroad(text: str) -> bool:
+    """Whether a cell of a column of exchanges names one outside the US: `LSE`, `SMART/TSE`,
+    `London Stock Exchange`."""
+    code = text.upper().rpartition("/")[2].strip()
+    return code in _FOREIGN_PREFIXES or code in _FOREIGN_CODES or bool(_PLACES.search(text))
 
 
 def is_market_word(text: str) -> bool:

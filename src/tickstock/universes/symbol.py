@@ -24,7 +24,7 @@ from tickstock.universes.identifiers import (
     unidentified,
 )
 from tickstock.universes.known import is_known, with_dot
-from tickstock.universes.markets import is_currency_mark, unmarked
+from tickstock.universes.markets import is_currency_mark, is_index_mark, unmarked
 from tickstock.universes.suggest import shown
 
 SYMBOL = re.compile(r"[A-Z][A-Z0-9]*(?:p[A-Z]?|r)?w?(?:\.(?:[A-EUV]|WS(?:\.[A-Z])?))?w?")
@@ -57,11 +57,8 @@ SYMBOL SYMBOLS TICKER TICKERS ISIN CUSIP SEDOL FIGI TOTAL TOTALS SUBTOTAL
 """
 _HEADINGS = frozenset(_HEADINGS_LISTED.split())
 """What stands over or below a column. Where one of these is listed, it is a ticker."""
-_ERRORS_LISTED = """
-#N/A #REF! #VALUE! #DIV/0! #NAME? #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY!
-#GETTING_DATA #ERROR!
-"""
-_ERRORS = frozenset(_ERRORS_LISTED.split())
+_ERROR = re.compile(r"#N/A\b.*|#NV|#[^\W\d_]+(/\w+)?[!?]|#GETTING_DATA|Err:\d{3}|Loading\.\.\.")
+"""The errors of spreadsheets in any language: #N/A, #N/A N/A, #REF!, #BEZUG!, #NAME?, Err:502."""
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
     r"|\d{1,2}[- /][A-Za-z]{3}[- /]\d{2,4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}"
@@ -257,7 +254,7 @@ def _fault(written: str) -> _Fault | None:
 
 def _fault_of_kind(written: str) -> _Fault | None:
     """What is something else than a symbol, and known by its shape."""
-    if written in _ERRORS:
+    if _ERROR.fullmatch(written):
         return _Fault(
             "it is an error of a spreadsheet", "Fix the cell and save the list again.", "error"
         )
@@ -286,6 +283,8 @@ def _fault_of_kind(written: str) -> _Fault | None:
         return _Fault("it is a number", "Is this the symbol column?", "number")
     if _DATE.fullmatch(written):
         return _Fault("it is a date", "Is this the symbol column?", "date")
+    if is_index_mark(written):
+        return _Fault("it names an index", _KEPT, "index")
     if is_currency_mark(written):
         return _Fault("it is a currency, a future or a coin", _KEPT, "currency")
     return None
@@ -311,8 +310,6 @@ def _fault_of_length(written: str) -> _Fault | None:
             f"it starts with {written[0]!r} like a spreadsheet formula or a placeholder",
             "Leave it out.",
         )
-    if written[0] == "^" and written[1:].isalnum():
-        return _Fault("it names an index", _KEPT, "index")
     return None
 
 

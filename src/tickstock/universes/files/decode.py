@@ -70,6 +70,7 @@ def text_of(data: bytes, gather: Gather) -> str:
         if data.startswith(start):
             raise BadFile(f"{name} is {what}, not a list of symbols.", hint)
     text = _decoded_utf16(name, data) if data.startswith(_UTF16) else _decoded(data, gather)
+    text = text.rstrip("\x1a")  # as DOS ends a file
     if "\x00" in text:
         raise BadFile(f"{name} holds NUL bytes, so it is not text.", "Save it as CSV.")
     _refuse_markup(name, text)

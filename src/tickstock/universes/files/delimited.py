@@ -24,7 +24,12 @@ SECTION = "###"
 """Begins the name of a part of a watchlist at charting sites, and no comment."""
 _AROUND = BLANKS + "\r\n"
 _SEPARATOR = re.compile(r"\ufeff?sep=(.)\r?\n?")
-_ERROR_CELL = re.compile(r"#(?:[A-Z0-9/]+[!?]|N/A|GETTING_DATA)(?![A-Za-z])")
+_ERROR_CELL = re.compile(r"#(?:[^\W\d_]+(?:/\w+)?[!?]|N/A|NV|GETTING_DATA)(?![A-Za-z])")
+_MARKS = frozenset("`*")
+_MARKED = re.compile(r"(`|\*\*|\*)(\w\S*)\1")
+"""A cell of a Markdown table in the type of code, or bold."""
+_AFTER_QUOTES = re.compile(r"""("[^"\n]*") +(?=[,;|\t])""")
+"""Blanks between a cell in quotes and the separator, as a broker writes them."""
 _RULE = re.compile(r":?-{2,}:?")
 
 
@@ -35,6 +40,7 @@ def rows_of(text: str, gather: Gather, delimiter: str | None = None) -> Iterator
     """
     named = _SEPARATOR.match(text)
     separator = delimiter or (named[1] if named else delimiter_of(text))
+    text = _AFTER_QUOTES.sub(r"\1", text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for row in reader:
@@ -93,8 +99,11 @@ def is_blank(row: Iterable[str]) -> bool:
 
 
 def bare(cell: str) -> str:
-    """A cell without blanks, no-break spaces and the `="..."` that keeps Excel from guessing."""
+    """A cell without blanks, no-break spaces, the `="..."` that keeps Excel from guessing, and the
+    marks of Markdown."""
     text = cell.strip(_AROUND)
     if text.startswith('="') and text.endswith('"'):
         return text[2:-1].strip(BLANKS)
+    if text[:1] in _MARKS and (found := _MARKED.fullmatch(text)):
+        return found[2]
     return text

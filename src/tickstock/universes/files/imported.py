@@ -50,9 +50,12 @@ MAX_REMARKS = 1_000
 MAX_PROBLEMS = 1_000
 """A file with more is not read to its end."""
 SHOWN = 50
+_SHOWN_OF_NONE = 3
+"""Remarks that are shown of a source without a symbol."""
 TOTALS = frozenset(
     {"total", "totals", "total:", "subtotal", "sub-total", "grand total", "portfolio total"}
     | {"account total", "sum", "sum total", "cash total"}
+    | {"summe", "gesamt", "gesamtsumme", "somme", "totale", "suma", "totaal", "totalt"}
 )
 """What stands in the place of a symbol in the row of a sum."""
 SYMBOL = "symbol"
@@ -427,7 +430,8 @@ class Gather:
 
     def _nothing(self) -> str:
         kinds = ", ".join(f"{n} {kind}" for kind, n in self._rows.items())
-        return f"{self.name} holds no symbol" + (f" ({kinds})." if kinds else ".")
+        said = "".join(f"\n  {remark}" for remark in self._remarks[:_SHOWN_OF_NONE])
+        return f"{self.name} holds no symbol" + (f" ({kinds}).{said}" if kinds else ".")
 
     def _refusal(self, where: str, so: str = "Nothing was imported.") -> BadFile:
         listed = "\n  ".join(map(str, self._problems[:SHOWN]))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from tickstock.universes.files.headers import FIRST, STRONG, WEAK, is_symbol_word, normal
+from tickstock.universes.suggest import shown
 from tickstock.universes.symbol import SYMBOL
 from tickstock.universes.value import LIST_FIELDS, list_in
 
@@ -48,7 +49,21 @@ def _table_of_list(items: list[object]) -> Iterator[list[str]]:
     records = [item for item in items if isinstance(item, dict)]
     if len(records) == len(items) and _names(records):
         return _table_of_records(records)
+    if pages := pages_in(items):
+        return _table_of_list([*chain.from_iterable(pages)])
     return _symbols(list_in(items)[1])
+
+
+def pages_in(value: object) -> list[list[object]]:
+    """The lists in a list of answers, a page each; none where it is no such list."""
+    pages: list[list[object]] = []
+    for page in value if isinstance(value, list) else ():
+        inner = page if isinstance(page, dict) else {}
+        lists = [inner[name] for name in _CONTAINERS if isinstance(inner.get(name), list)]
+        if len(lists) != 1:
+            return []
+        pages += lists
+    return pages
 
 
 def _names(records: Sequence[Mapping[str, object]]) -> list[str]:
@@ -118,7 +133,20 @@ def _table_of_keys(value: Mapping[str, object]) -> Iterator[list[str]]:
         return _table_of_records([value])
     if len(value) > 1 and all(map(SYMBOL.fullmatch, value)):
         return _symbols(list(value))
-    return _symbols(list_in(dict(value))[1])
+    lists = [name for name, inner in value.items() if _is_list_of_symbols(inner)]
+    if len(lists) > 1:
+        raise ValueError(f"it has several, {', '.join(map(shown, lists[:5]))}")
+    return _symbols(list_in(dict(value))[1]) if not lists else table_in(value[lists[0]], _MAX_DEPTH)
+
+
+def _is_list_of_symbols(value: object) -> bool:
+    """Whether the field of an object, whatever it is called, holds records or texts of symbols."""
+    if not isinstance(value, list) or not value:
+        return False
+    records = [item for item in value if isinstance(item, dict)]
+    if len(records) == len(value):
+        return bool(_names(records))
+    return all(isinstance(item, str) and SYMBOL.fullmatch(item) for item in value)
 
 
 def _symbols(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ from tickstock.errors import BadFile
 from tickstock.model import UNIVERSE_TYPES
 from tickstock.universes.files.delimited import Row
 from tickstock.universes.files.imported import Gather
-from tickstock.universes.files.shapes import table_in
+from tickstock.universes.files.shapes import pages_in, table_in
 from tickstock.universes.suggest import shown
 
 MAX_TOML = 2 * 1024 * 1024
@@ -24,6 +24,7 @@ _TOML = re.compile(
 )
 _MISSES = 20
 """Texts that are written with escapes are not found; each costs a look through the rest."""
+_BLANKS = re.compile(r"\s*")
 _SAID = ("error", "message", "status", "detail")
 
 
@@ -51,10 +52,9 @@ def rows_of_json(text: str, gather: Gather) -> Iterator[Row]:
     _refuse_error(gather.name, value)
     if isinstance(value, dict):
         gather.as_of = _day(value.get("as_of", value.get("last_updated")))
-        if value.get("next_url"):
-            gather.remark(
-                None, "This is one page of an answer; what follows it is not in the file."
-            )
+    last = value[-1] if isinstance(value, list) and pages_in(value) else value
+    if isinstance(last, dict) and last.get("next_url"):
+        gather.remark(None, "This is not all of an answer; what follows it is not in the file.")
     try:
         table = table_in(value)
     except ValueError as fault:
@@ -78,7 +78,7 @@ def _decoded(text: str, gather: Gather) -> object:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as e:
-        if e.msg == "Extra data" and (records := _records_in_lines(text)) is not None:
+        if e.msg == "Extra data" and (records := _several(text.strip())) is not None:
             return records
         raise _incomplete(gather.name, f":{e.lineno}", e) from None
     except _Twice as e:
@@ -96,11 +96,18 @@ def _incomplete(name: str, place: str, why: Exception) -> BadFile:
     )
 
 
-def _records_in_lines(text: str) -> list[object] | None:
+def _several(text: str) -> list[object] | None:
+    """Documents one after the other: records in lines, answers that were written to one file."""
+    found: list[object] = []
+    at = 0
     try:
-        return [_DECODER.decode(line) for line in text.splitlines() if line.strip()]
+        while at < len(text):
+            value, at = _DECODER.raw_decode(text, at)
+            found.append(value)
+            at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # matches nothing too
     except (ValueError, RecursionError):
         return None
+    return found
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

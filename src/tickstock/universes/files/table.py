@@ -20,11 +20,12 @@ from tickstock.universes.files.headers import (
     sector_column,
 )
 from tickstock.universes.files.imported import TOTALS, Gather
+from tickstock.universes.files.unlisted import UnlistedRows
 from tickstock.universes.files.words import looks_like_symbols, take_cells
 from tickstock.universes.known import is_known
 from tickstock.universes.markets import is_market_word
 from tickstock.universes.suggest import shown
-from tickstock.universes.symbol import read_symbol
+from tickstock.universes.symbol import MAX_LENGTH, read_symbol
 
 PREAMBLE = 60
 """A header is looked for in this many rows."""
@@ -154,13 +155,19 @@ class _RowTable:
     width: int = field(init=False)
     sector: int | None = field(init=False)
     dates: DateColumns = field(init=False)
+    unlisted: UnlistedRows = field(init=False)
     short: int = 0
+    is_begun: bool = False
+    """Whether a symbol was met."""
+    prose: list[Row] = field(default_factory=list)
+    """Lines of text since the last symbol, where the symbols stand."""
 
     def __post_init__(self) -> None:
         row = self.header.row
         self.width = len(row)
         self.sector = sector_column(row)
         self.dates = DateColumns.of(row, self.gather)
+        self.unlisted = UnlistedRows.of(row, self.header.columns)
 
     def read(self, rows: Iterable[Row]) -> None:
         line = self.header.line
@@ -168,6 +175,8 @@ class _RowTable:
             self._take(line, row)
         if self.short == line and self.gather.is_cut:
             self.gather.problem(line, "the row ends early, and the file in it: it is cut off.")
+        for at, row in self.prose:
+            self.gather.leave_out(at, "text", f"{shown(_first(row))} is a line of text")
         self.dates.finish(self.header.line)
 
     def _take(self, line: int, row: list[str]) -> None:
@@ -181,9 +190,21 @@ class _RowTable:
             self._take_nameless(line, row, [text for cell in row if (text := bare(cell))])
         elif row == self.header.row:
             self.gather.leave_out(line, "heading")
+        elif self.is_begun and self.width > 1 and _is_prose(row, texts[0]):
+            self.prose.append((line, row))
         elif len(texts) == 1 or self._agree(line, texts):
-            sector = "" if self.sector is None else _cell(row, self.sector)
-            self.dates.take(line, row, texts[0], sector)
+            self._take_symbol(line, row, texts[0])
+
+    def _take_symbol(self, line: int, row: Sequence[str], text: str) -> None:
+        while self.prose:  # a line of text below which symbols go on is a row that is damaged
+            at, damaged = self.prose.pop(0)
+            self.gather.problem(at, f"{shown(_first(damaged))} is no symbol, and others follow.")
+        self.is_begun = True
+        if left_out := self.unlisted.kind(row, text):
+            self.gather.leave_out(line, *left_out)
+            return
+        sector = "" if self.sector is None else _cell(row, self.sector)
+        self.dates.take(line, row, text, sector)
 
     def _take_moves(self, line: int, row: list[str]) -> None:
         if len(row) < self.width:
@@ -223,6 +244,15 @@ class _RowTable:
             f" {said}.",
             f"Name the right one: --column {places}.",
         )
+
+
+def _is_prose(row: Sequence[str], text: str) -> bool:
+    """Whether a row is a sentence in its first cell alone."""
+    return len(text) > MAX_LENGTH and text.count(" ") > 1 and not any(map(bare, row[1:]))
+
+
+def _first(row: Sequence[str]) -> str:
+    return next(text for cell in row if (text := bare(cell)))
 
 
 def _two_columns(header: Header, gather: Gather) -> BadFile:

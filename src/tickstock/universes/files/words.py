@@ -32,10 +32,14 @@ _SEPARATORS = re.compile(r"[,;|\t]")
 _BULLET = re.compile(r"(?:[-*+\u2022\u25aa\u2013]|\d{1,5}[.)])\s+")
 _INLINE = re.compile(r"\s#(?![A-Z]+[/!])")
 """A comment after symbols."""
-_ASSIGNMENT = re.compile(r"(?<!\w)[A-Za-z_]\w*+\s*+=\s*+(?=[\[({]|set\()")
+_ASSIGNMENT = re.compile(r"(?<!\w)(?:(?:const|let|var)\s++)?[A-Za-z_]\w*+\s*+=\s*+(?=[\[({]|set\()")
 """Each word is looked at once: a line may be one word, or blanks, of a million characters."""
 _PASTED = re.compile(
-    r"\s*(?:[A-Za-z_]\w*\s*=\s*)?(?:[\[({]|set\(\[)\s*(?:'|[A-Za-z]+(?:[.\-/][A-Za-z]+)?\s*[,\]})])"
+    r"\s*(?:(?:(?:const|let|var)\s+)?[A-Za-z_]\w*\s*=\s*)?(?:[\[({]|set\(\[)\s*"
+    r"(?:'|[A-Za-z]+(?:[.\-/][A-Za-z]+)?\s*[,\]})])"
+    r"|\s*(?:(?:const|let|var)\s+)?[A-Za-z_]\w*\s*=\s*[\[({]\s*\""
+    r"|\s*\{\s*\"[^\":{}]*\"\s*[,}]"
+    r"|\s*[A-Za-z_]+:[ \t]*\n(?:[ \t]*-[ \t]+\S+[ \t]*(?:\n|$))+$"
 )
 _JSON_WORD = re.compile(r"\s*\[\s*(?:true|false|null|NaN)\b")
 _AROUND = " \t'\"`[](){}\u2018\u2019\u201c\u201d"

@@ -125,7 +125,7 @@ def kind_of_position(text: str, kind: str = "") -> str | None:
         return "pending activity"
     if _TOTAL.fullmatch(text):
         return "total"
-    if text.startswith("$"):
+    if text.startswith("$"):  # of positions, where nobody writes cashtags
         return "index"
     if text.endswith("**") or _CASH_WORDS.fullmatch(text):
         return None if text in ("USD", "CASH", "CORE") and _is_share(kind) else "money market"

@@ -13,6 +13,7 @@ from tickstock.universes.files.delimited import Row, bare
 from tickstock.universes.files.headers import normal
 from tickstock.universes.files.imported import Gather
 from tickstock.universes.files.sources.base import ListSource, positions, table_row
+from tickstock.universes.markets import is_market_abroad
 from tickstock.universes.suggest import shown
 
 _CONTRACTS = ("DES", "SYM")
@@ -41,6 +42,8 @@ def _read_watchlist(rows: Iterable[Row], gather: Gather) -> None:
             gather.leave_out(line, "heading")
         elif kind := _TYPES.get(cells[2]):
             gather.leave_out(line, kind, f"{shown(cells[1])} is of type {cells[2]}")
+        elif len(row) > 3 and is_market_abroad(cells[3]):
+            gather.leave_out(line, "foreign", f"{shown(cells[1])} is listed on {cells[3]}")
         elif cells[1]:
             gather.add(line, cells[1])
         else:
