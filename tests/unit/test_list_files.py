@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tickstock.errors import BadFile
+from tickstock.spans import ONE_DAY
 from tickstock.universes.files import Form, Imported, read_file, read_history
 
 FOLDER = Path(__file__).parents[1] / "data" / "lists"
@@ -93,9 +94,9 @@ def test_a_table_without_a_header_says_which_column_was_taken() -> None:
 def test_of_a_history_only_the_members_of_today_are_taken(text: str) -> None:
     found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
     assert found.symbols == ("AAPL",)
-    assert found.left_out.keys() == {"former member"}
-    assert "part of its history" in str(found.remarks[0])
-    told = read_history("h.csv", text.encode()).history
+    assert found.left_out.keys() - {"day to come"} == {"former member"}
+    assert any("part of its history" in str(remark) for remark in found.remarks)
+    told = read_history("h.csv", text.encode(), today=date(2026, 11, 20)).history
     assert found.history is not None
     assert (found.history.days, found.history.intervals) == (told.days, told.intervals)
 
@@ -116,7 +117,7 @@ def test_columns_named_like_dates_that_hold_none_are_no_history() -> None:
         (
             "date,symbol\n2020-01-02,AAPL\n2020-01-02,GE\n2199-01-04,AAPL\n2199-01-04,MSFT\n",
             ("AAPL", "GE"),
-            {"earlier list": 2},
+            {"day to come": 2},
         ),
         (
             'date,tickers\n2020-01-02,"AAPL,GE"\n2021-01-04,"AAPL,MSFT"\n2021-02-01,"AAPL,KO"\n',
@@ -140,9 +141,14 @@ def test_lists_of_several_days_and_changes_are_histories(
 ) -> None:
     found = read_file("h.csv", text.encode(), today=date(2026, 11, 20))
     assert (found.symbols, found.left_out) == (symbols, left_out)
-    told = read_history("h.csv", text.encode()).history
+    told = read_history("h.csv", text.encode(), today=date(2026, 11, 20)).history
     assert found.history is not None
     assert (found.history.days, found.history.intervals) == (told.days, told.intervals)
+
+
+def test_a_day_to_come_beside_symbols_that_stand_once_leaves_none_out() -> None:
+    text = b"symbol,date\nPEP,2027-02-04\nKO,2026-12-01\n"
+    assert read_file("earnings", text, today=date(2026, 11, 20)).symbols == ("PEP", "KO")
 
 
 def test_dates_beside_symbols_that_stand_once_are_no_history() -> None:
@@ -297,3 +303,12 @@ def test_a_legal_text_that_begins_a_row_of_holdings_is_no_holding() -> None:
     footer = "Holdings are shown as of the date and may change, and are no advice, ever, to anybody"
     found = read(f"Ticker,Name,Asset Class,Weight\nAAPL,Apple,Equity,1\n{footer}\n")
     assert (found.symbols, found.left_out) == (("AAPL",), {"text": 1})
+
+
+def test_a_history_ends_today_whatever_it_says_of_days_to_come() -> None:
+    text = b"symbol,from,to\nPEP,2015-01-02,2026-12-19\nKO,2015-01-02,2020-01-01\nCAT,2027-01-04,\n"
+    told = read_history("h", text, today=date(2026, 11, 20))
+    assert told.rows == {"day to come": 1}
+    assert str(told.history.days) == "2015-01-02..2020-01-02"
+    spans = {interval.symbol: str(interval.span) for interval in told.history.intervals}
+    assert spans == {"KO": "2015-01-02..2020-01-01", "PEP": f"2015-01-02..{date.max - ONE_DAY}"}

@@ -204,3 +204,15 @@ def test_a_letter_that_no_share_class_has_is_a_preferred_series_or_refused() -> 
     for text in ("PEP-S", "A\u2013S", "PEP/S", "PEP S"):
         with pytest.raises(BadSymbol):
             read_symbol(text)
+
+
+def test_a_cashtag_of_a_listed_symbol_is_no_index() -> None:
+    assert read_symbol("$COMP")[0] == "COMP"
+    with pytest.raises(BadSymbol, match="names an index"):
+        read_symbol("$SPX")
+
+
+@pytest.mark.parametrize("text", ["TICKER", "ticker", "Symbol", "CUSIP", "TOTAL"])
+def test_a_heading_is_no_symbol(text: str) -> None:
+    with pytest.raises(BadSymbol, match="heading"):
+        read_symbol(text)

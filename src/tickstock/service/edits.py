@@ -180,8 +180,9 @@ class Edits:
         is read from the present members back. The list of today stays as it is.
         """
         with self._database.transaction() as conn:
+            lookup = universe_lookup.StoreLookup(conn, self._environment)
             if through is not None:
-                refuse_future(through, universe_lookup.StoreLookup(conn, self._environment))
+                refuse_future(through, lookup)
             ref = store.named(conn, name, self._environment)
             told = read_history(
                 file,
@@ -191,6 +192,7 @@ class Edits:
                 back_from=self._present(conn, ref) if backwards else None,
                 identify=partial(listings.identified, conn),
                 column=column,
+                today=lookup.last_day(),
             )
             plan = universe_plans.plan_history(conn, ref, told.history, self._environment)
             symbols = tuple(dict.fromkeys(interval.symbol for interval in told.history.intervals))

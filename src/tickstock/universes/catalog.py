@@ -291,6 +291,7 @@ class _CatalogReader:
                 through=entry.as_of,
                 source=entry.source,
                 identify=self._identify,
+                today=self._today,
             )
         return told.history
 

@@ -26,19 +26,25 @@ _DAY = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0)?")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+"""The day first, as everywhere that dots stand between."""
 _LONGEST = 40
 _NO_DAY = frozenset(("", "nat", "nan", "none", "null", "<na>", "n/a", "-"))
 
 
 def day_in(text: str) -> date | None:
-    """The day in `2015-01-02`, `2015-01-02 00:00:00`, `20150102`; None for anything else."""
+    """The day in `2015-01-02`, `2015-01-02 00:00:00`, `20150102`, `2.1.2015`; None for anything
+    else."""
     return _day_in(text) if len(text) <= _LONGEST else None
 
 
 @lru_cache(16_384)  # the same days stand in a list again and again
 def _day_in(text: str) -> date | None:
     found = _DAY.fullmatch(text) or _COMPACT.fullmatch(text)
+    dotted = None if found else _DOTTED.fullmatch(text)
     try:
+        if dotted:
+            return date(int(dotted[3]), int(dotted[2]), int(dotted[1]))
         return date(*map(int, found.groups())) if found else None
     except ValueError:
         return None

@@ -178,7 +178,7 @@ def read_symbols(texts: Iterable[str], identify: Identify | None = None) -> Symb
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ReadText:
     """A text that was read: its symbol, or what it is instead."""
 
     text: str
@@ -193,12 +193,12 @@ class _Read:
         return self.fault
 
 
-def _read_or_fault(text: str) -> _Read:
+def _read_or_fault(text: str) -> _ReadText:
     try:
         symbol, note = read_symbol(text)
     except BadSymbol as error:
-        return _Read(bare_identifier(text), kind=error.kind, fault=error.what)
-    return _Read(text, symbol, note or "")
+        return _ReadText(bare_identifier(text), kind=error.kind, fault=error.what)
+    return _ReadText(text, symbol, note or "")
 
 
 def _respelled(written: str) -> tuple[str, str]:
@@ -283,7 +283,7 @@ def _fault_of_kind(written: str) -> _Fault | None:
         return _Fault("it is a number", "Is this the symbol column?", "number")
     if _DATE.fullmatch(written):
         return _Fault("it is a date", "Is this the symbol column?", "date")
-    if is_index_mark(written):
+    if is_index_mark(written) and not is_known(written[1:]):
         return _Fault("it names an index", _KEPT, "index")
     if is_currency_mark(written):
         return _Fault("it is a currency, a future or a coin", _KEPT, "currency")

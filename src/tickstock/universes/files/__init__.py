@@ -121,6 +121,7 @@ def read_history(
     back_from: Sequence[str] | None = None,
     identify: Resolver = nothing_else,
     column: str = "",
+    today: date = date.max,
 ) -> RecordedHistory:
     """Who was a member when, as a file tells it in one of the forms of `files.dated`.
 
@@ -132,11 +133,19 @@ def read_history(
             Without them the changes begin with nobody.
         identify: tells of identifiers which symbols they have.
         column: the heading or the number of the column of symbols, where several could be it.
+        today: who is a member up to a later day is one still; later days are left out.
 
     Raises:
         BadFile: no history, damaged, too large, or with problems, all named at once.
     """
-    gather = Gather(name, identify=identify, column=column, is_history=True, back_from=back_from)
+    gather = Gather(
+        name,
+        identify=identify,
+        today=today,
+        column=column,
+        is_history=True,
+        back_from=back_from,
+    )
     _read(data, Form.AUTO, gather)
     return gather.history(through, source)
 

@@ -26,7 +26,7 @@ from tickstock.errors import BadFile
 from tickstock.spans import ONE_DAY, Span
 from tickstock.universes.days import UP_TO, UP_TO_AND_WITH, day_in, is_no_day, is_open
 from tickstock.universes.files.delimited import bare
-from tickstock.universes.files.headers import heading, moves_in
+from tickstock.universes.files.headers import heading, moves_in, normal
 from tickstock.universes.files.imported import Gather
 from tickstock.universes.membership import (
     ACTIONS,
@@ -44,7 +44,14 @@ _BETWEEN = re.compile(r"[,;|\n]")
 _BEGINNING = 16_384
 """Characters in which a header stands, or the first rows."""
 _ANY_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
-_DAY_NAMES = ("date", *UP_TO, *UP_TO_AND_WITH)
+_DAYS = frozenset(
+    {"date", "as of date", "as of", "asofdate", "as of day", "effective date", "holdings date"}
+    | {"holding date", "position date", "report date", "snapshot date", "portfolio date", "day"}
+    | {"datum", "fecha"}
+)
+_MAY_BE_ACTIONS = ("+/-", "change", "changes", "event", "operation", "type", "move", "op", "status")
+"""Headings under which `add` and `remove` stand in some lists, and something else in most."""
+_DAY_NAMES = ("date", "as of", "as_of", "asof", "day", "datum", "fecha", *UP_TO, *UP_TO_AND_WITH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class DateColumns:
 
     `since` and `until` bound a membership, the last day inside where `inside`; `on` is the column
     of a table that has one list for each day, or, with `action`, or `adds` and `removes`, of one of
-    changes. -1 where there is no such column.
+    changes; `maybe` is the column of what is done where every cell of it says so. -1 where there is
+    no such column.
     """
 
     gather: Gather
@@ -75,6 +83,7 @@ class DateColumns:
     action: int = -1
     adds: int = -1
     removes: int = -1
+    maybe: int = -1
     may_be_prices: bool = False
     former: int = 0
     rows: list[_DatedRow] = field(default_factory=list)
@@ -92,9 +101,10 @@ class DateColumns:
                 if first in names and second in names:
                     places = names.index(first), names.index(second)
                     return cls(gather, *places, inside, may_be_prices=first == "first")
-        if "date" in names:
+        if (day := _day_column(row)) is not None:
             action = names.index("action") if "action" in names else -1
-            return cls(gather, on=names.index("date"), action=action)
+            maybe = next((names.index(name) for name in _MAY_BE_ACTIONS if name in names), -1)
+            return cls(gather, on=day, action=action, maybe=maybe)
         if gather.is_history:
             raise _no_history(gather.name, row)
         return cls(gather)
@@ -113,7 +123,8 @@ class DateColumns:
     def take(self, line: int, row: Sequence[str], text: str, sector: str) -> None:
         """A row that names a symbol, or where it has one day, perhaps several."""
         if self.on >= 0:
-            day, action = _cell(row, self.on), _cell(row, self.action)
+            beside = self.action if self.action >= 0 else self.maybe
+            day, action = _cell(row, self.on), _cell(row, beside)
             self.rows.append(_DatedRow(line, _several(text), sector, day, action))
         elif self.since >= 0:
             first, last = _cell(row, self.since), _cell(row, self.until)
@@ -135,7 +146,7 @@ class DateColumns:
         if not self.columns:
             return
         self.gather.learn({text: row.line for row in self.rows for text in row.texts})
-        are_changes = self.action >= 0 or self.are_moves
+        are_changes = self.action >= 0 or self.are_moves or self._all_say_what_is_done()
         if self.gather.back_from is not None and not are_changes:
             raise BadFile(
                 f"{self.gather.name} holds no changes: only those are read back from the members of"
@@ -156,12 +167,29 @@ class DateColumns:
                 " its history alone.",
             )
 
+    def _all_say_what_is_done(self) -> bool:
+        """Whether a column that may hold price changes or kinds holds `+` and `-`, or words of
+        these: taken for lists, whoever has left would be a member of that day."""
+        return self.maybe >= 0 and all(row.beside.lower() in ACTIONS for row in self.rows)
+
+    def _leave_out_days_to_come(self) -> None:
+        """Who joins or leaves on a day that has not come, and the list of such a day."""
+        came: list[_DatedRow] = []
+        for row in self.rows:
+            if (day := day_in(row.day)) and day > self.gather.today:
+                what = f"The day {day} of {shown(', '.join(row.texts))} has not come"
+                self.gather.leave_out(row.line, "day to come", what)
+            else:
+                came.append(row)
+        self.rows = came
+
     # -- memberships ---------------------------------------------------------------------------
     def _take_intervals(self) -> None:
         if not self.gather.is_history and not self._has_days():
             for row in self.rows:
                 self._add_all(row)
             return
+        self._leave_out_days_to_come()
         for row in self.rows:
             span = self._span(row)
             symbol = self.gather.read(row.line, row.texts[0])
@@ -189,7 +217,8 @@ class DateColumns:
         if start is None or end is None:
             return None
         if end != FOREVER:
-            end = FOREVER if is_open(end) else end + ONE_DAY if self.inside else end
+            is_still_in = is_open(end) or end > self.gather.today
+            end = FOREVER if is_still_in else end + ONE_DAY if self.inside else end
         if end < start:
             self.gather.problem(row.line, f"{shown(row.texts[0])} leaves before it joins.")
             return None
@@ -214,6 +243,7 @@ class DateColumns:
                     " REF FILE`.",
                 )
             return
+        self._leave_out_days_to_come()
         lists: dict[date, dict[str, None]] = {}
         days = [day for row in self.rows if (day := day_in(row.day))]
         last = max((d for d in days if d <= self.gather.today), default=date.min)
@@ -241,6 +271,7 @@ class DateColumns:
 
     # -- changes -------------------------------------------------------------------------------
     def _take_changes(self) -> None:
+        self._leave_out_days_to_come()
         moves = sorted(self._moves(), key=lambda move: move[0])
         if self.gather.back_from is None:
             intervals, odd = from_changes(moves)
@@ -309,9 +340,16 @@ def may_name_days(text: str) -> bool:
 
 def has_day_columns(row: Sequence[str]) -> bool:
     """Whether a row names columns of days, as the header of a history does."""
+    if _day_column(row) is not None:
+        return True
     names = heading(row)
     pairs = (*UP_TO.items(), *UP_TO_AND_WITH.items())
-    return "date" in names or any(first in names and last in names for first, last in pairs)
+    return any(first in names and last in names for first, last in pairs)
+
+
+def _day_column(row: Sequence[str]) -> int | None:
+    """The place of the column with the day of which a row is."""
+    return next((place for place, cell in enumerate(row) if normal(cell) in _DAYS), None)
 
 
 def _several(text: str) -> tuple[str, ...]:
