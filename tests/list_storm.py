@@ -46,6 +46,7 @@ FOOTERS = (
     "Date downloaded Nov-20-2026 10:12 a.m ET",
     "*Figures are rounded and may not add up; the example is not an offer.",
 )
+TOTALS = ("TOTAL", "Total", "Grand Total", "Summe", "Totale", "Gesamt")
 HEADS = (
     "symbol",
     "Symbol",
@@ -198,6 +199,7 @@ def _table(dice: random.Random, truth: Truth) -> str:
     rows = _cells(dice, truth)
     separator = dice.choice(",,,;\t|")
     columns = ["Name", "Weight (%)", "Price", "Added"][: dice.randint(1, 4)]
+    abroad = _abroad(dice, truth, columns)
     place = dice.randint(0, len(columns))
     lines: list[list[str]] = []
     if separator != "\t" and dice.random() < 0.1:
@@ -207,24 +209,40 @@ def _table(dice: random.Random, truth: Truth) -> str:
         truth.rows["heading"] += any(lines[-1])
     header = [*columns[:place], dice.choice(HEADS), *columns[place:]]
     lines.append(header)
-    for cell, kind in rows:
-        lines.append(_row(dice, columns, place, cell))
+    for cell, kind in rows + [(symbol, "foreign") for symbol in abroad]:
+        lines.append(_row(dice, columns, place, cell, cell in abroad))
         if kind == "refused":
             truth.refused.append(len(lines))
         _interrupt(dice, truth, lines, header, columns, place)
     if dice.random() < 0.2:
-        lines.append(_row(dice, columns, place, dice.choice(("TOTAL", "Total", "Grand Total"))))
+        lines.append(_row(dice, columns, place, dice.choice(TOTALS)))
         truth.rows["total"] += 1
-    if place and dice.random() < 0.2:
+    if dice.random() < 0.2:
         lines.append([dice.choice(FOOTERS)])
         truth.rows["text"] += 1
     return _written(dice, lines, separator)
 
 
-def _row(dice: random.Random, columns: list[str], place: int, cell: str) -> list[str]:
+def _abroad(dice: random.Random, truth: Truth, columns: list[str]) -> list[str]:
+    """Symbols that are listed in the US too, in rows that tell another currency or exchange."""
+    if dice.random() < 0.8:
+        return []
+    columns.append(dice.choice(("Currency", "Exchange", "Local Currency")))
+    found = [s for s in dice.sample(PLAIN, dice.randint(1, 3)) if s not in truth.symbols]
+    truth.rows["foreign"] += len(found)
+    return found
+
+
+def _row(
+    dice: random.Random, columns: list[str], place: int, cell: str, is_abroad: bool = False
+) -> list[str]:
+    currency = dice.choice(("GBP", "EUR", "CAD")) if is_abroad else dice.choice(("USD", ""))
     values = {
-        "Name": dice.choice(NAMES), "Weight (%)": f"{dice.random():.4f}",
+        "Name": dice.choice(NAMES), "Weight (%)": dice.choice((f"{dice.random():.4f}", "0,1234")),
         "Price": f"${dice.randint(1, 9999):,}.10", "Added": "11/20/2026",
+        "Currency": currency, "Local Currency": currency,
+        "Exchange": dice.choice(("LSE", "XETRA", "Toronto Stock Exchange")) if is_abroad
+        else dice.choice(("NASDAQ", "NYSE", "New York Stock Exchange", "")),
     }  # fmt: skip
     cells = [values[column] for column in columns]
     return [*cells[:place], cell, *cells[place:]]

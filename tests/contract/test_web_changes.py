@@ -128,7 +128,7 @@ def test_a_session_that_ends_keeps_what_was_typed(page: Running) -> None:
     assert asked.status == 401
     back = unescape(re.findall(r'name="next" value="([^"]+)"', asked.text)[0])
     shown = page.client().get(back).text
-    assert "GLD SLV" in shown
+    assert "GLD, SLV" in shown
     assert '<option value="add" selected>' in shown
 
 
