@@ -137,6 +137,15 @@ def test_operators_go_through_instruments(
     assert shown(told, expression, date.fromisoformat(day) if day else None) == symbols
 
 
+def test_what_a_source_says_of_days_to_come_is_not_recorded(tick: TickStock) -> None:
+    do(tick, tick.edits.set(X, ["PEP"]))
+    text = b"symbol,from,to\nPEP,2015-01-02,2027-12-31\nCAT,2027-01-04,\n"
+    plan = tick.edits.record(X, "h.csv", text, source="s")
+    assert plan.notes[0] == "Left out: 1 day to come."
+    do(tick, plan)
+    assert shown(tick, X, date(2015, 1, 2)) == shown(tick, X) == "PEP"
+
+
 def test_whom_a_symbol_was_taken_for_is_said(told: TickStock) -> None:
     (note,) = told.history.show("theme_x - {FB}").notes
     assert note == "FB is taken for META, which had that ticker until 2022-06-08."
