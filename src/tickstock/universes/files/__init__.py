@@ -156,6 +156,7 @@ def _read(data: bytes, form: Form, gather: Gather) -> str:
     content = unpacked(data, gather)
     gather.size = len(content)
     if content.startswith(XLSX_START):
+        gather.expect_list()  # a workbook that is packed tells too late what is in it
         words = f"XLSX, {_read_rows(rows_of_xlsx(content, gather), form, gather)}"
     elif content.startswith(PARQUET_START):
         words = f"Parquet, {_read_rows(rows_of_parquet(content, gather), Form.CSV, gather)}"
