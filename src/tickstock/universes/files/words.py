@@ -37,7 +37,7 @@ _ASSIGNMENT = re.compile(r"(?<!\w)(?:(?:const|let|var)\s++)?[A-Za-z_]\w*+\s*+=\s
 _PASTED = re.compile(
     r"\s*(?:(?:(?:const|let|var)\s+)?[A-Za-z_]\w*\s*=\s*)?(?:[\[({]|set\(\[)\s*"
     r"(?:'|[A-Za-z]+(?:[.\-/][A-Za-z]+)?\s*[,\]})])"
-    r"|\s*(?:const|let|var)\s+[A-Za-z_]\w*\s*=\s*[\[({]\s*\""
+    r"|\s*(?!symbols\b)(?:(?:const|let|var)\s+)?[A-Za-z_]\w*\s*=\s*[\[({]\s*\""
     r"|\s*\{\s*\"[^\":{}]*\"\s*[,}]"
     r"|\s*[A-Za-z_]+:[ \t]*\n(?:[ \t]*-[ \t]+\S+[ \t]*(?:\n|$))+$"
 )
