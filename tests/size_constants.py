@@ -10,6 +10,10 @@ SIZES = {
     "web.jobs.PAGE_LINES": "contract/test_web_bulk.py::test_jobs_are_ticked_on_every_page_of_the_list",
     "web.audit.PAGE_LINES": "contract/test_web_bulk.py::test_a_long_log_is_read_page_by_page",
     "store.bars.FAR_DAYS": "store/test_bars.py::test_what_lies_between_bars_far_apart_is_not_read_back",
+    "store.bar_files.FEW": "store/test_bar_files.py::test_of_few_instruments_the_database_is_asked",
+    "store.bar_files.LOOKS": "store/test_bar_files.py::test_a_reading_is_of_one_moment",
+    "store.bar_files.MOST_CHANGES": "store/test_bar_files.py::test_with_too_many_changes_all_is_read_from_the_database",
+    "store.folding.AT_ONCE": "store/test_bar_files.py::test_in_any_order_what_is_read_is_what_is_stored store/test_bar_files.py::test_files_that_differ_or_are_damaged_are_told",
     "store.panels.AHEAD": "store/test_picks.py::test_however_many_sessions_are_read_at_once_the_same_is_picked",
     "loading.actions.GROUP": "unit/test_actions_plan.py::test_every_due_ticker_is_asked_from_where_it_is_known",
     "loading.bits.BLOCK": "unit/test_bits.py::test_full_rows_in_any_order_stay_in_theirs unit/test_bits.py::test_full_rows_beyond_one_block_in_any_order unit/test_bits.py::test_blocks_of_any_size_give_the_same acceptance/test_orders.py::test_the_order_of_loads_makes_no_difference",
@@ -63,6 +67,10 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "bar_file.HEAD_BYTES": "bytes of a length, as the format says",
+    "bar_file.LONGEST_HEAD": "bytes: a longer header is none of ours",
+    "store.bar_files.KEY_BITS": "bits of a day in the key of a bar",
+    "store.folding.ALL_CHANGES": "a limit that no folder comes to",
     "store.prove.Ended.bars": "a count",
     "service.prove.TOLD": "jobs whose message is shown",
     "service.missing.MissingView.unasked": "a count",

@@ -38,6 +38,7 @@ VARIABLES = {
     "TICKSTOCK_LEASE_SECONDS": "lease_seconds",
     "TICKSTOCK_JOBS_KEPT_DAYS": "jobs_kept_days",
     "TICKSTOCK_METRICS_TOKEN": "metrics_token",
+    "TICKSTOCK_BAR_FILES": "bar_files",
     "REDIS_URL": "redis_url",
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
@@ -86,6 +87,12 @@ class Settings(BaseModel):
     metrics_token: SecretStr | None = Field(
         None, min_length=16, description="bearer token with which Prometheus may read /metrics"
     )
+    bar_files: str = Field(
+        "on",
+        min_length=1,
+        description="files that day bars are read from, faster: `on` (in the home folder), `off`, "
+        "or a folder for them",
+    )
     redis_url: SecretStr | None = Field(None, description="Redis for existing clients; optional")
 
     by_prefix: dict[str, VendorSettings] = Field(default_factory=dict)
@@ -119,6 +126,13 @@ class Settings(BaseModel):
         models: tuple[BaseModel, ...] = (self, *self.by_prefix.values())
         values = [getattr(m, name) for m in models for name in type(m).model_fields]
         return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+
+    @property
+    def bar_files_folder(self) -> Path | None:
+        """Where bar files are; None where they are switched off."""
+        if self.bar_files in ("on", "off"):
+            return self.home / "bars" if self.bar_files == "on" else None
+        return Path(self.bar_files).expanduser()
 
     @property
     def log_file(self) -> Path:

@@ -166,6 +166,8 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "revisions": [(LARGEST,), (BAD,)],
     "export": [(LARGEST, "bars", "--for", DAYS)],
     "verify": [(LARGEST,), (ODD[0],), (BAD,), ("--folder", "bars")],
+    "files fold": [(), ("--anew",)],
+    "files verify": [(), ("--json",)],
     "doctor": [(), ("--json",)],
     "bridge": [()],
     "universe list": [(), ("--json",), ("--type", "stock_etf_combo")],

@@ -132,6 +132,10 @@ GROUPS = {
             "stop": "db:stop",
         },
     ),
+    "files": (
+        "Keep files that day bars are read from, faster.",
+        {"fold": "files:fold", "verify": "files:verify"},
+    ),
     "config": (
         "Show settings.",
         {"show": "settings:show"},

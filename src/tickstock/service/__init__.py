@@ -21,6 +21,7 @@ from tickstock.store.migrate import refuse_unasked
 if TYPE_CHECKING:
     from tickstock.service.account import AccountView
     from tickstock.service.actions import Actions
+    from tickstock.service.bar_folder import BarFolder
     from tickstock.service.builds import Builds
     from tickstock.service.charts import Charts
     from tickstock.service.client_jobs import ClientJobs
@@ -51,7 +52,8 @@ log = structlog.get_logger("tickstock.service")
 class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
-    `holdings`, `receipts`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`; `account`.
+    `holdings`, `receipts`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`;
+    `bar_files`, `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -180,7 +182,13 @@ class TickStock:
     def holdings(self) -> Holdings:
         from tickstock.service.holdings import Holdings
 
-        return Holdings(self.database, self.dates, self._grids, self.clock)
+        return Holdings(self.database, self.dates, self._grids, self.clock, self.bar_files.readable)
+
+    @cached_property
+    def bar_files(self) -> BarFolder:
+        from tickstock.service.bar_folder import BarFolder
+
+        return BarFolder(self.database, self.settings)
 
     @cached_property
     def receipts(self) -> Receipts:

@@ -18,6 +18,7 @@ from tickstock.service.reading import Reading, read, span_of
 from tickstock.service.seen import find_seen
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history, coverage, instruments
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.bar_history import Revision
 from tickstock.store.connection import Connection
 from tickstock.store.coverage import Summary
@@ -40,8 +41,14 @@ class Holdings:
     """Reads coverage and bars."""
 
     def __init__(
-        self, database: Database, dates: Dates, grids: Grids, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        dates: Dates,
+        grids: Grids,
+        clock: Callable[[], datetime],
+        files: BarFiles | None = None,
     ) -> None:
+        self._files = files
         self._database = database
         self._dates = dates
         self._grids = grids
@@ -128,6 +135,7 @@ class Holdings:
                 adjust=adjust,
                 known_at=known_at,
                 now=self._clock(),
+                files=self._files,
             )
 
     def frame(

@@ -17,6 +17,7 @@ from tickstock.crosscheck import ActionFinding, Judgement, judge
 from tickstock.model import BarTable, Flags, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span
 from tickstock.store import actions, bar_history
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.bars import Rows
 from tickstock.store.connection import Connection
 from tickstock.vendors.newyork import dates_of
@@ -50,18 +51,22 @@ def read(
     adjust: Adjust,
     known_at: datetime | None,
     now: datetime,
+    files: BarFiles | None = None,
 ) -> Reading:
     """Bars of each chosen instrument in turn, in order of time; of all days without a span. With
     `intervals`, one entry an instrument, only those of its days in them.
 
-    Weeks and months are made of the adjusted day bars inside the span.
+    Weeks and months are made of the adjusted day bars inside the span. Without `files`, all is read
+    from the database.
     """
     stored = timeframe.stored
-    table = _table(chosen, _rows(connection, chosen, stored, span, known_at))
+    table = _table(chosen, _rows(connection, chosen, stored, span, known_at, files))
     judgement = Judgement()
     if adjust is not Adjust.RAW and len(table):
         total = adjust is Adjust.TOTAL
-        case = Case(connection, chosen, known_at, new_york_date(known_at or now))
+        case = Case(
+            connection, chosen, known_at, new_york_date(known_at or now), files=files
+        )
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))
@@ -95,6 +100,7 @@ class Case:
     known_at: datetime | None
     today: date
     within: Span | None = None
+    files: BarFiles | None = None
 
     def judge(
         self, table: BarTable, stored: Timeframe, span: Span | None, *, total: bool
@@ -143,6 +149,7 @@ class Case:
             day - STALE_DAYS,
             day + STALE_DAYS,
             self.known_at,
+            self.files,
         )
         return np.searchsorted(ids, rows.instrument), rows.at, rows.open, rows.close
 
@@ -185,11 +192,12 @@ def _rows(
     stored: Timeframe,
     span: Span | None,
     known_at: datetime | None,
+    files: BarFiles | None,
 ) -> Rows:
     ids = np.unique(np.array([i.id for i in chosen], np.int64))
     low, high = bounds(span, stored)
     lo, hi = np.full(len(ids), low, np.int64), np.full(len(ids), high, np.int64)
-    return bar_history.read_known_at(connection, stored, ids, lo, hi, known_at)
+    return bar_history.read_known_at(connection, stored, ids, lo, hi, known_at, files)
 
 
 def bounds(span: Span | None, stored: Timeframe) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tickstock.model import Flags, Ints, Timeframe
 from tickstock.store import rows
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.bars import DAY_SECONDS, Rows, read_rows, table_query
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
@@ -51,9 +52,12 @@ def read_known_at(
     lo: Ints,
     hi: Ints,
     known_at: datetime | None,
+    files: BarFiles | None = None,
 ) -> Rows:
-    """As `bars.read_rows`, as the database knew them at the moment `known_at`; None for now."""
-    rows = read_rows(connection, timeframe, instruments, lo, hi)
+    """As `bars.read_rows`, as the database knew them at the moment `known_at`; None for now. By way
+    of `files`, if there are some."""
+    read = files.read if files else read_rows
+    rows = read(connection, timeframe, instruments, lo, hi)
     if known_at is None or not len(rows):
         return rows
     ids = np.unique(instruments)

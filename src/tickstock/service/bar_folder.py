@@ -1,0 +1,45 @@
+"""Bar files: written from the database, from which day bars are then read faster."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tickstock.config import Settings
+from tickstock.errors import BadSetting
+from tickstock.store import folding
+from tickstock.store.bar_files import BarFiles
+from tickstock.store.database import Database
+from tickstock.store.folding import Compared, Folded
+
+
+class BarFolder:
+    """The folder of bar files that is set."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._folder = settings.bar_files_folder
+
+    @cached_property
+    def readable(self) -> BarFiles | None:
+        """What bars are read by way of; None where files are switched off."""
+        return None if self._folder is None else BarFiles(self._folder)
+
+    def fold(self, *, anew: bool = False) -> Folded:
+        """Write the years that have changed, or all of them; see `folding.fold`.
+
+        Raises:
+            BadSetting: files are switched off.
+        """
+        return folding.fold(self._database, self._files(), anew=anew)
+
+    def verify(self) -> Compared:
+        """Compare the files with the database. Raises as `fold`."""
+        return folding.compare_files(self._database, self._files())
+
+    def _files(self) -> BarFiles:
+        if self.readable is None:
+            raise BadSetting(
+                "Bar files are switched off: TICKSTOCK_BAR_FILES is `off`.",
+                "Set it to `on`, or to a folder.",
+            )
+        return self.readable

@@ -1,0 +1,281 @@
+"""Day bars from files that were written from the database, with what has changed since laid over.
+
+A folder's row says which transactions its files have in them: all before the watermark, which was
+the oldest open one of the snapshot that they were written from. Every statement that writes day
+bars leaves a note with its transaction (`bar_changes`), whoever runs it. So a bar in no note from
+the watermark on is in the files as it is in the database; the others are read from there. A
+transaction that began before the files were written and commits after it is of these.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from tickstock.bar_file import BarFile, FileStamp
+from tickstock.errors import BadFile
+from tickstock.model import Flags, Ints, Timeframe
+from tickstock.private import make_folder, open_text
+from tickstock.store.bars import Rows, read_rows
+from tickstock.store.connection import Connection
+from tickstock.store.pgbinary import columns_cursor
+from tickstock.store.queries import load
+
+log = structlog.get_logger("tickstock.store")
+QUERIES = load("bar_files.sql")
+PLACE = "place"
+MOST_CHANGES = 1_000
+"""With more since the files were written, all is read from the database."""
+LOOKS = 3
+"""So often it is looked again whether anything was written while the newest bars were read."""
+FEW = 8
+"""Of fewer instruments the database is the faster one: each file costs a look of its own."""
+KEY_BITS = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Days of instruments that were written since the files, sorted, none twice: from `start` to
+    `end` as keys of bars (see `Rows.key`), both included."""
+
+    start: Ints
+    end: Ints
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def equals(self, other: Regions) -> bool:
+        return np.array_equal(self.start, other.start) and np.array_equal(self.end, other.end)
+
+    def hold(self, keys: Ints) -> Flags:
+        place = np.searchsorted(self.start, keys, side="right") - 1
+        inside: Flags = (place >= 0) & (keys <= self.end[place])
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class FilesState:
+    """The files of a folder, by year, and what was written since of the days asked about: the
+    instruments (None: any), the first and the last day of each change."""
+
+    database: str
+    names: tuple[str, ...]
+    years: tuple[int, ...]
+    watermark: int
+    changes: tuple[tuple[Ints | None, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Bars of `instruments[i]` with `lo[i] <= at <= hi[i]`, for each i; some may be so twice."""
+
+    instruments: Ints
+    lo: Ints
+    hi: Ints
+
+    def changed(self, changes: Sequence[tuple[Ints | None, int, int]]) -> Regions:
+        """What of it was written in these changes."""
+        starts, ends = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for whose, first, last in changes:
+            low, high = np.maximum(self.lo, first), np.minimum(self.hi, last)
+            some = low <= high
+            if whose is not None:
+                some &= np.isin(self.instruments, whose)
+            base = self.instruments[some] << KEY_BITS
+            starts.append(base + low[some])
+            ends.append(base + high[some])
+        return _merged(np.concatenate(starts), np.concatenate(ends))
+
+
+class BarFiles:
+    """The files in `folder`, which may be none. Reads them; `store/folding.py` makes them."""
+
+    def __init__(self, folder: Path, few: int = FEW) -> None:
+        self.folder = folder
+        self._few = few
+        self._told = ""
+
+    def place(self) -> uuid.UUID | None:
+        """The mark of the folder, by which databases know it; None where no file was written."""
+        try:
+            return uuid.UUID((self.folder / PLACE).read_text("ascii").strip())
+        except (OSError, ValueError):
+            return None
+
+    def make_place(self) -> uuid.UUID:
+        """The mark of the folder, which is made where there is none. Raises OSError."""
+        if (place := self.place()) is None:
+            make_folder(self.folder)
+            place = uuid.uuid4()
+            fresh = self.folder / f"{place}.tmp"
+            with open_text(fresh, "x") as stream:
+                stream.write(f"{place}\n")
+            fresh.replace(self.folder / PLACE)
+        return place
+
+    def read(
+        self, connection: Connection, timeframe: Timeframe, instruments: Ints, lo: Ints, hi: Ints
+    ) -> Rows:
+        """As `bars.read_rows`, which answers where the files cannot, or would be no faster."""
+        found = None
+        if timeframe is Timeframe.DAY and len(instruments) >= self._few:
+            try:
+                found = self.answer(connection, Wanted(instruments, lo, hi))
+            except BadFile as e:
+                self._tell(e)
+        if found is not None:
+            return found
+        return read_rows(connection, timeframe, instruments, lo, hi)
+
+    def _tell(self, error: BadFile) -> None:
+        """Warn of a file once, and not at each reading."""
+        if error.what != self._told:
+            self._told = error.what
+            log.warning("bar file not used", what=error.what, do=error.hint)
+
+    def answer(
+        self,
+        connection: Connection,
+        wanted: Wanted,
+        *,
+        looks: int = LOOKS,
+        most: int = MOST_CHANGES,
+    ) -> Rows | None:
+        """What is wanted; None where there are no files of this database, or too much has changed
+        since. Raises BadFile for a file that is damaged or lacking."""
+        edges = int(wanted.lo.min()), int(wanted.hi.max())
+        state = self.state(connection, *edges, most)
+        if state is None:
+            return None
+        regions = wanted.changed(state.changes)
+        held = self._held(state, wanted)
+        for _ in range(looks):
+            if not len(regions):
+                return _rows(held)
+            newest = _of_regions(connection, regions)
+            # What is new may have been read after another commit than the list of what is new.
+            again = self.state(connection, *edges, most)
+            if again is None:
+                return None
+            after = wanted.changed(again.changes)
+            if after.equals(regions) and again.names == state.names:
+                return _laid_over(held, wanted, regions, newest)
+            if again.names != state.names:
+                held = self._held(again, wanted)
+            state, regions = again, after
+        return None
+
+    def state(self, connection: Connection, lo: int, hi: int, most: int) -> FilesState | None:
+        """The files, and what was written since of the days from `lo` to `hi`; None where there
+        are no files of this database, or more changes than `most`."""
+        place = self.place()
+        if place is None:
+            return None
+        params = {
+            "place": place, "timeframe": Timeframe.DAY, "most": most + 1, "lo": lo, "hi": hi,
+        }  # fmt: skip
+        found = columns_cursor(connection).execute(QUERIES["state"], params).fetchall()
+        if not found or len(found) > most:
+            return None
+        database, names, years, watermark = found[0][:4]
+        changes = tuple(row[5:] for row in found if row[4])
+        return FilesState(database, tuple(names), tuple(years), int(watermark), changes)
+
+    def _held(self, state: FilesState, wanted: Wanted) -> _Held:
+        """What the files have of it."""
+        first, last = (year_of(int(day)) for day in (wanted.lo.min(), wanted.hi.max()))
+        parts = []
+        for name, year in zip(state.names, state.years, strict=True):
+            if first <= year <= last:
+                file = BarFile(self.folder / state.database, FileStamp(name, state.database))
+                found = file.find(wanted.instruments, wanted.lo, wanted.hi)
+                if len(found):
+                    parts.append((found.end - found.start, file.take(found, wanted.instruments)))
+        return _joined(parts, len(wanted.instruments))
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Bars by what was wanted, in turn, and in order of time; `counts` of them."""
+
+    counts: Ints
+    columns: dict[str, Any]
+
+
+COLUMNS = ("instrument", "at", "open", "high", "low", "close", "volume", "vwap", "trades")
+
+
+def _joined(parts: Sequence[tuple[Ints, dict[str, Any]]], wanted: int) -> _Held:
+    """Files of one year after the other, as bars of one thing that is wanted after the other."""
+    if len(parts) == 1:
+        return _Held(*parts[0])
+    counts = np.array([count for count, _ in parts], np.int64).reshape(-1, wanted)
+    total = counts.sum(axis=0)
+    if not parts:
+        return _Held(total, _columns(Rows.join(())))
+    # The first row of each part of each thing wanted.
+    before = (np.cumsum(counts.T.ravel()) - counts.T.ravel()).reshape(wanted, -1).T
+    columns = {n: np.empty(int(total.sum()), parts[0][1][n].dtype) for n in COLUMNS}
+    for starts, (count, taken) in zip(before, parts, strict=True):
+        rows = np.repeat(starts - (np.cumsum(count) - count), count)
+        rows += np.arange(len(rows))
+        for name, column in columns.items():
+            column[rows] = taken[name]
+    return _Held(total, columns)
+
+
+def _columns(rows: Rows) -> dict[str, Any]:
+    return {name: getattr(rows, name) for name in COLUMNS}
+
+
+def _rows(held: _Held) -> Rows:
+    return Rows(*(held.columns[name] for name in COLUMNS))
+
+
+def _laid_over(held: _Held, wanted: Wanted, regions: Regions, newest: Rows) -> Rows:
+    """What is held without what was written since, and in its place what is there now."""
+    rows = _rows(held)
+    owner = np.repeat(np.arange(len(held.counts)), held.counts)
+    stays = ~regions.hold(rows.key())
+    if not stays.all():
+        rows, owner = rows.pick(stays), owner[stays]
+    keys, base = newest.key(), wanted.instruments << KEY_BITS
+    first = np.searchsorted(keys, base + wanted.lo)
+    counts = np.maximum(np.searchsorted(keys, base + wanted.hi, side="right") - first, 0)
+    if not counts.any():
+        return rows
+    place = np.repeat(first - (np.cumsum(counts) - counts), counts)
+    fresh = newest.pick(place + np.arange(len(place)))
+    both = Rows.join((rows, fresh))
+    owner = np.concatenate((owner, np.repeat(np.arange(len(counts)), counts)))
+    return both.pick(np.argsort((owner << KEY_BITS) + both.at, kind="stable"))
+
+
+def _of_regions(connection: Connection, regions: Regions) -> Rows:
+    """The bars of regions as they are in the database, in order."""
+    middle = 1 << (KEY_BITS - 1)  # days before 1970 are below zero
+    whose = (regions.start + middle) >> KEY_BITS
+    base = whose << KEY_BITS
+    found = read_rows(connection, Timeframe.DAY, whose, regions.start - base, regions.end - base)
+    return found.ordered()
+
+
+def _merged(start: Ints, end: Ints) -> Regions:
+    """Regions that overlap or touch as one."""
+    if not len(start):
+        return Regions(start, end)
+    order = np.argsort(start, kind="stable")
+    start, reach = start[order], np.maximum.accumulate(end[order])
+    begins = np.append(True, start[1:] > reach[:-1] + 1)
+    return Regions(start[begins], reach[np.append(begins[1:], True)])
+
+
+def year_of(day: int) -> int:
+    """The year of a day since 1970."""
+    return int(np.datetime64(day, "D").astype("datetime64[Y]").astype(np.int64)) + 1970
