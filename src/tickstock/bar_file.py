@@ -41,6 +41,10 @@ KINDS = {
 """The columns, the wide ones first, so that each begins at a multiple of its width. Of the
 instruments that have bars, `instrument` has the numbers and `first` the first row of each and the
 end; `sums` are the sums of the hashes of all rows before each, and of all."""
+COLUMNS = ("instrument", "at", *PRICES, "volume", "vwap", "trades")
+Block = npt.NDArray[np.int64]
+"""Bars, a row for each of COLUMNS and a column a bar; of prices the bits. What is in one piece is
+copied in one."""
 DTYPES = {"I64": "<i8", "F64": "<f8", "U64": "<u8", "I32": "<i4"}
 HEAD_BYTES = 8
 LONGEST_HEAD = 1 << 16
@@ -104,14 +108,13 @@ class BarFile:
         self._prove(np.concatenate([start[start > low] - 1, end[end < high]]))
         return RowRanges(start, np.maximum(start, end))
 
-    def take(self, found: RowRanges, instruments: Ints) -> dict[str, npt.NDArray[Any]]:
-        """The bars that were found for `instruments`, in turn, as columns of 64 bits."""
+    def take(self, found: RowRanges, instruments: Ints) -> Block:
+        """The bars that were found for `instruments`, in turn."""
         counts = found.end - found.start
-        rows = _ranges(found.start, counts)
-        taken = self._rows(rows, np.repeat(instruments, counts))
+        taken = self._taken(_ranges(found.start, counts), np.repeat(instruments, counts))
         sums = self._columns["sums"]
         expected = (sums[found.end] - sums[found.start]).sum(dtype=np.uint64)
-        if _hashes(taken).sum(dtype=np.uint64) != expected:
+        if _hashes(columns_of(taken)).sum(dtype=np.uint64) != expected:
             raise damaged(self._path, "holds bars that differ from their checksums")
         return taken
 
@@ -119,16 +122,28 @@ class BarFile:
         """The bars that bound what was found are what they were."""
         first, sums = self._columns["first"], self._columns["sums"]
         owner = np.searchsorted(first, rows, side="right") - 1
-        taken = self._rows(rows, self.instruments[owner])
-        if (_hashes(taken) != sums[rows + 1] - sums[rows]).any():
+        taken = self._taken(rows, self.instruments[owner])
+        if (_hashes(columns_of(taken)) != sums[rows + 1] - sums[rows]).any():
             raise damaged(self._path, "holds bars that differ from their checksums")
 
-    def _rows(self, rows: Ints | slice, instrument: Ints) -> dict[str, npt.NDArray[Any]]:
-        taken: dict[str, npt.NDArray[Any]] = {"instrument": instrument}
-        for name in ("at", *PRICES, "volume", "vwap", "trades"):
-            kind = np.float64 if KINDS[name] == "F64" else np.int64
-            taken[name] = self._columns[name][rows].astype(kind, copy=isinstance(rows, slice))
-        return taken
+    def _taken(self, rows: Ints | slice, instrument: Ints) -> Block:
+        block = np.empty((len(COLUMNS), len(instrument)), np.int64)
+        for name, column in columns_of(block).items():
+            column[:] = instrument if name == "instrument" else self._columns[name][rows]
+        return block
+
+
+def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:
+    """The columns of bars by name, as what they are; they share its memory."""
+    return {
+        name: column.view(np.float64) if KINDS[name] == "F64" else column
+        for name, column in zip(COLUMNS, block, strict=True)
+    }
+
+
+def block_of(columns: Columns) -> Block:
+    """Columns of 64 bits by name, in one piece."""
+    return np.stack([columns[name].view(np.int64) for name in COLUMNS])
 
 
 def write_bar_file(folder: Path, stamp: FileStamp, bars: Columns) -> int:

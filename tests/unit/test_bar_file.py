@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.bar_file import ENDING, BarFile, FileStamp, write_bar_file
+from tickstock.bar_file import ENDING, BarFile, FileStamp, columns_of, write_bar_file
 from tickstock.checksums import row_hashes
 from tickstock.errors import BadFile
 from tickstock.model import Floats, Ints
@@ -47,7 +47,7 @@ def taken(
 ) -> dict[str, Ints | Floats]:
     file = BarFile(folder, stamp)
     ids, lo, hi = (np.array(column, np.int64) for column in zip(*wanted, strict=True))
-    return file.take(file.find(ids, lo, hi), ids)
+    return columns_of(file.take(file.find(ids, lo, hi), ids))
 
 
 def expected(

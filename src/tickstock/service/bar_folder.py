@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from tickstock.config import Settings
@@ -18,6 +19,7 @@ class BarFolder:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._folder = settings.bar_files_folder
+        self._seen = self._left = 0
 
     @cached_property
     def readable(self) -> BarFiles | None:
@@ -31,6 +33,29 @@ class BarFolder:
             BadSetting: files are switched off.
         """
         return folding.fold(self._database, self._files(), anew=anew)
+
+    def refold(self, is_leaving: Callable[[], bool]) -> Folded | None:
+        """Write what has changed, where files were written once: when nothing was written since it
+        was last asked, so that a load is not followed step by step; and after an hour all the same.
+        None where it is not the time.
+
+        Raises:
+            Transient: another one is writing files now, or `is_leaving` has come true.
+        """
+        if self.readable is None:
+            return None
+        waiting = folding.read_waiting(self._database, self.readable)
+        if waiting is None:
+            return None
+        is_quiet = waiting.changes == self._seen
+        self._seen = waiting.changes
+        # What an open transaction holds back waits on, however often it is written.
+        if not waiting.is_old and (not is_quiet or waiting.changes in (0, self._left)):
+            return None
+        done = folding.fold(self._database, self.readable, is_leaving=is_leaving)
+        left = folding.read_waiting(self._database, self.readable)
+        self._seen = self._left = left.changes if left else 0
+        return done
 
     def verify(self) -> Compared:
         """Compare the files with the database. Raises as `fold`."""

@@ -13,14 +13,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import structlog
 
-from tickstock.bar_file import BarFile, FileStamp
+from tickstock.bar_file import COLUMNS, BarFile, Block, FileStamp, block_of, columns_of
 from tickstock.errors import BadFile
-from tickstock.model import Flags, Ints, Timeframe
+from tickstock.model import Ints, Timeframe
 from tickstock.private import make_folder, open_text
 from tickstock.store.bars import Rows, read_rows
 from tickstock.store.connection import Connection
@@ -53,10 +52,18 @@ class Regions:
     def equals(self, other: Regions) -> bool:
         return np.array_equal(self.start, other.start) and np.array_equal(self.end, other.end)
 
-    def hold(self, keys: Ints) -> Flags:
+    @property
+    def instruments(self) -> Ints:
+        return (self.start + (1 << (KEY_BITS - 1))) >> KEY_BITS  # days before 1970 are below zero
+
+    def hold(self, rows: Rows) -> Ints:
+        """Which of the rows are in one of them."""
+        base = self.instruments << KEY_BITS
+        first, last = (self.start - base).min(), (self.end - base).max()
+        near = np.flatnonzero((rows.at >= first) & (rows.at <= last))
+        keys = (rows.instrument[near] << KEY_BITS) + rows.at[near]
         place = np.searchsorted(self.start, keys, side="right") - 1
-        inside: Flags = (place >= 0) & (keys <= self.end[place])
-        return inside
+        return near[(place >= 0) & (keys <= self.end[place])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ class BarFiles:
         held = self._held(state, wanted)
         for _ in range(looks):
             if not len(regions):
-                return _rows(held)
+                return held.rows
             newest = _of_regions(connection, regions)
             # What is new may have been read after another commit than the list of what is new.
             again = self.state(connection, *edges, most)
@@ -205,65 +212,59 @@ class _Held:
     """Bars by what was wanted, in turn, and in order of time; `counts` of them."""
 
     counts: Ints
-    columns: dict[str, Any]
+    bars: Block
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(**columns_of(self.bars))
 
 
-COLUMNS = ("instrument", "at", "open", "high", "low", "close", "volume", "vwap", "trades")
-
-
-def _joined(parts: Sequence[tuple[Ints, dict[str, Any]]], wanted: int) -> _Held:
+def _joined(parts: Sequence[tuple[Ints, Block]], wanted: int) -> _Held:
     """Files of one year after the other, as bars of one thing that is wanted after the other."""
     if len(parts) == 1:
         return _Held(*parts[0])
     counts = np.array([count for count, _ in parts], np.int64).reshape(-1, wanted)
     total = counts.sum(axis=0)
-    if not parts:
-        return _Held(total, _columns(Rows.join(())))
-    # The first row of each part of each thing wanted.
-    before = (np.cumsum(counts.T.ravel()) - counts.T.ravel()).reshape(wanted, -1).T
-    columns = {n: np.empty(int(total.sum()), parts[0][1][n].dtype) for n in COLUMNS}
-    for starts, (count, taken) in zip(before, parts, strict=True):
-        rows = np.repeat(starts - (np.cumsum(count) - count), count)
-        rows += np.arange(len(rows))
-        for name, column in columns.items():
-            column[rows] = taken[name]
-    return _Held(total, columns)
-
-
-def _columns(rows: Rows) -> dict[str, Any]:
-    return {name: getattr(rows, name) for name in COLUMNS}
-
-
-def _rows(held: _Held) -> Rows:
-    return Rows(*(held.columns[name] for name in COLUMNS))
+    bars = np.empty((len(COLUMNS), int(total.sum())), np.int64)
+    begins = (np.cumsum(counts.T) - counts.T.ravel()).reshape(wanted, -1).T
+    for begin, (count, block) in zip(begins, parts, strict=True):
+        some = np.flatnonzero(count)
+        ends = np.cumsum(count[some])
+        each = (begin[some], begin[some] + count[some], ends - count[some], ends)
+        for to, to_end, of, of_end in zip(*(edge.tolist() for edge in each), strict=True):
+            bars[:, to:to_end] = block[:, of:of_end]
+    return _Held(total, bars)
 
 
 def _laid_over(held: _Held, wanted: Wanted, regions: Regions, newest: Rows) -> Rows:
     """What is held without what was written since, and in its place what is there now."""
-    rows = _rows(held)
-    owner = np.repeat(np.arange(len(held.counts)), held.counts)
-    stays = ~regions.hold(rows.key())
-    if not stays.all():
-        rows, owner = rows.pick(stays), owner[stays]
+    bars, owner = held.bars, np.repeat(np.arange(len(held.counts)), held.counts)
+    gone = regions.hold(held.rows)
+    if len(gone):
+        bars, owner = np.delete(bars, gone, axis=1), np.delete(owner, gone)
     keys, base = newest.key(), wanted.instruments << KEY_BITS
     first = np.searchsorted(keys, base + wanted.lo)
     counts = np.maximum(np.searchsorted(keys, base + wanted.hi, side="right") - first, 0)
     if not counts.any():
-        return rows
+        return _Held(counts, bars).rows
     place = np.repeat(first - (np.cumsum(counts) - counts), counts)
     fresh = newest.pick(place + np.arange(len(place)))
-    both = Rows.join((rows, fresh))
-    owner = np.concatenate((owner, np.repeat(np.arange(len(counts)), counts)))
-    return both.pick(np.argsort((owner << KEY_BITS) + both.at, kind="stable"))
+    fresh_keys = (np.repeat(np.arange(len(counts)), counts) << KEY_BITS) + fresh.at
+    before = np.searchsorted((owner << KEY_BITS) + bars[COLUMNS.index("at")], fresh_keys)
+    new = block_of({name: getattr(fresh, name) for name in COLUMNS})
+    return _Held(counts, np.insert(bars, before, new, axis=1)).rows
 
 
 def _of_regions(connection: Connection, regions: Regions) -> Rows:
     """The bars of regions as they are in the database, in order."""
-    middle = 1 << (KEY_BITS - 1)  # days before 1970 are below zero
-    whose = (regions.start + middle) >> KEY_BITS
-    base = whose << KEY_BITS
-    found = read_rows(connection, Timeframe.DAY, whose, regions.start - base, regions.end - base)
-    return found.ordered()
+    whose = regions.instruments
+    params = {
+        "ids": whose.astype(np.int32),
+        "lo": (regions.start - (whose << KEY_BITS)).astype(np.int32),
+        "hi": (regions.end - (whose << KEY_BITS)).astype(np.int32),
+    }
+    found = columns_cursor(connection).execute(QUERIES["newest"], params).fetchone()
+    return Rows(*found).ordered() if found else Rows.join(())
 
 
 def _merged(start: Ints, end: Ints) -> Regions:

@@ -11,6 +11,19 @@ LEFT JOIN tickstock.bar_changes AS c
 WHERE f.place = %(place)s AND f.timeframe = %(timeframe)s AND f.database = tickstock.bar_database()
 LIMIT %(most)s
 
+-- name: newest
+-- The bars of regions in columns, if there are any: one row, whatever their number.
+SELECT array_agg(b.instrument_id::bigint), array_agg((b.at - DATE '1970-01-01')::bigint),
+       array_agg(b.open), array_agg(b.high), array_agg(b.low), array_agg(b.close),
+       array_agg(b.volume), array_agg(coalesce(b.vwap, 'NaN')),
+       array_agg(coalesce(b.trades, -1)::bigint)
+FROM unnest(%(ids)s::int[], %(lo)s::int[], %(hi)s::int[]) AS w(id, lo, hi),
+LATERAL (
+    SELECT * FROM tickstock.bars_day
+    WHERE instrument_id = w.id AND at BETWEEN DATE '1970-01-01' + w.lo AND DATE '1970-01-01' + w.hi
+) AS b
+HAVING count(*) > 0
+
 -- name: one_at_a_time
 -- Until this transaction ends nobody else writes files. Before its first query, so that this one sees
 -- what the fold before it has done; LOCK itself looks at nothing.
@@ -65,9 +78,9 @@ WHERE timeframe = %(timeframe)s
        OR transaction >= pg_snapshot_xmax(pg_current_snapshot()))
 
 -- name: waiting
--- How much has changed since the files in a folder were written: sets of instruments and instruments,
--- and when that was.
-SELECT count(c.transaction), coalesce(sum(cardinality(c.instruments)), 0)::bigint, f.folded_at
+-- How many statements have changed bars since the files in a folder were written, and whether that
+-- was more than an hour ago.
+SELECT count(c.transaction), count(c.transaction) > 0 AND f.folded_at < clock_timestamp() - interval '1 hour'
 FROM tickstock.bar_files AS f
 LEFT JOIN tickstock.bar_changes AS c
        ON c.transaction >= f.watermark AND c.timeframe = f.timeframe

@@ -266,6 +266,7 @@ def _add_months(connection: psycopg.Connection[Any], at: Ints) -> None:
 
 def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:
     if timeframe is Timeframe.DAY:
+        _note_added(connection, timeframe, rows)
         at, kind = rows.at - EPOCH_DAYS, ">i4"
     else:
         at, kind = (rows.at - EPOCH_DAYS * DAY_SECONDS) * 1_000_000, ">i8"
@@ -276,6 +277,18 @@ def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows)
         copy.write(body)
         reach("bars.copying")
         copy.write(COPY_END)
+
+
+def _note_added(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:
+    """Say of which days of which instruments bars are added; what is replaced, triggers note."""
+    begins = np.flatnonzero(np.diff(rows.instrument, prepend=rows.instrument[:1] - 1))
+    params = {
+        "timeframe": timeframe,
+        "ids": rows.instrument[begins].astype(np.int32),
+        "first": np.minimum.reduceat(rows.at, begins).astype(np.int32),
+        "last": np.maximum.reduceat(rows.at, begins).astype(np.int32),
+    }
+    columns_cursor(connection).execute(QUERIES["note_added"], params)
 
 
 def _replace(

@@ -58,6 +58,15 @@ HAVING count(*) > 0
 COPY {table} (instrument_id, at, open, high, low, close, volume, vwap, trades)
 FROM STDIN (FORMAT binary)
 
+-- name: note_added
+-- Which day bars this transaction adds, for those who read files that were written before; and that no
+-- trigger has to note it.
+INSERT INTO tickstock.bar_changes (timeframe, instruments, first, last)
+SELECT %(timeframe)s, array_agg(id), DATE '1970-01-01' + first, DATE '1970-01-01' + last
+FROM unnest(%(ids)s::int[], %(first)s::int[], %(last)s::int[]) AS n(id, first, last)
+GROUP BY first, last
+RETURNING set_config('tickstock.bar_changes', 'noted', true)
+
 -- name: replace_day
 -- Changed day bars: the old row becomes a revision, the new values take its place.
 WITH news AS (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 
 from tickstock.bar_file import ENDING, BarFile, FileStamp, write_bar_file
-from tickstock.errors import BadFile, DatabaseRefused
+from tickstock.errors import BadFile, DatabaseRefused, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Ints, Timeframe, epoch_day
 from tickstock.private import make_folder
@@ -49,6 +49,14 @@ class Folded:
     bars: int
     bytes: int
     files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What was written since files were: statements, and whether some wait for over an hour."""
+
+    changes: int
+    is_old: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +90,29 @@ class _Everything:
             yield _all_days(self.instruments[start : start + at_once], first, last)
 
 
+def read_waiting(database: Database, files: BarFiles) -> Waiting | None:
+    """What files in a folder do not have yet; None where there are none of this database."""
+    if (place := files.place()) is None:
+        return None
+    params = {"place": place, "timeframe": Timeframe.DAY}
+    with database.transaction() as connection:
+        found = connection.execute(QUERIES["waiting"], params).fetchone()
+    return Waiting(*found) if found else None
+
+
 def fold(
-    database: Database, files: BarFiles, *, anew: bool = False, at_once: int = AT_ONCE
+    database: Database,
+    files: BarFiles,
+    *,
+    anew: bool = False,
+    at_once: int = AT_ONCE,
+    is_leaving: Callable[[], bool] = lambda: False,
 ) -> Folded:
     """Write the years of day bars that have changed since they were last written, or with `anew`
     all of them and from the database alone.
 
     Raises:
-        Transient: another one is writing files now.
+        Transient: another one is writing files now, or `is_leaving` has come true.
         BadFile: the folder cannot be written.
         DatabaseRefused: the server does not tell which database it is.
     """
@@ -97,7 +120,7 @@ def fold(
         connection.execute(QUERIES["one_at_a_time"])
         checksums.take_time(connection)
         try:
-            return _fold(connection, files, anew, at_once)
+            return _fold(connection, files, anew, at_once, is_leaving)
         except OSError as e:
             raise BadFile(
                 f"Bar files cannot be written to {files.folder}: {e.strerror}.",
@@ -105,7 +128,13 @@ def fold(
             ) from e
 
 
-def _fold(connection: Connection, files: BarFiles, anew: bool, at_once: int) -> Folded:
+def _fold(
+    connection: Connection,
+    files: BarFiles,
+    anew: bool,
+    at_once: int,
+    is_leaving: Callable[[], bool],
+) -> Folded:
     identity, watermark = connection.execute(QUERIES["moment"]).fetchone() or (None, None)
     if identity is None:
         raise DatabaseRefused(
@@ -122,9 +151,11 @@ def _fold(connection: Connection, files: BarFiles, anew: bool, at_once: int) -> 
     made: dict[int, str] = {}
     bars = size = 0
     for year in every.years:
+        if is_leaving():
+            raise Transient("The writing of bar files was stopped.", "The next one begins anew.")
         if year not in kept and len(rows := _year_rows(connection, every, year, through, at_once)):
             made[year] = f"{Timeframe.DAY}-{year}-{uuid.uuid4().hex}"
-            size += write_bar_file(folder, FileStamp(made[year], identity), columns_of(rows))
+            size += write_bar_file(folder, FileStamp(made[year], identity), _columns(rows))
             bars += len(rows)
             reach("fold.year")
     _sync(folder)
@@ -178,7 +209,7 @@ def _equal(a: Rows, b: Rows) -> bool:
     )
 
 
-def columns_of(rows: Rows) -> dict[str, Ints]:
+def _columns(rows: Rows) -> dict[str, Ints]:
     return {f.name: getattr(rows, f.name) for f in fields(Rows)}
 
 

@@ -12,7 +12,8 @@ class Policy:
     """How hard to try. Times in seconds.
 
     `concurrency` calls and `bars` may be in hand, of all jobs together; `batch` calls, or the
-    first few of them that hold `batch_bars`, are committed at once.
+    first few of them that hold `batch_bars`, are committed at once. Bar files are written anew when
+    nothing was committed for `refold_seconds`.
     """
 
     lease: float = 30.0
@@ -24,6 +25,7 @@ class Policy:
     backoff: float = 1.0
     longest_backoff: float = 60.0
     outage_seconds: float = 600.0
+    refold_seconds: float = 60.0
 
     def delay(self, attempt: int, dice: random.Random) -> timedelta:
         """Exponential with full jitter, so that many workers do not come back in step."""

@@ -32,6 +32,7 @@ from tickstock.worker.lane import Lane
 from tickstock.worker.outage_retry import OutageRetry
 from tickstock.worker.policy import Policy
 from tickstock.worker.presence import Counts, Presence
+from tickstock.worker.refolding import Refolding
 from tickstock.worker.slices import Slices
 
 log = structlog.get_logger("tickstock.worker")
@@ -117,10 +118,15 @@ class Worker:
                 self._perform_schedules,
             ),
         )  # fmt: skip
+        refolding = asyncio.create_task(
+            Refolding(self._tick.bar_files, self._policy.refold_seconds).run(self._stopping),
+            name="worker: refolding",
+        )
         try:
             await engine.run(self._stopping)
         finally:
             self.stop()
+            await refolding
             await slices.ended()
             await self._presence.leave()
 
