@@ -16,7 +16,9 @@ from tickstock.service import TickStock
 from tickstock.service.builds import Every
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
+from tickstock.store.bar_files import BarFiles, Wanted
 from tickstock.store.database import Database
+from tickstock.store.folding import fold
 from tickstock.store.panels import Panels
 from tickstock.universes.plan import Action
 
@@ -263,3 +265,26 @@ def test_bars_of_a_moment_are_those_of_the_names_that_are_asked_about(
             assert np.array_equal(asked.close, alone.close, equal_nan=True)
             assert np.array_equal(asked.since, alone.since)
             assert panels.newest(some) == Panels(conn, CALENDAR, known_at=known).newest(some)
+
+
+def test_whether_bars_come_from_files_makes_no_difference(
+    tick: TickStock, database: Database, tmp_path: Path
+) -> None:
+    files = BarFiles(tmp_path / "bars", few=0)
+    fold(database, files)
+    with database.transaction() as conn:
+        conn.execute("UPDATE tickstock.bars_day SET close = close * 2 WHERE instrument_id %% 2 = 0"
+                     " AND at > %s", (DAYS[50],))  # fmt: skip
+        conn.execute("DELETE FROM tickstock.bars_day WHERE at = %s", (DAYS[45],))
+        (known,) = conn.execute("SELECT clock_timestamp()").fetchone() or (None,)
+        ids = [row[0] for row in conn.execute("SELECT id FROM tickstock.instruments ORDER BY id")]
+        for known_at in (None, known):
+            stored, filed = (
+                Panels(conn, CALENDAR, known_at=known_at, files=each).before(DAYS[60], 20, ids)
+                for each in (None, files)
+            )
+            assert np.array_equal(filed.close, stored.close, equal_nan=True)
+            assert np.array_equal(filed.volume, stored.volume, equal_nan=True)
+            assert np.array_equal(filed.since, stored.since)
+        of = Wanted(np.array(ids), np.full(len(ids), 0), np.full(len(ids), 99_999))
+        assert files.answer(conn, of) is not None

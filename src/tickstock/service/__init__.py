@@ -88,7 +88,7 @@ class TickStock:
     def builds(self) -> Builds:
         from tickstock.service.builds import Builds
 
-        return Builds(self.database, self.settings, self.clock)
+        return Builds(self.database, self.settings, self.clock, self.bar_files.readable)
 
     @cached_property
     def listings(self) -> Listings:

@@ -23,6 +23,7 @@ from tickstock.spans import Span
 from tickstock.store import history as past
 from tickstock.store import universe_plans
 from tickstock.store import universes as store
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.panels import AHEAD
@@ -93,9 +94,12 @@ class Built:
 class Builds:
     """Picks members over a span, and makes a plan that keeps them."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, files: BarFiles | None = None
+    ) -> None:
         self._database = database
         self._environment = settings.environment
+        self._files = files
         self._clock = clock
 
     def build(
@@ -121,7 +125,9 @@ class Builds:
         found = []
         remarks: dict[str, None] = {}
         with self._database.transaction() as conn:
-            lookup = StoreLookup(conn, self._environment, clock=self._clock, ahead=ahead)
+            lookup = StoreLookup(
+                conn, self._environment, clock=self._clock, ahead=ahead, files=self._files
+            )
             for day in _days(read_calendar(conn), span, every):
                 say(day)
                 picked = evaluate(AsOf(node, day), lookup)

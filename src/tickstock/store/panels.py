@@ -11,6 +11,7 @@ import numpy as np
 from tickstock.model import Floats, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import day_of
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.bar_history import read_known_at
 from tickstock.store.bars import Rows
 from tickstock.store.connection import Connection
@@ -42,7 +43,7 @@ class _Block:
 class Panels:
     """Reads panels from one connection. With `ahead`, for days that come in order: bars are read
     once a year of sessions, and none of them is looked at before its day. With `known_at`, bars are
-    those that the database knew at that moment."""
+    those that the database knew at that moment. With `files`, they come from there."""
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class Panels:
         calendar: Calendar,
         ahead: int = 0,
         known_at: datetime | None = None,
+        files: BarFiles | None = None,
     ) -> None:
+        self._files = files
         self._connection = connection
         self._calendar = calendar
         self._ahead = ahead
@@ -98,6 +101,10 @@ class Panels:
         if self._known_at is not None:
             rows = self._known_rows(ids)
             _fill(close, volume, days, np.searchsorted(ids, rows.instrument), rows)
+        elif len(days) and self._files:
+            edges = (np.full(len(ids), int(days[edge])) for edge in (0, -1))
+            rows = self._files.read(self._connection, Timeframe.DAY, ids, *edges)
+            _fill(close, volume, days, np.searchsorted(ids, rows.instrument), rows)
         elif len(days):
             params = {"ids": ids.tolist(), "start": day_of(int(days[0])),
                       "end": day_of(int(days[-1]) + 1)}  # fmt: skip
@@ -117,7 +124,7 @@ class Panels:
         if self._known is None or not np.array_equal(self._known[0], ids):
             first, last = (np.full(len(ids), day, np.int64) for day in EVER)
             of = self._connection, Timeframe.DAY, ids, first, last
-            self._known = ids, read_known_at(*of, self._known_at)
+            self._known = ids, read_known_at(*of, self._known_at, self._files)
         return self._known[1]
 
     def _listed(self, ids: Ints) -> Ints:

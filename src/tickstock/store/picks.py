@@ -8,6 +8,7 @@ from datetime import date, datetime
 from tickstock.model import Instrument
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import instruments
+from tickstock.store.bar_files import BarFiles
 from tickstock.store.calendar import read_calendar
 from tickstock.store.connection import Connection
 from tickstock.store.panels import Panels
@@ -24,10 +25,14 @@ class Picks:
     the bars that were known at the moment `known_at`, or are now."""
 
     def __init__(
-        self, connection: Connection, ahead: int = 0, known_at: datetime | None = None
+        self,
+        connection: Connection,
+        ahead: int = 0,
+        known_at: datetime | None = None,
+        files: BarFiles | None = None,
     ) -> None:
         self._connection = connection
-        self._panels = Panels(connection, read_calendar(connection), ahead, known_at)
+        self._panels = Panels(connection, read_calendar(connection), ahead, known_at, files)
 
     def pick(
         self, rule: Rule, called: Mapping[Member, str], day: date | None

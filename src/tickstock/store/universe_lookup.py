@@ -26,6 +26,7 @@ from tickstock.words import plural
 
 if TYPE_CHECKING:
     from tickstock.sessions import Calendar
+    from tickstock.store.bar_files import BarFiles
     from tickstock.store.picks import Picks
 
 QUERIES = load("universes.sql")
@@ -72,7 +73,9 @@ class StoreLookup:
         many: int = MANY,
         clock: Clock = utc_now,
         ahead: int = 0,
+        files: BarFiles | None = None,
     ) -> None:
+        self._files = files
         self._clock = clock
         self._known_at: datetime | None = None
         self._ahead = ahead
@@ -166,7 +169,7 @@ class StoreLookup:
     def _picks(self) -> Picks:
         from tickstock.store.picks import Picks  # with numpy, for rules alone
 
-        return Picks(self._conn, self._ahead, self._known_at)
+        return Picks(self._conn, self._ahead, self._known_at, self._files)
 
     def last_day(self) -> date:
         return max(past.today(self._conn), new_york_date(self._clock()))
