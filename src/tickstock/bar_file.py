@@ -108,15 +108,26 @@ class BarFile:
         self._prove(np.concatenate([start[start > low] - 1, end[end < high]]))
         return RowRanges(start, np.maximum(start, end))
 
-    def take(self, found: RowRanges, instruments: Ints) -> Block:
-        """The bars that were found for `instruments`, in turn."""
-        counts = found.end - found.start
-        taken = self._taken(_ranges(found.start, counts), np.repeat(instruments, counts))
+    def copy(self, found: RowRanges, block: Block, to: Ints | slice) -> None:
+        """Copy the bars that were found to these places of `block`, all but their instruments. What
+        is copied is not looked at: see `sum_of`."""
+        rows = ranges(found.start, found.end - found.start)
+        for name, column in columns_of(block).items():
+            if name != "instrument":
+                column[to] = self._columns[name][rows]
+
+    def sum_of(self, found: RowRanges) -> np.uint64:
+        """What the hashes of the bars that were found add up to: see `sum_of_hashes`."""
         sums = self._columns["sums"]
-        expected = (sums[found.end] - sums[found.start]).sum(dtype=np.uint64)
-        if _hashes(columns_of(taken)).sum(dtype=np.uint64) != expected:
+        total: np.uint64 = (sums[found.end] - sums[found.start]).sum(dtype=np.uint64)
+        return total
+
+    def check(self, found: RowRanges, instruments: Ints) -> None:
+        """Raises BadFile where the bars that were found are not what was written."""
+        counts = found.end - found.start
+        taken = self._taken(ranges(found.start, counts), np.repeat(instruments, counts))
+        if sum_of_hashes(taken) != self.sum_of(found):
             raise damaged(self._path, "holds bars that differ from their checksums")
-        return taken
 
     def _prove(self, rows: Ints) -> None:
         """The bars that bound what was found are what they were."""
@@ -139,6 +150,12 @@ def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:
         name: column.view(np.float64) if KINDS[name] == "F64" else column
         for name, column in zip(COLUMNS, block, strict=True)
     }
+
+
+def sum_of_hashes(block: Block) -> np.uint64:
+    """What bars have to add up to, in whatever order and of however many files."""
+    total: np.uint64 = _hashes(columns_of(block)).sum(dtype=np.uint64)
+    return total
 
 
 def block_of(columns: Columns) -> Block:
@@ -258,8 +275,8 @@ def _first_from(at: npt.NDArray[np.int32], low: Ints, high: Ints, day: Ints) -> 
     return start
 
 
-def _ranges(start: Ints, counts: Ints) -> Ints | slice:
-    """All rows of the ranges one after the other; as a slice where they are one."""
+def ranges(start: Ints, counts: Ints) -> Ints | slice:
+    """All numbers of the ranges one after the other; as a slice where they are one."""
     some = counts > 0
     start, counts = start[some], counts[some]
     if not len(start):

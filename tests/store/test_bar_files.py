@@ -461,6 +461,30 @@ def test_files_that_differ_or_are_damaged_are_told(database: Database, files: Ba
     assert compare_files(database, files).differences == ()
 
 
+def test_of_a_damaged_file_no_bar_is_taken(database: Database, files: BarFiles) -> None:
+    """Wherever the damage is, also in bars of years beside those of a sound file."""
+    ids = ids_of(database, *SYMBOLS)
+    write(database, DAY, {(i, d): 2.5 for i in ids for d in DAYS})
+    fold(database, files)
+    of = wanted(ids)
+    every = sorted(files.folder.rglob(f"*{ENDING}"))
+    assert len(every) == len(years()) > 2
+    for file in every:
+        whole = file.read_bytes()
+        start = 8 + int.from_bytes(whole[:8], "little")
+        for place in range(start, len(whole), max(1, (len(whole) - start) // 40)):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with database.transaction() as conn:
+                found = files.read(conn, DAY, of.instruments, of.lo, of.hi)
+                assert_equal(found, direct(conn, of))
+        file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+        with database.transaction() as conn, pytest.raises(BadFile, match="differ from their"):
+            files.answer(conn, of)
+        file.write_bytes(whole)
+    with database.transaction() as conn:
+        assert files.answer(conn, of) is not None
+
+
 def test_a_folder_that_cannot_be_written_is_said(database: Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadFile, match="Bar files cannot be written to"):

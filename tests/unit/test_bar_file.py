@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.bar_file import ENDING, BarFile, FileStamp, columns_of, write_bar_file
+from tickstock.bar_file import (
+    COLUMNS,
+    ENDING,
+    BarFile,
+    FileStamp,
+    columns_of,
+    sum_of_hashes,
+    write_bar_file,
+)
 from tickstock.checksums import row_hashes
 from tickstock.errors import BadFile
 from tickstock.model import Floats, Ints
@@ -47,7 +55,13 @@ def taken(
 ) -> dict[str, Ints | Floats]:
     file = BarFile(folder, stamp)
     ids, lo, hi = (np.array(column, np.int64) for column in zip(*wanted, strict=True))
-    return columns_of(file.take(file.find(ids, lo, hi), ids))
+    found = file.find(ids, lo, hi)
+    block = np.empty((len(COLUMNS), len(found)), np.int64)
+    block[0] = np.repeat(ids, found.end - found.start)
+    file.copy(found, block, slice(None))
+    file.check(found, ids)
+    assert file.sum_of(found) == sum_of_hashes(block)
+    return columns_of(block)
 
 
 def expected(

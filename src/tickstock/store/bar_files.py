@@ -17,7 +17,17 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from tickstock.bar_file import COLUMNS, BarFile, Block, FileStamp, block_of, columns_of
+from tickstock.bar_file import (
+    COLUMNS,
+    BarFile,
+    Block,
+    FileStamp,
+    RowRanges,
+    block_of,
+    columns_of,
+    ranges,
+    sum_of_hashes,
+)
 from tickstock.errors import BadFile
 from tickstock.model import Ints, Timeframe
 from tickstock.private import make_folder, open_text
@@ -197,14 +207,12 @@ class BarFiles:
     def _held(self, state: FilesState, wanted: Wanted) -> _Held:
         """What the files have of it."""
         first, last = (year_of(int(day)) for day in (wanted.lo.min(), wanted.hi.max()))
-        parts = []
+        found: list[tuple[BarFile, RowRanges]] = []
         for name, year in zip(state.names, state.years, strict=True):
             if first <= year <= last:
                 file = BarFile(self.folder / state.database, FileStamp(name, state.database))
-                found = file.find(wanted.instruments, wanted.lo, wanted.hi)
-                if len(found):
-                    parts.append((found.end - found.start, file.take(found, wanted.instruments)))
-        return _joined(parts, len(wanted.instruments))
+                found.append((file, file.find(wanted.instruments, wanted.lo, wanted.hi)))
+        return _joined(found, wanted.instruments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,20 +227,23 @@ class _Held:
         return Rows(**columns_of(self.bars))
 
 
-def _joined(parts: Sequence[tuple[Ints, Block]], wanted: int) -> _Held:
-    """Files of one year after the other, as bars of one thing that is wanted after the other."""
-    if len(parts) == 1:
-        return _Held(*parts[0])
-    counts = np.array([count for count, _ in parts], np.int64).reshape(-1, wanted)
+def _joined(found: Sequence[tuple[BarFile, RowRanges]], instruments: Ints) -> _Held:
+    """Bars of one year after the other, as those of one thing that is wanted after the other.
+
+    They are hashed where they were copied to, all at once; file by file where that does not fit.
+    """
+    counts = np.array([of.end - of.start for _, of in found], np.int64)
+    counts = counts.reshape(-1, len(instruments))
     total = counts.sum(axis=0)
     bars = np.empty((len(COLUMNS), int(total.sum())), np.int64)
-    begins = (np.cumsum(counts.T) - counts.T.ravel()).reshape(wanted, -1).T
-    for begin, (count, block) in zip(begins, parts, strict=True):
-        some = np.flatnonzero(count)
-        ends = np.cumsum(count[some])
-        each = (begin[some], begin[some] + count[some], ends - count[some], ends)
-        for to, to_end, of, of_end in zip(*(edge.tolist() for edge in each), strict=True):
-            bars[:, to:to_end] = block[:, of:of_end]
+    bars[0] = np.repeat(instruments, total)
+    begins = (np.cumsum(counts.T) - counts.T.ravel()).reshape(len(instruments), -1).T
+    for begin, count, (file, of) in zip(begins, counts, found, strict=True):
+        file.copy(of, bars, ranges(begin, count))
+    if sum_of_hashes(bars) != sum((int(file.sum_of(of)) for file, of in found)) % (1 << 64):
+        for file, of in found:
+            file.check(of, instruments)
+        raise BadFile("A bar file changed while it was read.", "Look who else writes there.")
     return _Held(total, bars)
 
 
