@@ -111,12 +111,15 @@ def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Floa
         return np.ones(len(days)), np.ones(len(days))
     step_owner = np.array([s.owner for s in ordered], np.int64)
     keys = day_keys(step_owner, np.array([s.day for s in ordered], np.int64))
-    place = np.searchsorted(keys, day_keys(owner, days), side="right")
-    price = _products(step_owner, np.array([s.price for s in ordered]))
-    volume = _products(step_owner, np.array([s.volume for s in ordered]))
+    rows = np.flatnonzero(np.isin(owner, step_owner))
+    place = np.searchsorted(keys, day_keys(owner[rows], days[rows]), side="right")
     # The next step may be another owner's: then nothing is left to apply.
-    mine = np.append(step_owner, -1)[place] == owner
-    return np.where(mine, price[place], 1.0), np.where(mine, volume[place], 1.0)
+    mine = np.append(step_owner, -1)[place] == owner[rows]
+    rows, place = rows[mine], place[mine]
+    price, volume = np.ones(len(days)), np.ones(len(days))
+    price[rows] = _products(step_owner, np.array([s.price for s in ordered]))[place]
+    volume[rows] = _products(step_owner, np.array([s.volume for s in ordered]))[place]
+    return price, volume
 
 
 def _products(owner: Ints, values: Floats) -> Floats:

@@ -123,7 +123,12 @@ class Case:
         inside = span if stored is Timeframe.DAY else Span(date.min, date.min)
         parts = [self._around(ids, _windows(splits, inside) + _windows(dividends, inside))]
         if stored is Timeframe.DAY:
-            parts.append((of_owner[table.owner], table.at, table.open, table.close))
+            # Of those with records alone: to sort all bars would take longer than to read them.
+            is_judged = np.zeros(len(ids), np.bool_)
+            is_judged[[*splits, *dividends]] = True
+            rows = np.flatnonzero(is_judged[of_owner[table.owner]])
+            owner = of_owner[table.owner[rows]]
+            parts.append((owner, table.at[rows], table.open[rows], table.close[rows]))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         symbols = [self.chosen[i].symbol for i in first.tolist()]
         found_so = judge(symbols, splits, dividends, Closes.of(*columns), self.today)

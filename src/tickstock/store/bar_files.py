@@ -249,21 +249,25 @@ def _joined(found: Sequence[tuple[BarFile, RowRanges]], instruments: Ints) -> _H
 
 def _laid_over(held: _Held, wanted: Wanted, regions: Regions, newest: Rows) -> Rows:
     """What is held without what was written since, and in its place what is there now."""
-    bars, owner = held.bars, np.repeat(np.arange(len(held.counts)), held.counts)
-    gone = regions.hold(held.rows)
-    if len(gone):
-        bars, owner = np.delete(bars, gone, axis=1), np.delete(owner, gone)
+    stays = np.ones(len(held.bars[0]), np.bool_)
+    stays[regions.hold(held.rows)] = False
+    kept = np.flatnonzero(stays)
     keys, base = newest.key(), wanted.instruments << KEY_BITS
     first = np.searchsorted(keys, base + wanted.lo)
     counts = np.maximum(np.searchsorted(keys, base + wanted.hi, side="right") - first, 0)
-    if not counts.any():
-        return _Held(counts, bars).rows
-    place = np.repeat(first - (np.cumsum(counts) - counts), counts)
-    fresh = newest.pick(place + np.arange(len(place)))
-    fresh_keys = (np.repeat(np.arange(len(counts)), counts) << KEY_BITS) + fresh.at
-    before = np.searchsorted((owner << KEY_BITS) + bars[COLUMNS.index("at")], fresh_keys)
+    fresh = newest.pick(ranges(first, counts))
+    owners = np.arange(len(counts)) << KEY_BITS
+    old_keys = np.repeat(owners, held.counts)[kept] + held.rows.at[kept]
+    places = np.searchsorted(old_keys, np.repeat(owners, counts) + fresh.at)
+    places += np.arange(len(places))
+    is_old = np.ones(len(kept) + len(places), np.bool_)
+    is_old[places] = False
+    bars, old_places = np.empty((len(COLUMNS), len(is_old)), np.int64), np.flatnonzero(is_old)
     new = block_of({name: getattr(fresh, name) for name in COLUMNS})
-    return _Held(counts, np.insert(bars, before, new, axis=1)).rows
+    for column, old, added in zip(bars, held.bars, new, strict=True):
+        column[old_places] = old[kept]
+        column[places] = added
+    return Rows(**columns_of(bars))
 
 
 def _of_regions(connection: Connection, regions: Regions) -> Rows:

@@ -59,7 +59,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.at)
 
-    def pick(self, rows: Ints | Flags) -> Rows:
+    def pick(self, rows: Ints | Flags | slice) -> Rows:
         return Rows(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @classmethod
