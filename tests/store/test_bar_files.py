@@ -155,7 +155,7 @@ class World:
     def damage(self) -> None:
         if found := self._found():
             file = self.dice.choice(found)
-            whole = bytearray(file.read_bytes())
+            whole = bytearray(file.read_bytes() or b"-")
             whole[self.dice.randrange(len(whole))] ^= 1 << self.dice.randrange(8)
             file.write_bytes(whole)
 
@@ -235,7 +235,7 @@ def test_in_any_order_what_is_read_is_what_is_stored(
             raise
         answered, looks = answered + found[0], looks + found[1]
     assert answered > looks / 3 or one is not None
-    print(f"{looks} looks, {answered} of which the files answered")
+    print(f"{many} orders, {looks} looks, of which the files answered {answered}")
 
 
 # --- at the same time ---------------------------------------------------------------------------

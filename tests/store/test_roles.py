@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -17,8 +18,10 @@ from tickstock.errors import BadInput, DatabaseForbidden
 from tickstock.model import JobState, Timeframe
 from tickstock.service import TickStock
 from tickstock.service.access import Access, Role, Visitor
-from tickstock.store import migrate
+from tickstock.store import bars, migrate
+from tickstock.store.bar_files import BarFiles, Wanted
 from tickstock.store.database import Database
+from tickstock.store.folding import fold
 from tickstock.store.migrate import MigrationStep
 from tickstock.store.reference import fill_reference
 from tickstock.store.roles import KINDS, make, statements
@@ -228,3 +231,27 @@ def test_a_step_that_the_role_takes_belongs_to_the_role_and_serves_the_app(
 def test_a_prefix_that_is_no_name_is_refused(prefix: str) -> None:
     with pytest.raises(BadInput, match="role"):
         statements(prefix)
+
+
+def test_bar_files_are_written_by_workers_and_read_by_all(
+    place: tuple[Cluster, str], tmp_path: Path
+) -> None:
+    files = BarFiles(tmp_path, few=0)
+    with as_(place, "app") as database:
+        with database.transaction() as connection:
+            bars._copy(connection, Timeframe.DAY, ONE_BAR)
+        fold(database, files)
+    with as_(place, "reader") as database:
+        with database.transaction() as connection:
+            found = files.answer(connection, Wanted(*(np.array([n]) for n in (7, 0, 99_999))))
+        assert found is not None
+        assert found.close.tolist() == [2.0]
+        with pytest.raises(DatabaseForbidden):
+            fold(database, files)
+    with as_(place, "app") as database, database.transaction() as connection:
+        connection.execute("DELETE FROM tickstock.bars_day WHERE instrument_id = 7")
+
+
+ONE_BAR = bars.Rows(
+    np.array([7]), np.array([19_700]), *(np.array([2.0]) for _ in range(6)), np.array([5])
+)
