@@ -64,9 +64,7 @@ def read(
     judgement = Judgement()
     if adjust is not Adjust.RAW and len(table):
         total = adjust is Adjust.TOTAL
-        case = Case(
-            connection, chosen, known_at, new_york_date(known_at or now), files=files
-        )
+        case = Case(connection, chosen, known_at, new_york_date(known_at or now), files=files)
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
         table = adjusted(table, days, judgement.steps(adjust))

@@ -116,7 +116,7 @@ class BarFiles:
     def __init__(self, folder: Path, few: int = FEW) -> None:
         self.folder = folder
         self._few = few
-        self._told = ""
+        self._warned = ""
 
     def place(self) -> uuid.UUID | None:
         """The mark of the folder, by which databases know it; None where no file was written."""
@@ -145,15 +145,15 @@ class BarFiles:
             try:
                 found = self.answer(connection, Wanted(instruments, lo, hi))
             except BadFile as e:
-                self._tell(e)
+                self._warn(e)
         if found is not None:
             return found
         return read_rows(connection, timeframe, instruments, lo, hi)
 
-    def _tell(self, error: BadFile) -> None:
+    def _warn(self, error: BadFile) -> None:
         """Warn of a file once, and not at each reading."""
-        if error.what != self._told:
-            self._told = error.what
+        if error.what != self._warned:
+            self._warned = error.what
             log.warning("bar file not used", what=error.what, do=error.hint)
 
     def answer(
