@@ -68,9 +68,11 @@ def files() -> Iterator[tuple[str, bytes]]:
 
 
 def distinct(symbols: int, rows: int) -> Iterator[bytes]:
-    """As many symbols as may be, and their repeats with other sectors."""
+    """As many symbols as may be, none of them a word, and their repeats with other sectors."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    names = ["".join(four).encode() for four in islice(product(letters, repeat=4), symbols)]
+    names = [
+        b"%sQ" % "".join(four).encode() for four in islice(product(letters, repeat=4), symbols)
+    ]
     for place in range(rows):
         yield b"%s,%d\n" % (names[place % symbols], place // symbols)
 

@@ -152,6 +152,7 @@ ELSEWHERE = {
     "contract/test_faulty_vendors.py": "dates of long ago",
     "contract/test_finish.py": "given dates",
     "acceptance/test_bar_files_read.py": "given dates",
+    "acceptance/test_identifiers.py": "a given moment",
     "acceptance/test_installs.py": "what an install lacks",
     "acceptance/test_orders.py": "given dates",
     "acceptance/test_rows_of_others.py": "one session, which there is on any day",

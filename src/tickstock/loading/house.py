@@ -92,7 +92,8 @@ def sum_up(grid: Grid, published: int) -> Sums:
         newest[at : at + len(flags)] = np.where(flags.any(axis=1), last, -1)
     final = np.add.reduceat(np.arange(len(grid.days)) < published, first, dtype=np.int64)
     tables["expected"][rows] = final
-    tables[GapCause.NEVER_ASKED][rows] = final
+    none = np.zeros_like(tables["expected"])
+    tables.setdefault(GapCause.NEVER_ASKED.value, none)[rows] = final
     return Sums(months_of(grid), tables, newest, grid.days)
 
 
