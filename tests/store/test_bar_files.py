@@ -32,7 +32,13 @@ from tickstock.store.bar_files import BarFiles, FilesState, Wanted, year_of
 from tickstock.store.bars import Rows
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
-from tickstock.store.folding import Folded, YearDifference, compare_files, fold
+from tickstock.store.folding import (
+    Folded,
+    YearDifference,
+    compare_files,
+    fold,
+    forget_unneeded_changes,
+)
 
 SYMBOLS = ("AAPL", "MSFT", "KIMpL", "BRK.B", "GE")
 FIRST = np.datetime64("2022-12-20", "D").astype(int)
@@ -403,6 +409,36 @@ def test_changes_are_kept_for_the_slowest_folder_and_no_longer(
     with database.transaction() as conn:
         assert other.state(conn, *EVER, 9) is None, "nobody has used it for a month"
         assert conn.execute("SELECT count(*) FROM tickstock.bar_changes").fetchone() == (0,)
+
+
+def noted(database: Database) -> int:
+    with database.transaction() as conn:
+        (count,) = conn.execute("SELECT count(*)::int FROM tickstock.bar_changes").fetchone() or (
+            0,
+        )
+    return int(count)
+
+
+def test_without_files_notes_are_kept_for_nobody(database: Database, files: BarFiles) -> None:
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, DAY, {(ids[0], DAYS[0]): 1.0})
+    assert noted(database) == 1
+    with psycopg.connect(database.conninfo) as other:
+        other.execute(f"DELETE FROM {BARS}")
+        forget_unneeded_changes(database)
+        assert noted(database) == 0
+    assert noted(database) == 1  # it was open then, and who folds next may have to know of it
+    fold(database, files)
+    write(database, DAY, {(ids[1], DAYS[1]): 2.0})
+    forget_unneeded_changes(database)
+    assert closes(database, files, ids) == {(ids[1], DAYS[1]): 2.0}
+
+
+def test_nothing_is_forgotten_under_a_fold(database: Database, files: BarFiles) -> None:
+    with database.transaction() as conn:
+        conn.execute("LOCK TABLE tickstock.bar_files IN SHARE ROW EXCLUSIVE MODE")
+        with pytest.raises(Transient):
+            forget_unneeded_changes(database)
 
 
 def test_with_too_many_changes_all_is_read_from_the_database(

@@ -37,23 +37,23 @@ class BarFolder:
     def refold(self, is_leaving: Callable[[], bool]) -> Folded | None:
         """Write what has changed, where files were written once: when nothing was written since it
         was last asked, so that a load is not followed step by step; and after an hour all the same.
-        None where it is not the time.
+        None where it is not the time. Where nobody has files, what was noted for them is forgotten.
 
         Raises:
             Transient: another one is writing files now, or `is_leaving` has come true.
         """
-        if self.readable is None:
-            return None
-        waiting = folding.read_waiting(self._database, self.readable)
-        if waiting is None:
+        files = self.readable
+        waiting = folding.read_waiting(self._database, files) if files else None
+        if files is None or waiting is None:
+            folding.forget_unneeded_changes(self._database)
             return None
         is_quiet = waiting.changes == self._seen
         self._seen = waiting.changes
         # What an open transaction holds back waits on, however often it is written.
         if not waiting.is_old and (not is_quiet or waiting.changes in (0, self._left)):
             return None
-        done = folding.fold(self._database, self.readable, is_leaving=is_leaving)
-        left = folding.read_waiting(self._database, self.readable)
+        done = folding.fold(self._database, files, is_leaving=is_leaving)
+        left = folding.read_waiting(self._database, files)
         self._seen = self._left = left.changes if left else 0
         return done
 

@@ -77,6 +77,12 @@ WHERE timeframe = %(timeframe)s
                       ORDER BY watermark LIMIT 1)
        OR transaction >= pg_snapshot_xmax(pg_current_snapshot()))
 
+-- name: forget_unneeded_changes
+-- Where there are no files: those that are written later have what has ended by now.
+DELETE FROM tickstock.bar_changes
+WHERE timeframe = %(timeframe)s AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+  AND NOT EXISTS (SELECT FROM tickstock.bar_files WHERE timeframe = %(timeframe)s)
+
 -- name: waiting
 -- How many statements have changed bars since the files in a folder were written, and whether that
 -- was more than an hour ago.

@@ -100,6 +100,17 @@ def read_waiting(database: Database, files: BarFiles) -> Waiting | None:
     return Waiting(*found) if found else None
 
 
+def forget_unneeded_changes(database: Database) -> None:
+    """Forget what was noted of bars for files that nobody has.
+
+    Not while somebody writes files: those of a moment ago would lack what was noted since. Raises
+    Transient then.
+    """
+    with database.transaction() as connection:
+        connection.execute(QUERIES["one_at_a_time"])
+        connection.execute(QUERIES["forget_unneeded_changes"], {"timeframe": Timeframe.DAY})
+
+
 def fold(
     database: Database,
     files: BarFiles,
