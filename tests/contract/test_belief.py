@@ -180,7 +180,7 @@ def test_a_name_that_nobody_knows_is_empty_and_costs_nothing_more(
     database: Database, tmp_path: Path
 ) -> None:
     world = World()
-    ended = week(rig(database, tmp_path), world, [*NAMES, "NONE"])
+    ended = week(rig(database, tmp_path), world, [*NAMES, "NOBODY"])
     assert causes(ended) == {"vendor_empty": 5}
     assert sum(world.asked.values()) == 5
 
@@ -238,9 +238,9 @@ def test_an_empty_range_is_confirmed_by_a_second_answer(database: Database, tmp_
     here = rig(database, tmp_path)
     ended = week(here, world, NAMES[:1])
     assert (ended.held, code(ended), sum(world.asked.values())) == (5, 0, 2)
-    never = week(here, World(names=()), ["NONE"])
+    never = week(here, World(names=()), ["NOBODY"])
     assert (causes(never), code(never)) == ({"vendor_empty": 5}, 1)
-    (gap,) = here.tick.missing.find(["NONE"], (Timeframe.DAY,), WEEK).gaps
+    (gap,) = here.tick.missing.find(["NOBODY"], (Timeframe.DAY,), WEEK).gaps
     assert gap.expires is not None
     assert gap.expires[1] == NOW + timedelta(days=1)  # nothing of it was ever held
 

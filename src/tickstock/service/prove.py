@@ -103,7 +103,7 @@ def _prepared(scratch: Database, home: Path, jobs: int, pace: float) -> Settings
     scratch.migrate(after=fill_reference)
     tick = TickStock(settings, scratch)
     for number in range(jobs):
-        symbols = [f"PROOF{number:03}{place}" for place in range(SYMBOLS_A_LOAD)]
+        symbols = [f"TEST{number:03}{place}" for place in range(SYMBOLS_A_LOAD)]
         request = tick.requests.resolve(symbols=symbols, duration="1w", timeframes="hour")
         tick.jobs.submit(tick.plans.make(request))
     return settings
