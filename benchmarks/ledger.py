@@ -47,7 +47,7 @@ from tickstock.worker.drain import Drain
 from tickstock.worker.policy import Policy
 from tickstock.worker.run import Worker
 
-VENDOR = "instant"
+VENDOR = "synthetic"
 WEEK = Span(date.fromisoformat("2024-07-01"), date.fromisoformat("2024-07-06"))
 POLICY = Policy(lease=30.0)
 PEER = Path(__file__).with_name("peer_queue.py")
