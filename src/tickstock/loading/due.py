@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from tickstock.clock import NEW_YORK
+from tickstock.clock import NEW_YORK, new_york_date
 from tickstock.errors import BadInput
 from tickstock.sessions import CLOSES, OPENS, Calendar
 from tickstock.spans import ONE_DAY
@@ -79,6 +79,6 @@ def _after_closes(
 
 
 def _by_the_clock(rule: DueRule, after: datetime, until: datetime, _: Calendar) -> list[datetime]:
-    first, last = (moment.astimezone(NEW_YORK).date() for moment in (after, until))
+    first, last = map(new_york_date, (after, until))
     days = (first + n * ONE_DAY for n in range(-1, (last - first).days + 2))
     return [datetime.combine(day, rule.at, NEW_YORK).astimezone(UTC) for day in days]

@@ -8,7 +8,7 @@ from functools import partial
 from tickstock.errors import BadSymbol
 from tickstock.store import instruments, listings
 from tickstock.store.connection import Connection
-from tickstock.universes.identifiers import IDENTIFIERS, bare_identifier, unidentified
+from tickstock.universes.identifiers import IDENTIFIERS, bare_identifier, unidentified_error
 from tickstock.universes.symbol import SymbolList, read_symbol, read_symbols
 
 
@@ -22,8 +22,7 @@ def read_one(conn: Connection, text: str) -> str:
     given = bare_identifier(text)
     found = listings.identified(conn, [given])
     if given not in found:
-        what, how = unidentified(given)
-        raise BadSymbol(f"{what}.", f"{how[0].upper()}{how[1:]}.")
+        raise BadSymbol(*unidentified_error(given))
     return found[given]
 
 

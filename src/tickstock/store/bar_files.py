@@ -31,7 +31,7 @@ from tickstock.bar_file import (
 from tickstock.errors import BadFile
 from tickstock.model import Ints, Timeframe
 from tickstock.private import make_folder, open_text
-from tickstock.store.bars import Rows, read_rows
+from tickstock.store.bars import KEY_BITS, Rows, read_rows
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -45,7 +45,6 @@ LOOKS = 3
 """So often it is looked again whether anything was written while the newest bars were read."""
 FEW = 8
 """Of fewer instruments the database is the faster one: each file costs a look of its own."""
-KEY_BITS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +262,7 @@ def _laid_over(held: _Held, wanted: Wanted, regions: Regions, newest: Rows) -> R
     is_old = np.ones(len(kept) + len(places), np.bool_)
     is_old[places] = False
     bars, old_places = np.empty((len(COLUMNS), len(is_old)), np.int64), np.flatnonzero(is_old)
-    new = block_of({name: getattr(fresh, name) for name in COLUMNS})
+    new = block_of(fresh.columns)
     for column, old, added in zip(bars, held.bars, new, strict=True):
         column[old_places] = old[kept]
         column[places] = added

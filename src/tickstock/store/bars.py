@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
@@ -38,6 +39,7 @@ TABLES = {
     Timeframe.MINUTE: "bars_minute",
 }
 DAY_SECONDS = 86_400
+KEY_BITS = 36
 FAR_DAYS = 30
 """Further apart than that, bars of one batch are read back apart."""
 
@@ -69,13 +71,18 @@ class Rows:
             return cls(i, i, f, f, f, f, f, f, i)
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
+    @property
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     def ordered(self) -> Rows:
         """By instrument and time, the order of the primary key: 2.6 times faster to insert."""
         return self.pick(np.lexsort((self.at, self.instrument)))
 
     def key(self) -> Ints:
-        """One sortable integer for (instrument, at): `at` is below 2**36 in both units."""
-        return (self.instrument << 36) + self.at
+        """One sortable integer for (instrument, at): `at` is below 2**KEY_BITS in both units."""
+        return (self.instrument << KEY_BITS) + self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +301,5 @@ def _note_added(connection: psycopg.Connection[Any], timeframe: Timeframe, rows:
 def _replace(
     connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows, calls: Ints
 ) -> None:
-    columns = {f.name: getattr(rows, f.name) for f in fields(rows)}
-    params = columns | {"id": rows.instrument, "call": calls, "timeframe": timeframe}
+    params = rows.columns | {"id": rows.instrument, "call": calls, "timeframe": timeframe}
     columns_cursor(connection).execute(_query("replace", timeframe), params)

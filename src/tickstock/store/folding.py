@@ -166,7 +166,7 @@ def _fold(
             raise Transient("The writing of bar files was stopped.", "The next one begins anew.")
         if year not in kept and len(rows := _year_rows(connection, every, year, through, at_once)):
             made[year] = f"{Timeframe.DAY}-{year}-{uuid.uuid4().hex}"
-            size += write_bar_file(folder, FileStamp(made[year], identity), _columns(rows))
+            size += write_bar_file(folder, FileStamp(made[year], identity), rows.columns)
             bars += len(rows)
             reach("fold.year")
     _sync(folder)
@@ -218,10 +218,6 @@ def _equal(a: Rows, b: Rows) -> bool:
     return all(
         np.array_equal(getattr(a, f.name), getattr(b, f.name), equal_nan=True) for f in fields(Rows)
     )
-
-
-def _columns(rows: Rows) -> dict[str, Ints]:
-    return {f.name: getattr(rows, f.name) for f in fields(Rows)}
 
 
 def _everything(connection: Connection) -> _Everything:

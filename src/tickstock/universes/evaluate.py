@@ -20,7 +20,7 @@ from tickstock.errors import (
 )
 from tickstock.model import UniverseRef
 from tickstock.spans import ONE_DAY, Span, union
-from tickstock.universes.identifiers import identified_note, is_identifier, unidentified
+from tickstock.universes.identifiers import identified_note, is_identifier, unidentified_error
 from tickstock.universes.names import Member, Names
 from tickstock.universes.nodes import (
     AsOf,
@@ -325,8 +325,7 @@ class _Evaluator:
         found = self.lookup.identified(asked)
         for text in asked:
             if text not in found:
-                what, how = unidentified(text)
-                raise BadExpression(f"{what}.", f"{how[0].upper()}{how[1:]}.")
+                raise BadExpression(*unidentified_error(text))
             self.remarks[identified_note(text, found[text])] = None
         return tuple(dict.fromkeys(found.get(text, text) for text in node.symbols))
 

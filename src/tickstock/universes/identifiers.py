@@ -83,8 +83,18 @@ def identified_note(text: str, symbol: str) -> str:
     return f"{text} is read as {symbol} (by its identifier)."
 
 
-def unidentified(text: str) -> tuple[str, str]:
-    """What is wrong with an identifier that nobody here knows, and what to do."""
+def unidentified(text: str) -> str:
+    """What is wrong with an identifier that nobody here knows, and what to do; on one line."""
+    return "{} ({}).".format(*_unidentified(text))
+
+
+def unidentified_error(text: str) -> tuple[str, str]:
+    """The same as the message and the hint of an error."""
+    what, how = _unidentified(text)
+    return f"{what}.", f"{how[0].upper()}{how[1:]}."
+
+
+def _unidentified(text: str) -> tuple[str, str]:
     found = identifier_in(text)
     kind = found.kind if found else "identifier"
     if kind == "FIGI":

@@ -189,7 +189,7 @@ class _ReadText:
 
     def what(self, *, is_asked: bool) -> str:
         if is_asked and self.kind in IDENTIFIERS:
-            return "{} ({}).".format(*unidentified(self.text))
+            return unidentified(self.text)
         return self.fault
 
 

@@ -20,6 +20,7 @@ from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, place_in_list
 from tickstock.web.load_form import TIMEFRAMES, form_of_load
 from tickstock.web.steering import progress_of
+from tickstock.words import plural
 
 PAGE_LINES = 50
 ADVICE = {
@@ -95,7 +96,7 @@ def _outcomes(ctx: RequestContext) -> list[tuple[str, str]]:
     told = []
     for name, (text, tone) in OUTCOMES.items():
         if count := place_in_list(ctx.query(name)):
-            told.append((tone, f"{count:,} {'job' if count == 1 else 'jobs'} {text}."))
+            told.append((tone, f"{plural(count, 'job')} {text}."))
     return told
 
 

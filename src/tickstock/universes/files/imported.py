@@ -373,7 +373,7 @@ class Gather:
         if fault.kind in NO_US_SYMBOL:
             self.leave_out(line, fault.kind, fault.what.rstrip("."))
         elif fault.kind in IDENTIFIERS and self._is_dated:
-            self.problem(line, "{} ({}).".format(*unidentified(text)))
+            self.problem(line, unidentified(text))
         elif fault.kind in IDENTIFIERS and self._identify is not nothing_else:
             self._identified.setdefault(bare_identifier(text), []).append(line)
         else:
@@ -386,7 +386,7 @@ class Gather:
         found = self._identify(tuple(self._identified))
         for text, lines in self._identified.items():
             if text not in found:
-                self.problem(lines[0], "{} ({}).".format(*unidentified(text)))
+                self.problem(lines[0], unidentified(text))
                 continue
             self.remark(lines[0], identified_note(text, found[text]))
             for line in lines:
