@@ -25,8 +25,10 @@ from tests.store.test_bar_history import ids_of, now, write
 from tests.store.test_bar_history import rows as rows_of
 from tickstock import failpoints
 from tickstock.bar_file import ENDING
+from tickstock.config import read_settings
 from tickstock.errors import BadFile, Conflict, Transient
 from tickstock.model import Timeframe, epoch_day
+from tickstock.service.bar_folder import BarFolder
 from tickstock.store import bar_history, bars
 from tickstock.store.bar_files import BarFiles, FilesState, Wanted, year_of
 from tickstock.store.bars import Rows
@@ -432,6 +434,15 @@ def test_without_files_notes_are_kept_for_nobody(database: Database, files: BarF
     write(database, DAY, {(ids[1], DAYS[1]): 2.0})
     forget_unneeded_changes(database)
     assert closes(database, files, ids) == {(ids[1], DAYS[1]): 2.0}
+
+
+@pytest.mark.parametrize("where", ["on", "off"])
+def test_workers_see_to_that(database: Database, tmp_path: Path, where: str) -> None:
+    (one,) = ids_of(database, SYMBOLS[0])
+    write(database, DAY, {(one, DAYS[0]): 1.0})
+    settings = read_settings({"TICKSTOCK_BAR_FILES": where}, home=tmp_path)
+    assert BarFolder(database, settings).refold(lambda: False) is None
+    assert noted(database) == 0
 
 
 def test_nothing_is_forgotten_under_a_fold(database: Database, files: BarFiles) -> None:
