@@ -3,8 +3,8 @@
     python benchmarks/checksums.py [--rounds 5] [--years 20]
 
 Each way writes the same rows by the same commit, in turn, in one run; CPU seconds are those of this
-process and of its server process together. `share` is the time in making and writing sums within
-that of their commits, which other programs on the machine disturb least.
+process and of its server process together. `share` is what making and writing the sums take of
+them, against all the rest of the same commits: other programs on the machine disturb that least.
 
 without         as before there were checksums
 a row a write   as it is: the sums of all cells of a write in one row, computed here
@@ -19,7 +19,6 @@ minutes         20 symbols x 5 sessions of minute bars
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import tempfile
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 from write import NOW, Bench, bars_of
 
 from tickstock.checksums import Cells, cells_of, day_of, instrument_of
@@ -70,10 +70,12 @@ SELECT * FROM unnest(%(ids)s::int[], %(months)s::int[], %(sums)s::bytea[])
 ON CONFLICT (instrument_id, month) DO UPDATE SET sums = s.sums || EXCLUDED.sums"""
 PLAIN = """INSERT INTO tickstock.coverage AS c
     (instrument_id, timeframe, origin, held, bars, first_at, last_at)
-SELECT id, %(timeframe)s, origin, held::datemultirange, bars, to_timestamp(first),
-       to_timestamp(last)
-FROM unnest(%(ids)s::int[], %(origins)s::text[], %(held)s::text[], %(bars)s::bigint[],
-            %(first)s::bigint[], %(last)s::bigint[]) AS n(id, origin, held, bars, first, last)
+SELECT id, %(timeframe)s, origin, held, bars, to_timestamp(first), to_timestamp(last)
+FROM unnest(%(ids)s::int[], %(kinds)s::bigint[], %(bars)s::bigint[], %(first)s::bigint[],
+            %(last)s::bigint[]) AS n(id, kind, bars, first, last)
+JOIN (SELECT origin, held::datemultirange, place
+      FROM unnest(%(origins)s::text[], %(held)s::text[]) WITH ORDINALITY AS k(origin, held, place)
+     ) AS k ON k.place = n.kind + 1
 ON CONFLICT (instrument_id, timeframe) DO UPDATE
 SET held = c.held + EXCLUDED.held, bars = c.bars + EXCLUDED.bars, origin = EXCLUDED.origin,
     first_at = least(c.first_at, EXCLUDED.first_at),
@@ -202,16 +204,17 @@ class Minutes:
 # --- measuring ---------------------------------------------------------------------------------
 @contextmanager
 def timed_parts(spans: list[float]) -> Iterator[None]:
-    """The seconds in making and in writing the sums."""
+    """The CPU seconds in making and in writing the sums."""
     kept = checksums.add_cells, bars._cells_after
 
     def timed(work: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any) -> Any:
-            began = time.perf_counter()
+            pid = args[0].info.backend_pid if isinstance(args[0], psycopg.Connection) else None
+            began = time.process_time() + (ran(pid) if pid else 0)
             try:
                 return work(*args)
             finally:
-                spans.append(time.perf_counter() - began)
+                spans.append(time.process_time() + (ran(pid) if pid else 0) - began)
 
         return run
 
@@ -225,11 +228,12 @@ def timed_parts(spans: list[float]) -> Iterator[None]:
 def spent(tick: TickStock) -> float:
     """CPU seconds of this process and of the server process of its connection."""
     with tick.database.transaction() as connection:
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    fields = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return ticks / os.sysconf("SC_CLK_TCK") + own.ru_utime + own.ru_stime
+        return ran(connection.info.backend_pid) + time.process_time()
+
+
+def ran(pid: int) -> float:
+    """Seconds for which a process has had a processor; as CPU times go by hundredths."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def clear(tick: TickStock) -> None:
@@ -263,7 +267,7 @@ def measure(tick: TickStock, rounds: int, count: int) -> None:
                     run()
                     took = spent(tick) - before, time.perf_counter() - began
                 if n and name == "a row a write":
-                    shares.append(sum(spans) / (took[1] - sum(spans)))
+                    shares.append(sum(spans) / (took[0] - sum(spans)))
                 if n:  # the first round warms up
                     cpu.setdefault(name, []).append(took[0])
                     wall.setdefault(name, []).append(took[1])

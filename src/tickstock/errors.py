@@ -120,6 +120,11 @@ class MixedOrigin(Terminal):
     """Bars of another origin (say, synthetic ones) are held for this instrument."""
 
 
+# --- machine ------------------------------------------------------------------------------
+class OutOfResources(Transient):
+    """The machine gave no more memory, threads, open files or room on a disk."""
+
+
 # --- vendor -------------------------------------------------------------------------------
 class VendorUnavailable(Transient):
     """No answer, or a 5xx one."""

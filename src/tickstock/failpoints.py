@@ -4,8 +4,8 @@ an error that nobody foresaw.
 Off, a point costs one comparison. The environment variable TICKSTOCK_FAILPOINT, read once, arms
 one of them: `commit.copied@3:kill` ends the process by SIGKILL when it comes to `commit.copied`
 for the third time, `...:freeze` stops it by SIGSTOP, `...:fault` raises a RuntimeError there from
-the third time on, and `trace:FILE` adds the name of every point that is reached to FILE. For tests
-alone.
+the third time on, `...:short` a MemoryError, and `trace:FILE` adds the name of every point that is
+reached to FILE. For tests alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 VARIABLE = "TICKSTOCK_FAILPOINT"
-FAULT = "fault"
+ERRORS: Mapping[str, type[Exception]] = {"fault": RuntimeError, "short": MemoryError}
 SIGNALS: Mapping[str, signal.Signals] = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
@@ -40,11 +40,11 @@ def arm(order: str) -> None:
     else:
         point, _, action = order.partition(":")
         name, _, number = point.partition("@")
-        if action not in (*SIGNALS, FAULT):
+        if action not in (*SIGNALS, *ERRORS):
             raise ValueError(
-                f"{VARIABLE} is {order!r}; write it as NAME@NUMBER:kill, :freeze or :fault."
+                f"{VARIABLE} is {order!r}; write it as NAME@NUMBER:kill, :freeze, :fault or :short."
             )
-        _armed = _strike(name, int(number), SIGNALS.get(action))
+        _armed = _strike(name, int(number), SIGNALS.get(action) or ERRORS[action])
 
 
 def _trace(file: Path) -> Callable[[str], None]:
@@ -55,7 +55,9 @@ def _trace(file: Path) -> Callable[[str], None]:
     return note
 
 
-def _strike(name: str, number: int, signal_number: signal.Signals | None) -> Callable[[str], None]:
+def _strike(
+    name: str, number: int, blow: signal.Signals | type[Exception]
+) -> Callable[[str], None]:
     reached, lock = 0, threading.Lock()
 
     def count(at: str) -> None:
@@ -64,13 +66,13 @@ def _strike(name: str, number: int, signal_number: signal.Signals | None) -> Cal
             return
         with lock:
             reached += 1
-            if signal_number is None:
+            if isinstance(blow, type):
                 if reached >= number:
-                    raise RuntimeError(f"a fault at {name}, as {VARIABLE} has ordered")
+                    raise blow(f"a fault at {name}, as {VARIABLE} has ordered")
             elif reached == number:
                 # To this thread: of a process that is stopped as a whole, another thread may get
                 # the signal, and this one then goes on for a while.
-                signal.pthread_kill(threading.get_ident(), signal_number)
+                signal.pthread_kill(threading.get_ident(), blow)
 
     return count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +17,15 @@ from structlog.testing import capture_logs
 from tests.conftest import Cluster
 from tests.loading_rig import sql, stored
 from tests.web_kit import running, settings_for
+from tickstock.bridge.intake import store
+from tickstock.bridge.messages import read_job
 from tickstock.cli.app import run as command_line
-from tickstock.errors import DatabaseRefused
+from tickstock.errors import DatabaseRefused, OutOfResources
 from tickstock.failpoints import arm
 from tickstock.loading.report import Report
 from tickstock.model import JobState
 from tickstock.service import TickStock
+from tickstock.service.access import Role
 from tickstock.service.doctor import Check, Health, examine
 from tickstock.service.job_status import status_of
 from tickstock.store import jobs, ledger
@@ -58,9 +62,9 @@ def tick(database: Database, tmp_path: Path) -> TickStock:
 
 
 @contextmanager
-def fault(point: str) -> Iterator[None]:
+def fault(point: str, error: str = "fault") -> Iterator[None]:
     """Whoever comes to `point` meets an error that nobody foresaw, each time."""
-    arm(f"{point}@1:fault")
+    arm(f"{point}@1:{error}")
     try:
         yield
     finally:
@@ -184,6 +188,57 @@ def test_a_fault_takes_nothing_from_whoever_else_is_at_work(tick: TickStock) -> 
         ledger.claim(connection, load, "another", 1, timedelta(seconds=60))
     assert tick.verdicts.fail(load, "a fault", with_open=False) is False
     assert state(tick, load) is JobState.RUNNING
+
+
+# --- it is the machine's ------------------------------------------------------------------------
+@pytest.mark.parametrize("point", [*IN_FINISHING, "drain.targets", "drain.claimed"])
+def test_what_the_machine_does_not_give_ends_no_job(
+    tick: TickStock, lines: list[Any], point: str
+) -> None:
+    load = submit(tick)
+    with fault(point, "short"), pytest.raises(OutOfResources, match="more memory"):
+        drain(tick, load)
+    assert not state(tick, load).finished
+    assert drain(tick, load) is not None
+    assert state(tick, load) is JobState.COMPLETED
+    assert len(stored(tick.database)) == BARS
+    assert told(lines) == 0
+
+
+def test_a_worker_waits_until_the_machine_gives_it(tick: TickStock, lines: list[Any]) -> None:
+    load = submit(tick)
+    with fault("drain.targets", "short"):
+        asyncio.run(serve(tick, lambda: told(lines, "job not drained") > 0))
+    assert state(tick, load) is not JobState.FAILED
+    asyncio.run(serve(tick, lambda: state(tick, load).finished))
+    assert state(tick, load) is JobState.COMPLETED
+
+
+def test_so_does_a_message_and_a_schedule(tick: TickStock) -> None:
+    tick.schedules.add("s", "{AAPL}", time(0, 1))
+    sql(tick.database, "UPDATE tickstock.schedules SET created_at = created_at - interval '9 days'")
+    message = {"job_id": "a", "job_type": "csv_universe_load", "symbols": SYMBOLS, "years": 0.01}
+    job = read_job(json.dumps(message).encode())
+    with fault("submit.load_added", "short"):
+        with pytest.raises(OutOfResources):
+            tick.schedules.perform_due("w")
+        with pytest.raises(OutOfResources):
+            store(tick, job)
+    store(tick, job)
+    sql(
+        tick.database,
+        "UPDATE tickstock.schedule_runs SET lease_until = now() - interval '1 second'",
+    )
+    assert tick.schedules.perform_due("w") == 1
+
+
+def test_the_page_says_what_is_short(tick: TickStock) -> None:
+    with running(tick.database, tick.settings) as page, fault("submit.load_added", "short"):
+        client = page.client(Role.ADMIN)
+        answer = client.ask("POST", "/api/loads", body={"symbols": ["VTI"], "for": "1w"})
+    assert answer.status == 503
+    assert "more memory" in answer.text
+    assert "InternalError" not in answer.text
 
 
 def test_a_schedule_that_meets_a_fault_is_performed_once(tick: TickStock, lines: list[Any]) -> None:

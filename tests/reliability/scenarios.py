@@ -45,6 +45,8 @@ QUICK = Policy(
 def perform(job: Job) -> None:
     """Do `job["do"]` on the database `job["uri"]`, with `job["point"]` armed."""
     database.SILENCE = job.get("silence", database.SILENCE)
+    if group := job.get("group"):
+        (Path(group) / "cgroup.procs").write_text(str(os.getpid()), "ascii")
     structlog.configure(processors=[structlog.processors.JSONRenderer()])
     arm(job.get("point", ""))
     SCENARIOS[job["do"]](job)
@@ -244,25 +246,48 @@ def work(job: Job) -> None:
     slices.REST_SECONDS = job.get("rest", slices.REST_SECONDS)
 
     def source(tick: TickStock, symbols: tuple[str, ...]) -> Deadly:
-        return Deadly(configured_source(tick, symbols), job.get("deadly", ""))
+        end = END[job.get("end", "kill")]
+        return Deadly(configured_source(tick, symbols), job.get("deadly", ""), end)
 
     more = {"source": source} if "deadly" in job else {}
     with opened(job) as tick:
         asyncio.run(Worker(tick, policy=policy(job), **more).run())
 
 
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_all_memory() -> None:
+    """Until the kernel ends the process, as it does where its group has so much and no more."""
+    taken = list[bytes]()
+    while True:
+        taken.append(os.urandom(1 << 20))
+
+
+def run_out_of_memory() -> None:
+    """As an allocation fails where the process itself has a limit."""
+    raise MemoryError
+
+
+END: dict[str, Callable[[], None]] = {
+    "kill": kill, "memory": take_all_memory, "refused": run_out_of_memory,
+}  # fmt: skip
+
+
 class Deadly:
     """A vendor one of whose answers no process survives, as one that takes all memory."""
 
-    def __init__(self, inner: BarSource, symbol: str) -> None:
+    def __init__(self, inner: BarSource, symbol: str, end: Callable[[], None]) -> None:
         self._inner = inner
         self._symbol = symbol
+        self._end = end
         self.name, self.limits = inner.name, inner.limits
 
     async def fetch(self, call: Call, gate: Gate) -> Answer:
         answer = await self._inner.fetch(call, gate)
         if call.symbol == self._symbol:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._end()
         return answer
 
     async def close(self) -> None:

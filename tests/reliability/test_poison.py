@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli_run import Shell, until
 from tests.reliability.form import record
+from tests.reliability.memory_group import memory_group
 from tests.reliability.scenarios import KEY, SYMBOLS, Job, opened, settings, submit
 from tests.reliability.zygote import Zygote
 from tests.web_kit import running
@@ -25,6 +26,7 @@ from tickstock.vendors.replay.server import ReplayVendor, serve_in_thread
 from tickstock.web.jobs import ADVICE
 
 POISON = "IBM"
+ROOM = 256 << 20
 CALLS = "SELECT symbol, state, attempt, lost, error_class FROM tickstock.calls ORDER BY symbol"
 
 
@@ -56,19 +58,25 @@ def _is_dead(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
 
 
+def submitted(database: Database, url: str, home: Path, **more: Any) -> Job:
+    """A job one of whose calls no worker survives."""
+    with database.transaction() as connection:
+        fill_reference(connection)
+    job = {
+        "do": "work", "uri": database.conninfo, "url": url, "home": str(home),
+        "log": str(home / "log"), "lease": 0.5, "concurrency": 4, "batch": 3,
+        "deadly": POISON, "rest": 0.2, **more,
+    }  # fmt: skip
+    submit(job)
+    return job
+
+
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_call_that_kills_workers_is_set_aside(
     forks: Zygote, database: Database, tmp_path: Path, concurrency: int
 ) -> None:
-    with database.transaction() as connection:
-        fill_reference(connection)
     with serve_in_thread(ReplayVendor(key=KEY)) as vendor:
-        job = {
-            "do": "work", "uri": database.conninfo, "url": vendor.url, "home": str(tmp_path),
-            "log": str(tmp_path / "log"), "lease": 0.5, "concurrency": concurrency, "batch": 3,
-            "deadly": POISON, "rest": 0.2,
-        }  # fmt: skip
-        submit(job)
+        job = submitted(database, vendor.url, tmp_path, concurrency=concurrency)
         dead = worked_on(forks, job, database)
         assert dead == MOST_LOST
         found = query(database, CALLS)
@@ -111,3 +119,35 @@ def _is_told_everywhere(job: Job, database: Database) -> None:
             answer = client.get(path)
             assert answer.status == 200
             assert said in answer.text, path
+
+
+def test_one_that_takes_all_memory_until_the_kernel_ends_the_worker(
+    forks: Zygote, database: Database, tmp_path: Path
+) -> None:
+    with memory_group(ROOM) as group, serve_in_thread(ReplayVendor(key=KEY)) as vendor:
+        more = {"end": "memory", "group": str(group.folder)}
+        job = submitted(database, vendor.url, tmp_path, **more)
+        dead = worked_on(forks, job, database)
+        assert group.ended == dead == MOST_LOST
+        found = {symbol: (state, attempt) for symbol, state, attempt, *_ in query(database, CALLS)}
+        assert found == dict.fromkeys(SYMBOLS, ("done", 0)) | {POISON: ("failed", 0)}
+        with opened(job) as tick:
+            assert tick.jobs.retry(tick.jobs.find("job-1")) == 1
+        assert worked_on(forks, job | {"deadly": ""}, database) == 0
+        assert {state for _, state, *_ in query(database, CALLS)} == {"done"}
+    record("a call with which the kernel ends every worker for its memory", deaths=dead)
+
+
+def test_one_that_memory_is_refused_for_fails_alone_and_says_why(
+    forks: Zygote, database: Database, tmp_path: Path
+) -> None:
+    with serve_in_thread(ReplayVendor(key=KEY)) as vendor:
+        job = submitted(database, vendor.url, tmp_path, end="refused")
+        assert worked_on(forks, job, database) == 0
+        found = {symbol: (state, error) for symbol, state, *_, error in query(database, CALLS)}
+        failed = ("failed", "OutOfResources")
+        assert found == dict.fromkeys(SYMBOLS, ("done", None)) | {POISON: failed}
+        said = Path(job["log"]).read_text("utf-8")
+        assert "more memory" in said
+        for wrong in ("unforeseen", "inside TickStock", "job not drained"):
+            assert wrong not in said

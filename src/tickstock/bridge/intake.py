@@ -13,6 +13,7 @@ from tickstock.bridge.steady import EXPECTED, Pauses, Warnings
 from tickstock.errors import BadInput, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.service import TickStock
+from tickstock.shortage import shortage
 
 log = structlog.get_logger("tickstock.bridge")
 PATIENT_ATTEMPTS = 5
@@ -84,6 +85,8 @@ def _try(tick: TickStock, job: JobMessage, patient: bool) -> Refusal | None:
             raise
         return Refusal(job.job_id, job.job_type, str(error))
     except Exception as error:
+        if short := shortage(error):
+            raise short from error
         log.exception("a job met a fault of TickStock", job=job.job_id)
         reason = f"An error inside TickStock ({type(error).__name__}); its log has the details."
         return Refusal(job.job_id, job.job_type, reason)

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from tickstock.cli.streams import is_output_fault, json_for
 from tickstock.errors import TickStockError
+from tickstock.shortage import shortage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,6 +80,7 @@ def report_error(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong and answer the exit code."""
     if isinstance(error, OSError) and is_output_fault(error):
         return _output_lost(error)
+    error = shortage(error) or error
     if not isinstance(error, TickStockError):
         return _internal(error)
     if as_json:

@@ -19,6 +19,7 @@ from tickstock.service.dates import Dates
 from tickstock.service.jobs import Jobs
 from tickstock.service.plans import Plans
 from tickstock.service.requests import Requests
+from tickstock.shortage import shortage
 from tickstock.spans import Span
 from tickstock.store import jobs
 from tickstock.store import schedules as store
@@ -162,6 +163,8 @@ class Schedules:
         except TickStockError as e:
             message = str(e)
         except Exception as e:
+            if short := shortage(e):
+                raise short from e
             # The next due time may have better luck; this one would meet the same again and again.
             log.exception("a schedule met a fault of TickStock", schedule=schedule.name)
             message = f"An error inside TickStock ({type(e).__name__}); its log has the details."

@@ -19,6 +19,7 @@ from tickstock.errors import (
     EmptyUniverse,
     GuardRefused,
     MalformedUniverse,
+    OutOfResources,
     SignInRefused,
     TickStockError,
     TooManyAttempts,
@@ -27,6 +28,7 @@ from tickstock.errors import (
     UnknownReceipt,
     UnknownUniverse,
 )
+from tickstock.shortage import shortage
 from tickstock.web.context import RequestContext
 from tickstock.web.render import render
 
@@ -48,9 +50,9 @@ STATUS: tuple[tuple[type[TickStockError], int], ...] = (
 """HTTP status by class, the first that fits; 500 for the rest."""
 
 
-FOR_EVERYBODY = (BadInput, SignInRefused, TooManyAttempts, UnknownReceipt)
-"""What a visitor who is nobody has brought about himself. Whatever else happens to him is the
-database's doing, whose words name its address, user and tables."""
+FOR_EVERYBODY = (BadInput, OutOfResources, SignInRefused, TooManyAttempts, UnknownReceipt)
+"""What a visitor who is nobody has brought about himself, and what names nothing of ours. Whatever
+else happens to him is the database's doing, whose words name its address, user and tables."""
 NO_FACTS: Mapping[str, object] = {}
 BESIDE = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
 """A part that could not be had leaves what is shown as it is: the note comes on top of the page."""
@@ -74,8 +76,11 @@ def of_error(ctx: RequestContext, error: TickStockError) -> Response:
     return answer
 
 
-def of_fault(ctx: RequestContext) -> Response:
-    """A fault of ours. The log has it in full; the reader is told so, and nothing of it."""
+def of_fault(ctx: RequestContext, error: Exception) -> Response:
+    """What the machine did not give, or a fault of ours, which the log has in full; the reader is
+    told so, and nothing of it."""
+    if short := shortage(error):
+        return of_error(ctx, short)
     return _say(ctx, 500, "InternalError", "An error inside TickStock.", "The log has the details.")
 
 

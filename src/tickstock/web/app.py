@@ -96,4 +96,4 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     log.error("%s failed", request.url.path, exc_info=error)
-    return answers.of_fault(_context_of(request))
+    return answers.of_fault(_context_of(request), error)

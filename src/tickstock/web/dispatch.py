@@ -68,9 +68,9 @@ def _answer(rule: Route, ctx: RequestContext) -> Response:
     except TickStockError as e:
         log.info("%s %s: %s", rule.method, ctx.request.url.path, e)
         return answers.of_error(ctx, e)
-    except Exception:
+    except Exception as e:
         log.exception("%s %s failed", rule.method, ctx.request.url.path)
-        return answers.of_fault(ctx)
+        return answers.of_fault(ctx, e)
 
 
 def _shows_token(ctx: RequestContext) -> bool:

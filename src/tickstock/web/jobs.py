@@ -32,6 +32,7 @@ ADVICE = {
     "VendorUnreadable": "The answer was not what the contract says. Retry; if it stays, report it.",
     "VendorRefused": "The vendor says that the question is wrong. Check the symbol.",
     "MixedOrigin": "Bars of another origin are held. Use a database of its own for synthetic bars.",
+    "OutOfResources": "Give the worker's machine more of what the error names, then retry.",
     "DatabaseRefused": "Look at the database: disk space, permissions.",
 }
 """What to do about an error that calls met, by its class."""

@@ -30,6 +30,7 @@ from tickstock.failpoints import reach
 from tickstock.loading.targets import WantedTargets
 from tickstock.model import Timeframe
 from tickstock.sessions import Calendar
+from tickstock.shortage import shortage
 from tickstock.store import job_items, jobs, ledger
 from tickstock.store.account_limits import Account
 from tickstock.store.connection import Connection
@@ -268,6 +269,8 @@ class Drain:
         """The error as the ledger gets it. One that nobody foresaw ends this drain."""
         if isinstance(error, TickStockError):
             return error
+        if short := shortage(error):
+            return short
         log.error("unforeseen error", call=str(lease.call), exc_info=error)
         self._crash, self.blames_a_call = error, True
         return VendorUnreadable(

@@ -24,6 +24,7 @@ from tickstock.errors import Terminal, TickStockError, Transient
 from tickstock.loading.report import Report
 from tickstock.model import JobState
 from tickstock.service.verdicts import Verdicts
+from tickstock.shortage import shortage
 from tickstock.worker.outage_retry import OutageRetry
 
 log = structlog.get_logger("tickstock.worker")
@@ -85,6 +86,8 @@ class Ends:
         try:
             yield end
         except Exception as error:
+            if short := shortage(error):
+                raise short from error  # of this machine, and not the job's
             if not end.is_fault(error):
                 raise
             end.report = await self._fail(load_id, end.stage, error)
