@@ -76,6 +76,14 @@ def test_loads_are_worked_on_behind_a_pooler(shell: Shell) -> None:
     assert checks["workers"]["what"] == "1 alive"
 
 
+def test_the_proof_for_a_server_of_ones_own_holds_behind_a_pooler(shell: Shell) -> None:
+    run = shell.run("db", "prove", "--jobs", "2", "--workers", "2", "--seconds", "4", "--json")
+    assert run.code == 0, run.said
+    proof = run.json()
+    assert proof["holds"]
+    assert proof["bars"] == proof["bars_expected"] > 0
+
+
 def test_one_that_keeps_sessions_is_told_apart(behind: Path, tmp_path: Path) -> None:
     with reached(behind, "session") as uri, Database.open(uri, tmp_path, migrate=False) as database:
         assert pooling(database) is Pooling.SESSIONS
