@@ -6,7 +6,9 @@ Each reading is what `tickstock bars` does behind the command: `reading.read` of
 sessions, raw and adjusted for splits (one symbol in twenty has one), or of one symbol over all
 years. *Stale*: a session of all symbols was written since the files were.
 Figures are medians of the rounds; quote the ratios. The first table is what it costs a writer to
-say what it adds, of a COPY of the same rows.
+say what it adds, of a COPY of the same rows. The last is of the same raw bars by polars, DuckDB and
+ADBC, where they are installed (see peers.py): ADBC from the same PostgreSQL, a DuckDB table and
+Parquet files of a year each, both in the order of instrument and day.
 
 25 million bars: --symbols 10000 --years 10; memory up to 200 MB a year of 10,000 symbols.
 """
@@ -14,12 +16,15 @@ say what it adds, of a COPY of the same rows.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -129,6 +134,82 @@ def compared(
         )
 
 
+# --- others -------------------------------------------------------------------------------------
+COLUMNS = 'instrument_id, "at", open, high, low, close, volume, vwap, trades'
+WANTED = f"""SELECT {COLUMNS} FROM {{}}
+WHERE instrument_id IN ({{}}) AND "at" >= '{{}}' AND "at" < '{{}}' ORDER BY instrument_id, "at\""""
+OF_YEAR = f"""SELECT {COLUMNS} FROM tickstock.bars_day
+WHERE at >= '{{}}-01-01' AND at < '{{}}-01-01' ORDER BY instrument_id, at"""
+PEERS = {"ADBC": "adbc_driver_postgresql", "DuckDB": "duckdb", "Parquet": "polars"}
+
+
+def others(
+    database: Database,
+    folder: Path,
+    every: Sequence[tuple[str, Sequence[Instrument], Span, Adjust]],
+    rounds: int,
+) -> None:
+    """The raw readings by other engines, into columns."""
+    if missing := [n for n, module in PEERS.items() if importlib.util.find_spec(module) is None]:
+        print(f"not installed: {', '.join(missing)}")
+        return
+    import duckdb
+    import polars
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(database.conninfo) as adbc, duckdb.connect(folder / "bars.duckdb") as duck:
+
+        def by_adbc(ids: Sequence[int], span: Span) -> int:
+            with adbc.cursor() as cursor:
+                names = ",".join(map(str, ids))
+                cursor.execute(WANTED.format("tickstock.bars_day", names, span.start, span.end))
+                return int(cursor.fetch_arrow_table().num_rows)
+
+        def by_duckdb(ids: Sequence[int], span: Span) -> int:
+            text = WANTED.format("bars", "SELECT unnest(?)", span.start, span.end)
+            return len(duck.execute(text, [list(ids)]).fetchnumpy()["close"])
+
+        def by_polars(ids: Sequence[int], span: Span) -> int:
+            rows = polars.scan_parquet(folder / "parquet")
+            of_days = (polars.col("at") >= span.start) & (polars.col("at") < span.end)
+            wanted = rows.filter(of_days & polars.col("instrument_id").is_in(list(ids)))
+            return len(wanted.sort("instrument_id", "at").collect())
+
+        _publish(adbc, duck, folder / "parquet", every)
+        ways = {"ADBC": by_adbc, "DuckDB": by_duckdb, "Parquet": by_polars}
+        print(f"\n{'':24} {'bars':>10} " + " ".join(f"{name:>12}" for name in ways))
+        for name, chosen, span, adjust in every:
+            if adjust is not Adjust.RAW:
+                continue
+            ids = [i.id for i in chosen]
+            counts = {ask(ids, span) for ask in ways.values()}
+            assert len(counts) == 1, counts
+            taken = [median(partial(ask, ids, span), rounds) for ask in ways.values()]
+            print(
+                f"{name:24} {counts.pop():>10,} " + " ".join(f"{t * 1e3:>9,.1f} ms" for t in taken)
+            )
+
+
+def _publish(
+    adbc: Any, duck: Any, folder: Path, every: Sequence[tuple[Any, Any, Span, Any]]
+) -> None:
+    """The same bars for DuckDB and as Parquet files."""
+    import pyarrow.parquet
+
+    folder.mkdir()
+    ever = every[-1][2]
+    for year in range(ever.start.year, ever.end.year + 1):
+        with adbc.cursor() as cursor:
+            cursor.execute(OF_YEAR.format(year, year + 1))
+            rows = cursor.fetch_arrow_table()
+        pyarrow.parquet.write_table(
+            rows, folder / f"{year}.parquet", compression="zstd", row_group_size=100_000
+        )
+    duck.execute(
+        f"CREATE TABLE bars AS SELECT * FROM '{folder}/*.parquet' ORDER BY instrument_id, \"at\""
+    )
+
+
 def writing(database: Database, days: np.ndarray, dice: np.random.Generator, rounds: int) -> None:
     """100,000 rows a COPY: of 400 symbols with 250 sessions each, and of 10,000 with 10."""
     print(f"{'100,000 rows':24} {'COPY':>12} {'its note':>12} {'share':>7}")
@@ -181,6 +262,7 @@ def main() -> None:
         )
         every = [*cases(chosen, days, given.of)]
         compared(database, files, every, given.rounds)
+        others(database, Path(folder), every, given.rounds)
         with database.transaction() as connection:
             bars._copy(connection, Timeframe.DAY, made(ids, days[-1:], dice))
         wider = Span(every[0][2].start, day_of(int(days[-1])) + ONE_DAY)
