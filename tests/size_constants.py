@@ -215,7 +215,7 @@ NO_SIZES = {
     "vendors.synthetic.market._QUARTER": "sessions from dividend to dividend",
     "vendors.synthetic.noise._HOLD": "days after which synthetic prices return",
     "web.app.QUICK": "gzip's level",
-    "web.look_limit.MOST_ADDRESSES": "a limit: contract/test_web_receipts.py crosses it",
+    "web.look_limit.MOST_NAMES": "a limit: contract/test_web_receipts.py crosses it",
     "web.look_limit.MOST_LOOKS": "a limit: contract/test_web_receipts.py crosses it",
     "service.receipts.LONGEST_LIFE": "days",
     "service.receipts.USUAL_LIFE": "days",
@@ -227,13 +227,45 @@ NO_SIZES = {
     "loading.receipt.MOST_NAMES": "names that are told of many",
     **dict.fromkeys(
         (
-            f"loading.receipt_forms.{name}"
-            for name in ("SIZE", "STEP", "LINE", "NAME", "RIGHT", "HEAD", "LEAST_WIDTH")
+            f"loading.receipt_picture.{name}"
+            for name in (
+                "SIZE",
+                "STEP",
+                "LINE",
+                "NAME",
+                "RIGHT",
+                "HEAD",
+                "LEAST_WIDTH",
+                "EDGE_OF_PAPER",
+            )
         ),
         "pixels",
     ),
-    "loading.receipt_forms.LONGEST_LINE": "characters in a line of a picture",
-    "loading.receipt_forms.LONGEST_NAME": "characters in a line of a picture",
+    **dict.fromkeys(
+        (
+            f"loading.receipt_picture.{name}"
+            for name in ("LONGEST_LINE", "LONGEST_NAME", "LONGEST_TITLE")
+        ),
+        "characters in a line of a picture",
+    ),
+    "loading.receipt_picture.LEGEND_AT": "pixels",
+    "loading.receipt_picture.Look.wide": "pixels",
+    "loading.receipt_picture.Label.size": "pixels",
+    "loading.receipt_png.MOST_ROWS": "a limit: what is beyond is not drawn, and said",
+    **dict.fromkeys(
+        (
+            f"loading.receipt_png.{name}"
+            for name in (
+                "SCALE",
+                "GLYPH_WIDE",
+                "BASE",
+                "ADVANCE",
+                "GLYPHS_A_LINE",
+            )
+        ),
+        "the form of a letter",
+    ),
+    "service.receipts.MOST_CHECKS": "a limit: of others it is asked again",
     "web.candles.LINES": "lines of a grid",
     "web.candles.RIGHT": "pixels",
     "web.historical.PICKER_LINES": "a limit: what is beyond is refused or not shown, and nothing is put together from parts",

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from argon2 import PasswordHasher
 
 from tests.conftest import Cluster
+from tickstock.clock import Clock, utc_now
 from tickstock.config import Settings
 from tickstock.service import TickStock
 from tickstock.service.access import Access, Role
@@ -141,9 +142,10 @@ def running(
     public_url: str | None = None,
     limits: ConnectionLimits | None = None,
     port: int = 0,
+    clock: Clock = utc_now,
 ) -> Iterator[Running]:
     """Serve the database; with a user of every role."""
-    tick, access = TickStock(settings, database), Access(database)
+    tick, access = TickStock(settings, database, clock), Access(database)
     if users:
         with database.transaction() as connection:
             for role in Role:
@@ -189,11 +191,11 @@ def organized(cluster: Cluster, template: str, home: Path) -> Iterator[Database]
 
 
 @contextmanager
-def quiet(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
+def quiet(cluster: Cluster, template: str, home: Path, clock: Clock = utc_now) -> Iterator[Running]:
     """The page of a database of its own, without a worker: nothing moves by itself."""
     with (
         organized(cluster, template, home) as database,
-        running(database, settings_for(home), worker=False) as found,
+        running(database, settings_for(home), worker=False, clock=clock) as found,
     ):
         yield found
 

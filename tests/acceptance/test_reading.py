@@ -264,6 +264,9 @@ def test_a_receipt_has_the_hash_that_verify_has(
         "coverage", "{AAPL}", "--from", "2004-01-01", "--to", "2004-12-31", "--receipt", str(drawn)
     )
     assert "252 of 252 sessions held" in drawn.read_text("utf-8")
+    painted = tmp_path / "picture.png"
+    shell("coverage", "{AAPL}", "--receipt", str(painted))
+    assert painted.read_bytes().startswith(b"\x89PNG")
     # Another bar, another hash.
     shell.query("UPDATE tickstock.bars_day SET close = close * 1.001 WHERE at = '2004-07-01'")
     shell("coverage", "{MSFT, AAPL}", "--receipt", str(tmp_path / "other.md"))
@@ -273,7 +276,7 @@ def test_a_receipt_has_the_hash_that_verify_has(
 def test_a_receipt_is_a_new_file_in_a_form_that_there_is(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "kept.md"
     file.write_text("kept")
-    for name in ("kept.md", "picture.png", "nowhere/x.md"):
+    for name in ("kept.md", "picture.gif", "nowhere/x.md"):
         shell("coverage", "{AAPL}", "--receipt", str(tmp_path / name), code=2)
     assert [f.name for f in tmp_path.iterdir()] == ["kept.md"]
     assert file.read_text() == "kept"

@@ -76,6 +76,7 @@ WHO_MAY = {
     ("GET", "/receipt/{token}"): ANYBODY,
     ("GET", "/receipt/{token}/receipt.md"): ANYBODY,
     ("GET", "/receipt/{token}/receipt.svg"): ANYBODY,
+    ("GET", "/receipt/{token}/receipt.png"): ANYBODY,
     ("GET", "/bars"): "viewer",
     ("GET", "/system"): "viewer",
     ("GET", "/audit"): "admin",
@@ -514,6 +515,12 @@ def test_behind_a_proxy_cookies_are_secure_and_links_are_not_taken(
             assert signed.headers["strict-transport-security"]
             path = page.link().removeprefix(page.url)
             assert page.anonymous().get(path, Host="ticks.example.com").status == 401
+            # Wrong passwords count by whose they are, as the proxy says, which is on this machine.
+            wrong, statuses = {"name": "viewer", "password": "wrong"}, []
+            for address in ("192.0.2.1",) * 6 + ("192.0.2.2",):
+                told = said | {"X-Forwarded-For": address}
+                statuses.append(page.anonymous().post("/sign-in", wrong, **told).status)
+            assert statuses == [401] * 5 + [429, 401]
 
 
 # --- users ----------------------------------------------------------------------------------

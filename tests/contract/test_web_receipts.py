@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,21 +13,35 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.web_kit import Answer, Client, Running, quiet
+from tests.work import statements
+from tickstock.clock import utc_now
 from tickstock.errors import Conflict, TooManyAttempts
 from tickstock.service.access import Role
-from tickstock.service.receipts import CoverageQuestion
+from tickstock.service.receipts import CHECK_HOLDS, CoverageQuestion
 from tickstock.spans import ONE_DAY
 from tickstock.web.look_limit import WINDOW, LookLimit
 
 PAIR = "{SPY, QQQ}"
 pytestmark = pytest.mark.dates
-FORMS = ("", "/receipt.md", "/receipt.svg")
+FORMS = ("", "/receipt.md", "/receipt.svg", "/receipt.png")
+
+
+class Ahead:
+    """The clock, and how far it has been put on."""
+
+    by = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.by
+
+
+AHEAD = Ahead()
 
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, template: str, home: Path) -> Iterator[Running]:
     """Of SPY some days of a month are held, of QQQ none; IWM was never heard of."""
-    with quiet(cluster, template, home) as found:
+    with quiet(cluster, template, home, AHEAD) as found:
         with found.tick.database.transaction() as connection:
             connection.execute(
                 "WITH made AS (INSERT INTO tickstock.instruments (symbol) VALUES ('SPY'), ('QQQ')"
@@ -73,13 +87,16 @@ def looked_at(page: Running, path: str) -> list[Answer]:
 def test_whoever_has_the_link_sees_the_view_and_nothing_else(page: Running) -> None:
     path, month = make(page.client(Role.VIEWER), "{SPY, QQQ, IWM}"), sessions(page)
     assert len(path.rpartition("/")[2]) >= 43  # 256 bits
-    shown, text, drawn = looked_at(page, path)
-    for answer in (shown, text, drawn):
+    shown, text, drawn, painted = looked_at(page, path)
+    assert painted.headers.get_content_type() == "image/png"
+    assert painted.body.startswith(b"\x89PNG")
+    for answer in (shown, text, drawn, painted):
         assert answer.status == 200
         assert answer.headers["x-robots-tag"] == "noindex, nofollow"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "set-cookie" not in answer.headers
+    for answer in (shown, text, drawn):
         for secret in ("postgresql", "5432", "viewer", "auditors", str(page.tick.settings.home)):
             assert secret not in answer.text
         plain = unescape(answer.text).replace("\\", "")
@@ -106,11 +123,14 @@ def test_a_receipt_says_what_was_true_when_it_was_made(page: Running) -> None:
     hold(page, "SPY", sessions(page)[0] - 90 * ONE_DAY)  # a day that it is not about
     assert "Nothing of it has changed since" in page.anonymous().get(path).text
     hold(page, "QQQ", *sessions(page)[:2])
+    assert "Nothing of it has changed since" in page.anonymous().get(path).text  # a moment ago
+    AHEAD.by += CHECK_HOLDS
     after = looked_at(page, path)
     assert "What is held has changed since" in after[0].text
     assert "What is held has changed since" in after[1].text
-    assert after[2].text == before[2].text
-    figures = [re.findall(r"[\d,]+ of [\d,]+ sessions held", a.text) for a in (*before, *after)]
+    assert [a.body for a in after[2:]] == [a.body for a in before[2:]]
+    told = (*before[:3], *after[:3])
+    figures = [re.findall(r"[\d,]+ of [\d,]+ sessions held", a.text) for a in told]
     assert figures[:3] == figures[3:]
     assert figures[0]
     assert (
@@ -232,9 +252,64 @@ def test_makers_have_so_many_at_a_time(page: Running) -> None:
     receipts.make(asked, who="busy", reason="x", most_live=2)
 
 
-def test_an_address_looks_so_often_a_minute(page: Running) -> None:
+def test_however_many_look_it_is_compared_once_a_minute(page: Running) -> None:
+    path = make(page.client())
+    comparing = "tickstock.bar_revisions"
+    with statements() as sent:
+        for _ in range(3):
+            looked_at(page, path)
+        assert sum(comparing in text for text in sent) == 1
+        AHEAD.by += CHECK_HOLDS
+        looked_at(page, path)
+        assert sum(comparing in text for text in sent) == 2
+        AHEAD.by -= timedelta(days=1)  # a clock that was put right says nothing of an older time
+        looked_at(page, path)
+        assert sum(comparing in text for text in sent) == 3
+
+
+def test_of_many_receipts_the_last_checks_are_remembered(
+    page: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickstock.service.receipts.MOST_CHECKS", 1)
+    paths = [make(page.client()) for _ in range(2)]
+    with statements() as sent:
+        for path in (*paths, paths[1], paths[0]):
+            assert page.anonymous().get(path).status == 200
+        assert sum("tickstock.bar_revisions" in text for text in sent) == 3
+
+
+@pytest.mark.parametrize("role", [None, Role.ADMIN])
+def test_what_has_been_over_for_long_is_forgotten(page: Running, role: Role | None) -> None:
+    """By whoever makes another one, and by `jobs prune`."""
+    admin, database = page.client(), page.tick.database
+    live, over, revoked, lately = (make(admin) for _ in range(4))
+    ids = [r["id"] for r in admin.get("/api/receipts").json["receipts"][:4]][::-1]
+    ends = {over: "expires_at", revoked: "revoked_at", lately: "expires_at"}
+    for number, path in zip(ids, (live, over, revoked, lately), strict=True):
+        ago = 89 if path == lately else 91
+        if path in ends:
+            with database.transaction() as connection:
+                connection.execute(
+                    f"UPDATE tickstock.receipts SET {ends[path]} ="
+                    f" clock_timestamp() - interval '{ago} days' WHERE id = {number}"
+                )
+    if role is None:
+        page.tick.steering.prune()
+    else:
+        make(admin)
+    left = [r["id"] for r in admin.get("/api/receipts").json["receipts"]]
+    assert [number for number in ids if number in left] == [ids[0], ids[3]]
+    assert page.anonymous().get(live).status == 200
+    with database.transaction() as connection:  # whatever is said, what can be seen stays
+        connection.execute("SELECT tickstock.forget_receipts('infinity')")
+    assert page.anonymous().get(live).status == 200
+    assert ids[3] not in [r["id"] for r in admin.get("/api/receipts").json["receipts"]]
+
+
+def test_looks_are_counted_by_receipt_and_guesses_by_address(page: Running) -> None:
+    """As everybody comes from one address where a proxy does not say whose a request is."""
     time = [0.0]
-    limit = LookLimit(most=2, addresses=2, clock=lambda: time[0])
+    limit = LookLimit(most=2, names=2, clock=lambda: time[0])
     for _ in range(2):
         limit.count("a")
     with pytest.raises(TooManyAttempts):
@@ -245,12 +320,16 @@ def test_an_address_looks_so_often_a_minute(page: Running) -> None:
     limit.count("b")
     limit.count("c")  # the one that asked longest ago is forgotten
     assert [*limit._asked] == ["b", "c"]
-    statuses = []
-    while 429 not in statuses:
-        statuses.append(page.anonymous().get("/receipt/guess").status)
-        assert len(statuses) < 200
-    refused = page.anonymous().get("/receipt/guess")
-    assert int(refused.headers["retry-after"]) <= WINDOW
+    one, other = make(page.client()), make(page.client())
+    for path, while_open in (("/receipt/guess", 404), (f"{one}/receipt.md", 200)):
+        assert page.anonymous().get(path).status == while_open
+        statuses = []
+        while 429 not in statuses:
+            statuses.append(page.anonymous().get(path).status)
+            assert len(statuses) < 200
+        refused = page.anonymous().get(path)
+        assert int(refused.headers["retry-after"]) <= WINDOW
+    assert page.anonymous().get(other).status == 200
 
 
 def test_every_template_is_ready_before_anybody_asks(page: Running) -> None:

@@ -292,6 +292,24 @@ def test_universes_members_history_and_coverage(client: Client) -> None:
     assert client.get("/api/system").json["vendor"] == "replay"
 
 
+def test_organize_of_very_many_shows_some_and_does_all(page: Running, client: Client) -> None:
+    with page.tick.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO cache_entries (type, name, key, value)"
+            " SELECT 'stock_universe', 'Many ' || n,"
+            " 'theme_many_' || n, '[\"SPY\"]' FROM generate_series(1, 400) AS n"
+        )
+    shown = client.get("/universes/organize").text
+    assert shown.count('<tr class="remove">') == 300
+    assert shown.count('name="allow"') == 50
+    assert "And 100 more" in shown
+    assert "And 350 more" in shown
+    fields = {"mode": "replace", "digest": digest_in(shown), "allow_foreign": "1"}
+    done = client.post("/universes/organize", fields | {"allow_removals": "1"})
+    assert done.status == 303, done.text
+    assert "theme_many_" not in client.get("/api/universes").text
+
+
 def test_organize_does_the_plan_that_was_shown(page: Running, client: Client) -> None:
     with page.tick.database.transaction() as connection:
         ref = UniverseRef("etf_universe", "theme_crypto")

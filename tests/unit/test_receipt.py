@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tickstock.loading.causes import Colour
 from tickstock.loading.coverage_rows import CoverageChoice, CoverageOrder
 from tickstock.loading.grid import Grid, HeldSpans, build_grid
 from tickstock.loading.receipt import (
@@ -20,7 +23,10 @@ from tickstock.loading.receipt import (
     make_receipt,
     share,
 )
-from tickstock.loading.receipt_forms import as_markdown, as_svg
+from tickstock.loading.receipt_forms import as_markdown
+from tickstock.loading.receipt_picture import FULL, HEAD, NAME, STEP, TONES, draw
+from tickstock.loading.receipt_png import _letter, _letters, as_png
+from tickstock.loading.receipt_svg import as_svg
 from tickstock.model import Gap, GapCause, Instrument, Timeframe, epoch_day
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
@@ -92,6 +98,91 @@ def test_what_is_too_much_to_hash_is_said() -> None:
         receipt(grid(), content=HeldContent(9_000_000))
     )
     assert f"sha256:{'ab' * 32} of 252 bars" in as_markdown(receipt(grid()))
+
+
+# --- the picture ----------------------------------------------------------------------------
+def test_the_drawing_has_a_box_for_each_cell_and_says_what_boxes_mean() -> None:
+    made = receipt(grid())
+    drawing = draw(made)
+    at = {(box.x, box.y): box for box in reversed(drawing.boxes)}
+    march = NAME + 2 * STEP
+    assert at[march, HEAD + STEP].look.edge == TONES[Colour.BAD]  # BBB
+    assert at[march, HEAD + 3 * STEP].look.fill == FULL  # AAA
+    said = [label.text for label in drawing.labels]
+    for wanted in ("all held", "nothing expected", "made: 2025-01-02 03:04:05 UTC",
+                   "survivorship: unknown", f"content hash: sha256:{'ab' * 32} of 252 bars, raw",
+                   "failed 5: the call failed: BBB 2024-03-04..", "never heard of"):  # fmt: skip
+        assert any(text.startswith(wanted) for text in said), wanted
+    assert all(box.y >= 0 and box.y + box.high <= drawing.height for box in drawing.boxes)
+    assert all(0 < label.y < drawing.height for label in drawing.labels)
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """A PNG as colours, read by what the format says."""
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = {}, 8
+    while at < len(data):
+        (size,) = struct.unpack(">I", data[at : at + 4])
+        body = data[at + 4 : at + 8 + size]
+        assert struct.unpack(">I", data[at + 8 + size : at + 12 + size]) == (zlib.crc32(body),)
+        chunks[body[:4].decode()] = body[4:]
+        at += 12 + size
+    assert [*chunks] == ["IHDR", "PLTE", "IDAT", "IEND"]
+    wide, high, *form = struct.unpack(">IIBBBBB", chunks["IHDR"])
+    assert form == [8, 3, 0, 0, 0]
+    rows = np.frombuffer(zlib.decompress(chunks["IDAT"]), np.uint8).reshape(high, wide + 1)
+    assert not rows[:, 0].any()
+    return np.frombuffer(chunks["PLTE"], np.uint8).reshape(-1, 3)[rows[:, 1:]]
+
+
+def colour(text: str) -> list[int]:
+    return list(bytes.fromhex(text[1:]))
+
+
+def test_the_png_is_the_drawing_twice_as_large() -> None:
+    made = receipt(grid())
+    drawing, drawn = draw(made), pixels(as_png(made))
+    assert drawn.shape == (2 * drawing.height, 2 * drawing.width, 3)
+    for box in drawing.boxes:
+        inside = drawn[2 * box.y + box.high, 2 * box.x + 14]
+        part = any(b.look.fill == FULL and b.x == box.x and b.y > box.y for b in drawing.boxes)
+        assert part or inside.tolist() == colour(box.look.fill)
+        if box.look.edge:
+            assert drawn[2 * box.y, 2 * box.x].tolist() == colour(box.look.edge)
+    # The last line is there, letter by letter.
+    last = drawing.labels[-1]
+    for number, character in enumerate(last.text):
+        top, left = 2 * last.y - 14, 2 * last.x + 12 * number
+        ink = (drawn[top : top + 18 : 2, left : left + 10 : 2] != 255).any(axis=2)
+        assert (ink == _letter(character)).all(), character
+
+
+def test_every_character_has_a_letter_of_its_own() -> None:
+    shapes = _letters()
+    assert shapes.shape == (96, 9, 5)
+    assert len({shape.tobytes() for shape in shapes}) == 96
+    assert not shapes[0].any()
+    assert (_letter("é") == _letter("\x7f")).all()
+    assert all(_letter(chr(n)).any() for n in range(33, 127))
+
+
+def test_a_png_of_many_symbols_says_that_there_are_more() -> None:
+    many = [Instrument(n, f"S{n:03}") for n in range(10, 410)]
+    made = receipt(grid(Span.inclusive(date(2024, 3, 4), date(2024, 3, 8)), many))
+    assert len(made.rows) == 400
+    tall, short = pixels(as_png(made)), pixels(as_png(made, 2))
+    assert tall.shape[0] - short.shape[0] == 298 * STEP * 2
+    assert "of 400 symbols the first 2 are drawn" in [x.text for x in draw(made, 2).labels]
+    assert "drawn" not in str(draw(made).labels)
+    assert "S409" in as_svg(made)
+
+
+@given(st.text(), st.text(max_size=200))
+def test_a_png_takes_whatever_stands_in_it(universe: str, symbol: str) -> None:
+    strange = [Instrument(1, symbol), Instrument(2, "BBB")]
+    for span in (YEAR, Span.inclusive(date(2024, 3, 9), date(2024, 3, 10))):
+        made = receipt(grid(span, strange), universe=universe, survivorship=universe)
+        pixels(as_png(made))
 
 
 @given(st.text(), st.text())

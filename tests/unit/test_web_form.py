@@ -91,8 +91,16 @@ def test_no_field_can_become_another_word_of_the_command(form: LoadForm) -> None
 )
 def test_a_load_becomes_the_form_that_asks_for_the_same(name: str, field: str) -> None:
     days = Span.inclusive(date(2024, 1, 2), date(2024, 1, 31))
-    request = LoadRequest(name, ("SPY",), (Timeframe.HOUR,), days, refresh=True)
+    request = LoadRequest(name, ("SPY",), (Timeframe.HOUR,), days, refresh=True, revision="1")
     form = form_of_load(request)
     assert getattr(form, field) == name.removeprefix("csv:")
     assert (form.duration, form.first, form.last) == ("dates", "2024-01-02", "2024-01-31")
     assert (form.timeframes, form.missing_only) == (("hour",), False)
+
+
+@pytest.mark.parametrize("name", ["symbols", "a few of mine", "etf_universe:core_etfs", "$(rm x)"])
+def test_a_load_of_symbols_that_somebody_gave_becomes_a_form_with_these(name: str) -> None:
+    days = Span.inclusive(date(2024, 1, 2), date(2024, 1, 31))
+    form = form_of_load(LoadRequest(name, ("SPY", "QQQ"), (Timeframe.DAY,), days))
+    assert (form.universe, form.expression) == ("", "{SPY, QQQ}")
+    assert form.command()[2] == "'{SPY, QQQ}'"

@@ -42,7 +42,7 @@ def coverage(
     from_: First = None,
     to: Last = None,
     receipt: Annotated[
-        Path | None, Parameter(help="Also write a receipt of it: a new file, .md or .svg.")
+        Path | None, Parameter(help="Also write a receipt of it: a new file, .md, .svg or .png.")
     ] = None,
     common: Common = Common(),
 ) -> int:
@@ -72,8 +72,8 @@ def coverage(
 
 def refuse_form(file: Path) -> None:
     """Raises BadInput where a receipt cannot be written in the form that the name asks for."""
-    if file.suffix not in (".md", ".svg"):
-        raise BadInput(f"{file.name!r} names no form of a receipt.", "End it in .md or .svg.")
+    if file.suffix not in (".md", ".svg", ".png"):
+        raise BadInput(f"{file.name!r} names no form of a receipt.", "End it in .md, .svg or .png.")
 
 
 def write_receipt(
@@ -86,14 +86,19 @@ def write_receipt(
     last: date | None,
 ) -> None:
     """Raises BadFile for a file that is there, or cannot be written."""
-    from tickstock.loading.receipt_forms import as_markdown, as_svg
+    from tickstock.loading.receipt_forms import as_markdown
+    from tickstock.loading.receipt_png import as_png
+    from tickstock.loading.receipt_svg import as_svg
     from tickstock.service.receipts import CoverageQuestion
 
     made = tick.receipts.take(CoverageQuestion(universe, timeframe, duration, first, last))
-    text = as_svg(made) if file.suffix == ".svg" else as_markdown(made)
+    if file.suffix == ".png":
+        content = as_png(made)
+    else:
+        content = (as_svg(made) if file.suffix == ".svg" else as_markdown(made)).encode()
     try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        with file.open("xb") as stream:
+            stream.write(content)
     except OSError as e:
         raise BadFile(f"{file} cannot be written: {e.strerror}.", "Name a new file.") from e
     talk(f"Receipt: {file}")

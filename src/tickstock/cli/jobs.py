@@ -127,7 +127,8 @@ def prune(
 ) -> int:
     """Forget jobs that ended long ago.
 
-    With their calls. Bars and coverage stay as they are.
+    With their calls, and receipts that have expired or were revoked as long ago. Bars and coverage
+    stay as they are.
     """
     from tickstock.loading.request import age_of
 

@@ -158,6 +158,7 @@ class Access:
 
     def _begin(self, connection: Connection, user_id: int | None, name: str) -> str:
         token = secrets.token_urlsafe(32)
+        store.sweep(connection, LONGEST, IDLE, WINDOW)
         store.add_session(connection, _digest(token), user_id)
         store.add_audit(connection, name, "signed in", "")
         return token

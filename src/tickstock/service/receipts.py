@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tickstock.actions import Adjust
 from tickstock.clock import Clock
@@ -44,6 +45,12 @@ LONGEST_LIFE, USUAL_LIFE = 90, 7
 MOST_LIVE = 100
 """Receipts of one maker that can be looked at."""
 LONGEST_REASON = 300
+FORGOTTEN = timedelta(days=90)
+"""After it has been over for so long, a receipt goes when another one is made."""
+CHECK_HOLDS = timedelta(minutes=1)
+"""For so long nobody asks again whether what a receipt is about has changed."""
+MOST_CHECKS = 1_000
+"""Receipts of which that is remembered."""
 MOST_HASHED = 10_000_000
 """Bars that are read for a content hash: some seconds."""
 AT_ONCE = {Timeframe.DAY: 500, Timeframe.HOUR: 60, Timeframe.MINUTE: 30}
@@ -62,6 +69,14 @@ class CoverageQuestion:
     choice: CoverageChoice = field(default_factory=CoverageChoice)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptCheck:
+    """Whether what a receipt is about had changed, at a time."""
+
+    changed: bool
+    at: datetime
+
+
 class Receipts:
     """Makes receipts and finds them."""
 
@@ -78,6 +93,8 @@ class Receipts:
         self._holdings = holdings
         self._history = history
         self._clock = clock
+        self._checks: dict[int, ReceiptCheck] = {}
+        self._lock = threading.Lock()
 
     def take(self, asked: CoverageQuestion, *, most_hashed: int = MOST_HASHED) -> Receipt:
         """The receipt of what is held now, as of one moment."""
@@ -119,6 +136,7 @@ class Receipts:
                     "Revoke one that is not needed any more.",
                 )
             store.add(connection, new, about)
+            store.forget(connection, database_now(connection) - FORGOTTEN)
         return token
 
     def find(self, token: str) -> tuple[KeptReceipt, Receipt]:
@@ -140,10 +158,22 @@ class Receipts:
                 f"What is kept of receipt {kept.id} cannot be read.", "Make a new one."
             ) from None
 
-    def has_changed(self, kept: KeptReceipt) -> bool:
-        """Whether anything of what the receipt is about is not as it was."""
+    def check(self, kept: KeptReceipt) -> ReceiptCheck:
+        """Whether anything of what the receipt is about is not as it was, now or a moment ago:
+        however many look at it, it is compared once a minute."""
+        now = self._clock()
+        with self._lock:
+            known = self._checks.get(kept.id)
+        if known and now - CHECK_HOLDS < known.at <= now:
+            return known
         with self._database.transaction() as connection:
-            return store.state(connection, kept.about) != kept.state
+            found = ReceiptCheck(store.state(connection, kept.about) != kept.state, now)
+        with self._lock:
+            self._checks.pop(kept.id, None)
+            self._checks[kept.id] = found  # the last one of all
+            while len(self._checks) > MOST_CHECKS:
+                del self._checks[next(iter(self._checks))]
+        return found
 
     def made(self, by: str | None, most: int, skip: int = 0) -> list[MadeReceipt]:
         """Receipts of one maker, or of all; the latest first."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tickstock.config import Settings
 from tickstock.service.jobs import Jobs
 from tickstock.service.plans import Plans
-from tickstock.store import job_items, jobs, schedules
+from tickstock.store import job_items, jobs, receipts, schedules
 from tickstock.store.database import Database
 from tickstock.store.jobs import Job
 from tickstock.store.moment import database_now
@@ -58,7 +58,8 @@ class Steering:
 
     def prune(self, age: timedelta | None = None, *, dry_run: bool = False) -> tuple[int, datetime]:
         """Forget jobs that ended longer ago than `age` (by default the setting says), with their
-        calls; how many, and ended before when. Bars, coverage and gaps stay as they are."""
+        calls; how many, and ended before when. So are receipts that nobody has been able to look at
+        for as long. Bars, coverage and gaps stay as they are."""
         kept = timedelta(days=self._settings.jobs_kept_days) if age is None else age
         with self._database.transaction() as connection:
             before = database_now(connection) - kept  # by the clock that dated their ends
@@ -66,4 +67,5 @@ class Steering:
                 return jobs.count_prunable(connection, before), before
             count = jobs.prune(connection, before)
             schedules.forget_runs(connection, before)
+            receipts.forget(connection, before)
         return count, before

@@ -118,6 +118,11 @@ def revoke(connection: Connection, number: int, revoked_by: str, made_by: str | 
     return cast("str | None", rows.scalar(connection, QUERIES["revoke"], params))
 
 
+def forget(connection: Connection, before: datetime) -> None:
+    """Remove receipts that expired or were revoked before a time."""
+    connection.execute(QUERIES["forget"], {"before": before})
+
+
 def state(connection: Connection, about: ReceiptSubject) -> str:
     """Another text whenever what a receipt is about has changed."""
     by_day = Timeframe(about.timeframe).stored is Timeframe.DAY

@@ -38,6 +38,10 @@ SET revoked_by = CASE WHEN revoked_at IS NULL THEN %(revoked_by)s ELSE revoked_b
 WHERE id = %(id)s AND made_by = coalesce(%(made_by)s, made_by)
 RETURNING universe
 
+-- name: forget
+-- Receipts go that nobody can look at any more, since before a time.
+SELECT tickstock.forget_receipts(%(before)s)
+
 -- name: state
 -- Another text whenever something has changed of what is held of instruments in a span, of why the rest
 -- is not, of bars that were held, or of symbols that nobody had heard of.

@@ -63,7 +63,8 @@ REVOKE INSERT, UPDATE, DELETE ON tickstock.users, tickstock.audit_log FROM {app}
 GRANT INSERT (who, action, subject) ON tickstock.audit_log TO {app};
 REVOKE UPDATE, DELETE ON tickstock.receipts FROM {app};
 GRANT UPDATE (revoked_at, revoked_by) ON tickstock.receipts TO {app};
-GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]) TO {app};
+GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]),
+    tickstock.forget_receipts(timestamptz) TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.cache_entries TO {app};
 DO $$
 DECLARE

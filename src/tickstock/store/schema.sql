@@ -843,6 +843,15 @@ CREATE TABLE tickstock.receipts (
     body        jsonb NOT NULL
 );
 
+-- Receipts that nobody can look at any more, by the owner's right: whoever makes receipts may change
+-- none, and so remove none either that is still to be seen.
+CREATE FUNCTION tickstock.forget_receipts(ended_before timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
+    DELETE FROM receipts
+    WHERE least(expires_at, revoked_at) < least(ended_before, clock_timestamp())
+$$;
+REVOKE ALL ON FUNCTION tickstock.forget_receipts(timestamptz) FROM PUBLIC;
+
 -- ---------------------------------------------------------------------- the bridge
 -- Jobs of clients that were refused, so that they are answered after a restart too.
 CREATE TABLE tickstock.job_refusals (

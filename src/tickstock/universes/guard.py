@@ -181,10 +181,10 @@ def _of_the_table(changes: Sequence[Change], left: Sequence[Change]) -> Objectio
     symbols, dropped = sum(len(c.held) for c in changes), sum(len(c.leaves) for c in left)
     shares = (
         (len(gone), universes, MAX_REMOVED, f"{plural(universes, 'universe')} would be removed"),
-        (dropped, symbols, MAX_REMOVED_SYMBOLS, f"{symbols} entries of all lists would go"),
+        (dropped, symbols, MAX_REMOVED_SYMBOLS, f"{symbols:,} entries of all lists would go"),
     )
     why = tuple(
-        f"{lost} of {what} ({lost / held:.0%} of the table; up to {MAX_SHARE:.0%} pass)"
+        f"{lost:,} of {what} ({lost / held:.0%} of the table; up to {MAX_SHARE:.0%} pass)"
         for lost, held, most, what in shares
         if lost > most and lost > MAX_SHARE * held
     )

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from tickstock.errors import TickStockError
 from tickstock.service import TickStock
 from tickstock.service.access import Access
 from tickstock.waiting import end
@@ -41,6 +42,7 @@ QUICK = 5
 def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
     """The page of an open installation, as an ASGI application."""
     live = Live(tick.database.conninfo)
+    services = PageServices(tick, access, site, live, Shelf(tick.universes))
     routes = [
         Route(r.path, endpoint(r), methods=[r.method], max_body_size=r.largest) for r in RULES
     ]
@@ -53,24 +55,38 @@ def make_app(tick: TickStock, access: Access, site: Site) -> Starlette:
             Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
-        lifespan=_listening(live),
+        lifespan=_listening(services),
     )
-    app.state.services = PageServices(tick, access, site, live, Shelf(tick.universes))
+    app.state.services = services
     return app
 
 
-def _listening(live: Live) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _listening(services: PageServices) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    live = services.live
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         compile_all()
+        # Beside the first requests: nobody waits for it who asks for something else.
+        warming = asyncio.create_task(asyncio.to_thread(_warm, services), name="page: warming up")
         task = asyncio.create_task(live.run(), name="page: news of the database")
         try:
             yield
         finally:
             live.close()
             await end([task])
+            await warming
 
     return lifespan
+
+
+def _warm(services: PageServices) -> None:
+    """Make what is kept between requests, so that the first one who asks does not wait for it."""
+    try:
+        services.shelf.rows()
+        services.tick.house.look()
+    except TickStockError as e:
+        log.info("not warmed up: %s", e)  # whoever asks is told
 
 
 def _context_of(request: Request) -> RequestContext:

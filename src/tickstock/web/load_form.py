@@ -141,6 +141,9 @@ def form_of_load(request: LoadRequest) -> LoadForm:
     """The form that asks for what a job was asked for."""
     name = request.universe
     csv = name.removeprefix("csv:") if name.startswith("csv:") else ""
+    was_read = request.revision or request.intervals or request.is_market
+    if not csv and not was_read:  # somebody gave the symbols, under whatever name
+        name = f"{{{', '.join(request.symbols)}}}"
     return LoadForm(
         source=CSV if csv else UNIVERSE,
         universe=name if not csv and is_name(name) else "",

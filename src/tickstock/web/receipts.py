@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 
-from tickstock.errors import BadInput, TickStockError
+from tickstock.errors import BadInput, TickStockError, UnknownReceipt
 from tickstock.loading.receipt import Receipt
-from tickstock.loading.receipt_forms import as_markdown, as_svg, cause_lines, facts
+from tickstock.loading.receipt_forms import as_markdown, cause_lines, facts
+from tickstock.loading.receipt_png import as_png
+from tickstock.loading.receipt_svg import as_svg
 from tickstock.model import Timeframe
 from tickstock.service.receipts import USUAL_LIFE, CoverageQuestion
 from tickstock.store.receipts import KeptReceipt, MadeReceipt
@@ -100,10 +102,10 @@ def show(ctx: RequestContext) -> Response:
     answer = replace(ctx, who=None).page(
         "receipt.html",
         receipt=receipt,
-        facts=[*facts(receipt)],
+        facts=[(name, text) for name, text in facts(receipt) if name != "made"],
         causes=[*cause_lines(receipt)],
         expires_at=kept.expires_at,
-        changed=ctx.tick.receipts.has_changed(kept),
+        check=ctx.tick.receipts.check(kept),
         here=ctx.request.url.path,
     )
     return _unseen(answer)
@@ -117,23 +119,39 @@ def markdown(ctx: RequestContext) -> Response:
     return _unseen(Response(text, 200, headers, "text/markdown; charset=utf-8"))
 
 
-def picture(ctx: RequestContext) -> Response:
-    """The same as a picture."""
+def drawing(ctx: RequestContext) -> Response:
+    """The same as a picture that stays sharp at every size."""
     _, receipt = _look(ctx)
     headers = {"content-disposition": f'inline; filename="{_name(receipt)}.svg"'}
     return _unseen(Response(as_svg(receipt), 200, headers, "image/svg+xml"))
 
 
+def picture(ctx: RequestContext) -> Response:
+    """The same as a picture that every program shows."""
+    _, receipt = _look(ctx)
+    headers = {"content-disposition": f'inline; filename="{_name(receipt)}.png"'}
+    return _unseen(Response(as_png(receipt), 200, headers, "image/png"))
+
+
 def _look(ctx: RequestContext) -> tuple[KeptReceipt, Receipt]:
-    ctx.services.looks.count(ctx.client)
-    return ctx.tick.receipts.find(ctx.path("token"))
+    """What the token opens. Looks are counted by receipt, as many people come from one address
+    where a proxy does not say whose it is; guesses are, by address."""
+    token, looks = ctx.path("token"), ctx.services.looks
+    try:
+        found = ctx.tick.receipts.find(token)
+    except UnknownReceipt:
+        looks.count(f"address {ctx.client}")
+        raise
+    looks.count(f"receipt {found[0].id}")
+    return found
 
 
 def _standing(ctx: RequestContext, kept: KeptReceipt) -> str:
-    now = f"{ctx.tick.clock().astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if ctx.tick.receipts.has_changed(kept):
-        return f"What is held has changed since; looked at on {now}."
-    return f"Nothing of it had changed by {now}."
+    check = ctx.tick.receipts.check(kept)
+    at = f"{check.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if check.changed:
+        return f"What is held has changed since; looked at on {at}."
+    return f"Nothing of it had changed by {at}."
 
 
 def _name(receipt: Receipt) -> str:

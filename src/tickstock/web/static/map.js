@@ -4,6 +4,8 @@
 
 const table = document.querySelector("table.heat");
 const act = document.getElementById("act");
+// What is wider than its place begins with the newest days.
+table?.parentElement.scrollTo({ left: table.offsetWidth, behavior: "instant" });
 
 // --- cells in rows and columns; the first row is that of all symbols, where there are several
 const firstSymbol = table?.querySelector("tr.total") ? 1 : 0;
