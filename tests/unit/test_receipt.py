@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from datetime import UTC, date, datetime
@@ -117,6 +118,19 @@ def test_the_drawing_has_a_box_for_each_cell_and_says_what_boxes_mean() -> None:
     assert all(0 < label.y < drawing.height for label in drawing.labels)
 
 
+def test_what_of_a_cell_is_held_is_drawn_upon_it() -> None:
+    drawing = draw(receipt(grid()))
+    parts = [box for box in drawing.boxes if box.wide < 14]
+    assert parts
+    for part in parts:  # within the edge of a cell that comes before it
+        under = [b for b in drawing.boxes if b.wide == 14 and b.x + 2 == part.x]
+        assert any(b.y + 2 < part.y and b.y + 12 == part.y + part.high for b in under)
+    drawn = as_svg(receipt(grid()))
+    paths = re.findall(r'<path fill="(#\w+)"( stroke)?', drawn)
+    assert [edge for _, edge in paths] == sorted((edge for _, edge in paths), reverse=True)
+    assert (FULL, "") in paths
+
+
 def pixels(data: bytes) -> np.ndarray:
     """A PNG as colours, read by what the format says."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
@@ -144,9 +158,8 @@ def test_the_png_is_the_drawing_twice_as_large() -> None:
     drawing, drawn = draw(made), pixels(as_png(made))
     assert drawn.shape == (2 * drawing.height, 2 * drawing.width, 3)
     for box in drawing.boxes:
-        inside = drawn[2 * box.y + box.high, 2 * box.x + 14]
-        part = any(b.look.fill == FULL and b.x == box.x and b.y > box.y for b in drawing.boxes)
-        assert part or inside.tolist() == colour(box.look.fill)
+        top = drawn[2 * (box.y + box.look.wide), 2 * box.x + 14]
+        assert top.tolist() == colour(box.look.fill)
         if box.look.edge:
             assert drawn[2 * box.y, 2 * box.x].tolist() == colour(box.look.edge)
     # The last line is there, letter by letter.

@@ -42,6 +42,7 @@ class Box:
 
     x: int
     y: int
+    wide: int
     high: int
     look: Look
 
@@ -90,7 +91,7 @@ def draw(receipt: Receipt, most_rows: int | None = None) -> Drawing:
     boxes, labels = _legend()
     for n, (tone, text) in enumerate(lines, 1):
         y = body + LINE * n + 4
-        boxes += [Box(EDGE_OF_PAPER, y - 11, SIZE, tone)] if tone else []
+        boxes += [Box(EDGE_OF_PAPER, y - 11, SIZE, SIZE, tone)] if tone else []
         labels.append(Label(EDGE_OF_PAPER + STEP + 4 if tone else EDGE_OF_PAPER, y, text))
     return Drawing(
         title,
@@ -168,10 +169,12 @@ def _cells(rows: Sequence[ReceiptRow]) -> Iterator[Box]:
 
 
 def _squares(cell: Cell, x: int, y: int) -> Iterator[Box]:
-    yield Box(x, y, SIZE, _look(cell))
+    look = _look(cell)
+    yield Box(x, y, SIZE, SIZE, look)
     if cell.expected and 0 < cell.held < cell.expected:
-        filled = SIZE * cell.held // cell.expected
-        yield Box(x, y + SIZE - filled, filled, Look(FULL))
+        inside = SIZE - 2 * look.wide
+        filled = max(1, inside * cell.held // cell.expected)
+        yield Box(x + look.wide, y + SIZE - look.wide - filled, inside, filled, Look(FULL))
 
 
 def _look(cell: Cell) -> Look:

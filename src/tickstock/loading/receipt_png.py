@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.loading.receipt import Receipt
-from tickstock.loading.receipt_picture import PAPER, SIZE, Box, Drawing, Label, cut, draw
+from tickstock.loading.receipt_picture import PAPER, Box, Drawing, Label, cut, draw
 
 Pixels = npt.NDArray[np.uint8]
 Shapes = npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ def _painted(drawing: Drawing, colours: dict[str, int]) -> Pixels:
 
 def _paint_box(paper: Pixels, box: Box, colours: dict[str, int]) -> None:
     x, y, look = SCALE * box.x, SCALE * box.y, box.look
-    across, down, edge = SCALE * SIZE, SCALE * box.high, SCALE * look.wide
+    across, down, edge = SCALE * box.wide, SCALE * box.high, SCALE * look.wide
     if look.edge:
         paper[y : y + down, x : x + across] = colours[look.edge]
     paper[y + edge : y + down - edge, x + edge : x + across - edge] = colours[look.fill]

@@ -10,7 +10,7 @@ from html import escape
 
 from tickstock.loading.receipt import Receipt
 from tickstock.loading.receipt_forms import UNPRINTABLE
-from tickstock.loading.receipt_picture import INK, PAPER, SIZE, Box, Label, Look, draw
+from tickstock.loading.receipt_picture import INK, PAPER, Box, Label, Look, draw
 
 
 def as_svg(receipt: Receipt) -> str:
@@ -31,14 +31,15 @@ def as_svg(receipt: Receipt) -> str:
 
 
 def _paths(boxes: Sequence[Box]) -> Iterator[str]:
-    """Boxes of one look are one path: a fortieth of the text of a rectangle each."""
+    """Boxes of one look are one path: a fortieth of the text of a rectangle each. What of a cell is
+    filled lies upon the cell, which has an edge."""
     drawn: dict[Look, list[str]] = {}
     for box in boxes:
         wide = box.look.wide  # an edge lies half within and half without a path
         start = f"M{box.x + wide / 2:g} {box.y + wide / 2:g}"
-        across, down = SIZE - wide, box.high - wide
+        across, down = box.wide - wide, box.high - wide
         drawn.setdefault(box.look, []).append(f"{start}h{across}v{down}h-{across}z")
-    for look, shapes in drawn.items():
+    for look, shapes in sorted(drawn.items(), key=lambda one: not one[0].edge):
         stroke = f' stroke="{look.edge}" stroke-width="{look.wide}"' if look.edge else ""
         yield f'<path fill="{look.fill}"{stroke} d="{"".join(shapes)}"/>'
 
