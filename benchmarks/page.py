@@ -1,6 +1,6 @@
 """The page in numbers, with real volume, in one run on one machine:
 
-    python benchmarks/page.py [--universes 5000] [--symbols 3000] [--pictures FOLDER]
+    python benchmarks/page.py [--universes 5000] [--parts keys,views] [--pictures FOLDER]
 
 The S&P 500 with gaps of every kind, 10 ETFs with bars, thousands of universes, and a job of
 thousands of symbols that stands still half-way. The page is `tickstock serve`, a process of its
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import time as time_of_day
@@ -47,6 +47,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 KEYS = ("4", "42", "424", "theme 42", "dow", "x", "")
 WIDTHS = (1440, 1024, 360)
 THEMES = ("light", "dark")
+PARTS = ("starts", "keys", "views", "paints", "live")
+WARM = 3.0
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 HELD = """
     WITH made AS (
@@ -240,16 +242,22 @@ def say(what: str, text: str) -> None:
 
 
 def first_requests(home: Path, times: int) -> None:
-    """Of a process that has just started, each asked for one view first."""
+    """Of a process that has just started, asked for one view first: at once, and a while later,
+    when it has warmed up."""
     for path in ("/", "/jobs", f"/coverage?universe={SP500}&for=1y"):
-        firsts, seconds, starts = [], [], []
-        for _ in range(times):
-            with serve(home) as (page, took):
-                firsts.append(page.ask(path)[0])
-                seconds.append(min(page.ask(path)[0] for _ in range(5)))
-                starts.append(took)
-        text = f"{1e3 * statistics.median(firsts):6.0f} ms, then {1e3 * min(seconds):5.0f} ms"
-        say(f"first {path[:40]} after a start", f"{text}; start {statistics.median(starts):.2f} s")
+        firsts: dict[float, list[float]] = {0.0: [], WARM: []}
+        starts, seconds = [], []
+        for wait in firsts:
+            for _ in range(times):
+                with serve(home) as (page, took):
+                    time.sleep(wait)
+                    firsts[wait].append(page.ask(path)[0])
+                    seconds.append(page.ask(path)[0])
+                    starts.append(took)
+        at_once, later = (1e3 * statistics.median(found) for found in firsts.values())
+        then = f"the second {1e3 * statistics.median(seconds):5.0f} ms"
+        text = f"{at_once:6.0f} ms at once, {later:5.0f} ms after {WARM:.0f} s, {then}"
+        say(f"first {path[:40]}", f"{text}; start {statistics.median(starts):.2f} s")
 
 
 def keys(page: Served, times: int) -> None:
@@ -384,6 +392,7 @@ def main() -> None:
     about.add_argument("--seconds", type=float, default=8.0, help="of work at the large job")
     about.add_argument("--times", type=int, default=5)
     about.add_argument("--home", type=Path, help="keep the world there, or use the one that is")
+    about.add_argument("--parts", default=",".join(PARTS), help="which of them")
     about.add_argument("--pictures", type=Path, help="keep pictures of all views there")
     about.add_argument("--only", default="", help="pictures of views with this in their name")
     args = about.parse_args()
@@ -393,20 +402,24 @@ def main() -> None:
         with TickStock.open(Settings(home=home, vendor="synthetic")) as tick:
             kept.write_text(json.dumps(make_world(tick, args).views))
     world = World(json.loads(kept.read_text()))
-    parts: list[Callable[[Served], None]] = []
-    if not args.pictures:
+    parts = () if args.pictures else args.parts.split(",")
+    if "starts" in parts:
         first_requests(home, 3)
-        parts = [lambda page: keys(page, args.times), lambda page: weights(page, world)]
     with serve(home) as (page, _):
-        for part in parts:
-            part(page)
+        if "keys" in parts:
+            keys(page, args.times)
+        if "views" in parts:
+            weights(page, world)
+        if not {"paints", "live"}.intersection(parts) and not args.pictures:
+            return
         with chromium() as browser:
             if args.pictures:
                 pictures(browser, page, world, args.pictures, args.only)
-                return
-            paints(browser, page, world, args.times)
-            key_to_result(browser, page)
-            progress(browser, page, home, world.views["job-large"])
+            if "paints" in parts:
+                paints(browser, page, world, args.times)
+            if "live" in parts:
+                key_to_result(browser, page)
+                progress(browser, page, home, world.views["job-large"])
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ NO_SIZES = {
         "characters in a line of a picture",
     ),
     "loading.receipt_picture.LEGEND_AT": "pixels",
-    "loading.receipt_picture.Look.wide": "pixels",
+    "loading.receipt_picture.CellLook.wide": "pixels",
     "loading.receipt_picture.Label.size": "pixels",
     "loading.receipt_png.MOST_ROWS": "a limit: what is beyond is not drawn, and said",
     **dict.fromkeys(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.web_kit import organized, settings_for
+from tests.work import statements
 from tickstock.loading.house import Need, Stand
 from tickstock.model import GapCause
 from tickstock.service import TickStock
@@ -105,4 +106,19 @@ def test_while_loads_go_on_nobody_sums_up_all_the_time(
     hold(tick, "SPY")
     assert tick.house.look() is first
     monkeypatch.setattr(service, "REST", 0.0)
+    assert tick.house.look() is not first
+
+
+def test_what_was_prepared_is_shown_while_it_is_true(
+    tick: TickStock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FRESH", 1e9)
+    monkeypatch.setattr(service, "REST", 1e9)
+    tick.house.prepare()
+    with statements() as sent:
+        first = tick.house.look()
+    assert not [text for text in sent if "tickstock.tickers" in text]  # nothing is summed up again
+    assert tick.house.look() is first
+    tick.house.prepare()
+    hold(tick, "SPY")
     assert tick.house.look() is not first

@@ -28,7 +28,7 @@ TONES = {Colour.BAD: "#d0453b", Colour.GAP: "#c07f00", Colour.NONE: "#c07f00"}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CellLook:
     """Colour of the inside; colour and width of the edge, which lies within."""
 
     fill: str
@@ -44,7 +44,7 @@ class Box:
     y: int
     wide: int
     high: int
-    look: Look
+    look: CellLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class ReceiptDrawing:
     """In pixels of a screen."""
 
     title: str
@@ -79,7 +79,7 @@ LEGEND = (
 )
 
 
-def draw(receipt: Receipt, most_rows: int | None = None) -> Drawing:
+def draw(receipt: Receipt, most_rows: int | None = None) -> ReceiptDrawing:
     """The map as the view showed it, at most so many symbols of it, and below it what is
     said of it: the date, causes and hash."""
     shown = receipt.rows[:most_rows]
@@ -93,7 +93,7 @@ def draw(receipt: Receipt, most_rows: int | None = None) -> Drawing:
         y = body + LINE * n + 4
         boxes += [Box(EDGE_OF_PAPER, y - 11, SIZE, SIZE, tone)] if tone else []
         labels.append(Label(EDGE_OF_PAPER + STEP + 4 if tone else EDGE_OF_PAPER, y, text))
-    return Drawing(
+    return ReceiptDrawing(
         title,
         max(LEAST_WIDTH, across + RIGHT),
         body + LINE * len(lines) + 16,
@@ -111,9 +111,9 @@ def draw(receipt: Receipt, most_rows: int | None = None) -> Drawing:
     )
 
 
-def _lines(receipt: Receipt, shown: int) -> list[tuple[Look | None, str]]:
+def _lines(receipt: Receipt, shown: int) -> list[tuple[CellLook | None, str]]:
     """What is said below the map; causes with the look of their cells."""
-    said: list[tuple[Look | None, str]] = [(None, f"{n}: {text}") for n, text in facts(receipt)]
+    said: list[tuple[CellLook | None, str]] = [(None, f"{n}: {text}") for n, text in facts(receipt)]
     if shown < len(receipt.rows):
         said.append((None, f"of {plural(receipt.symbols, 'symbol')} the first {shown:,} are drawn"))
     looks = [_look(Cell(1, 0, line.cause)) for line in receipt.causes]
@@ -174,15 +174,15 @@ def _squares(cell: Cell, x: int, y: int) -> Iterator[Box]:
     if cell.expected and 0 < cell.held < cell.expected:
         inside = SIZE - 2 * look.wide
         filled = max(1, inside * cell.held // cell.expected)
-        yield Box(x + look.wide, y + SIZE - look.wide - filled, inside, filled, Look(FULL))
+        yield Box(x + look.wide, y + SIZE - look.wide - filled, inside, filled, CellLook(FULL))
 
 
-def _look(cell: Cell) -> Look:
+def _look(cell: Cell) -> CellLook:
     if not cell.expected:
-        return Look(EMPTY, EDGE, 1)
+        return CellLook(EMPTY, EDGE, 1)
     if cell.held >= cell.expected:
-        return Look(FULL)
-    return Look(PAPER, TONES[CAUSES[cell.cause].colour if cell.cause else Colour.GAP], 2)
+        return CellLook(FULL)
+    return CellLook(PAPER, TONES[CAUSES[cell.cause].colour if cell.cause else Colour.GAP], 2)
 
 
 def _broken(text: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.loading.receipt import Receipt
-from tickstock.loading.receipt_picture import PAPER, Box, Drawing, Label, cut, draw
+from tickstock.loading.receipt_picture import PAPER, Box, Label, ReceiptDrawing, cut, draw
 
 Pixels = npt.NDArray[np.uint8]
 Shapes = npt.NDArray[np.bool_]
@@ -36,14 +36,14 @@ def as_png(receipt: Receipt, most_rows: int = MOST_ROWS) -> bytes:
     return _encoded(_painted(drawing, colours), colours)
 
 
-def _colours(drawing: Drawing) -> dict[str, int]:
+def _colours(drawing: ReceiptDrawing) -> dict[str, int]:
     """Every colour and its number, the paper first."""
     used = [PAPER, *(c for b in drawing.boxes for c in (b.look.fill, b.look.edge) if c)]
     used += [label.colour for label in drawing.labels]
     return {colour: number for number, colour in enumerate(dict.fromkeys(used))}
 
 
-def _painted(drawing: Drawing, colours: dict[str, int]) -> Pixels:
+def _painted(drawing: ReceiptDrawing, colours: dict[str, int]) -> Pixels:
     paper = np.zeros((SCALE * drawing.height, SCALE * drawing.width), np.uint8)
     for box in drawing.boxes:
         _paint_box(paper, box, colours)

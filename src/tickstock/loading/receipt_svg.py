@@ -10,7 +10,7 @@ from html import escape
 
 from tickstock.loading.receipt import Receipt
 from tickstock.loading.receipt_forms import UNPRINTABLE
-from tickstock.loading.receipt_picture import INK, PAPER, Box, Label, Look, draw
+from tickstock.loading.receipt_picture import INK, PAPER, Box, CellLook, Label, draw
 
 
 def as_svg(receipt: Receipt) -> str:
@@ -33,7 +33,7 @@ def as_svg(receipt: Receipt) -> str:
 def _paths(boxes: Sequence[Box]) -> Iterator[str]:
     """Boxes of one look are one path: a fortieth of the text of a rectangle each. What of a cell is
     filled lies upon the cell, which has an edge."""
-    drawn: dict[Look, list[str]] = {}
+    drawn: dict[CellLook, list[str]] = {}
     for box in boxes:
         wide = box.look.wide  # an edge lies half within and half without a path
         start = f"M{box.x + wide / 2:g} {box.y + wide / 2:g}"

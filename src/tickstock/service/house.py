@@ -5,6 +5,7 @@ house = tick.house.look()
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -105,6 +106,13 @@ class Houses:
         with self._lock:
             self._kept = kept = self._newer(self._kept, time.monotonic())
         return kept.house
+
+    def prepare(self) -> None:
+        """Make figures before anybody asks. Who asks first has others made where something has
+        changed since."""
+        with self._lock:
+            kept = self._newer(self._kept, time.monotonic())
+            self._kept = replace(kept, looked=-math.inf, took=0.0)
 
     def _newer(self, kept: _Kept | None, now: float) -> _Kept:
         if kept and now - kept.looked < FRESH:

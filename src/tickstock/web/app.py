@@ -84,9 +84,11 @@ def _warm(services: PageServices) -> None:
     """Make what is kept between requests, so that the first one who asks does not wait for it."""
     try:
         services.shelf.rows()
-        services.tick.house.look()
+        services.tick.house.prepare()
     except TickStockError as e:
         log.info("not warmed up: %s", e)  # whoever asks is told
+    except Exception:
+        log.exception("warming up failed")
 
 
 def _context_of(request: Request) -> RequestContext:
