@@ -418,6 +418,22 @@ def test_searching_is_quick_and_keeps_the_choice(tab: OpenTab, served: Running) 
     expect(search).to_be_focused()
 
 
+def test_a_long_list_makes_the_page_no_longer(tab: OpenTab, served: Running) -> None:
+    """What only screen readers see stands in it with every universe, far below what is shown."""
+    with served.tick.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO cache_entries (type, name, key, value)"
+            " SELECT 'etf_universe', 'Long ' || n,"
+            " 'theme_long_' || n, '[\"SPY\"]' FROM generate_series(1, 100) AS n"
+        )
+    page = tab().go(f"{served.url}{H}?form=1&q=long")
+    expect(page.locator(".pick")).to_have_count(60)
+    below = page.evaluate(BELOW)
+    with served.tick.database.transaction() as connection:
+        connection.execute("DELETE FROM cache_entries WHERE key LIKE 'theme_long_%'")
+    assert below <= 1
+
+
 # --- who ------------------------------------------------------------------------------------
 def test_signing_in_by_link_and_by_password(tab: OpenTab, served: Running) -> None:
     opened = tab(signed_in=False)
@@ -480,6 +496,8 @@ def test_a_form_on_another_site_does_nothing(tab: OpenTab, served: Running, tmp_
 
 
 # --- what everybody can read ----------------------------------------------------------------
+BELOW = """document.documentElement.scrollHeight
+  - Math.max(innerHeight, scrollY + document.body.getBoundingClientRect().bottom)"""
 AXE_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']"
 AXE_COLOURS = "runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}"
 """The rules that a theme can break and its opposite keep."""
@@ -500,6 +518,8 @@ def test_no_view_breaks_the_rules_of_accessibility_or_is_wider_than_the_screen(
             page.set_viewport_size({"width": width, "height": 900})
             over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             wrong += [f"{name} {width}: {over} px too wide"] if over > 0 else []
+            nothing = page.evaluate(BELOW)
+            wrong += [f"{name} {width}: {nothing} px of nothing below"] if nothing > 1 else []
             if width in (1440, 360):
                 wrong += [f"{name} {width}: {x}" for x in violations(page, AXE_RULES)]
         page.emulate_media(color_scheme="dark")
