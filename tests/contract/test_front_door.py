@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cluster
-from tests.web_kit import PASSWORDS, Client, Running, organized, running, settings_for
+from tests.web_kit import PASSWORDS, Client, Running, organized, running, settings_for, until
 from tickstock.errors import (
     Conflict,
     DatabaseForbidden,
@@ -210,6 +210,7 @@ def astray(database: Database, home: Path) -> Iterator[Running]:
         Database.open(database.conninfo, home, migrate=False) as own,
         running(own, settings_for(home), worker=False, users=False) as found,
     ):
+        until(lambda: found.tick.house._kept)  # what is made at the start needs it no longer
         while own._kept:
             own._kept.pop().close()
         own.conninfo = address
