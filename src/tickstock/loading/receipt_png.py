@@ -68,7 +68,7 @@ def _paint_words(paper: Pixels, label: Label, colour: int) -> None:
     text = cut(text, max(1, (paper.shape[1] - x) // (ADVANCE * times))).translate(STAND_INS)
     y = SCALE * label.y - BASE * times
     for number, character in enumerate(text):
-        shape = np.kron(_letter(character), np.ones((times, times), np.bool_))
+        shape = _letter(character, times)
         at = x + number * ADVANCE * times
         part = paper[max(y, 0) : y + shape.shape[0], at : at + shape.shape[1]]
         part[shape[: part.shape[0], : part.shape[1]]] = colour
@@ -92,10 +92,15 @@ def _letters() -> Shapes:
     return shapes
 
 
-def _letter(character: str) -> Shapes:
+def _letter(character: str, times: int = 1) -> Shapes:
+    """Its shape, so many times as large."""
     number = ord(character) - FIRST
-    shape: Shapes = _letters()[number if 0 <= number < FRAME else FRAME]
-    return shape
+    return _enlarged(number if 0 <= number < FRAME else FRAME, times)
+
+
+@cache
+def _enlarged(number: int, times: int) -> Shapes:
+    return np.kron(_letters()[number], np.ones((times, times), np.bool_))
 
 
 def _encoded(pixels: Pixels, colours: dict[str, int]) -> bytes:

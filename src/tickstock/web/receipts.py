@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import UTC, date
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,7 +131,13 @@ def picture(ctx: RequestContext) -> Response:
     """The same as a picture that every program shows."""
     _, receipt = _look(ctx)
     headers = {"content-disposition": f'inline; filename="{_name(receipt)}.png"'}
-    return _unseen(Response(as_png(receipt), 200, headers, "image/png"))
+    return _unseen(Response(_painted(receipt), 200, headers, "image/png"))
+
+
+@lru_cache(maxsize=32)
+def _painted(receipt: Receipt) -> bytes:
+    """Painted once, however many look: a receipt stays as it is."""
+    return as_png(receipt)
 
 
 def _look(ctx: RequestContext) -> tuple[KeptReceipt, Receipt]:
