@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,20 @@ def test_a_step_that_the_role_takes_belongs_to_the_role_and_serves_the_app(
         assert not refused(database, "INSERT INTO tickstock.of_tomorrow DEFAULT VALUES")
     with as_(place, "reader") as database:
         assert refused(database, "SELECT FROM tickstock.of_tomorrow")
+
+
+def test_receipts_are_forgotten_by_roles_of_before(place: tuple[Cluster, str]) -> None:
+    """A function that a step brings is closed to roles that were made before it, unless it says."""
+    step = resources.files("tickstock.store") / "migrations" / "0034_receipts_forgotten.sql"
+    may = "SELECT has_function_privilege(%s, 'tickstock.forget_receipts(timestamptz)', 'EXECUTE')"
+    with as_(place, "migrate") as database, database.transaction() as connection:
+        connection.execute(f"SET ROLE {PREFIX}_migrate")
+        connection.execute("DROP FUNCTION tickstock.forget_receipts(timestamptz)")
+        connection.execute(step.read_text("utf-8"))
+        found = [connection.execute(may, (f"{PREFIX}_{kind}",)).fetchone() for kind in KINDS]
+    assert dict(zip(KINDS, found, strict=True)) == {
+        "migrate": (True,), "app": (True,), "reader": (False,),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("prefix", ["", "a b", "x;", 'a"b', "1x", "a" * 60])

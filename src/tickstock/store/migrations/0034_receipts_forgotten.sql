@@ -7,3 +7,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = tickstock, pg_catalog AS $$
     WHERE least(expires_at, revoked_at) < least(ended_before, clock_timestamp())
 $$;
 REVOKE ALL ON FUNCTION tickstock.forget_receipts(timestamptz) FROM PUBLIC;
+-- Whoever makes receipts may: roles that were given before need not be given again.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT DISTINCT grantee FROM information_schema.role_table_grants
+                WHERE table_schema = 'tickstock' AND table_name = 'receipts'
+                  AND privilege_type = 'INSERT' AND grantee <> 'PUBLIC' LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION tickstock.forget_receipts(timestamptz) TO %I', name);
+    END LOOP;
+END $$;
