@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from tests.flat_kit import put, session_files
 from tests.kit import CALENDAR
@@ -276,6 +277,95 @@ def test_it_is_listed_covered_and_missing_by_sessions(loaded: Rig) -> None:
     assert gap.cause == GapCause.NEVER_ASKED
     load(loaded, Span(date(2023, 7, 1), date(2023, 7, 8)))
     assert tick.universes.list_if_changed(first)[1] is not None
+
+
+def now_of(database: Database) -> datetime:
+    [(at,)] = sql(database, "SELECT clock_timestamp()")
+    assert isinstance(at, datetime)
+    return at
+
+
+def test_what_was_known_of_it_at_a_moment(here: Rig, market: SyntheticMarket) -> None:
+    """Sessions and bars that came later are left out; a session not held then has no answer."""
+    tick, day = here.tick, date(2023, 1, 18)
+    late = market.on(day, LATE).tickers[3]
+
+    def lacking(_: Call, answer: Answer | None) -> Answer:
+        assert answer is not None
+        rows = answer.bars.owner != answer.bars.tickers.index(late) if late in (
+            answer.bars.tickers
+        ) else np.ones(len(answer.bars), bool)  # fmt: skip
+        return replace(answer, bars=answer.bars.rows(rows))
+
+    here.change = lacking
+    assert load(here, MONTH).load.state is JobState.COMPLETED
+    before = now_of(tick.database)
+    here.change = None
+    here.load(here.plan(symbols=[late], first=MONTH.start, last=MONTH.last))
+    load(here, Span(MONTH.end, date(2023, 3, 1)))
+    then = market.on(day, LATE).tickers
+    assert tick.history.show(MARKET, day).symbols == then
+    known = tick.history.show(MARKET, day, before)
+    assert known.symbols == tuple(t for t in then if t != late)
+    assert tick.history.show(f"{MARKET} & {{{late}, {then[0]}}}", day, before).symbols == (then[0],)
+    last = tick.history.show(MARKET, None, before).symbols
+    assert last == tuple(t for t in market.on(MONTH.last, LATE).tickers if t != late)
+    assert tick.history.show(MARKET, None).symbols == market.on(date(2023, 2, 28), LATE).tickers
+    with pytest.raises(UnknownUniverse, match=r"knew no answer.*not held"):
+        tick.history.show(MARKET, date(2023, 2, 15), before)
+    spans = tick.history.show(f"{MARKET} @ 2023-01-30..2023-02-10", None, before).symbols
+    assert late not in spans
+    assert spans == tuple(
+        sorted(
+            {
+                *market.on(date(2023, 1, 30), LATE).tickers,
+                *market.on(date(2023, 1, 31), LATE).tickers,
+            }
+            - {late}
+        )
+    )
+
+
+class OtherKinds:
+    """The vendor says of what was a common stock that it is a fund."""
+
+    name = "massive"
+
+    def __init__(self, source: MassiveSource) -> None:
+        self._source = source
+
+    async def fetch_listing(self, call: Any, gate: Any) -> Any:
+        return await self._source.fetch_listing(call, gate)
+
+    async def fetch_listing_page(self, call: Any, gate: Any, after: str = "") -> Any:
+        records, following = await self._source.fetch_listing_page(call, gate, after)
+        changed = [structs.replace(r, type="ETF") if r.type == "CS" else r for r in records]
+        return tuple(changed), following
+
+
+def test_kinds_are_those_that_were_known_at_a_moment(here: Rig, market: SyntheticMarket) -> None:
+    tick, day = here.tick, date(2023, 1, 18)
+    load(here, MONTH)
+    unread = now_of(tick.database)
+    asyncio.run(read_lists(here))
+    read = now_of(tick.database)
+    stocks = tick.history.show("market_us_stocks", day).symbols
+    etfs = tick.history.show("market_us_etfs", day).symbols
+    assert stocks
+    assert etfs
+
+    async def again() -> None:
+        async with here.serving() as vendor, closing(MassiveSource(vendor.url, "key")) as source:
+            await tick.listings.refresh(OtherKinds(source), OpenGate())
+
+    asyncio.run(again())
+    assert set(tick.history.show("market_us_etfs", day).symbols) > set(etfs)
+    assert tick.history.show("market_us_stocks", day, read).symbols == stocks
+    assert tick.history.show("market_us_etfs", day, read).symbols == etfs
+    picked = "pick(market_us_stocks; top 3 by dollar_volume over 5)"
+    assert set(tick.history.show(picked, day, read).symbols) <= set(stocks)
+    with pytest.raises(UnknownUniverse, match="Of what kind"):
+        tick.history.show("market_us_stocks", day, unread)
 
 
 # --- rules over it --------------------------------------------------------------------------

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 QUERIES = load("universes.sql")
 
+_KINDS_NOW = "`tickstock instruments refresh` reads the kinds"
+_KINDS_THEN = "no list that was read by then has their kinds"
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
 
@@ -114,7 +116,9 @@ class StoreLookup:
         """Who traded on a day, or in the newest session that is held of the whole market."""
         from tickstock.store import whole_market  # with numpy, for markets alone
 
-        found = whole_market.members(self._conn, MARKETS[ref], self._calendar.days, day)
+        found = whole_market.members(
+            self._conn, MARKETS[ref], self._calendar.days, day, self._known_at
+        )
         if found.session is None:
             when = f"The whole market of {day} is not held" if day else "No whole market is held"
             raise UnknownUniverse(
@@ -128,9 +132,10 @@ class StoreLookup:
                 "Read it from the vendor: `tickstock instruments refresh`.",
             )
         if found.strangers:
+            then = self._known_at is not None
             self.market_notes[
                 f"{ref} @ {found.session}: {plural(found.strangers, 'ticker')} of unknown kind are"
-                " left out; `tickstock instruments refresh` reads the kinds."
+                f" left out; {_KINDS_THEN if then else _KINDS_NOW}."
             ] = None
         return found.symbols
 
@@ -143,7 +148,8 @@ class StoreLookup:
         from tickstock.store import whole_market
 
         calendar = self._calendar
-        found = [part for held in whole_market.held_days(self._conn) if (part := held & span)]
+        held_days = whole_market.held_days(self._conn, known_at=self._known_at)
+        found = [part for held in held_days if (part := held & span)]
         edges = [calendar.between(part) for part in found]
         return [calendar.day(i) for start, end in edges for i in range(start, end)]
 
@@ -229,10 +235,7 @@ class PastLookup(StoreLookup):
 
     def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
         if ref in MARKETS and self.row(ref) is None:
-            raise UnknownUniverse(
-                f"What was known of {ref} at an earlier moment is not kept.",
-                "Ask for a day: `tickstock universe show ... --as-of`.",
-            )
+            return self._market(ref, as_of)
         day = as_of or self._today
         found = past.said_on(self._conn, ref, day, self._environment, self._known)
         self.dated[ref, day] = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
@@ -37,26 +37,37 @@ def market_id(connection: Connection) -> int | None:
     return row[0] if row else None
 
 
-def held_days(connection: Connection, timeframe: Timeframe = Timeframe.DAY) -> list[Span]:
-    """The days on which whole sessions are held."""
+def held_days(
+    connection: Connection,
+    timeframe: Timeframe = Timeframe.DAY,
+    known_at: datetime | None = None,
+) -> list[Span]:
+    """The days on which whole sessions are held, or were at a moment."""
     id_ = market_id(connection)
     if id_ is None:
         return []
-    params = {"id": id_, "timeframe": timeframe}
-    found = connection.execute(QUERIES["sessions"], params).fetchall()
+    params = {"id": id_, "timeframe": timeframe, "known_at": known_at}
+    query = QUERIES["sessions" if known_at is None else "sessions_then"]
+    found = connection.execute(query, params).fetchall()
     return [Span(day_of(start), day_of(end)) for start, end in found]
 
 
 def members(
-    connection: Connection, market: MarketUniverse, days: Ints, day: date | None
+    connection: Connection,
+    market: MarketUniverse,
+    days: Ints,
+    day: date | None,
+    known_at: datetime | None = None,
 ) -> MarketMembers:
     """Who was in a market in the last session by `day` (or of all) that is held; `days` are the
-    sessions of the calendar."""
-    session = _session(held_days(connection), days, day)
+    sessions of the calendar. With `known_at`, by the sessions and the kinds that were known then;
+    whose a ticker was is taken as it is known now."""
+    session = _session(held_days(connection, known_at=known_at), days, day)
     if session is None:
         return MarketMembers(None, ())
-    params = {"day": session, "id": market_id(connection)}
-    found = connection.execute(QUERIES["members"], params).fetchall()
+    params = {"day": session, "id": market_id(connection), "known_at": known_at}
+    query = QUERIES["members" if known_at is None else "members_then"]
+    found = connection.execute(query, params).fetchall()
     kinds = [(symbol, kind_of(symbol, told)) for symbol, told in found]
     symbols = tuple(dict.fromkeys(symbol for symbol, kind in kinds if market.holds(kind)))
     strangers = sum(not kind for _, kind in kinds) if market.kinds else 0

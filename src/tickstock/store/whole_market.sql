@@ -18,6 +18,41 @@ LEFT JOIN tickstock.listings AS l ON l.symbol = t.symbol
 WHERE c.timeframe = 'day' AND c.held @> %(day)s::date AND c.instrument_id <> %(id)s
 ORDER BY t.symbol
 
+-- name: sessions_then
+-- The same as they were at a moment: without what arrived later.
+SELECT (lower(r) - DATE '1970-01-01')::bigint AS start, (upper(r) - DATE '1970-01-01')::bigint AS "end"
+FROM tickstock.coverage AS c, unnest(c.held - coalesce((
+    SELECT range_agg(a.sessions) FROM tickstock.bar_arrivals AS a
+    WHERE a.timeframe = c.timeframe AND a.at > %(known_at)s AND a.instruments @> ARRAY[c.instrument_id]
+), '{}')) AS r
+WHERE c.instrument_id = %(id)s AND c.timeframe = %(timeframe)s ORDER BY r
+
+-- name: members_then
+-- Who held a bar of a session at a moment, with its kind as the lists read by then had it. Of an
+-- instrument that they did not tell of, the kind of who was listed under the ticker.
+WITH later AS (
+    SELECT DISTINCT unnest(instruments) AS id FROM tickstock.bar_arrivals
+    WHERE timeframe = 'day' AND at > %(known_at)s AND sessions @> %(day)s::date
+), told AS (
+    SELECT symbol, is_active, kind, instrument_id, known_from FROM tickstock.listing_records
+    WHERE known_from <= %(known_at)s AND kind <> ''
+      AND (known_until IS NULL OR known_until > %(known_at)s)
+), of_instruments AS (
+    SELECT DISTINCT ON (instrument_id) instrument_id, kind FROM told
+    WHERE instrument_id IS NOT NULL ORDER BY instrument_id, known_from DESC, is_active DESC
+), of_tickers AS (
+    SELECT DISTINCT ON (symbol) symbol, kind FROM told
+    WHERE is_active ORDER BY symbol, known_from DESC
+)
+SELECT t.symbol, coalesce(i.kind, l.kind, '') AS kind
+FROM tickstock.coverage AS c
+JOIN tickstock.tickers AS t ON t.instrument_id = c.instrument_id AND t.valid @> %(day)s::date
+LEFT JOIN of_instruments AS i ON i.instrument_id = c.instrument_id
+LEFT JOIN of_tickers AS l ON l.symbol = t.symbol
+WHERE c.timeframe = 'day' AND c.held @> %(day)s::date AND c.instrument_id <> %(id)s
+  AND NOT EXISTS (SELECT FROM later WHERE later.id = c.instrument_id)
+ORDER BY t.symbol
+
 -- name: owners
 -- Who had some tickers when, whether that was told, and from when to when day bars are held.
 SELECT t.instrument_id, t.symbol, coalesce(lower(t.valid), '0001-01-01') AS since,
