@@ -88,6 +88,8 @@ OTHER = (
     "universe build stock_universe:built --rule é --from 2025-01-02 --to 2025-02-03 --yes",
     "universe build stock_universe:b --rule pick({AAPL};age>=5) --from 2025-01-02 --to 2025-02-03",
     "instruments refresh",
+    "instruments renames {AAPL}",
+    "instruments renames é --plan",
     "vendor limits",
     "vendor limits --forget",
     "universe validate",

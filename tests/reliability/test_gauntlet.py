@@ -192,6 +192,7 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "universe validate": [(), ("--format", "markdown"), ("--fix", "--yes")],
     "universe organize": [("--dry-run",), ("--yes",), ("--preserve", "--yes")],
     "instruments refresh": [()],
+    "instruments renames": [("--plan",), (LARGEST, "--plan"), (ODD[0],)],
     "vendor limits": [(), ("--json",)],
     "jobs list": [(), ("--json",)],
     "jobs show": [("LOAD",)],
@@ -220,7 +221,8 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "db restore": [("kept.dump",)],
     "db roles": [()],
 }  # fmt: skip
-FAILS = {"universe refresh", "universe build", "instruments refresh", "universe validate",
+FAILS = {"universe refresh", "universe build", "instruments refresh", "instruments renames",
+         "universe validate",
          "bridge", "db restore", "universe revert", "jobs cancel", "jobs pause", "jobs resume",
          "jobs retry", "jobs prune", "user add", "user passwd", "user remove", "schedule add",
          "schedule run-now", "schedule remove", "sessions reopen", "db roles",

@@ -136,6 +136,7 @@ RELATIVE = re.compile(r'duration="|"--for"|years=|"years"|"for":|loading_rig imp
 ELSEWHERE = {
     "contract/test_two_answers.py": "given dates",
     "contract/test_whole_market.py": "given dates",
+    "contract/test_ticker_events.py": "given dates",
     "browser/test_find.py": "what is found and shown, on any day",
     "browser/test_house.py": "what the rows say of one another, on any day",
     "browser/test_job_strip.py": "how a strip fills, of any days",

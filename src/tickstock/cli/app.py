@@ -71,8 +71,8 @@ GROUPS = {
         },
     ),
     "instruments": (
-        "Read who is listed.",
-        {"refresh": "instruments:refresh"},
+        "Read who is listed, and under which tickers firms traded.",
+        {"refresh": "instruments:refresh", "renames": "instruments:renames"},
     ),
     "jobs": (
         "Watch and steer jobs.",

@@ -12,17 +12,30 @@ if TYPE_CHECKING:
     from tickstock.service import TickStock
     from tickstock.vendors import Gate
     from tickstock.vendors.massive.reference import ListingSource
+    from tickstock.vendors.massive.ticker_events import EventsSource
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
 def ask_listings(tick: TickStock, ask: Callable[[ListingSource, Gate], Awaitable[T]]) -> T:
     """What `ask` answers with the configured vendor. Raises BadSetting for one without listings."""
-    return asyncio.run(_ask(tick, ask))
-
-
-async def _ask(tick: TickStock, ask: Callable[[ListingSource, Gate], Awaitable[T]]) -> T:
     from tickstock.vendors.massive.reference import ListingSource
+
+    return asyncio.run(_ask(tick, ListingSource, "listings", ask))  # type: ignore[type-abstract]
+
+
+def ask_events(tick: TickStock, ask: Callable[[EventsSource, Gate], Awaitable[T]]) -> T:
+    """What `ask` answers with the configured vendor. Raises BadSetting for one without ticker
+    events."""
+    from tickstock.vendors.massive.ticker_events import EventsSource
+
+    return asyncio.run(_ask(tick, EventsSource, "ticker events", ask))  # type: ignore[type-abstract]
+
+
+async def _ask(
+    tick: TickStock, form: type[S], what: str, ask: Callable[[S, Gate], Awaitable[T]]
+) -> T:
     from tickstock.vendors.registry import with_capability
     from tickstock.vendors.spec import Capability
     from tickstock.worker.gate import SharedGate
@@ -30,10 +43,10 @@ async def _ask(tick: TickStock, ask: Callable[[ListingSource, Gate], Awaitable[T
 
     vendor = configured_source(tick, ())
     try:
-        if not isinstance(vendor, ListingSource):
+        if not isinstance(vendor, form):
             have = ", ".join(with_capability(Capability.LISTINGS))
             raise BadSetting(
-                f"The vendor {vendor.name} knows no listings.",
+                f"The vendor {vendor.name} knows no {what}.",
                 f"Set TICKSTOCK_VENDOR to one that does: {have}.",
             )
         gate = SharedGate(tick.database, vendor.name, vendor.limits.calls_per_minute)

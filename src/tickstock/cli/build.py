@@ -38,8 +38,8 @@ def build(
     from tickstock.spans import Span
 
     with open_tick(common) as tick:
-        built = tick.builds.build(rule, Span.inclusive(from_, to), every, _say_day)
-        _say_day(None)
+        built = tick.builds.build(rule, Span.inclusive(from_, to), every, say_day)
+        say_day(None)
         plan = tick.builds.plan(ref, built, title=name)
         more = {"days": len(built.members), "content": built.digest, "remarks": built.remarks}
         return carry_out(
@@ -47,7 +47,7 @@ def build(
         )
 
 
-def _say_day(day: date | None) -> None:
+def say_day(day: date | None) -> None:
     """The day that is being picked, on a terminal; nothing where there is none."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{day}" if day else "\r\033[K")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def _load(tick: TickStock, days: tuple[date, date]) -> Progress:
 def _read_lists(tick: TickStock) -> None:
     from tickstock.cli.asking import ask_listings
 
-    found = ask_listings(tick, tick.listings.refresh)
+    found = ask_listings(tick, partial(tick.listings.refresh, say=talk))
     talk(
         f"Lists: {found.listed:,} symbols are listed, {found.delisted:,} no longer"
         f" ({plural(found.calls, 'call')})."
@@ -108,21 +109,26 @@ def _read_lists(tick: TickStock) -> None:
 
 def _build(tick: TickStock, days: tuple[date, date], count: int) -> list[Lost]:
     """The most liquid on the first session of each month, and the same out of today's list."""
+    from tickstock.cli.build import say_day
     from tickstock.service.builds import Every
     from tickstock.spans import Span
 
     rule = f"top {count} by dollar_volume over 63"
     span = Span.inclusive(days[0] + LEAD, days[1])
     begun = time.monotonic()
-    built = tick.builds.build(f"pick(market_us; {rule})", span, Every.MONTH)
+    built = tick.builds.build(f"pick(market_us; {rule})", span, Every.MONTH, say_day)
+    say_day(None)
     plan = tick.builds.plan("stock_universe:theme_liquid", built, title="Most liquid")
     tick.edits.apply(plan, reason="demo", allow=())
     talk(
         f"Built theme_liquid: {plural(len(built.members), 'month')} of the {count} most liquid in"
         f" {time.monotonic() - begun:.0f} s."
     )
+    begun = time.monotonic()
     survivors = f"pick(market_us @ {span.end}; {rule})"
-    then = dict(tick.builds.build(survivors, span, Every.MONTH).members)
+    then = dict(tick.builds.build(survivors, span, Every.MONTH, say_day).members)
+    say_day(None)
+    talk(f"The same out of the list of {span.last} in {time.monotonic() - begun:.0f} s.")
     return [Lost(d, len(who), len({*who} - {*then[d]})) for d, who in built.members]
 
 

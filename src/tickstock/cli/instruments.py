@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tickstock.cli.asking import ask_listings
+from tickstock.cli.asking import ask_events, ask_listings
 from tickstock.cli.output import Common, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.words import plural
 
 if TYPE_CHECKING:
     from tickstock.service.listings import Refreshed, RefreshPlan
+    from tickstock.service.renames import RenamePlan, RenamesFound
 
 SHOWN = 5
 
@@ -54,6 +55,78 @@ def refresh(
         return 0
     _print(found)
     return 0
+
+
+def renames(
+    expression: Annotated[
+        str | None,
+        Parameter(help="Whose members; without it, who began to trade in a market that is held."),
+    ] = None,
+    /,
+    *,
+    accept: Annotated[
+        str, Parameter(help="A ticker or FIGI that is the firm whose bars are held all the same.")
+    ] = "",
+    plan: Annotated[
+        bool, Parameter(negative="", help="Show how many calls it takes, and do nothing.")
+    ] = False,
+    common: Common = Common(),
+) -> int:
+    """Ask the vendor under which tickers firms traded before.
+
+    A call each, under the limit that all share; an answer stands for 30 days, so that what was
+    broken off goes on where it was. What bars and other sources do not bear out is said and left
+    alone. Ask before you load: bars that are held under two tickers stay two instruments.
+    """
+    with open_tick(common) as tick:
+        source = tick.settings.vendor.partition(":")[0]
+        made = tick.renames.plan(source, tick.dates.limits(), expression, accept)
+        if not common.json:
+            talk(_rename_plan(made))
+        if plan or not made.asked:
+            if common.json:
+                print_json("instruments renames", asdict(made) | {"calls": len(made.asked)})
+            return 0
+        say = _nothing_said if common.json else partial(_say_asked, len(made.asked))
+        found = ask_events(tick, partial(tick.renames.ask, made, say=say, accepted=accept))
+    if common.json:
+        print_json("instruments renames", asdict(found))
+        return 0
+    _print_renames(found)
+    return 0
+
+
+def _nothing_said(number: int, asked: str) -> None:
+    del number, asked
+
+
+def _say_asked(of: int, number: int, asked: str) -> None:
+    """How far it is, at each tenth."""
+    if number * 10 // of > (number - 1) * 10 // of:
+        talk(f"{number:,} of {of:,} asked about, {asked} the last")
+
+
+def _rename_plan(made: RenamePlan) -> str:
+    minutes = f", {max(made.seconds / 60, 1):.0f} min at the limit" if made.seconds else ""
+    known = f"; {made.answered:,} were answered within 30 days" if made.answered else ""
+    rest = (
+        f"; {made.unknowable:,} are no longer listed and have no FIGI to ask by"
+        if made.unknowable
+        else ""
+    )
+    refused = f" {made.refused}." if made.refused else ""
+    return f"{plural(len(made.asked), 'call')}{minutes}{known}{rest}.{refused}"
+
+
+def _print_renames(found: RenamesFound) -> None:
+    talk(
+        f"Of {plural(found.asked, 'firm')} {found.renamed:,} had another ticker before;"
+        f" {found.unknown:,} are unknown to the vendor."
+    )
+    for text in found.doubts[:SHOWN]:
+        talk(f"note: {text}")
+    if (more := len(found.doubts) - SHOWN) > 0:
+        talk(f"note: and {more} more.")
 
 
 def _planned(made: RefreshPlan) -> str:

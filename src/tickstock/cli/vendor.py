@@ -31,16 +31,26 @@ def limits(
         if forget:
             count = tick.account.forget()
             talk(f"{plural(count, 'limit')} forgotten; the next job asks again.")
-        found = tick.account.limits()
+        found, events = tick.account.limits(), tick.account.events_refused()
         if common.json:
             shown = [asdict(limit) | {"told": account_text([limit])} for limit in found]
-            print_json("vendor limits", {"account": account_text(found), "limits": shown})
+            refused = asdict(events) if events else None
+            print_json(
+                "vendor limits",
+                {"account": account_text(found), "limits": shown, "ticker_events": refused},
+            )
             return 0
         out = console()
-        if not found:
+        if events:
+            out.print(
+                f"Ticker events are not included, learned on {events.refused_at:%Y-%m-%d}.",
+                markup=False,
+            )
+        elif not found:
             out.print("Nothing has been refused that this vendor sells.", markup=False)
             return 0
-        out.print(f"Your account: {account_text(found)}", markup=False)
+        if found:
+            out.print(f"Your account: {account_text(found)}", markup=False)
         for limit in found:
             kind = limit.kind.replace("_", " ")
             day = f"{limit.learned_at:%Y-%m-%d}"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tickstock.service.missing import Missing
     from tickstock.service.plans import Plans
     from tickstock.service.receipts import Receipts
+    from tickstock.service.renames import Renames
     from tickstock.service.requests import Requests
     from tickstock.service.schedules import Schedules
     from tickstock.service.sessions import Sessions
@@ -95,6 +96,12 @@ class TickStock:
         from tickstock.service.listings import Listings
 
         return Listings(self.database)
+
+    @cached_property
+    def renames(self) -> Renames:
+        from tickstock.service.renames import Renames
+
+        return Renames(self.database, self.settings, self.clock)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -92,6 +92,7 @@ GRANT SELECT ON
     tickstock.universe_histories, tickstock.universe_spells,
     tickstock.sessions, tickstock.closures, tickstock.instruments, tickstock.tickers,
     tickstock.listings, tickstock.identifiers, tickstock.listing_records, tickstock.listing_pages,
+    tickstock.ticker_histories, tickstock.ticker_events_refused,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.bar_changes, tickstock.bar_files,
     tickstock.quarantine, tickstock.doubts, tickstock.coverage,

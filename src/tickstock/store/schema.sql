@@ -432,6 +432,33 @@ CREATE TABLE tickstock.listing_pages (
     read_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (source, is_active, page)
 );
+-- Under which `tickers` a firm traded from which `days` on, as the vendor answered about `asked`, a
+-- ticker or a FIGI (nothing: it knows none), with since when and until when it was said. `verdict` is
+-- why it was not made use of.
+CREATE TABLE tickstock.ticker_histories (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source      text NOT NULL,
+    asked       text NOT NULL,
+    name        text NOT NULL DEFAULT '',
+    figi        text NOT NULL DEFAULT '',
+    cik         text NOT NULL DEFAULT '',
+    days        date[] NOT NULL DEFAULT '{}',
+    tickers     text[] NOT NULL DEFAULT '{}',
+    verdict     text NOT NULL DEFAULT '',
+    known_from  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    known_until timestamptz,
+    read_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX ticker_histories_known ON tickstock.ticker_histories (source, asked)
+    WHERE known_until IS NULL;
+-- Accounts that are refused these answers, so that they are not asked for again and again.
+CREATE TABLE tickstock.ticker_events_refused (
+    vendor     text NOT NULL,
+    account    text NOT NULL,
+    words      text NOT NULL,
+    refused_at timestamptz NOT NULL,
+    PRIMARY KEY (vendor, account)
+);
 -- What the vendor answered about a CUSIP; no symbol: it knows none.
 CREATE TABLE tickstock.identifiers (
     cusip   text PRIMARY KEY,

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from tickstock.actions import ActionAnswer, ActionCall
 from tickstock.errors import BadInput
+from tickstock.loading.renames import TickerHistory
 from tickstock.model import Answer, BarTable, Call, CallKind, Timeframe
 from tickstock.vendors import Gate, Limits, OpenGate
 from tickstock.vendors.flatfiles import FILE_LAG
@@ -23,6 +24,7 @@ from tickstock.vendors.flatfiles.files import Files
 from tickstock.vendors.flatfiles.flatcsv import read_flat_file
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.massive.ticker_events import EventsCall
 from tickstock.vendors.origin import VENDOR
 
 PRODUCTS = {Timeframe.DAY: "day_aggs_v1", Timeframe.MINUTE: "minute_aggs_v1"}
@@ -107,6 +109,10 @@ class WithFiles:
     ) -> tuple[tuple[R, ...], str]:
         """As `MassiveSource.fetch_listing_page`: files hold none."""
         return await self._calls.fetch_listing_page(call, gate, after)
+
+    async def fetch_ticker_events(self, call: EventsCall, gate: Gate) -> TickerHistory | None:
+        """As `MassiveSource.fetch_ticker_events`: files hold none."""
+        return await self._calls.fetch_ticker_events(call, gate)
 
     async def close(self) -> None:
         await self._calls.close()

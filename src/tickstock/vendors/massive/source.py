@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -11,12 +12,14 @@ import aiohttp
 from tickstock.actions import ActionAnswer, ActionCall, AnyCall
 from tickstock.errors import CredentialsRefused, NotEntitled, VendorEndless, VendorUnreadable
 from tickstock.failpoints import reach
+from tickstock.loading.renames import TickerHistory
 from tickstock.model import Answer, BarTable, Call, CallKind
 from tickstock.vendors import Gate, Limits
 from tickstock.vendors.http import Bounds, Http, Reply, Service, Spent, checked_base
 from tickstock.vendors.massive import actions, reference
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.settings import NO_KEY
+from tickstock.vendors.massive.ticker_events import EventsCall, read_ticker_events
 from tickstock.vendors.massive.wire import (
     BarPage,
     Question,
@@ -144,6 +147,16 @@ class MassiveSource:
         following = actions.next_question(question, next_url, call)
         self._refuse_endless(following, {question}, call)
         return records, following.target
+
+    async def fetch_ticker_events(self, call: EventsCall, gate: Gate) -> TickerHistory | None:
+        """As `EventsSource.fetch_ticker_events`. Raises as `fetch` does."""
+        target = call.question.target
+        reply = await self._http.ask(target, call, gate, also=(HTTPStatus.NOT_FOUND,))
+        if reply.status == HTTPStatus.OK:
+            return read_ticker_events(reply.body, call, self._key)
+        if said(reply.body) is None:
+            raise unreadable(call, "is a 404 that is not in the vendor's form")
+        return None
 
     async def _listing_page(
         self, question: Question, call: ListingCall[R], gate: Gate, spent: Spent

@@ -6,10 +6,12 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from tickstock.actions import ActionAnswer, ActionCall
+from tickstock.loading.renames import TickerHistory
 from tickstock.model import Answer, Call
 from tickstock.vendors import Gate, Limits
 from tickstock.vendors.massive.reference import ListingCall, R
 from tickstock.vendors.massive.source import MassiveSource
+from tickstock.vendors.massive.ticker_events import EventsCall
 from tickstock.vendors.replay.server import ReplayVendor
 
 _REPLAY_KEY = "replay"  # the loopback server takes any
@@ -43,6 +45,10 @@ class ReplaySource:
     ) -> tuple[tuple[R, ...], str]:
         """As `MassiveSource.fetch_listing_page`."""
         return await (await self._started()).fetch_listing_page(call, gate, after)
+
+    async def fetch_ticker_events(self, call: EventsCall, gate: Gate) -> TickerHistory | None:
+        """As `MassiveSource.fetch_ticker_events`."""
+        return await (await self._started()).fetch_ticker_events(call, gate)
 
     async def close(self) -> None:
         self._source = None
