@@ -29,12 +29,16 @@ def test_what_it_says_of_survivors_is_known_from_the_making(
         out,
     )
     made = re.search(
-        r"of (\d+) firms .*, (\d+) \(.* (\d+) are delisted, (\d+) renamed, (\d+) did not", out
+        r"of (\d+) firms .*, (\d+) \(.* (\d+) are delisted \((\d+) .*, (\d+) renamed,"
+        r" (\d+) did not .* \((\d+) delisted since",
+        out,
     )
     assert said is not None
     assert made is not None
-    then, stayed, delisted, renamed, idle = map(int, made.groups())
-    assert tuple(map(int, said.groups())) == (then, stayed, delisted, renamed + idle)
+    then, stayed, delisted, under_later, renamed, idle, since = map(int, made.groups())
+    known = delisted - under_later + since
+    lost = delisted + renamed + idle
+    assert tuple(map(int, said.groups())) == (then, stayed, known, lost - known)
     assert delisted
     assert "%" in out
     picture = ElementTree.fromstring((tmp_path / PICTURE).read_text("utf-8"))

@@ -5,20 +5,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.contract.test_whole_market import LATE, SPAN, held_by_instrument, load, read_lists
 from tests.loading_rig import Rig, rig, sql
 from tickstock.errors import NotEntitled, VendorUnreadable
 from tickstock.model import MARKET, JobState, Limits
+from tickstock.service.listings import Refreshed
 from tickstock.service.renames import RenamesFound
+from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.testing.vendor_contract import closing
-from tickstock.vendors import OpenGate
+from tickstock.vendors import Gate, OpenGate
+from tickstock.vendors.massive.reference import ListingCall, R, TickerRecord
 from tickstock.vendors.massive.source import MassiveSource
 from tickstock.vendors.replay.faults import Fault, What
 from tickstock.vendors.synthetic.market import SyntheticMarket
@@ -198,3 +204,99 @@ def test_what_is_answered_otherwise_later_is_kept_beside(
     )
     asyncio.run(ask(here, f"{{{ticker}}}"))
     assert sql(here.tick.database, rows) == [(2, 1)]
+
+
+class Firms:
+    """The vendor with other numbers for a ticker, or another ticker for a number."""
+
+    name = "massive"
+
+    def __init__(self, source: MassiveSource, change: Callable[[TickerRecord], TickerRecord]):
+        self._source, self._change = source, change
+
+    async def fetch_listing(self, call: ListingCall[R], gate: Gate) -> tuple[R, ...]:
+        return await self._source.fetch_listing(call, gate)
+
+    async def fetch_listing_page(
+        self, call: ListingCall[R], gate: Gate, after: str = ""
+    ) -> tuple[tuple[R, ...], str]:
+        records, following = await self._source.fetch_listing_page(call, gate, after)
+        changed: Any = tuple(self._change(r) for r in records)  # type: ignore[arg-type]
+        return changed, following
+
+
+async def read_as(
+    here: Rig, change: Callable[[TickerRecord], TickerRecord], same: Collection[str] = ()
+) -> Refreshed:
+    async with here.serving() as vendor, closing(MassiveSource(vendor.url, "key")) as source:
+        listings = here.tick.listings
+        return await listings.refresh(Firms(source, change), OpenGate(), same=same)
+
+
+def test_a_ticker_that_is_another_firms_now_is_not_spliced(
+    here: Rig, market: SyntheticMarket
+) -> None:
+    """By the lists as they are read before and after: bars of then are the former firm's."""
+    tick, day = here.tick, date(2023, 3, 31)
+    first = Span(SPAN.start, date(2023, 4, 1))
+    load(here, first)
+    asyncio.run(read_lists(here))
+    ticker = next(
+        t for t in market.on(SPAN.last, LATE).tickers
+        if t in market.on(day, LATE).tickers and market.names.ticker.count(t) == 1
+    )  # fmt: skip
+
+    def other(record: TickerRecord) -> TickerRecord:
+        if record.ticker != ticker:
+            return record
+        return structs.replace(record, composite_figi="BBG000MM2P62", cik="0001326801")
+
+    found = asyncio.run(read_as(here, other))
+    assert [text.partition(" ")[0] for text in found.apart] == [ticker]
+    load(here, Span(first.end, date(2023, 5, 1)))
+    rows = sql(
+        tick.database,
+        "SELECT i.cik, min(b.at), max(b.at) FROM tickstock.tickers AS t"
+        " JOIN tickstock.instruments AS i ON i.id = t.instrument_id"
+        " JOIN tickstock.bars_day AS b ON b.instrument_id = i.id"
+        " WHERE t.symbol = %s GROUP BY 1 ORDER BY 2",
+        ticker,
+    )
+    assert [cik == "0001326801" for cik, *_ in rows] == [False, True]
+    assert rows[0][2] < first.end <= rows[1][1]
+
+
+def test_a_person_may_say_that_it_is_the_same_firm(here: Rig, market: SyntheticMarket) -> None:
+    load(here, Span(SPAN.start, date(2023, 2, 1)))
+    asyncio.run(read_lists(here))
+    listed = set(market.on(SPAN.last, LATE).tickers)
+    ticker = next(t for t in market.on(date(2023, 1, 31), LATE).tickers if t in listed)
+
+    def other(record: TickerRecord) -> TickerRecord:
+        return structs.replace(record, cik="7") if record.ticker == ticker else record
+
+    found = asyncio.run(read_as(here, other, same={ticker}))
+    assert found.apart == ()
+    rows = "SELECT count(*) FROM tickstock.tickers WHERE symbol = %s"
+    assert sql(here.tick.database, rows, ticker) == [(1,)]
+
+
+def test_a_rename_shows_in_the_lists_by_its_figi(here: Rig, market: SyntheticMarket) -> None:
+    """And the ticker events of the new one then make it one instrument."""
+    tick = here.tick
+    chain = next(iter(plain(market).values()))
+    start = next(
+        s for t, s in zip(market.names.ticker, market.names.start.tolist(), strict=True)
+        if t == chain[-1]
+    )  # fmt: skip
+    before = datetime.combine(market.day(start - 1), time(23), UTC).timestamp()
+    here.vendor["now"] = lambda: before
+    load(here, Span(SPAN.start, market.day(start)))
+    assert asyncio.run(read_lists(here)).renamed == ()
+    here.vendor["now"] = lambda: LATE
+    found = asyncio.run(read_lists(here))
+    assert (chain[-2], chain[-1]) in found.renamed
+    asked = asyncio.run(ask(here, f"{{{chain[-1]}}}"))
+    assert (asked.renamed, asked.doubts) == (1, ())
+    owners = "SELECT count(DISTINCT instrument_id) FROM tickstock.tickers WHERE symbol = ANY (%s)"
+    assert sql(tick.database, owners, chain) == [(1,)]

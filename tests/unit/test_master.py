@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from tickstock.loading.master import ListingRecord, lifetimes, match
@@ -61,3 +62,26 @@ def test_what_was_told_otherwise_is_another() -> None:
     found = match(lifetimes([LATER]), [told])
     assert found.known == ()
     assert [x.record for x in found.fresh] == [LATER]
+
+
+def test_other_numbers_are_another_firm_and_nothing_is_spliced() -> None:
+    """The firm was renamed or has vanished from the lists, and its ticker is listed for another."""
+    old = owner(1, date(2019, 1, 2), date(2021, 3, 1), figi="F1")
+    found = match(lifetimes([NOW]), [old])
+    assert found.known == ()
+    assert [(x.record.figi, x.since, x.until) for x in found.fresh] == [
+        ("F3", date(2021, 3, 1), date.max)
+    ]
+    assert [(o.id, o.since, o.until) for o in found.closed] == [(1, date.min, date(2021, 3, 1))]
+    assert "--same ACME" in found.apart[0]
+    assert [o.id for _, o in match(lifetimes([NOW]), [old], same={"ACME"}).known] == [1]
+
+
+def test_the_number_of_the_firm_goes_before_that_of_its_listing() -> None:
+    listed = replace(NOW, cik="7")
+    same_firm = owner(1, date(2019, 1, 2), date(2021, 3, 1), figi="F1", cik="7")
+    assert [o.id for _, o in match(lifetimes([listed]), [same_firm]).known] == [1]
+    other_firm = owner(1, date(2019, 1, 2), date(2021, 3, 1), figi="F3", cik="8")
+    assert match(lifetimes([listed]), [other_firm]).known == ()
+    without_bars = owner(1, None, None, figi="F1")
+    assert [o.id for _, o in match(lifetimes([NOW]), [without_bars]).known] == [1]

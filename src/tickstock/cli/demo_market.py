@@ -155,29 +155,39 @@ def _hold_against_making(tick: TickStock, vendor: str, days: tuple[date, date]) 
     from tickstock.sessions import shipped_calendar
     from tickstock.vendors.replay.market import market_of
 
-    market = market_of(vendor.partition(":")[2], shipped_calendar())
+    market, now = market_of(vendor.partition(":")[2], shipped_calendar()), tick.clock().timestamp()
     label = tick.history.survivorship("market_us", days[0])
     out = console()
     out.print("\n[bold]How far today's list stands for the market of two years ago[/]")
     out.print(f"  as the product has it:  {label}", markup=False)
     if market is not None:
-        out.print(f"  as it was made:         {known_from_making(market, days)}", markup=False)
+        out.print(f"  as it was made:         {known_from_making(market, days, now)}", markup=False)
 
 
-def known_from_making(market: SyntheticMarket, days: tuple[date, date]) -> str:
-    """What became of those that traded in the first session, by the last one that is loaded."""
+def known_from_making(market: SyntheticMarket, days: tuple[date, date], now: float) -> str:
+    """What became of those that traded in the first session, by the last one that is loaded; and
+    what of it lists that are read at `now` tell otherwise."""
     first, last = market.session(days[0]), market.session(days[1])
     if first is None or last is None:
         return "the market does not have these days"
     then = market.traded_on(first).tolist()
-    now = set(market.traded_on(last).tolist())
-    lost = [f for f in then if market.firms.lost[f] <= last]
-    named = {f: (market.ticker_of(f, first), market.ticker_of(f, last)) for f in then}
-    same = [f for f in then if f in now and named[f][0] == named[f][1]]
-    renamed = [f for f in then if f not in lost and named[f][0] != named[f][1]]
-    idle = len(then) - len(same) - len(lost) - len(renamed)
+    traded = set(market.traded_on(last).tolist())
+    ends = {f: min(last, int(market.firms.lost[f]) - 1) for f in then}
+    renamed = {f for f in then if market.ticker_of(f, first) != market.ticker_of(f, ends[f])}
+    lost = {f for f in then if ends[f] < last}
+    same = {f for f in then if f in traded} - renamed
+    idle = {*then} - same - lost - renamed
+    read = market.closed(now) - 1
+    since = {f for f in idle if market.firms.lost[f] <= read and _kept_ticker(market, f, last)}
     return (
         f"of {plural(len(then), 'firm')} that traded on {days[0]}, {len(same)}"
         f" ({len(same) / len(then):.0%}) trade under their ticker on {days[1]}; {len(lost)} are"
-        f" delisted, {len(renamed)} renamed, {idle} did not trade that day"
+        f" delisted ({len(lost & renamed)} under a later ticker), {len(renamed - lost)} renamed,"
+        f" {len(idle)} did not trade that day ({len(since)} delisted since)"
     )
+
+
+def _kept_ticker(market: SyntheticMarket, firm: int, session: int) -> bool:
+    """Whether a firm had one ticker from a session to its end."""
+    last = int(market.firms.lost[firm]) - 1
+    return market.ticker_of(firm, session) == market.ticker_of(firm, last)

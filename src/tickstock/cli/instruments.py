@@ -22,6 +22,10 @@ SHOWN = 5
 
 def refresh(
     *,
+    same: Annotated[
+        list[str] | None,
+        Parameter(help="A ticker that is still the firm's whose bars are held; repeatable."),
+    ] = None,
     plan: Annotated[
         bool, Parameter(negative="", help="Show how many calls it takes, and do nothing.")
     ] = False,
@@ -43,7 +47,7 @@ def refresh(
                 print_json("instruments refresh", asdict(made) | {"calls": made.calls})
             return 0
         say = (lambda _: None) if common.json else talk
-        found = ask_listings(tick, partial(tick.listings.refresh, say=say))
+        found = ask_listings(tick, partial(tick.listings.refresh, say=say, same=same or ()))
         kept = tick.listings.kept()
     if common.json:
         rows = [
@@ -138,11 +142,23 @@ def _planned(made: RefreshPlan) -> str:
     )
 
 
+def _renamed(found: Refreshed) -> str:
+    names = ", ".join(f"{before} to {after}" for before, after in found.renamed[:SHOWN])
+    more = f" and {len(found.renamed) - SHOWN:,} more" if len(found.renamed) > SHOWN else ""
+    some = ", ".join(after for _, after in found.renamed[:SHOWN])
+    return (
+        f"{len(found.renamed):,} changed their ticker since the last reading ({names}{more}); since"
+        f" when, `tickstock instruments renames '{{{some}}}'` asks."
+    )
+
+
 def _print(found: Refreshed) -> None:
     talk(
         f"{found.listed:,} symbols are listed, {found.delisted:,} no longer: {found.new:,} records"
         f" are new, {found.ended:,} are said no longer; {found.made:,} instruments were made."
     )
+    if found.renamed:
+        talk(_renamed(found))
     for text in found.apart[:SHOWN]:
         talk(f"note: {text}")
     if (more := len(found.apart) - SHOWN) > 0:

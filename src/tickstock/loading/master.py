@@ -8,8 +8,8 @@ tells.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tickstock.loading.whose import TickerOwner
@@ -43,11 +43,13 @@ class Lifetime:
 @dataclass(frozen=True, slots=True)
 class Matched:
     """What a list tells of instruments: `known` are those that there are, `fresh` those to be
-    made, `apart` what bars and list do not agree on."""
+    made, `closed` those whose ticker has gone to another firm, `apart` what bars and list do not
+    agree on."""
 
     known: tuple[tuple[Lifetime, TickerOwner], ...]
     fresh: tuple[Lifetime, ...]
     apart: tuple[str, ...]
+    closed: tuple[TickerOwner, ...] = ()
 
 
 def lifetimes(records: Iterable[ListingRecord]) -> Iterator[Lifetime]:
@@ -69,28 +71,61 @@ def _after(day: date) -> date:
     return day if day == date.max else day + ONE_DAY
 
 
-def match(told: Iterable[Lifetime], owners: Iterable[TickerOwner]) -> Matched:
+def match(
+    told: Iterable[Lifetime], owners: Iterable[TickerOwner], same: Collection[str] = ()
+) -> Matched:
     """Who of the instruments that there are each lifetime is of: one whose bars lie in it, or that
-    has none and may have the ticker then. One whose bars lie in two may be two firms."""
+    has none and may have the ticker then. One whose bars lie in two may be two firms.
+
+    One with bars that is known under other numbers is another firm: its ticker ends with its bars,
+    but for the tickers of which a person has said that it is the `same`.
+    """
     by_symbol: dict[str, list[TickerOwner]] = defaultdict(list)
     for owner in owners:
         by_symbol[owner.symbol].append(owner)
     known: list[tuple[Lifetime, TickerOwner]] = []
     fresh: list[Lifetime] = []
     apart: list[str] = []
+    closed: list[TickerOwner] = []
     taken: set[int] = set()
     for one in sorted(told, key=lambda x: (x.record.symbol, x.until), reverse=True):
         free = [o for o in by_symbol[one.record.symbol] if id(o) not in taken]
         free.sort(key=_last, reverse=True)  # one that left no trace in the lists had it earlier
         found = next((o for o in free if _fits(one, o)), None)
-        if found is not None:
+        if found is not None and _is_another(one.record, found, same):
+            taken.add(id(found))
+            since = found.end or found.since
+            closed.append(replace(found, until=since))
+            fresh.append(replace(one, since=since))
+            apart.append(_another(one.record, found))
+        elif found is not None:
             taken.add(id(found))
             known.append((one, found))
         elif split := next((o for o in free if _overlaps(one, o)), None):
             apart.append(_split(one, split))
         else:
             fresh.append(one)
-    return Matched(tuple(known), tuple(fresh), tuple(apart))
+    return Matched(tuple(known), tuple(fresh), tuple(apart), tuple(closed))
+
+
+def _is_another(record: ListingRecord, owner: TickerOwner, same: Collection[str]) -> bool:
+    """Whether bars are held of a firm that is known under other numbers. That of the firm (CIK)
+    goes before that of its listing (FIGI), which changes with its form."""
+    if owner.end is None or record.symbol in same:
+        return False
+    if record.cik and owner.cik:
+        return record.cik != owner.cik
+    return bool(record.figi and owner.figi and record.figi != owner.figi)
+
+
+def _another(record: ListingRecord, owner: TickerOwner) -> str:
+    by_cik = bool(record.cik and owner.cik)
+    was, now = (owner.cik, record.cik) if by_cik else (owner.figi, record.figi)
+    return (
+        f"{record.symbol} was {'CIK' if by_cik else 'FIGI'} {was}, of which bars are held up to"
+        f" {owner.end}, and is {now} now: they are taken for two firms."
+        f" Where they are one, give --same {record.symbol}."
+    )
 
 
 def _last(owner: TickerOwner) -> date:

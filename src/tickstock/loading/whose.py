@@ -26,8 +26,8 @@ halt hardly lasts so long, and exchanges give a ticker to another firm after mon
 
 @dataclass(slots=True)
 class TickerOwner:
-    """Who had a ticker when, and from `first` to before `end` its day bars are held. `id` is 0 for
-    one that is still to be made."""
+    """Who had a ticker when, and from `first` to before `end` its day bars are held; `figi` and
+    `cik` are the numbers that it is known under. `id` is 0 for one that is still to be made."""
 
     id: int
     symbol: str
@@ -36,6 +36,8 @@ class TickerOwner:
     is_recorded: bool = False
     first: date | None = None
     end: date | None = None
+    figi: str = ""
+    cik: str = ""
 
     @property
     def is_new(self) -> bool:

@@ -6,7 +6,7 @@ found = await tick.listings.refresh(vendor, gate)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -57,8 +57,9 @@ class RefreshPlan:
 @dataclass(frozen=True, slots=True)
 class Refreshed:
     """What a reading came to: how many are `listed` and `delisted`, in how many `calls` of this
-    time; records that are `new` or said no longer (`ended`), instruments that were `made`; and of
-    whom bars and lists do not agree."""
+    time; records that are `new` or said no longer (`ended`), instruments that were `made`; of whom
+    bars and lists do not agree; and who was `renamed` since the reading before, by FIGI, from what
+    into what."""
 
     listed: int
     delisted: int
@@ -67,6 +68,7 @@ class Refreshed:
     ended: int
     made: int
     apart: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 class Listings:
@@ -90,11 +92,16 @@ class Listings:
         return RefreshPlan(left[True], left[False], sum(map(len, read.values())), seconds)
 
     async def refresh(
-        self, vendor: ListingSource, gate: Gate, say: Callable[[str], None] = lambda _: None
+        self,
+        vendor: ListingSource,
+        gate: Gate,
+        say: Callable[[str], None] = lambda _: None,
+        same: Collection[str] = (),
     ) -> Refreshed:
         """Read every ticker that the vendor lists now, and every one that it no longer does, page
         by page; then keep all of it at once. What was read is kept page by page: broken off, it
-        goes on there. `say` hears of each page.
+        goes on there. `say` hears of each page. Tickers in `same` are still those of the firms
+        whose bars are held, though they are listed under other numbers.
 
         Raises what `ListingSource.fetch_listing_page` does, and EmptyUniverse where none is listed.
         """
@@ -119,7 +126,7 @@ class Listings:
                 with self._database.transaction() as connection:
                     store.add_page(connection, vendor.name, page)
                 say(f"{'listed' if is_active else 'no longer listed'}, page {len(pages)}")
-        return self._keep(vendor.name, read, calls)
+        return self._keep(vendor.name, read, calls, same)
 
     def _kept(self, connection: Connection, source: str) -> dict[bool, list[ListingPageRead]]:
         since = database_now(connection) - STANDS
@@ -129,7 +136,11 @@ class Listings:
         }
 
     def _keep(
-        self, source: str, read: Mapping[bool, Sequence[ListingPageRead]], calls: int
+        self,
+        source: str,
+        read: Mapping[bool, Sequence[ListingPageRead]],
+        calls: int,
+        same: Collection[str],
     ) -> Refreshed:
         records = {
             is_active: [_record(r, is_active=is_active) for page in pages for r in page.records]
@@ -145,12 +156,16 @@ class Listings:
             store.replace_listings(connection, list(listed.values()), source)
             new, ended = store.keep_records(connection, both, source)
             owners = whole_market.ticker_owners(connection, {r.symbol for r in both})
-            found = match(lifetimes(both), owners)
+            found = match(lifetimes(both), owners, same)
+            whole_market.write_owners(connection, (), found.closed)
             store.record_instruments(connection, found, source)
+            renamed = store.renamed_since(connection, source)
             store.drop_pages(connection, source)
         made = len(found.fresh)
         delisted = len(both) - len(set(records[True]))
-        return Refreshed(len(listed), delisted, calls, new, ended, made, found.apart)
+        return Refreshed(
+            len(listed), delisted, calls, new, ended, made, found.apart, tuple(renamed)
+        )
 
     def unknown_cusips(self, texts: Sequence[str]) -> tuple[str, ...]:
         """The CUSIPs in identifiers (also in an ISIN of the US) whose symbols are not known yet."""

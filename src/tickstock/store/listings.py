@@ -112,6 +112,11 @@ def record_instruments(connection: Connection, found: Matched, source: str) -> N
     connection.execute(QUERIES["point_records"], both)
 
 
+def renamed_since(connection: Connection, source: str) -> list[tuple[str, str]]:
+    """From what into what tickers were changed by the lists that this transaction has kept."""
+    return connection.execute(QUERIES["renamed"], {"source": source}).fetchall()
+
+
 def kept(connection: Connection) -> list[KeptListing]:
     """What is kept, by vendor."""
     return [KeptListing(*row) for row in connection.execute(QUERIES["state"])]

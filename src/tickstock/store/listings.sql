@@ -125,3 +125,15 @@ FROM unnest(%(ids)s::int[], %(symbol)s::text[], %(is_active)s::bool[], %(deliste
 WHERE r.source = %(source)s AND r.known_until IS NULL AND r.symbol = n.symbol
   AND r.is_active = n.is_active AND r.delisted IS NOT DISTINCT FROM n.delisted
   AND r.instrument_id IS DISTINCT FROM n.id
+
+-- name: renamed
+-- Listings that were said to have one ticker up to now, and are said to have another one, by FIGI.
+SELECT o.symbol AS before, n.symbol AS after
+FROM tickstock.listing_records AS o
+JOIN tickstock.listing_records AS n ON n.figi = o.figi AND n.source = o.source
+WHERE o.source = %(source)s AND o.figi <> '' AND o.is_active AND o.known_until >= now()
+  AND n.is_active AND n.known_until IS NULL AND n.symbol <> o.symbol
+  AND NOT EXISTS (SELECT FROM tickstock.listing_records AS s
+                  WHERE s.source = o.source AND s.symbol = o.symbol AND s.figi = o.figi
+                    AND s.is_active AND s.known_until IS NULL)
+ORDER BY after, before

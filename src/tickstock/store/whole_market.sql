@@ -54,12 +54,15 @@ WHERE c.timeframe = 'day' AND c.held @> %(day)s::date AND c.instrument_id <> %(i
 ORDER BY t.symbol
 
 -- name: owners
--- Who had some tickers when, whether that was told, and from when to when day bars are held.
+-- Who had some tickers when, whether that was told, from when to when day bars are held, and under
+-- which numbers it is known.
 SELECT t.instrument_id, t.symbol, coalesce(lower(t.valid), '0001-01-01') AS since,
        coalesce(upper(t.valid), '9999-12-31') AS until, t.source <> '' AS is_recorded,
        (c.first_at AT TIME ZONE 'UTC')::date AS first,
-       (c.last_at AT TIME ZONE 'UTC')::date + 1 AS "end"
+       (c.last_at AT TIME ZONE 'UTC')::date + 1 AS "end",
+       coalesce(i.figi, '') AS figi, coalesce(i.cik, '') AS cik
 FROM tickstock.tickers AS t
+JOIN tickstock.instruments AS i ON i.id = t.instrument_id
 LEFT JOIN tickstock.coverage AS c
        ON c.instrument_id = t.instrument_id AND c.timeframe = 'day' AND c.bars > 0
 WHERE t.symbol = ANY (%(symbols)s)
