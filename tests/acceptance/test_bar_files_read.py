@@ -114,3 +114,28 @@ def test_switched_off_nothing_is_written(person: Person) -> None:
         assert run(["files", command, "--home", str(person.home)]) == 2
         assert "TICKSTOCK_BAR_FILES is `off`" in person.capture.readouterr().err
     assert not (person.home / "bars").exists()
+
+
+def test_rules_look_at_files_too(person: Person, tmp_path: Path) -> None:
+    """On a day, now, and as known at a time: the same as from the database."""
+    rule = f"pick({SYMBOLS}; top 3 by dollar_volume over 63)"
+    day = ("--as-of", "2024-06-27")
+    asked = (day, (), (*day, "--known-at", "2100-01-01T00:00:00Z"))
+    person.set("off")
+    without = [person("universe", "show", rule, *way) for way in asked]
+    person.set(str(tmp_path / "elsewhere"))
+    person("files", "fold")
+    assert [person("universe", "show", rule, *way) for way in asked] == without
+    with psycopg.connect(person.uri) as conn:
+        conn.execute("SET session_replication_role = replica")
+        conn.execute(
+            "UPDATE tickstock.bars_day SET volume = 1e15 WHERE instrument_id IN"
+            " (SELECT instrument_id FROM tickstock.tickers WHERE symbol = ANY (%s))",
+            ([f"S{letter}" for letter in "ABCDEFGHIJ" if f"S{letter}\n" not in without[0]],),
+        )
+    assert [person("universe", "show", rule, *way) for way in asked] == without, "by the files"
+    person.set("off")
+    assert all(
+        person("universe", "show", rule, *way) != said
+        for way, said in zip(asked, without, strict=True)
+    )

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tickstock.service.universes import Universes
     from tickstock.service.verdicts import Verdicts
     from tickstock.service.verify import Verify
+    from tickstock.store.bar_files import BarFiles
 
 log = structlog.get_logger("tickstock.service")
 
@@ -67,11 +68,15 @@ class TickStock:
 
     # Each is imported when first asked for: a command uses two of them.
 
+    def _files(self) -> BarFiles | None:
+        """Asked for where a rule wants bars: most questions about universes do without."""
+        return self.bar_files.readable
+
     @cached_property
     def universes(self) -> Universes:
         from tickstock.service.universes import Universes
 
-        return Universes(self.database, self.settings, self.clock)
+        return Universes(self.database, self.settings, self.clock, self._files)
 
     @cached_property
     def edits(self) -> Edits:
@@ -83,7 +88,7 @@ class TickStock:
     def history(self) -> Histories:
         from tickstock.service.history import Histories
 
-        return Histories(self.database, self.settings)
+        return Histories(self.database, self.settings, self._files)
 
     @cached_property
     def builds(self) -> Builds:

@@ -126,7 +126,7 @@ class Builds:
         remarks: dict[str, None] = {}
         with self._database.transaction() as conn:
             lookup = StoreLookup(
-                conn, self._environment, clock=self._clock, ahead=ahead, files=self._files
+                conn, self._environment, clock=self._clock, ahead=ahead, files=lambda: self._files
             )
             for day in _days(read_calendar(conn), span, every):
                 say(day)

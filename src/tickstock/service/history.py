@@ -18,7 +18,7 @@ from tickstock.store import instruments, listings
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.history import Blame, LogEntry
-from tickstock.store.universe_lookup import PastLookup, StoreLookup
+from tickstock.store.universe_lookup import PastLookup, ReadableFiles, StoreLookup, no_files
 from tickstock.store.universes import exists, named
 from tickstock.store.universes import get as get_universe
 from tickstock.universes.expression import (
@@ -64,9 +64,15 @@ class UniverseDifference:
 class Histories:
     """Reads the past of universes."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, files: ReadableFiles = no_files
+    ) -> None:
         self._database = database
         self._environment = settings.environment
+        self._files = files
+
+    def _lookup(self, conn: Connection) -> StoreLookup:
+        return StoreLookup(conn, self._environment, files=self._files)
 
     def show(
         self, expression: str, as_of: date | None = None, known_at: datetime | None = None
@@ -91,12 +97,12 @@ class Histories:
         with self._database.transaction() as conn:
             label = None
             if known_at is None:
-                lookup = StoreLookup(conn, self._environment)
+                lookup = self._lookup(conn)
                 found = evaluate(asked, lookup)
                 if as_of is not None:
                     label = self._labelled(conn, tree, found, as_of)
             else:
-                lookup = PastLookup(conn, known_at, self._environment)
+                lookup = PastLookup(conn, known_at, self._environment, self._files)
                 found = _evaluate_then(asked, lookup, known_at)
         notes = (*_notes(lookup), *found.notes)
         return View(found.symbols, found.lineage, label, notes)
@@ -106,7 +112,7 @@ class Histories:
     ) -> Survivorship | None:
         """Today's list against the one of the day; None where there is none today."""
         try:
-            now = evaluate(tree, StoreLookup(conn, self._environment))
+            now = evaluate(tree, self._lookup(conn))
         except TickStockError:
             return None
         return _label(conn, now, asked_day(tree), then.symbols, day)
@@ -120,14 +126,14 @@ class Histories:
         if isinstance(tree, AsOf) and isinstance(tree.when, Span):
             day = max(day, tree.when.start)  # a job may be padded
         with self._database.transaction() as conn:
-            lookup = StoreLookup(conn, self._environment)
+            lookup = self._lookup(conn)
             used = evaluate(tree, lookup)
             under = universes_under(tree, lookup)
             if not under:
                 return Unlabelled("Symbols named one by one have no past.", is_own=True)
             try:
                 inner = tree.node if isinstance(tree, AsOf) else tree
-                then = evaluate(AsOf(inner, day), StoreLookup(conn, self._environment))
+                then = evaluate(AsOf(inner, day), self._lookup(conn))
             except TickStockError as error:
                 has_past = self._has_past(conn, under)
                 return Unlabelled(error.what, is_own=not has_past)
@@ -148,7 +154,7 @@ class Histories:
         """
         with self._database.transaction() as conn:
             if as_of is not None:
-                refuse_future(as_of, StoreLookup(conn, self._environment))
+                refuse_future(as_of, self._lookup(conn))
             written = read_one(conn, symbol)
             found = self._holding(conn, written, as_of)
             if not found:
@@ -209,7 +215,7 @@ class Histories:
 
     def _identified(self, conn: Connection, tree: Node) -> dict[int | str, str]:
         """What an expression holds, by instrument; a symbol of none stands for itself."""
-        symbols = evaluate(tree, StoreLookup(conn, self._environment)).symbols
+        symbols = evaluate(tree, self._lookup(conn)).symbols
         named = instruments.find_instruments(conn, symbols, _on(asked_day(tree)))
         return {named[s].id if s in named else s: s for s in symbols}
 

@@ -21,7 +21,7 @@ from tickstock.store.connection import Connection
 from tickstock.store.database import Database
 from tickstock.store.moment import database_now
 from tickstock.store.plans import universe_revision
-from tickstock.store.universe_lookup import StoreLookup
+from tickstock.store.universe_lookup import ReadableFiles, StoreLookup, no_files
 from tickstock.store.universes import Listed
 from tickstock.universes.catalog import Catalog, catalog
 from tickstock.universes.expression import (
@@ -59,12 +59,18 @@ class Resolved:
 class Universes:
     """Lists, members, definitions."""
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, files: ReadableFiles = no_files
+    ) -> None:
         self._database = database
+        self._files = files
         self._clock = clock
         self._environment = settings.environment
         self._folder = settings.universes
         self._csv_dir = settings.csv_dir
+
+    def _lookup(self, connection: Connection) -> StoreLookup:
+        return StoreLookup(connection, self._environment, files=self._files)
 
     def list(self) -> list[Listed]:
         """Every universe of this environment, with counts."""
@@ -104,7 +110,7 @@ class Universes:
         Raises BadExpression, UnknownUniverse, EmptyUniverse, MalformedUniverse.
         """
         with self._database.transaction() as connection:
-            return evaluate(parse(expression), StoreLookup(connection, self._environment))
+            return evaluate(parse(expression), self._lookup(connection))
 
     def members(self, expression: str) -> tuple[str, ...]:
         """The symbols to load or read: of a single universe in stored order, else sorted.
@@ -118,7 +124,7 @@ class Universes:
             if isinstance(node, Ref):
                 symbols = store.members(connection, node.ref, self._environment)
             else:
-                lookup = StoreLookup(connection, self._environment)
+                lookup = self._lookup(connection)
                 found = evaluate(node, lookup)
                 symbols = found.symbols
                 if day := asked_day(node):
@@ -134,7 +140,7 @@ class Universes:
         """What a universe or an expression stands for now: as `members`, and over a past span also
         the days on which each symbol was in it."""
         with self._database.transaction() as connection:
-            node, lookup = parse(expression), StoreLookup(connection, self._environment)
+            node, lookup = parse(expression), self._lookup(connection)
             market = self._as_market(node, lookup)
             if market is not None:
                 return Resolved((MARKET,), market.ref.joined, market.intervals)
@@ -158,7 +164,7 @@ class Universes:
         """
         log.info("Loading from cache: %s", text)
         with self._database.transaction() as connection:
-            lookup = StoreLookup(connection, self._environment)
+            lookup = self._lookup(connection)
             alone = parse_alone(text)
             if alone is not None and (PLAIN_KEY.fullmatch(alone.key) or alone in lookup.refs()):
                 return self.members(str(alone))
@@ -181,7 +187,7 @@ class Universes:
             if isinstance(node, AsOf) and isinstance(node.when, Span):
                 node = replace(node, when=node.when.start)
             with self._database.transaction() as connection:
-                return evaluate(node, StoreLookup(connection, self._environment)).notes
+                return evaluate(node, self._lookup(connection)).notes
         except TickStockError:
             return ()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tickstock.clock import Clock, new_york_date, utc_now
 from tickstock.errors import UnknownUniverse
@@ -35,6 +35,14 @@ _KINDS_NOW = "`tickstock instruments refresh` reads the kinds"
 _KINDS_THEN = "no list that was read by then has their kinds"
 MANY = 50
 """Rows that are read one by one before all of them are read at once."""
+
+
+ReadableFiles: TypeAlias = "Callable[[], BarFiles | None]"
+"""What bars may be read by way of, asked for when a rule wants bars."""
+
+
+def no_files() -> None:
+    """Where all is read from the database."""
 
 
 def symbols_of(ref: UniverseRef, environment: str, value: str) -> tuple[str, ...]:
@@ -75,7 +83,7 @@ class StoreLookup:
         many: int = MANY,
         clock: Clock = utc_now,
         ahead: int = 0,
-        files: BarFiles | None = None,
+        files: ReadableFiles = no_files,
     ) -> None:
         self._files = files
         self._clock = clock
@@ -175,7 +183,7 @@ class StoreLookup:
     def _picks(self) -> Picks:
         from tickstock.store.picks import Picks  # with numpy, for rules alone
 
-        return Picks(self._conn, self._ahead, self._known_at, self._files)
+        return Picks(self._conn, self._ahead, self._known_at, self._files())
 
     def last_day(self) -> date:
         return max(past.today(self._conn), new_york_date(self._clock()))
@@ -220,8 +228,14 @@ class PastLookup(StoreLookup):
     days before and the bars that rules look at. A list without a day is that of the day of `known`.
     """
 
-    def __init__(self, conn: Connection, known: datetime, environment: str = "DEFAULT") -> None:
-        super().__init__(conn, environment)
+    def __init__(
+        self,
+        conn: Connection,
+        known: datetime,
+        environment: str = "DEFAULT",
+        files: ReadableFiles = no_files,
+    ) -> None:
+        super().__init__(conn, environment, files=files)
         self._known = self._known_at = known
         self._today = new_york_date(known)
 
