@@ -12,13 +12,18 @@ import argparse
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from tickstock.config import read_settings
 from tickstock.service import TickStock
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
+from tickstock.store.connection import Connection
+
+T = TypeVar("T")
 
 LIST = "stock_universe:theme_all"
 RULE = f"pick({LIST}; price >= 5; top 500 by dollar_volume over 63)"
@@ -38,7 +43,7 @@ def fill(tick: TickStock, names: int, first: date) -> int:
     with tick.database.transaction() as conn:
         conn.execute(
             "WITH i AS (INSERT INTO tickstock.instruments (symbol, listed)"
-            " SELECT 'N' || translate(n::text, '0123456789', 'ABCDEFGHIJ'), %s"
+            " SELECT 'ZX' || translate(n::text, '0123456789', 'ABCDEFGHIJ'), %s"
             " FROM generate_series(1, %s) AS n RETURNING id, symbol)"
             " INSERT INTO tickstock.tickers (instrument_id, symbol, valid)"
             " SELECT id, symbol, daterange(NULL, NULL) FROM i",
@@ -56,7 +61,7 @@ def fill(tick: TickStock, names: int, first: date) -> int:
         symbols = [s for (s,) in conn.execute("SELECT symbol FROM tickstock.instruments")]
     told = "symbol,starts,ends\n" + "".join(f"{s},{first},\n" for s in symbols)
     tick.edits.apply(tick.edits.set(LIST, symbols), reason="bench", allow=[LIST])
-    plan = tick.edits.record(LIST, "all.csv", told, source="bench", through=END)
+    plan = tick.edits.record(LIST, "all.csv", told.encode(), source="bench", through=END)
     tick.edits.apply(plan, reason="bench")
     return len(days) * names
 
@@ -74,22 +79,35 @@ def main() -> None:
             bars = fill(tick, args.names, first)
             print(f"{args.names:,} names, {bars:,} bars")
             day = date(2025, 6, 2)
-            for what in ("one day, cold", "one day, warm", "one day, warm"):
-                began = time.perf_counter()
-                tick.universes.evaluate(f"{RULE} @ {day}")
-                print(f"{what:<40}{time.perf_counter() - began:8.2f} s", flush=True)
+            measure(tick, day, first, "from the database")
             window = shipped_calendar().day(shipped_calendar().index(day) - 63)
             with tick.database.transaction() as conn:
-                began = time.perf_counter()
-                conn.execute(BY_HAND, (window, day)).fetchall()
-                print(f"{'the same medians by one query':<40}{time.perf_counter() - began:8.2f} s")
-            began = time.perf_counter()
-            built = tick.builds.build(RULE, Span.inclusive(date(first.year, 6, 1), END))
-            seconds = time.perf_counter() - began
+                timed("the same medians by one query", lambda: by_hand(conn, window, day))
+            timed("files folded", tick.bar_files.fold)
+            measure(tick, day, first, "by way of files")
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{f'built on {len(built.members)} months':<40}{seconds:8.2f} s, peak {peak:.0f} MB"
-            )
+            print(f"peak {peak:.0f} MB")
+
+
+def measure(tick: TickStock, day: date, first: date, way: str) -> None:
+    for what in ("cold", "warm", "warm"):
+        timed(f"one day, {way}, {what}", lambda: tick.universes.evaluate(f"{RULE} @ {day}"))
+    span = Span.inclusive(date(first.year, 6, 1), END)
+    built = timed(f"built month by month, {way}", lambda: tick.builds.build(RULE, span))
+    print(f"{len(built.members)} months, content {built.digest}")
+
+
+def by_hand(conn: Connection, window: date, day: date) -> None:
+    conn.execute(BY_HAND, (window, day)).fetchall()
+
+
+def timed(what: str, do: Callable[[], T]) -> T:
+    """Seconds by the clock, and those of this process's processor."""
+    began, used = time.perf_counter(), time.process_time()
+    found = do()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - used
+    print(f"{what:<44}{seconds:8.2f} s{cpu:8.2f} s of cpu here", flush=True)
+    return found
 
 
 if __name__ == "__main__":
