@@ -41,7 +41,7 @@ def fold(
 
 
 def verify(*, common: Common = Common()) -> int:
-    """Compare the files of day bars with the database, and sealed files with their checksums.
+    """Compare day files with the database, sealed ones with their checksums.
 
     Bar by bar. Ends with 1 where a file is damaged, differs or is lacking. Day bars are right all
     the same: of a damaged file none is taken. Minute bars that are sealed are nowhere else.
@@ -107,9 +107,9 @@ def seal(
     out = console()
     for one in done.months:
         size = f"{number(max(one.bytes // 1000, 1))} kB"
-        room = "" if one.is_freed else "; its room in the database is given back later"
+        later = "" if one.is_freed else "; the database gives its space back later"
         symbols, bars = plural(one.instruments, "symbol"), plural(one.bars, "bar")
-        out.print(f"{one.month:%Y-%m}: {bars} of {symbols}, {size}{room}")
+        out.print(f"{one.month:%Y-%m}: {bars} of {symbols}, {size}{later}")
     for left in done.left:
         out.print(f"{left.month:%Y-%m} stays: {left.why} {left.do}", markup=False)
     if done.months:

@@ -106,7 +106,7 @@ def write_rows(
     if changed.any():
         if timeframe is Timeframe.MINUTE:
             bring_back(connection, stored.pick(old[changed]))
-            reach("bars.brought_back")
+            reach("seal.brought_back")
         _replace(connection, timeframe, rows.pick(changed), calls[changed])
         reach("bars.replaced")
     return Written(new, changed)

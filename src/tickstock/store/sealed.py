@@ -15,7 +15,7 @@ from tickstock.store.connection import Connection, sealed_folder
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _AskedBars:
     """The bars of an instrument from `lo` to `hi` that are in the database, and those of files."""
 
     lo: int
@@ -37,10 +37,10 @@ class _Asked:
 
 def laid_over(connection: Connection, found: Iterable[Sequence[Any]]) -> Rows:
     """The bars that rows of the query `read_minute` speak of. Raises BadFile."""
-    asked: list[_Asked] = []
-    spans = defaultdict[str, list[tuple[_Asked, SealedSpan]]](list)
+    asked: list[_AskedBars] = []
+    spans = defaultdict[str, list[tuple[_AskedBars, SealedSpan]]](list)
     for lo, hi, id_, *columns in found:
-        asked.append(_Asked(lo, hi, _rows(id_, columns[:8])))
+        asked.append(_AskedBars(lo, hi, _rows(id_, columns[:8])))
         names, *places = columns[8:]
         if names is not None:
             for name, *place in zip(names, *(p.tolist() for p in places), strict=True):

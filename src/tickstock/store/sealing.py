@@ -111,7 +111,7 @@ class FileCheck:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _FileDraft:
     """A file that is being written, and what it has of whom."""
 
     writer: SealedWriter
@@ -166,7 +166,7 @@ def seal(
         _refuse_busy(connection, month)
         try:
             make_folder(folder)
-            draft = _Draft(SealedWriter(folder, name), group_rows)
+            draft = _FileDraft(SealedWriter(folder, name), group_rows)
         except OSError as e:
             raise _unwritable(folder, e) from e
         try:
@@ -204,7 +204,7 @@ def _refuse_busy(connection: Connection, month: Month) -> None:
         )
 
 
-def _write(connection: Connection, month: Month, draft: _Draft, at_once: int, compared: int) -> int:
+def _write(connection: Connection, month: Month, draft: _FileDraft, at_once: int, compared: int) -> int:
     """Write all bars of the month, each instrument's compared with its checksums, and read them
     again from the disk; the size of the file."""
     lo, hi = month.seconds
@@ -225,7 +225,7 @@ def _write(connection: Connection, month: Month, draft: _Draft, at_once: int, co
     return size
 
 
-def _write_some(connection: Connection, month: Month, draft: _Draft, few: Ints) -> Cells:
+def _write_some(connection: Connection, month: Month, draft: _FileDraft, few: Ints) -> Cells:
     """Write the bars of a few instruments; the checksums of their days, which go by New York's."""
     (lo, hi), (before, last) = month.seconds, month.days
     end = int(instants_of(np.array([last + 1]))[0]) - 1
@@ -275,7 +275,7 @@ def _compare(connection: Connection, month: Month, some: Ints, actual: Cells) ->
 
 
 def _keep(
-    connection: Connection, month: Month, draft: _Draft, name: str, size: int, at_once: int
+    connection: Connection, month: Month, draft: _FileDraft, name: str, size: int, at_once: int
 ) -> None:
     """The file counts, and its bars leave the database."""
     facts = {"name": name, "month": month.first, "rows": draft.rows, "bytes": size}
