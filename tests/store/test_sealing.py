@@ -292,6 +292,29 @@ def test_nothing_is_sealed_under_a_writer(
     assert count(database, "bar_revisions") == 2
 
 
+def test_nothing_is_sealed_while_it_comes_back(
+    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies over the file would go into a new one, which then nobody names."""
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MONTHS[0])
+    write(database, MINUTE, {(ids[0], MOMENTS[0]): 5.0})
+    tried = []
+
+    def reached(name: str) -> None:
+        if name == "unseal.brought" and not tried:
+            tried.append(name)
+            with pytest.raises(Transient, match="are being written"):
+                sealing.seal(database, MONTHS[0])
+
+    monkeypatch.setattr(sealing, "reach", reached)
+    sealing.unseal(database, MONTHS[0])
+    assert tried
+    assert all_closes(database, ids) == some_bars(ids) | {(ids[0], MOMENTS[0]): 5.0}
+
+
 def test_another_program_that_writes_meanwhile_loses_nothing(
     both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +474,22 @@ def test_a_damaged_or_lacking_file_is_never_no_data(both: tuple[Database, Databa
     assert all_closes(database, ids) == expected
 
 
+def test_another_file_in_its_place_is_damage(both: tuple[Database, Database]) -> None:
+    """One that is whole, of the same month, with as many bars: from an old copy, say."""
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS)
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MONTHS[0])
+    (old,) = sealed_files(database)
+    write(database, MINUTE, {(i, MOMENTS[0]): 5.0 for i in ids})
+    sealing.seal(database, MONTHS[0])
+    (new,) = set(sealed_files(database)) - {old}
+    assert all_closes(database, ids)[ids[0], MOMENTS[0]] == 5.0
+    new.write_bytes(old.read_bytes())
+    with pytest.raises(BadFile, match="differ from their checksums"):
+        all_closes(database, ids)
+
+
 def test_what_is_lost_can_be_loaded_again(both: tuple[Database, Database]) -> None:
     database, plain = both
     ids = ids_of(database, *SYMBOLS[:2])
@@ -470,6 +509,18 @@ def test_what_is_lost_can_be_loaded_again(both: tuple[Database, Database]) -> No
         assert {s.bars for s in kept.values()} == {counted}
         assert held(mine, ids) == held(theirs, ids)
         assert checksums.coverage_checks(mine, MINUTE, ids) == dict.fromkeys(ids, True)
+
+
+def test_a_session_that_became_held_twice_has_arrived_on_each_of_its_days() -> None:
+    """As one does that was lost: the later span may lie inside the first one."""
+    every = [(np.array([1, 2]), np.array([10]), np.array([20])), (np.array([1]), [12], [13])]
+    found = [(ids, np.array(first), np.array(after)) for ids, first, after in every]
+    starts, ends = bar_history._arrival_keys(found, np.array([1, 2]))
+    for instrument in (1, 2):
+        keys = bar_history._day_keys(np.array([instrument]), np.arange(8, 22))
+        place = np.searchsorted(starts, keys, side="right") - 1
+        inside = (place >= 0) & (keys < ends[place])
+        assert np.arange(8, 22)[inside].tolist() == [*range(10, 20)]
 
 
 def test_files_that_nobody_names_are_told_and_stay(both: tuple[Database, Database]) -> None:
