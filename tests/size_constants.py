@@ -73,7 +73,7 @@ UNCROSSED = {
 NO_SIZES = {
     "bar_file.HEAD_BYTES": "bytes of a length, as the format says",
     "bar_file.LONGEST_HEAD": "bytes: a longer header is none of ours",
-    "store.bars.KEY_BITS": "bits of a time in the key of a bar",
+    "store.bar_rows.KEY_BITS": "bits of a time in the key of a bar",
     "store.folding.ALL_CHANGES": "a limit that no folder comes to",
     "store.prove.Ended.bars": "a count",
     "service.prove.TOLD": "jobs whose message is shown",

@@ -204,7 +204,9 @@ def _refuse_busy(connection: Connection, month: Month) -> None:
         )
 
 
-def _write(connection: Connection, month: Month, draft: _FileDraft, at_once: int, compared: int) -> int:
+def _write(
+    connection: Connection, month: Month, draft: _FileDraft, at_once: int, compared: int
+) -> int:
     """Write all bars of the month, each instrument's compared with its checksums, and read them
     again from the disk; the size of the file."""
     lo, hi = month.seconds
