@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     about = "the one seed to run, of a proof that runs many"
     parser.addoption("--seed", type=int, default=None, help=about)
     parser.addoption("--storm", type=int, default=300, help="how many lists the storm reads")
-    about = "how many orders of writes, folds and damages tests/store/test_bar_files.py tries"
+    about = "how many orders tests/store/test_bar_files.py and test_sealing.py try"
     parser.addoption("--folds", type=int, default=15, help=about)
     when = f"the moment at which it takes place, with its zone [default: {moment.DEFAULT}]"
     parser.addoption("--now", default=moment.DEFAULT, help=when)

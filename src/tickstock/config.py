@@ -39,6 +39,7 @@ VARIABLES = {
     "TICKSTOCK_JOBS_KEPT_DAYS": "jobs_kept_days",
     "TICKSTOCK_METRICS_TOKEN": "metrics_token",
     "TICKSTOCK_BAR_FILES": "bar_files",
+    "TICKSTOCK_SEALED_FILES": "sealed_files",
     "REDIS_URL": "redis_url",
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
@@ -93,6 +94,11 @@ class Settings(BaseModel):
         description="files that day bars are read from, faster: `on` (in the home folder), `off`, "
         "or a folder for them",
     )
+    sealed_files: Path | None = Field(
+        None,
+        description="folder of sealed minute bars, which are nowhere else; without it `sealed` in "
+        "the home folder",
+    )
     redis_url: SecretStr | None = Field(None, description="Redis for existing clients; optional")
 
     by_prefix: dict[str, VendorSettings] = Field(default_factory=dict)
@@ -133,6 +139,11 @@ class Settings(BaseModel):
         if self.bar_files in ("on", "off"):
             return self.home / "bars" if self.bar_files == "on" else None
         return Path(self.bar_files).expanduser()
+
+    @property
+    def sealed_folder(self) -> Path:
+        """Where sealed files are."""
+        return (self.sealed_files or self.home / "sealed").expanduser()
 
     @property
     def log_file(self) -> Path:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick, settings_of
 from tickstock.errors import BadInput
+from tickstock.words import plural
 
 if TYPE_CHECKING:
     from tickstock.store.database import Database
@@ -21,7 +22,7 @@ def as_it_is(common: Common) -> Database:
 
     settings = settings_of(common)
     uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-    return Database.open(uri, settings.home, migrate=False)
+    return Database.open(uri, settings.home, migrate=False, sealed_files=settings.sealed_folder)
 
 
 def status(*, common: Common = Common()) -> int:
@@ -103,6 +104,7 @@ def backup(
     if common.json:
         facts = {"file": str(file), "bytes": made.size, "server": made.archive.server}
         facts |= {"client": made.archive.client, "proof": proof or None}
+        facts |= {"sealed_files": len(made.sealed), "sealed_folder": str(database.sealed_files)}
         print_json("db backup", facts)
         return 0
     console().print(f"{file}: {made.size:,} bytes", markup=False)
@@ -113,6 +115,14 @@ def backup(
         console().print(f"  {name:<12} {one['rows']:>12,} equal  {one['content']}", markup=False)
     if proof:
         console().print("Proven: restored into a scratch database, all content was equal.")
+    if made.sealed:
+        bars = plural(sum(one.bars for one in made.sealed), "minute bar")
+        files, size = plural(len(made.sealed), "sealed file"), sum(one.bytes for one in made.sealed)
+        console().print(
+            f"Not in it: {bars} in {files} ({size:,} bytes). Copy {database.sealed_files} as well.",
+            markup=False,
+            soft_wrap=True,
+        )
     talk(f"Bring it back with: tickstock db restore {file}")
     return 0
 
@@ -174,12 +184,15 @@ def restore(
 
     To what `db backup` wrote: all of it, or nothing is changed.
     """
-    from tickstock.store import programs
+    from tickstock.store import programs, sealing
 
     with as_it_is(common) as database:
         done = programs.restore(database, file, replace=replace)
+        lacking = sealing.lacking(database)
     if done.lost_roles:
         talk(f"No privileges were restored: this server lacks {', '.join(done.lost_roles)}.")
+    if count := len(lacking):
+        talk(f"{plural(count, 'sealed file')} not in {database.sealed_files}: copy them there.")
     if done.archive.roles:
         talk("Give the roles what is theirs again with: tickstock db roles")
     talk(f"Restored from {file}. A newer version brings it up to date with its first command.")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tickstock.service.renames import Renames
     from tickstock.service.requests import Requests
     from tickstock.service.schedules import Schedules
+    from tickstock.service.sealed_months import SealedMonths
     from tickstock.service.sessions import Sessions
     from tickstock.service.steering import Steering
     from tickstock.service.universes import Universes
@@ -55,7 +56,7 @@ class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
     `holdings`, `receipts`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`;
-    `bar_files`, `account`.
+    `bar_files`, `sealed_months`, `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -203,6 +204,12 @@ class TickStock:
         return BarFolder(self.database, self.settings)
 
     @cached_property
+    def sealed_months(self) -> SealedMonths:
+        from tickstock.service.sealed_months import SealedMonths
+
+        return SealedMonths(self.database, self.clock)
+
+    @cached_property
     def receipts(self) -> Receipts:
         from tickstock.service.receipts import Receipts
 
@@ -255,7 +262,13 @@ class TickStock:
         if is_set():
             log.warning("the clock was set, for tests", now=utc_now().isoformat())
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-        database = Database.open(uri, settings.home, application=application, migrate=False)
+        database = Database.open(
+            uri,
+            settings.home,
+            application=application,
+            migrate=False,
+            sealed_files=settings.sealed_folder,
+        )
         try:
             if uri:
                 with database.transaction() as connection:

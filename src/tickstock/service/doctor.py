@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from tickstock.clock import VARIABLE, is_set, new_york_date, utc_now
 from tickstock.config import FILE, Settings
@@ -26,6 +27,7 @@ from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.losses import SILENCE
 from tickstock.store.pooler import Pooling, pooling
+from tickstock.store.sealing import lacking
 from tickstock.store.system import Signs
 from tickstock.store.universes import Listed
 from tickstock.words import plural
@@ -131,12 +133,25 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _universes(signs)
         yield _origins(signs)
         yield _bar_names(bar_names.taken_names(connection))
+    yield _sealed(len(lacking(database)), database.sealed_files)
     failed = list(unanswered(database, settings.environment))
     yield _pages(failed)
     if not failed:
         with database.transaction() as connection, connection.transaction(force_rollback=True):
             listed = universes.list_universes(connection, settings.environment)
         yield _rows_of_universes(listed)
+
+
+def _sealed(lacking_files: int, folder: Path) -> Check:
+    if not lacking_files:
+        return Check("sealed files", Health.OK, "all that are named are there")
+    return Check(
+        "sealed files", Health.FAILURE,
+        f"{plural(lacking_files, 'file')} of minute bars not in {folder}, or not whole",
+        "Their bars are nowhere else, and whatever needs them fails.",
+        "`tickstock files verify` names them: bring them back from a copy, or set "
+        "TICKSTOCK_SEALED_FILES to the folder with them.",
+    )  # fmt: skip
 
 
 # --- the machine ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tickstock.actions import Adjust
 from tickstock.checksums import Cells, Comparison, compare, joined
 from tickstock.content import ContentHash, symbol_hashes
 from tickstock.crosscheck import ActionFinding
+from tickstock.errors import BadFile
 from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service import damages
 from tickstock.service.damages import Damage
@@ -83,30 +84,40 @@ class Verify:
         findings: list[ActionFinding] = []
         hashes: list[tuple[str, str]] = []
         unknown: list[tuple[str, int]] = []
+        unreadable: set[str] = set()
         count = 0
         with self._database.snapshot() as connection:
             checksums.take_time(connection)
             known = instruments.find_held(connection, symbols)
             chosen = [known[s] for s in symbols if s in known]
             for many in _groups(chosen, compared):
-                names = {i.id: i.symbol for i in reversed(many)}
                 cells: list[Cells] = []
+                unread: set[int] = set()
                 for some in _groups(many, AT_ONCE[stored]):
-                    bars = self._raw(connection, some, stored)
+                    try:
+                        bars = self._raw(connection, some, stored)
+                    except BadFile as e:  # a sealed file; of others there is no such error
+                        found += [Damage(i.symbol, e.what, e.hint) for i in some]
+                        unread.update(i.id for i in some)
+                        continue
                     count += len(bars)
                     cells.append(damages.cells_there(bars, some, stored))
                     found += damages.against_kept(connection, some, bars, stored)
                     findings += self._findings(connection, some, bars, stored)
                     hashes += symbol_hashes(bars)
                     content.add(bars)
-                comparison = _compared(connection, many, cells, stored)
+                unreadable.update(i.symbol for i in many if i.id in unread)
+                there = [i for i in many if i.id not in unread]
+                names = {i.id: i.symbol for i in reversed(there)}
+                comparison = _compared(connection, there, cells, stored)
                 found += damages.altered(comparison, names)
                 found += damages.odd(connection, stored, names)
                 found += damages.coverage_altered(connection, stored, names)
                 unknown += damages.unknown_days(comparison, names)
             found += damages.of_nobody(connection, stored)
             in_ledger, unknown_jobs = damages.in_ledger(connection)
-            without = tuple(s for s in symbols if s not in dict(hashes))
+            seen = {*dict(hashes), *unreadable}
+            without = tuple(s for s in symbols if s not in seen)
             lacking = [known[s] for s in without if s in known]
             others = tuple(_held_otherwise(connection, lacking, stored))
         return Verified(

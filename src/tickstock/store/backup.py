@@ -21,6 +21,7 @@ from tickstock.store.connection import Connection
 from tickstock.store.database import Database, translate
 from tickstock.store.programs import Archive
 from tickstock.store.queries import load
+from tickstock.store.sealing import FileCheck, named_files
 
 QUERIES = load("backup.sql")
 SCRATCH = "tickstock_prove_"
@@ -28,7 +29,7 @@ DEFINITIONS = "definitions"
 _PARTS = (
     ("universes", re.compile(r"public\.cache_entries|tickstock\.universe_(facts|counts)")),
     ("history", re.compile(r"tickstock\.universe_\w+")),
-    ("bars", re.compile(r"tickstock\.bars_\w+")),
+    ("bars", re.compile(r"tickstock\.(bars|sealed)_\w+")),
     (
         "coverage",
         re.compile(r"tickstock\.(coverage|holes|doubts|quarantine|bar_\w+|sessions|closures)"),
@@ -53,11 +54,13 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was written. `proof`: what was found equal, by part, if that was asked for."""
+    """A backup that was written. `proof`: what was found equal, by part, if that was asked for.
+    `sealed`: the sealed files that the database names, which are not in it."""
 
     size: int
     archive: Archive
     proof: Mapping[str, Fingerprint] | None
+    sealed: Sequence[FileCheck]
 
 
 def back_up(
@@ -83,7 +86,11 @@ def back_up(
         proof = _proven(database, partial, known) if prove else None
         if proof is None:
             programs.dump(database, partial, known)
-        backup = Backup(partial.stat().st_size, programs.read_archive(partial, known), proof)
+        archive = programs.read_archive(partial, known)
+        # After it: files are added and never removed, so that all that the backup names are here.
+        with database.transaction() as connection:
+            sealed = named_files(connection)
+        backup = Backup(partial.stat().st_size, archive, proof, sealed)
         partial.rename(file)
     finally:
         partial.unlink(missing_ok=True)

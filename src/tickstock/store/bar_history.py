@@ -9,16 +9,15 @@ transaction before others could see it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from tickstock.model import Flags, Ints, Timeframe
-from tickstock.store import rows
 from tickstock.store.bar_files import BarFiles
-from tickstock.store.bars import DAY_SECONDS, Rows, read_rows, table_query
+from tickstock.store.bars import DAY_SECONDS, KEY_BITS, Rows, read_rows, table_query
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -98,13 +97,22 @@ def revisions(
     """What was replaced of these instruments' bars from `since` to `until`."""
     query = table_query(QUERIES, "revisions", timeframe)
     params = {"timeframe": timeframe, "ids": list(instruments), "since": since, "until": until}
-    return rows.every(connection, _revision, query, params)
+    found = connection.execute(query, params).fetchall()
+    revised = [Revision(i, at, when, _five(old), _five(new)) for i, at, when, old, new, _ in found]
+    if timeframe is Timeframe.MINUTE:
+        _find_sealed(connection, revised, [place for place, row in enumerate(found) if row[5]])
+    return revised
 
 
-def _revision(
-    instrument_id: int, at: datetime, replaced_at: datetime, old: Five, new: Five
-) -> Revision:
-    return Revision(instrument_id, at, replaced_at, _five(old), _five(new))
+def _find_sealed(connection: Connection, revised: list[Revision], places: Sequence[int]) -> None:
+    """Say of some, which nothing in the database followed, what did in sealed files."""
+    ids = np.array([revised[i].instrument_id for i in places], np.int64)
+    at = np.array([int(revised[i].at.timestamp()) for i in places], np.int64)
+    bars = read_rows(connection, Timeframe.MINUTE, ids, at, at)
+    columns = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
+    there = dict(zip(bars.key().tolist(), zip(*columns, strict=True), strict=True))
+    for place, key in zip(places, ((ids << KEY_BITS) + at).tolist(), strict=True):
+        revised[place] = replace(revised[place], new=there.get(key))
 
 
 def _five(values: Sequence[float]) -> Five | None:
@@ -133,8 +141,9 @@ def _arrived_since(
 
 
 def _arrival_keys(found: Sequence[tuple[Ints, Ints, Ints]], ids: Ints) -> tuple[Ints, Ints]:
-    """Keys of the first day and of the day after the last of each arrived span, sorted. Spans do
-    not overlap: a session becomes held once."""
+    """Keys of the first day and of the day after the last of each arrived span, sorted. A session
+    becomes held once; again only where it was lost with a sealed file, so that spans overlap: then
+    a day is in one of them where it is before the farthest end so far."""
     starts = [np.empty(0, np.int64)]
     ends = [np.empty(0, np.int64)]
     for instruments, first, after in found:
@@ -143,7 +152,7 @@ def _arrival_keys(found: Sequence[tuple[Ints, Ints, Ints]], ids: Ints) -> tuple[
         ends.append(np.add.outer(mine, after).ravel())
     every, until = np.concatenate(starts), np.concatenate(ends)
     order = np.argsort(every)
-    return every[order], until[order]
+    return every[order], np.maximum.accumulate(until[order])
 
 
 def _with_old_forms(

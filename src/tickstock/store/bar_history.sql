@@ -40,7 +40,7 @@ FROM unnest(%(ids)s::int[], %(at)s::bigint[], %(calls)s::bigint[]) AS n(id, at, 
 -- Replaced day bars with what replaced them: the next form, or the bar as it is now.
 SELECT r.instrument_id, r.at, r.replaced_at,
        ARRAY[r.open, r.high, r.low, r.close, r.volume::float8] AS old,
-       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new
+       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new, n.place IS NULL
 FROM tickstock.bar_revisions AS r
 LEFT JOIN LATERAL (
     (SELECT 1 AS place, b.open, b.high, b.low, b.close, b.volume
@@ -62,7 +62,7 @@ ORDER BY r.instrument_id, r.at, r.replaced_at
 -- The same of hour and minute bars.
 SELECT r.instrument_id, r.at, r.replaced_at,
        ARRAY[r.open, r.high, r.low, r.close, r.volume::float8] AS old,
-       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new
+       ARRAY[n.open, n.high, n.low, n.close, n.volume::float8] AS new, n.place IS NULL
 FROM tickstock.bar_revisions AS r
 LEFT JOIN LATERAL (
     (SELECT 1 AS place, b.open, b.high, b.low, b.close, b.volume

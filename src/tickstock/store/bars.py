@@ -6,21 +6,22 @@ Measured ways to write bars, and why this one, are in docs/decisions/.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
 from tickstock.checksums import Cells, cells_of, key_of, row_hashes
 from tickstock.failpoints import reach
-from tickstock.model import Flags, Floats, Ints, Timeframe
-from tickstock.spans import Span
-from tickstock.store import checksums, locks
+from tickstock.model import Flags, Ints, Timeframe, epoch_day
+from tickstock.spans import Span, day_of
+from tickstock.store import checksums, locks, sealed
+from tickstock.store.bar_rows import KEY_BITS as KEY_BITS
+from tickstock.store.bar_rows import Rows as Rows
 from tickstock.store.pgbinary import (
     COPY_END,
     COPY_HEADER,
@@ -39,50 +40,8 @@ TABLES = {
     Timeframe.MINUTE: "bars_minute",
 }
 DAY_SECONDS = 86_400
-KEY_BITS = 36
 FAR_DAYS = 30
 """Further apart than that, bars of one batch are read back apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Bars of one timeframe in columns, keyed by instrument and `at` (see `model.BarTable`)."""
-
-    instrument: Ints
-    at: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    vwap: Floats
-    trades: Ints
-
-    def __len__(self) -> int:
-        return len(self.at)
-
-    def pick(self, rows: Ints | Flags | slice) -> Rows:
-        return Rows(*(getattr(self, f.name)[rows] for f in fields(self)))
-
-    @classmethod
-    def join(cls, parts: Sequence[Rows]) -> Rows:
-        if not parts:
-            i, f = np.empty(0, np.int64), np.empty(0, np.float64)
-            return cls(i, i, f, f, f, f, f, f, i)
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
-
-    @property
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The columns by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def ordered(self) -> Rows:
-        """By instrument and time, the order of the primary key: 2.6 times faster to insert."""
-        return self.pick(np.lexsort((self.at, self.instrument)))
-
-    def key(self) -> Ints:
-        """One sortable integer for (instrument, at): `at` is below 2**KEY_BITS in both units."""
-        return (self.instrument << KEY_BITS) + self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +67,15 @@ def read_rows(
     lo: Ints,
     hi: Ints,
 ) -> Rows:
-    """Stored bars of `instruments[i]` with `lo[i] <= at <= hi[i]`, ordered by time."""
+    """Stored bars of `instruments[i]` with `lo[i] <= at <= hi[i]`, ordered by time.
+
+    Minute bars also from sealed files; one in the database is newer than that of the file. Raises
+    BadFile where a sealed file that is needed is damaged or lacking.
+    """
     params = {"ids": instruments.astype(np.int32), "lo": lo, "hi": hi}
     cursor = columns_cursor(connection)
+    if timeframe is Timeframe.MINUTE:
+        return sealed.laid_over(connection, cursor.execute(QUERIES["read_minute"], params))
     found = cursor.execute(_query("read", timeframe), params).fetchall()
     return Rows.join([Rows(np.full(len(row[1]), row[0], np.int64), *row[1:]) for row in found])
 
@@ -127,8 +92,10 @@ def write_rows(
     if not len(rows):
         none = np.zeros(0, bool)
         return Written(none, none)
+    if timeframe is Timeframe.MINUTE:
+        lock_months(connection, rows.at)
     stored = _stored_range(connection, timeframe, rows)
-    new, changed = _compare(rows, stored)
+    new, changed, old = _compare(rows, stored)
     reach("bars.read_back")
     checksums.add_cells(connection, timeframe, _cells_after(rows, stored, new, changed, timeframe))
     if new.any():
@@ -137,6 +104,9 @@ def write_rows(
         _copy(connection, timeframe, rows.pick(new))
         reach("bars.copied")
     if changed.any():
+        if timeframe is Timeframe.MINUTE:
+            bring_back(connection, stored.pick(old[changed]))
+            reach("seal.brought_back")
         _replace(connection, timeframe, rows.pick(changed), calls[changed])
         reach("bars.replaced")
     return Written(new, changed)
@@ -161,6 +131,12 @@ def count_by_day(
     connection: psycopg.Connection[Any], timeframe: Timeframe, instrument: int, span: Span
 ) -> dict[date, int]:
     """How many intraday bars of an instrument are stored of each day in `span`."""
+    if timeframe is Timeframe.MINUTE:
+        edges = instants_of(np.array([epoch_day(span.start), epoch_day(span.end)]))
+        ids = np.array([instrument])
+        rows = read_rows(connection, timeframe, ids, edges[:1], edges[1:] - 1)
+        days, counts = np.unique(dates_of(rows.at), return_counts=True)
+        return {day_of(d): n for d, n in zip(days.tolist(), counts.tolist(), strict=True)}
     params = {"id": instrument, "start": span.start, "end": span.end}
     return dict(connection.execute(_query("count_by_day", timeframe), params).fetchall())
 
@@ -223,9 +199,10 @@ def _stored_range(connection: psycopg.Connection[Any], timeframe: Timeframe, row
     return read_rows(connection, timeframe, rows.instrument[first], lo, hi)
 
 
-def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags]:
+def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags, Ints]:
+    """Which rows are new, which differ from what is stored, and the place of that."""
     if not len(stored):
-        return np.ones(len(rows), bool), np.zeros(len(rows), bool)
+        return np.ones(len(rows), bool), np.zeros(len(rows), bool), np.zeros(len(rows), np.int64)
     mine, theirs = rows.key(), stored.key()
     order = np.argsort(theirs, kind="stable")
     place = np.minimum(np.searchsorted(theirs, mine, sorter=order), len(theirs) - 1)
@@ -237,7 +214,7 @@ def _compare(rows: Rows, stored: Rows) -> tuple[Flags, Flags]:
     # Not every way to a bar brings these, as flat files have no vwap: without one is no other one.
     differs |= (rows.vwap != stored.vwap[match]) & ~np.isnan(rows.vwap)
     differs |= (rows.trades != stored.trades[match]) & (rows.trades >= 0)
-    return ~held, held & differs
+    return ~held, held & differs, match
 
 
 def cells(rows: Rows, timeframe: Timeframe) -> Cells:
@@ -263,6 +240,20 @@ def _cells_after(
     touched = np.isin(_cell_of(stored, timeframe), _cell_of(brought, timeframe))
     stays = touched & ~np.isin(stored.key(), brought.key())
     return cells(Rows.join([stored.pick(stays), brought]), timeframe)
+
+
+def bring_back(connection: psycopg.Connection[Any], rows: Rows) -> None:
+    """Have minute bars in the database that were in a sealed file, those that are not there yet."""
+    _add_months(connection, rows.at)
+    columns_cursor(connection).execute(QUERIES["bring_back"], rows.columns)
+
+
+def lock_months(connection: psycopg.Connection[Any], at: Ints) -> None:
+    """Keep, until the transaction ends, the months of minute bars at these times from being sealed:
+    what was read back of them would not be there any more to be replaced."""
+    months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64))
+    params = {"space": locks.SEALS, "months": months}
+    columns_cursor(connection).execute(QUERIES["lock_months"], params)
 
 
 def _add_months(connection: psycopg.Connection[Any], at: Ints) -> None:

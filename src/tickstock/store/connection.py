@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,3 +10,15 @@ import psycopg
 Connection = psycopg.Connection[Any]
 DRIVER_ERROR = psycopg.Error
 """What the job engine lets through, over connections of its own, besides its own errors."""
+
+
+class BarConnection(psycopg.Connection[Any]):
+    """A connection that knows where sealed files are: whoever reads bars over it finds all."""
+
+    sealed_files: Path | None = None
+
+
+def sealed_folder(connection: Connection) -> Path:
+    """Where sealed files are; the working folder for a connection of unknown origin."""
+    folder = connection.sealed_files if isinstance(connection, BarConnection) else None
+    return folder or Path()

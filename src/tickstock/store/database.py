@@ -33,10 +33,13 @@ from tickstock.errors import (
 )
 from tickstock.outages import DATABASE, OUTAGES
 from tickstock.store import migrate as migrations
+from tickstock.store.connection import BarConnection
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.queries import load
 
 QUERIES = load("database.sql")
+SEALED = "sealed"
+"""Folder of sealed files in a home."""
 KEPT = 8
 """Connections kept open for the next transaction. More are made when needed, and closed after."""
 CONNECT_SECONDS = 10
@@ -55,12 +58,16 @@ class Database:
     before they are used; an embedded server that was killed is started again.
     """
 
-    def __init__(self, conninfo: str, name: str, server: EmbeddedServer | None) -> None:
+    def __init__(
+        self, conninfo: str, name: str, server: EmbeddedServer | None, sealed_files: Path
+    ) -> None:
         self.conninfo = conninfo
         """What libpq connects with, for connections that LISTEN. May hold the password."""
+        self.sealed_files = sealed_files
+        """The folder of the sealed files that this database names."""
         self._name = name
         self._server = server
-        self._kept: deque[Connection] = deque()
+        self._kept: deque[BarConnection] = deque()
         self._lock = threading.Lock()
         self._closed = False
         OUTAGES.recognize(DATABASE, is_away)
@@ -75,17 +82,20 @@ class Database:
         name: str = "tickstock",
         migrate: bool = True,
         after: Callable[[Connection], None] | None = None,
+        sealed_files: Path | None = None,
     ) -> Database:
         """Open the database at `uri`, or without one the database `name` of the server in `home`.
 
         `application` is shown in the server's list of sessions where the address names none.
+        Sealed files are in `sealed_files`, by default in `home`.
         With `migrate` the schema is brought up to date; `after` as in `migrate.migrate`.
         Raises BadSetting for an address that cannot be read, else what `translate` gives.
         """
         server = None if uri else EmbeddedServer.join(home)
         try:
             address = uri or (server.uri(name) if server else "")
-            database = cls(_with_defaults(address, application), name, server)
+            sealed = sealed_files or home / SEALED
+            database = cls(_with_defaults(address, application), name, server, sealed)
         except BaseException:
             if server:
                 server.leave()
@@ -187,9 +197,10 @@ class Database:
                     raise
             else:
                 OUTAGES.back(DATABASE)
+                conn.sealed_files = self.sealed_files
                 return conn
 
-    def _take(self) -> Connection | None:
+    def _take(self) -> BarConnection | None:
         with self._lock:
             if self._closed:
                 raise DatabaseUnavailable(
@@ -197,7 +208,7 @@ class Database:
                 )
             return self._kept.pop() if self._kept else None
 
-    def _give_back(self, conn: Connection) -> None:
+    def _give_back(self, conn: BarConnection) -> None:
         idle = not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE
         with self._lock:
             if idle and not self._closed and len(self._kept) < KEPT:
@@ -205,7 +216,7 @@ class Database:
                 return
         conn.close()
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> BarConnection:
         try:
             return _dial(self.conninfo)
         except psycopg.OperationalError:
@@ -224,9 +235,9 @@ class Database:
             raise
 
 
-def _dial(conninfo: str) -> Connection:
+def _dial(conninfo: str) -> BarConnection:
     # No prepared statements: behind PgBouncer the next transaction may be in another session.
-    conn = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    conn = BarConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
     if conn.info.parameter_status("TimeZone") != "UTC":
         # PgBouncer carries this setting along, as one of the few that the server reports.
         conn.execute(QUERIES["use_utc"])

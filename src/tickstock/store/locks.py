@@ -15,6 +15,9 @@ UNIVERSES = 0x756E6976
 """Writers of universes; second half: hash of the environment."""
 PAUSES = 1_768_845_157
 """Claims of a job (shared) and pausing it; second half: hash of the job's id."""
+SEALS = 0x7365616C
+"""Writers of minute bars of a month (shared) and who seals or unseals it; second half: the month's
+number since 1970."""
 SINGLE = 1_768_845_156
 """What only one does at a time; second half: one of the following."""
 

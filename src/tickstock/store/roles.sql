@@ -64,7 +64,7 @@ GRANT INSERT (who, action, subject) ON tickstock.audit_log TO {app};
 REVOKE UPDATE, DELETE ON tickstock.receipts FROM {app};
 GRANT UPDATE (revoked_at, revoked_by) ON tickstock.receipts TO {app};
 GRANT EXECUTE ON FUNCTION tickstock.add_minute_months(date[]),
-    tickstock.forget_receipts(timestamptz) TO {app};
+    tickstock.free_minute_month(date), tickstock.forget_receipts(timestamptz) TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.cache_entries TO {app};
 DO $$
 DECLARE
@@ -95,6 +95,7 @@ GRANT SELECT ON
     tickstock.ticker_histories, tickstock.ticker_events_refused,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.bar_changes, tickstock.bar_files,
+    tickstock.sealed_files, tickstock.sealed_bars,
     tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
     tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,

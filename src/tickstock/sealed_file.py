@@ -1,0 +1,195 @@
+"""One sealed file: minute bars of a month in Parquet, by instrument and time.
+
+The bars of an instrument lie in one row group, so that reading them takes one. Files are written
+once, under a name that is used once, and never changed. Other engines read them as they are:
+columns and nulls are those of the table in the database.
+
+A file proves nothing by itself: what the bars of each instrument have to add up to is kept in the
+database, and all that is read is hashed again. What does not fit is `BadFile`, and never other
+bars, nor none. Needs pyarrow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstock.checksums import row_hashes
+from tickstock.errors import BadFile
+from tickstock.extras import need
+from tickstock.failpoints import reach
+from tickstock.private import FILE
+
+Columns = Mapping[str, npt.NDArray[Any]]
+ENDING = ".parquet"
+FRESH = ".tmp"
+PRICES = ("open", "high", "low", "close")
+FLOATS = (*PRICES, "volume", "vwap")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSpan:
+    """Where the bars of one instrument lie in a file: `rows` of a row group, from `first` on.
+    `hash` is what their hashes add up to, as a signed number."""
+
+    group: int
+    first: int
+    rows: int
+    hash: int
+
+
+class SealedWriter:
+    """Writes a file under a name for the time being. `close` it, then `publish` it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        parquet = need("pyarrow.parquet")
+        self._path = folder / f"{name}{ENDING}"
+        self._fresh = self._path.with_suffix(FRESH)
+        only_new = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._stream = os.fdopen(os.open(self._fresh, only_new, FILE), "wb")
+        self._groups = 0
+        self._writer = parquet.ParquetWriter(
+            self._stream,
+            _schema(),
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=["instrument_id"],
+            column_encoding={"at": "DELTA_BINARY_PACKED"},
+            write_statistics=["instrument_id", "at"],
+            write_page_checksum=True,
+        )
+
+    def write(self, bars: Columns) -> list[SealedSpan]:
+        """Write bars, by instrument and time, as one row group; where those of each instrument in
+        turn are."""
+        self._writer.write_table(_table(bars), row_group_size=max(len(bars["at"]), 1))
+        reach("sealed_file.group")
+        edges = np.flatnonzero(np.diff(bars["instrument"], prepend=-1, append=-1))
+        hashes = _hashes(bars)
+        self._groups += 1
+        return [
+            SealedSpan(self._groups - 1, first, end - first, _sum(hashes[first:end]))
+            for first, end in pairwise(edges.tolist())
+        ]
+
+    def close(self) -> int:
+        """Have the disk keep what was written; how many bytes these are."""
+        self._writer.close()
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        size = self._stream.tell()
+        self._stream.close()
+        reach("sealed_file.written")
+        return size
+
+    def check(self, spans: Sequence[SealedSpan]) -> None:
+        """Read it again as it lies on the disk. Raises BadFile where it is not what was written."""
+        for _ in read_spans(self._fresh, spans):
+            pass
+
+    def publish(self) -> None:
+        """From here on it is there under its name, also after a loss of power."""
+        self._fresh.replace(self._path)
+        handle = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def discard(self) -> None:
+        """Remove what is left of a file that was not published."""
+        if not self._stream.closed:
+            with suppress(OSError, ValueError):
+                self._writer.close()
+            self._stream.close()
+        self._fresh.unlink(missing_ok=True)
+
+
+def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, Columns]]:
+    """The bars of each span, with its place in `spans`; in the order of the file, and one row group
+    at a time. Raises BadFile where one of them is not what was written."""
+    pa, parquet = need("pyarrow"), need("pyarrow.parquet")
+    order = sorted(range(len(spans)), key=lambda i: (spans[i].group, spans[i].first))
+    number, group = -1, dict[str, npt.NDArray[Any]]()
+    try:
+        with path.open("rb") as stream:
+            file = parquet.ParquetFile(stream, page_checksum_verification=True)
+            for place in order:
+                span = spans[place]
+                if span.group != number:
+                    number, group = span.group, _columns(file.read_row_group(span.group))
+                bars = {k: v[span.first : span.first + span.rows] for k, v in group.items()}
+                if len(bars["at"]) != span.rows or _sum(_hashes(bars)) != span.hash:
+                    raise damaged(path, "holds bars that differ from their checksums")
+                yield place, bars
+    except FileNotFoundError:
+        raise damaged(path, "is not there") from None
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as e:
+        if isinstance(e, BadFile):
+            raise
+        raise damaged(path, f"cannot be read ({' '.join(str(e).split())[:200]})") from e
+
+
+def damaged(path: Path, what: str) -> BadFile:
+    """The error for a sealed file that cannot be used."""
+    return BadFile(
+        f"The sealed file {path} {what}. Its bars are nowhere else.",
+        "Bring the file back from a copy, or set TICKSTOCK_SEALED_FILES to the folder with it. If "
+        "there is none: `tickstock files unseal MONTH --lost`, and load the month again.",
+    )
+
+
+# --- the format ---------------------------------------------------------------------------------
+def _schema() -> Any:
+    pa = need("pyarrow")
+    fields = [
+        pa.field("instrument_id", pa.int32(), nullable=False),
+        pa.field("at", pa.timestamp("ms", "UTC"), nullable=False),
+        *(pa.field(name, pa.float64(), nullable=name == "vwap") for name in FLOATS),
+        pa.field("trades", pa.int32()),
+    ]
+    return pa.schema(fields, metadata={"schema": "tickstock/minutes/1"})
+
+
+def _table(bars: Columns) -> Any:
+    pa, schema = need("pyarrow"), _schema()
+    columns = {name: bars[name] for name in FLOATS}
+    columns |= {"instrument_id": bars["instrument"].astype(np.int32), "at": bars["at"] * 1000}
+    columns["trades"] = bars["trades"].astype(np.int32)
+    nulls = {"vwap": np.isnan(bars["vwap"]), "trades": bars["trades"] < 0}
+    arrays = [
+        pa.array(columns[f.name], f.type, mask=nulls.get(f.name), from_pandas=False) for f in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _columns(table: Any) -> dict[str, npt.NDArray[Any]]:
+    """As the columns of `store.bars.Rows`. Raises KeyError and its like for another table."""
+    if not table.schema.equals(_schema()):
+        raise ValueError("it has no columns of ours")
+    pa = need("pyarrow")
+    found = {name: table.column(name).to_numpy() for name in FLOATS if name != "vwap"}
+    found["vwap"] = table.column("vwap").fill_null(np.nan).to_numpy()
+    found["trades"] = table.column("trades").cast(pa.int64()).fill_null(-1).to_numpy()
+    found["instrument"] = table.column("instrument_id").cast(pa.int64()).to_numpy()
+    found["at"] = table.column("at").cast(pa.int64()).to_numpy() // 1000
+    return found
+
+
+def _hashes(bars: Columns) -> npt.NDArray[np.uint64]:
+    prices = [bars[name] for name in PRICES]
+    return row_hashes(
+        bars["instrument"], bars["at"], prices, bars["volume"], bars["vwap"], bars["trades"]
+    )
+
+
+def _sum(hashes: npt.NDArray[np.uint64]) -> int:
+    return int(hashes.sum(dtype=np.uint64).astype(np.int64))

@@ -1,0 +1,140 @@
+"""Commands read minute bars that were sealed as they read them before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cluster
+from tickstock import extras
+from tickstock.cli.app import run
+
+SPAN = ("--from", "2025-01-30", "--to", "2025-02-04")
+
+
+@dataclass
+class Sealer:
+    """Somebody at a command line with minute bars of two symbols."""
+
+    home: Path
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        assert run([*words, "--home", str(self.home)]) == code, self.capture.readouterr()
+        return self.capture.readouterr().out
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.home / "sealed").glob("*.parquet"))
+
+
+@pytest.fixture
+def sealer(
+    cluster: Cluster,
+    template: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Sealer]:
+    name = cluster.create(template)
+    monkeypatch.setenv("DATABASE_URI", cluster.uri(name))
+    monkeypatch.setenv("TICKSTOCK_VENDOR", "synthetic")
+    found = Sealer(tmp_path / "home", capsys)
+    found("load", "{SA, SB}", *SPAN, "--timeframes", "1min")
+    yield found
+    cluster.drop(name)
+
+
+def looks(sealer: Sealer) -> list[str]:
+    minutes = ("{SA, SB}", "--timeframe", "1min")
+    return [
+        sealer("bars", *minutes, *SPAN, "--format", "csv"),
+        sealer("bars", *minutes, *SPAN, "--format", "csv", "--known-at", "2100-01-01T00:00:00Z"),
+        sealer("coverage", *minutes, *SPAN),
+        sealer("verify", *minutes),
+        sealer("missing", "{SA, SB}", *SPAN, "--timeframes", "1min"),
+    ]
+
+
+def test_what_is_sealed_is_read_as_before(
+    sealer: Sealer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = looks(sealer)
+    assert "sound" in before[3]
+    assert "has no minute bars of before 2025-01" in sealer("files", "seal", "--before", "2025-01")
+    out = sealer("files", "seal", "--before", "2025-03")
+    assert "2025-01: 1,560 bars of 2 symbols" in out
+    assert "2025-02" in out
+    assert looks(sealer) == before
+    assert "2025-01  1,560 bars of 2 symbols in 1 file" in sealer("files", "sealed")
+    assert "2 sealed files with 3,120 minute bars: all are whole." in sealer("files", "verify")
+    assert "all that are named are there" in sealer("doctor", code=1)  # for other things
+    sealer("export", "{SA, SB}", str(tmp_path / "out"), *SPAN, "--timeframe", "1min")
+    sealer("verify", "--folder", str(tmp_path / "out"), "--against-database")
+    dump = str(tmp_path / "x.dump")
+    assert "Not in it: 3,120 minute bars in 2 sealed files" in sealer(
+        "db", "backup", dump, "--prove"
+    )
+    again = sealer("load", "{SA, SB}", *SPAN, "--timeframes", "1min", "--refresh", "--json")
+    found = json.loads(again)["data"]
+    assert (found["bars_new"], found["bars_changed"]) == (0, 0)
+    assert found["calls"]
+    assert looks(sealer) == before, "what came again was the same"
+    assert "3,120 bars of 2 months are in" in sealer("files", "unseal", "2025-01", "2025-02")
+    assert looks(sealer) == before
+
+
+def test_a_lacking_file_is_told_everywhere(sealer: Sealer) -> None:
+    before = looks(sealer)
+    sealer("files", "seal", "--before", "2025-02")
+    (file,) = sealer.files
+    file.rename(file.with_suffix(".away"))
+    minutes = ("{SA, SB}", "--timeframe", "1min")
+    sealer("bars", *minutes, *SPAN, code=2)
+    out = sealer("verify", *minutes, code=1)
+    assert f"damaged: SA: The sealed file {file} is not there" in out
+    assert "its bars are gone" not in out
+    assert "no minute bars stored" not in out
+    assert f"{file} is not there" in sealer("files", "verify", code=1)
+    assert "1 file of minute bars not in" in sealer("doctor", code=1)
+    sealer("files", "unseal", "2025-01", code=2)
+    assert "Given up: 2 months of a symbol." in sealer("files", "unseal", "2025-01", "--lost")
+    sealer("load", "{SA, SB}", *SPAN, "--timeframes", "1min")
+    assert looks(sealer)[0] == before[0]
+    assert "sound" in sealer("verify", *minutes)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("files", "seal", "--before", "2025-13"), "is no month"),
+        (("files", "seal", "--before", "January"), "is no month"),
+        (("files", "seal", "--before", "2999-01"), "not closed yet"),
+        (("files", "unseal", "2024-01"), "2024-01 is not sealed"),
+        (("files", "unseal"), "No month was named"),
+    ],
+)
+def test_what_cannot_be_sealed_is_said(
+    sealer: Sealer, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert run([*words, "--home", str(sealer.home)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_pyarrow_a_sentence_says_what_to_install(
+    sealer: Sealer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealer("files", "seal", "--before", "2025-02")
+    found = extras.is_installed
+    monkeypatch.setattr(extras, "is_installed", lambda m: "pyarrow" not in m and found(m))
+    for words in (
+        ("files", "seal", "--before", "2025-03"),
+        ("bars", "{SA}", "--timeframe", "1min", *SPAN),
+    ):
+        assert run([*words, "--home", str(sealer.home)]) == 2
+        assert "This needs the Python package pyarrow" in capsys.readouterr().err
+    assert json.loads(sealer("files", "sealed", "--json"))["data"]["months"]
