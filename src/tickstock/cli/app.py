@@ -136,6 +136,10 @@ GROUPS = {
         "Keep files that day bars are read from, faster.",
         {"fold": "files:fold", "verify": "files:verify"},
     ),
+    "lake": (
+        "Publish day bars as Iceberg tables, for other engines.",
+        {"publish": "lake:publish", "status": "lake:status"},
+    ),
     "config": (
         "Show settings.",
         {"show": "settings:show"},

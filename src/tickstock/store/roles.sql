@@ -94,6 +94,7 @@ GRANT SELECT ON
     tickstock.listings, tickstock.identifiers, tickstock.listing_records, tickstock.listing_pages,
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.bar_changes, tickstock.bar_files,
+    tickstock.iceberg_tables, tickstock.iceberg_namespace_properties,
     tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
     tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,
