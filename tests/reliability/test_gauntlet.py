@@ -168,6 +168,8 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "verify": [(LARGEST,), (ODD[0],), (BAD,), ("--folder", "bars")],
     "files fold": [(), ("--anew",)],
     "files verify": [(), ("--json",)],
+    "lake publish": [(), ("--anew",)],
+    "lake status": [(), ("--json",)],
     "doctor": [(), ("--json",)],
     "bridge": [()],
     "universe list": [(), ("--json",), ("--type", "stock_etf_combo")],

@@ -18,7 +18,7 @@ def publish(
     ] = False,
     common: Common = Common(),
 ) -> int:
-    """Publish day bars as Iceberg tables, for polars, DuckDB, Spark and other engines.
+    """Publish day bars as Iceberg tables, for other engines to read.
 
     Years in which nothing was written since the last time stay as they are. Who reads meanwhile has
     the state before; who reads afterwards, all of the new one. `tickstock lake status` says where

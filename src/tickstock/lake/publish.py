@@ -43,13 +43,12 @@ from tickstock.store.folding import AT_ONCE, Everything, everything
 
 DATABASE, WATERMARK, AS_OF = "tickstock.database", "tickstock.watermark", "tickstock.as-of"
 MADE_OF = "tickstock.made-of"
-GROUP_ROWS = 65_536
-"""Rows of a group in a file, the least that a reader has to look at."""
 PROPERTIES = {
     TableProperties.FORMAT_VERSION: "2",
     # What two wrote at once must not be put together: the later one is refused.
     TableProperties.COMMIT_NUM_RETRIES: "0",
-    TableProperties.PARQUET_ROW_GROUP_LIMIT: str(GROUP_ROWS),
+    # The least that a reader has to look at for one symbol.
+    TableProperties.PARQUET_ROW_GROUP_LIMIT: "65536",
     TableProperties.METADATA_DELETE_AFTER_COMMIT_ENABLED: "true",
     TableProperties.METADATA_PREVIOUS_VERSIONS_MAX: "20",
 }

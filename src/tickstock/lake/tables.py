@@ -55,7 +55,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             ("cik", StringType(), False, ""),
             ("listed", DateType(), False, "the first day, where known"),
             ("delisted", DateType(), False, "the last day, where known"),
-            ("gone_by", DateType(), False, "found to be listed no longer on that day"),
+            ("delisted_before", DateType(), False, "found to be listed no longer on that day"),
         ),
         TICKERS: _schema(
             ("instrument", IntegerType(), True, ""),

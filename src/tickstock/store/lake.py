@@ -53,7 +53,7 @@ class InstrumentRow:
     cik: str | None
     listed: date | None
     delisted: date | None
-    gone_by: date | None
+    delisted_before: date | None
 
 
 @dataclass(frozen=True, slots=True)

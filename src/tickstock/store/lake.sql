@@ -43,7 +43,7 @@ DELETE FROM tickstock.bar_files WHERE place = %(place)s AND timeframe = %(timefr
 
 -- name: instruments
 -- Every instrument.
-SELECT id AS instrument, symbol, kind, figi, cik, listed, delisted, gone_by
+SELECT id AS instrument, symbol, kind, figi, cik, listed, delisted, gone_by AS delisted_before
 FROM tickstock.instruments ORDER BY id
 
 -- name: tickers
