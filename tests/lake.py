@@ -94,9 +94,11 @@ found = frame.agg(col("date").count(), col("close").sum(), col("volume").sum(), 
                   col("vwap").count().alias("vwaps")).to_pydict()
 tell(daft.__version__, *(values[0] for values in found.values()))""",
     "ray": """
+import os
+os.environ["RAY_raylet_start_wait_time_s"] = "300"  # of a machine with much to do
 import ray
 from ray.data.aggregate import Count, Sum
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
 kwargs = {"name": "tickstock", **given["properties"]}
 data = ray.data.read_iceberg(table_identifier=given["table"], catalog_kwargs=kwargs)
 found = data.aggregate(Count(), Sum("close"), Sum("volume"), Sum("trades"),

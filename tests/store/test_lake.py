@@ -21,10 +21,11 @@ from pyiceberg.catalog.sql import SqlCatalogBaseTable
 from tests.conftest import Cluster
 from tests.kit import day
 from tests.moment import handed_on
+from tests.rest_catalog import serving
 from tests.store.test_bar_history import ids_of, write
 from tickstock import failpoints
 from tickstock.config import read_settings
-from tickstock.errors import BadFile, BadInput, BadSetting, MissingExtra, Transient
+from tickstock.errors import BadFile, BadInput, BadSetting, Conflict, MissingExtra, Transient
 from tickstock.lake import Lakeside, Published, open_catalog
 from tickstock.lake.catalog import IN_DATABASE, as_location, properties_for_readers
 from tickstock.lake.tables import BARS, INSTRUMENTS, SCHEMAS, SPLITS, TICKERS
@@ -466,6 +467,34 @@ def test_settings_that_do_not_fit(
 ) -> None:
     with pytest.raises(BadSetting, match=said):
         make(database, warehouse)
+
+
+def test_a_catalog_elsewhere(
+    database: Database, warehouse: str, three: list[int], tmp_path: Path
+) -> None:
+    with serving(tmp_path / "theirs") as server:
+        catalog = open_catalog(server.address, warehouse, database)
+        lake = Lakeside(catalog, "ours", warehouse, is_own=False, kept=2)
+        assert years_of(lake.publish(database)) == YEARS
+        assert published(lake) == sql(database, TRUTH)
+        write(database, Timeframe.DAY, {(three[0], DAYS[-1]): 9.0})
+        before = published(lake)
+
+        def meanwhile() -> None:
+            table = read(lake)
+            file = next(iter(table.scan().plan_files())).file
+            with table.transaction() as transaction:
+                change = transaction.update_snapshot().overwrite()
+                change.delete_data_file(file)
+                change.commit()
+
+        server.meanwhile = meanwhile
+        with pytest.raises(Conflict, match="changed by somebody else meanwhile"):
+            lake.publish(database)
+        assert len(published(lake)) < len(before), "theirs stands, for now"
+        lake.publish(database)
+        assert published(lake) == sql(database, TRUTH)
+        assert sql(database, "SELECT FROM tickstock.iceberg_tables") == []
 
 
 def test_a_catalog_that_does_not_answer(database: Database, warehouse: str) -> None:
