@@ -39,12 +39,13 @@ def fill(tick: TickStock, ids: list[int], days: np.ndarray) -> None:
 
 
 def publish(tick: TickStock, what: str, *, anew: bool = False) -> None:
-    began = time.perf_counter()
+    began, work = time.perf_counter(), time.process_time()
     done = tick.lake.publish(anew=anew).tables[0]
-    taken = time.perf_counter() - began
+    taken, work = time.perf_counter() - began, time.process_time() - work
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = f"{done.bytes / done.rows:.1f} bytes a bar" if done.rows else ""
-    print(f"{what:24} {done.rows:>10,} bars {taken:>7.1f} s {peak:>6.0f} MB  {size}", flush=True)
+    times = f"{taken:>7.1f} s {work:>6.1f} s of CPU {peak:>6.0f} MB"
+    print(f"{what:24} {done.rows:>10,} bars {times}  {size}", flush=True)
 
 
 def main() -> None:
