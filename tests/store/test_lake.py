@@ -235,6 +235,27 @@ def test_a_rename_is_published_where_the_ticker_is_another(
     assert published(lake) == sql(database, TRUTH)
 
 
+def test_a_rename_that_is_undone_after_a_publish_broke_off(
+    database: Database, warehouse: str, three: list[int]
+) -> None:
+    """The table has the new tickers, the list of tickers still the old ones."""
+    lake = side(database, warehouse)
+    lake.publish(database)
+    before = sql(database, TRUTH)
+    symbol = f"UPDATE tickstock.instruments SET symbol = '%s' WHERE id = {three[2]}"
+    sql(database, symbol % "BRK.X")
+    failpoints.arm("lake.marked@1:fault")
+    try:
+        with pytest.raises(RuntimeError):
+            lake.publish(database)
+    finally:
+        failpoints.arm("")
+    assert published(lake) != before
+    sql(database, symbol % "BRK.B")
+    lake.publish(database)
+    assert published(lake) == before
+
+
 def test_bar_files_are_read_from_where_there_are_some(
     database: Database, warehouse: str, three: list[int], tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ SCHEMA = "tickstock"
 IN_DATABASE = "database"
 URI = "postgresql+psycopg://"
 """How SQLAlchemy calls psycopg 3; where it leads, `connect` knows."""
+HIDDEN = "***"
 Properties = dict[str, str]
 FILE_IO = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
 
@@ -80,14 +81,18 @@ def open_catalog(where: str, warehouse: str, database: Database) -> Catalog:
         return load_catalog(NAME, type="rest", uri=where, warehouse=warehouse)
 
 
-def properties_for_readers(where: str, warehouse: str, database: Database) -> Properties:
+def properties_for_readers(
+    where: str, warehouse: str, database: Database, *, is_shown: bool = False
+) -> Properties:
     """What `pyiceberg.catalog.load_catalog` opens the catalog with, in a program of anybody's. May
-    hold the password of the database."""
+    hold the password of the database; where it is shown, *** instead."""
     if where != IN_DATABASE:
         return {"type": "rest", "uri": where}
     given = database.parameters
     given["options"] = f"{given.get('options', '')} -csearch_path={SCHEMA}".strip()
-    uri = f"{URI}/?{urlencode(given, quote_via=quote)}"
+    if is_shown and "password" in given:
+        given["password"] = HIDDEN
+    uri = f"{URI}/?{urlencode(given, quote_via=quote, safe='*')}"
     return {"type": "sql", "uri": uri, "warehouse": warehouse, "init_catalog_tables": "false"}
 
 

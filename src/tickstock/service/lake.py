@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from tickstock.config import Settings
 from tickstock.private import make_folder
@@ -66,14 +65,14 @@ class Lake:
         `publish`."""
         return self._side().table(name)
 
-    def properties(self) -> dict[str, str]:
+    def properties(self, *, is_shown: bool = False) -> dict[str, str]:
         """What `pyiceberg.catalog.load_catalog("tickstock", **properties)` takes, in any program.
-        May hold the password of the database. Raises as `publish`."""
+        May hold the password of the database; where it is shown, *** instead. Raises as `publish`.
+        """
         from tickstock.lake.catalog import as_location, properties_for_readers
 
-        settings = self._settings
-        warehouse = as_location(settings.lake_folder)
-        return properties_for_readers(settings.lake_catalog, warehouse, self._database)
+        where, folder = self._settings.lake_catalog, self._settings.lake_folder
+        return properties_for_readers(where, as_location(folder), self._database, is_shown=is_shown)
 
     def status(self) -> LakeStatus:
         """Raises as `publish`."""
@@ -82,11 +81,7 @@ class Lake:
         side = self._side()
         tables = (side.table(name) for name in SCHEMAS)
         found = tuple(status for table in tables if table for status in _status(table))
-        secret = self._database.parameters.get("password")
-        catalog = self.properties()
-        if secret:
-            catalog["uri"] = catalog["uri"].replace(f"password={quote(secret)}", "password=***")
-        return LakeStatus(catalog, found)
+        return LakeStatus(self.properties(is_shown=True), found)
 
     def _side(self) -> Lakeside:
         from tickstock.lake import Lakeside, open_catalog
