@@ -452,6 +452,21 @@ def test_a_copy_of_the_database_has_tables_of_its_own(
     cluster.drop(name)
 
 
+@pytest.mark.usefixtures("three")
+def test_another_warehouse_is_moved_to_when_that_is_said(
+    database: Database, warehouse: str, tmp_path: Path
+) -> None:
+    lake = side(database, warehouse)
+    lake.publish(database)
+    elsewhere = side(database, as_location(tmp_path / "elsewhere"))
+    with pytest.raises(BadInput, match=r"the lake is set to .*elsewhere"):
+        elsewhere.publish(database)
+    assert years_of(elsewhere.publish(database, anew=True)) == YEARS
+    assert "/elsewhere/" in read(elsewhere).metadata_location
+    assert published(elsewhere) == sql(database, TRUTH)
+    assert years_of(elsewhere.publish(database)) == ()
+
+
 # --- what is said -------------------------------------------------------------------------------
 def test_who_lacks_the_packages_is_told_which(
     database: Database, home: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -64,11 +64,9 @@ class YearMade:
     sum: str
     tickers: str
 
-    def is_as(self, other: YearMade | None) -> bool:
+    def is_as(self, other: YearMade) -> bool:
         """Whether it holds the same, in whatever file."""
-        return other is not None and (self.bars, self.sum, self.tickers) == (
-            other.bars, other.sum, other.tickers,
-        )  # fmt: skip
+        return replace(self, file=other.file) == other
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +182,33 @@ class Lakeside:
                     "Set TICKSTOCK_LAKE_NAMESPACE to a name of your own, or drop it there.",
                 )
             # This database was restored from that one, which goes on with its files.
-            lake.strike(database, table.metadata.table_uuid)
-            self._catalog.drop_table(identifier)
+            self._leave(database, table, identifier)
+            table = None
+        if table is not None and self._is_own and table.location() != self._place(name, identity):
+            if not anew:
+                raise BadInput(
+                    f"The table is in {table.location()}, the lake is set to {self._warehouse}.",
+                    "Set TICKSTOCK_LAKE_WAREHOUSE to where it is, or have it made anew here: "
+                    "`tickstock lake publish --anew`.",
+                )
+            self._leave(database, table, identifier)
             table = None
         return table or self._create(name, identity)
+
+    def _leave(self, database: Database, table: Table, identifier: tuple[str, str]) -> None:
+        """Forget a table; its files stay."""
+        lake.strike(database, table.metadata.table_uuid)
+        self._catalog.drop_table(identifier)
+
+    def _place(self, name: str, identity: str) -> str:
+        return f"{self._warehouse}/{identity}/{name}"
 
     def _create(self, name: str, identity: str) -> Table:
         self._catalog.create_namespace_if_not_exists(self._namespace)
         return self._catalog.create_table(
             (self._namespace, name),
             SCHEMAS[name],
-            location=f"{self._warehouse}/{identity}/{name}" if self._is_own else None,
+            location=self._place(name, identity) if self._is_own else None,
             partition_spec=division(name),
             properties=PROPERTIES | {DATABASE: identity},
         )
@@ -236,6 +250,7 @@ class _Bars:
             return None
         years = set(self._every.years)
         todo = {y for first, last in mark.changes for y in years if first <= y <= last}
+        todo |= mark.files.keys() - self._made.keys()  # whose files are not what they were
         if mark.named_by != named_by:
             digest, naming = former()
             if digest != mark.named_by:
@@ -252,15 +267,15 @@ class _Bars:
         written: list[int] = []
         for year in self._every.years:
             before = self._made.get(year)
-            if before is not None and todo is not None and year not in todo:
-                now[year] = before
+            if todo is not None and year not in todo:
+                now |= {year: before} if before else {}
                 continue
             if (one := self._write(year)) is None:
                 continue
             file, made = one
-            if not anew and made.is_as(before):
+            if before and not anew and made.is_as(before):
                 self._table.io.delete(file.file_path)
-                now[year] = before  # type: ignore[assignment]  # made.is_as(None) is false
+                now[year] = before
                 continue
             now[year] = made
             fresh.append(file)
