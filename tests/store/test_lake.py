@@ -215,6 +215,25 @@ def test_only_years_that_changed_are_written(
     assert years_of(lake.publish(database, anew=True)) == (2023, 2024)
 
 
+def test_years_in_which_nothing_was_written_are_not_read(
+    database: Database, warehouse: str, three: list[int], tmp_path: Path
+) -> None:
+    lake = side(database, warehouse)
+    write(database, Timeframe.DAY, {(three[0], 7000): 2.0})  # 1989; none until 2022
+    lake.publish(database)
+    trace = tmp_path / "trace"
+    failpoints.arm(f"trace:{trace}")
+    try:
+        lake.publish(database)
+        assert trace.read_text().split() == ["lake.marked"]
+        write(database, Timeframe.DAY, {(three[1], DAYS[-1]): 9.0})
+        lake.publish(database)
+    finally:
+        failpoints.arm("")
+    assert trace.read_text().split().count("lake.file") == 1
+    assert published(lake) == sql(database, TRUTH)
+
+
 def test_a_rename_is_published_where_the_ticker_is_another(
     database: Database, warehouse: str, three: list[int]
 ) -> None:
@@ -450,6 +469,25 @@ def test_a_copy_of_the_database_has_tables_of_its_own(
         with pytest.raises(BadInput, match="is of another database"):
             elsewhere.publish(copy)
     cluster.drop(name)
+
+
+def test_a_database_that_was_put_back_to_an_earlier_state(
+    database: Database, warehouse: str, three: list[int]
+) -> None:
+    """The table, whose catalog is elsewhere, has what never was."""
+    lake = side(database, warehouse)
+    lake.publish(database)
+    sql(database, "CREATE TABLE earlier AS SELECT * FROM tickstock.bar_files")
+    was = sql(database, TRUTH)
+    write(database, Timeframe.DAY, {(three[1], DAYS[-1]): 9.0})
+    lake.publish(database)
+    back = """SET LOCAL session_replication_role = replica;
+        DELETE FROM tickstock.bar_changes; DELETE FROM tickstock.bar_files;
+        INSERT INTO tickstock.bar_files SELECT * FROM earlier;"""
+    undone = f"UPDATE {BARS_DAY} SET open = 0 WHERE instrument_id = {three[1]} AND close = 9"
+    sql(database, back + undone)
+    lake.publish(database)
+    assert published(lake) == sql(database, TRUTH) != was
 
 
 @pytest.mark.usefixtures("three")
