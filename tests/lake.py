@@ -27,7 +27,16 @@ from tickstock.config import read_settings
 from tickstock.lake.tables import BARS
 from tickstock.service import TickStock
 
-SHARED = ("pyiceberg", "pyarrow", "sqlalchemy", "psycopg", "polars", "duckdb", "pandas")
+SHARED = (
+    "pyiceberg",
+    "pyarrow",
+    "sqlalchemy",
+    "psycopg",
+    "psycopg-binary",
+    "polars",
+    "duckdb",
+    "pandas",
+)
 FOREIGN = ("daft", "ray")
 FILL = """
     INSERT INTO tickstock.instruments (symbol)
@@ -39,7 +48,7 @@ FILL = """
     SELECT i.id, d::date, c, c + 1, c - 1, c, 1000 + (i.id * 7 + n) %% 5000,
            CASE WHEN n %% 9 <> 0 THEN c END, CASE WHEN n %% 5 <> 0 THEN n END
     FROM tickstock.instruments AS i,
-         generate_series(DATE '2021-01-01', DATE '2021-01-01' + %(years)s * 365, '1 day')
+         generate_series(DATE '2021-01-01', DATE '2021-01-01' + %(days)s, '1 day')
              WITH ORDINALITY AS days(d, n),
          LATERAL (SELECT 50 + (i.id * 31 + n * 17) %% 400 * 0.25 AS c) AS price
     WHERE i.symbol ~ '^S[0-9]+$' AND extract(isodow FROM d) < 6"""
@@ -135,14 +144,14 @@ def environment(folder: Path) -> Path:
     venv.create(folder, with_pip=False)
     wanted = [f"{name}=={version(name)}" for name in SHARED]
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
-    subprocess.run([*install, *wanted, "psycopg-binary", *FOREIGN], check=True)
+    subprocess.run([*install, *wanted, *FOREIGN], check=True)
     return python
 
 
 def fill(tick: TickStock, symbols: int, years: int) -> None:
     with tick.database.transaction() as connection:
         for statement in FILL.split(";"):
-            connection.execute(statement, {"symbols": symbols, "years": years})
+            connection.execute(statement, {"symbols": symbols, "days": years * 365})
 
 
 def publish(tick: TickStock) -> None:
@@ -178,7 +187,8 @@ def main() -> int:
             }
             print(f"{'':26} {'version':>9} {'bars':>10} {'sum of closes':>16} {'s':>6}  equal")
             print(f"{'PostgreSQL':26} {'':>9} {truth[0]:>10,.0f} {truth[1]:>16,.2f}")
-            return max(shown(name, ask(python, ENGINES[name], given), truth) for name in asked.only)
+            answers = ((name, ask(python, ENGINES[name], given)) for name in asked.only)
+            return max((shown(name, answer, truth) for name, answer in answers), default=0)
 
 
 def shown(name: str, answer: Answer, truth: tuple[float, ...]) -> int:
