@@ -67,6 +67,8 @@ TRIES = (
     Try("bars as Parquet", (*BARS, "parquet"), "frames"),
     Try("bars as Arrow", (*BARS, "arrow"), "frames"),
     Try("export", ("export", "{AAPL}", "NEW"), "frames"),
+    Try("lake publish", ("lake", "publish"), "lake", says="were written"),
+    Try("lake status", ("lake", "status"), "lake", says="bars_day"),
     Try("verify", ("verify", "{AAPL}"), says="sound"),
     Try("verify an altered folder", ("verify", "--folder", "ALTERED"), code=1, says="differ"),
     Try(

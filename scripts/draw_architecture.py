@@ -24,6 +24,7 @@ GROUPS = {
     "(cache_operations)": "doors of programs that know the cache table",
     "service": "what a person can ask",
     "(testing)": "the contract of vendors, as tests",
+    "(lake)": "stored bars as tables for other engines",
     "store": "PostgreSQL, and nobody else does",
     "config": "settings, read once at the edge",
     "vendors": "sources of bars: a promise, a registry, a folder each",

@@ -40,6 +40,10 @@ VARIABLES = {
     "TICKSTOCK_METRICS_TOKEN": "metrics_token",
     "TICKSTOCK_BAR_FILES": "bar_files",
     "TICKSTOCK_SEALED_FILES": "sealed_files",
+    "TICKSTOCK_LAKE_WAREHOUSE": "lake_warehouse",
+    "TICKSTOCK_LAKE_CATALOG": "lake_catalog",
+    "TICKSTOCK_LAKE_NAMESPACE": "lake_namespace",
+    "TICKSTOCK_LAKE_SNAPSHOTS": "lake_snapshots",
     "REDIS_URL": "redis_url",
     "REDIS_HOST": "redis_host",
     "REDIS_PORT": "redis_port",
@@ -99,6 +103,26 @@ class Settings(BaseModel):
         description="folder of sealed minute bars, which are nowhere else; without it `sealed` in "
         "the home folder",
     )
+    lake_warehouse: str = Field(
+        "home",
+        min_length=1,
+        description="where `lake publish` puts tables for other engines: `home` (in the home "
+        "folder), a folder, or s3://BUCKET/FOLDER",
+    )
+    lake_catalog: str = Field(
+        "database",
+        min_length=1,
+        description="what knows where these tables are: `database` (the same one), or the address "
+        "of an Iceberg REST catalog",
+    )
+    lake_namespace: str = Field(
+        "tickstock",
+        pattern="^[a-z][a-z0-9_]{0,62}$",
+        description="what the tables stand under in the catalog",
+    )
+    lake_snapshots: int = Field(
+        10, ge=1, le=1000, description="how many publishes of each table can still be read"
+    )
     redis_url: SecretStr | None = Field(None, description="Redis for existing clients; optional")
 
     by_prefix: dict[str, VendorSettings] = Field(default_factory=dict)
@@ -144,6 +168,14 @@ class Settings(BaseModel):
     def sealed_folder(self) -> Path:
         """Where sealed files are."""
         return (self.sealed_files or self.home / "sealed").expanduser()
+
+    @property
+    def lake_folder(self) -> Path | str:
+        """Where tables for other engines are: a folder, or the address of a bucket."""
+        if self.lake_warehouse == "home":
+            return self.home / "lake"
+        is_address = "://" in self.lake_warehouse
+        return self.lake_warehouse if is_address else Path(self.lake_warehouse).expanduser()
 
     @property
     def log_file(self) -> Path:

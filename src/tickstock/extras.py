@@ -34,6 +34,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "uvicorn": "uvicorn",
     },
     "s3": {"isal": "isal", "obstore": "obstore"},
+    "lake": {"pyarrow": "pyarrow", "pyiceberg": "pyiceberg", "sqlalchemy": "sqlalchemy"},
 }
 """For each extra, its modules and the packages that hold them."""
 UNLISTED: Mapping[str, str] = {

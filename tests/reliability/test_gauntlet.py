@@ -171,6 +171,8 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "files seal": [("--before", "2025-01"), ("--before", "x")],
     "files sealed": [(), ("--json",)],
     "files unseal": [("2025-01",), ("x", "--lost")],
+    "lake publish": [(), ("--anew",)],
+    "lake status": [(), ("--json",)],
     "doctor": [(), ("--json",)],
     "bridge": [()],
     "universe list": [(), ("--json",), ("--type", "stock_etf_combo")],

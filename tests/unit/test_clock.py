@@ -174,6 +174,7 @@ ELSEWHERE = {
 """Files that are not run on other days, and why not."""
 MEASURED = {
     "dates.py": "for the table",
+    "lake.py": "for the table",
     "mutations.py": "for its lines",
     "reliability/": "figures for RELIABILITY.md; pauses that have to be at least so long",
     "contract/test_bridge.py": "how often it may warn in the time that it took",

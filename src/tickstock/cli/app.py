@@ -142,6 +142,10 @@ GROUPS = {
             "sealed": "files:sealed",
         },
     ),
+    "lake": (
+        "Publish day bars as Iceberg tables, for other engines.",
+        {"publish": "lake:publish", "status": "lake:status"},
+    ),
     "config": (
         "Show settings.",
         {"show": "settings:show"},

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tickstock.service.house import Houses
     from tickstock.service.imports import Imports
     from tickstock.service.jobs import Jobs
+    from tickstock.service.lake import Lake
     from tickstock.service.listings import Listings
     from tickstock.service.missing import Missing
     from tickstock.service.plans import Plans
@@ -56,7 +57,7 @@ class TickStock:
     """One open installation: `universes`, `edits`, `history`, `builds`, `imports`; `dates`,
     `sessions`; `requests`, `plans`, `jobs`, `client_jobs`, `steering`, `verdicts`, `schedules`;
     `holdings`, `receipts`, `house`, `missing`, `charts`, `actions`, `exports`, `verify`;
-    `bar_files`, `sealed_months`, `account`.
+    `bar_files`, `sealed_months`, `lake`, `account`.
 
     `clock` says which day it is; what is kept is dated by the database's. Safe to share between
     threads.
@@ -208,6 +209,12 @@ class TickStock:
         from tickstock.service.sealed_months import SealedMonths
 
         return SealedMonths(self.database, self.clock)
+
+    @cached_property
+    def lake(self) -> Lake:
+        from tickstock.service.lake import Lake
+
+        return Lake(self.database, self.settings, self.bar_files.readable)
 
     @cached_property
     def receipts(self) -> Receipts:

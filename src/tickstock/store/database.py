@@ -125,6 +125,12 @@ class Database:
         return mask(self.conninfo)
 
     @property
+    def parameters(self) -> dict[str, str]:
+        """What libpq connects with, by name. May hold the password."""
+        found = _read(self.conninfo)
+        return {name: str(found[name]) for name in found if found[name]}
+
+    @property
     def server(self) -> EmbeddedServer | None:
         """The embedded server, where that is what this database is in."""
         return self._server
@@ -215,6 +221,11 @@ class Database:
                 self._kept.append(conn)
                 return
         conn.close()
+
+    def connect(self) -> Connection:
+        """A connection of one's own, in autocommit, to be closed: for libraries that keep theirs.
+        Raises what psycopg does."""
+        return self._connect()
 
     def _connect(self) -> BarConnection:
         try:

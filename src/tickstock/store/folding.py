@@ -77,7 +77,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Everything:
+class Everything:
     """Whose day bars there are, and the years from the first to the last of them."""
 
     instruments: Ints
@@ -155,7 +155,7 @@ def _fold(
     place = files.make_place()
     folder = files.folder / identity
     make_folder(folder)
-    every = _everything(connection)
+    every = everything(connection)
     before = files.state(connection, *EVER, ALL_CHANGES)
     kept = {} if anew or before is None else _unchanged(before, every.years, folder)
     through = None if anew or before is None else files
@@ -186,7 +186,7 @@ def compare_files(database: Database, files: BarFiles, *, at_once: int = AT_ONCE
     """Day bars as they are read by way of the files, against the database, as of one moment."""
     with database.snapshot() as connection:
         checksums.take_time(connection)
-        every = _everything(connection)
+        every = everything(connection)
         state = files.state(connection, *EVER, ALL_CHANGES)
         if state is None:
             return Compared(0, None, ())
@@ -199,7 +199,7 @@ def compare_files(database: Database, files: BarFiles, *, at_once: int = AT_ONCE
 
 
 def _compare_year(
-    connection: Connection, every: _Everything, year: int, files: BarFiles, at_once: int
+    connection: Connection, every: Everything, year: int, files: BarFiles, at_once: int
 ) -> tuple[int, str]:
     bars, unlike = 0, 0
     for wanted in every.of(year, at_once):
@@ -220,13 +220,13 @@ def _equal(a: Rows, b: Rows) -> bool:
     )
 
 
-def _everything(connection: Connection) -> _Everything:
+def everything(connection: Connection) -> Everything:
     params = dict(zip(("lo", "hi"), EVER, strict=True))
     found = columns_cursor(connection).execute(QUERIES["instruments"], params).fetchone()
     if found is None:
-        return _Everything(np.empty(0, np.int64), range(0))
+        return Everything(np.empty(0, np.int64), range(0))
     instruments, first, last = found
-    return _Everything(instruments, range(year_of(first), year_of(last) + 1))
+    return Everything(instruments, range(year_of(first), year_of(last) + 1))
 
 
 def _unchanged(before: FilesState, years: Sequence[int], folder: Path) -> dict[int, str]:
@@ -245,7 +245,7 @@ def _unchanged(before: FilesState, years: Sequence[int], folder: Path) -> dict[i
 
 
 def _year_rows(
-    connection: Connection, every: _Everything, year: int, files: BarFiles | None, at_once: int
+    connection: Connection, every: Everything, year: int, files: BarFiles | None, at_once: int
 ) -> Rows:
     parts = []
     for wanted in every.of(year, at_once):

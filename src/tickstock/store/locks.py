@@ -25,3 +25,5 @@ CREATION = 1
 """Making instruments."""
 MINUTE_MONTHS = 2
 """Making partitions for minutes: the schema's function `add_minute_months` takes it."""
+LAKE = 3
+"""Publishing tables for other engines."""

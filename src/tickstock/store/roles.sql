@@ -96,6 +96,7 @@ GRANT SELECT ON
     tickstock.bars_day, tickstock.bars_hour, tickstock.bars_minute, tickstock.bar_revisions,
     tickstock.bar_arrivals, tickstock.bar_checksums, tickstock.bar_changes, tickstock.bar_files,
     tickstock.sealed_files, tickstock.sealed_bars,
+    tickstock.iceberg_tables, tickstock.iceberg_namespace_properties,
     tickstock.quarantine, tickstock.doubts, tickstock.coverage,
     tickstock.holes, tickstock.splits, tickstock.dividends, tickstock.actions_known,
     tickstock.loads, tickstock.load_items, tickstock.load_actions, tickstock.calls, tickstock.losses,

@@ -1135,6 +1135,7 @@ CREATE INDEX bar_changes_by_transaction ON tickstock.bar_changes (transaction);
 
 -- What the bar files in the folder `place` hold: all that transactions before `watermark` left, by
 -- year. They are those of this database and none that was restored from it, see `bar_database`.
+-- A published table of Iceberg has a row too, its number for the place.
 CREATE TABLE tickstock.bar_files (
     place     uuid NOT NULL,
     timeframe text NOT NULL,
@@ -1252,6 +1253,26 @@ BEGIN
     RETURN true;
 END $$;
 REVOKE ALL ON FUNCTION tickstock.free_minute_month(date) FROM PUBLIC;
+
+-- ---------------------------------------------------------------------- lake
+-- Where the metadata of each table lies, in the form that every SQL catalog of Iceberg (JDBC, version 1)
+-- reads and writes, so that other engines find the tables here. Empty with a catalog elsewhere.
+CREATE TABLE tickstock.iceberg_tables (
+    catalog_name               varchar(255) NOT NULL,
+    table_namespace            varchar(255) NOT NULL,
+    table_name                 varchar(255) NOT NULL,
+    metadata_location          varchar(1000),
+    previous_metadata_location varchar(1000),
+    iceberg_type               varchar(5),
+    PRIMARY KEY (catalog_name, table_namespace, table_name)
+);
+CREATE TABLE tickstock.iceberg_namespace_properties (
+    catalog_name   varchar(255) NOT NULL,
+    namespace      varchar(255) NOT NULL,
+    property_key   varchar(255) NOT NULL,
+    property_value varchar(1000) NOT NULL,
+    PRIMARY KEY (catalog_name, namespace, property_key)
+);
 
 -- ---------------------------------------------------------------------- views for readers of SQL
 -- Raw bars under the names and columns that readers of such tables expect.
