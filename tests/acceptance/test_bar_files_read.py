@@ -110,9 +110,9 @@ def test_files_are_in_the_home_folder_and_may_go_at_any_time(person: Person) -> 
 
 def test_switched_off_nothing_is_written(person: Person) -> None:
     person.set("off")
-    for command in ("fold", "verify"):
-        assert run(["files", command, "--home", str(person.home)]) == 2
-        assert "TICKSTOCK_BAR_FILES is `off`" in person.capture.readouterr().err
+    assert run(["files", "fold", "--home", str(person.home)]) == 2
+    assert "TICKSTOCK_BAR_FILES is `off`" in person.capture.readouterr().err
+    person("files", "verify")  # of sealed minutes there may be files all the same
     assert not (person.home / "bars").exists()
 
 
