@@ -88,6 +88,19 @@ def test_what_is_sealed_is_read_as_before(
     assert looks(sealer) == before
 
 
+def test_a_month_that_a_job_still_asks_for_stays(sealer: Sealer) -> None:
+    before = looks(sealer)
+    sealer("load", "{SA, SB}", *SPAN, "--timeframes", "1min", "--refresh", "--background")
+    (job,) = json.loads(sealer("jobs", "list", "--json", "--state", "submitted"))["data"]
+    out = sealer("files", "seal", "--before", "2025-03", code=1)
+    assert out.count("stays: Minute bars of ") == 2, out
+    assert out.count(f"are still asked for by {job['load'][:8]}") == 2, out
+    assert sealer.files == []
+    sealer("jobs", "cancel", job["load"][:8])
+    assert "2025-01: 1,560 bars of 2 symbols" in sealer("files", "seal", "--before", "2025-03")
+    assert looks(sealer) == before
+
+
 def test_a_lacking_file_is_told_everywhere(sealer: Sealer) -> None:
     before = looks(sealer)
     sealer("files", "seal", "--before", "2025-02")
