@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.launcher import launcher
 from tests.moment import handed_on
+from tickstock.errors import Transient
 
+T = TypeVar("T")
 TICKSTOCK = Path(sys.executable).parent / "tickstock"
 SCHEMA = "tickstock/1"
 PATIENCE = 60.0
@@ -91,6 +93,18 @@ def ended(process: subprocess.Popen[str], seconds: float = PATIENCE) -> Result:
         raise
     assert "Traceback" not in out + err, out + err
     return Result(process.returncode, out, err)
+
+
+def in_turn(work: Callable[[], T], seconds: float = 90.0) -> T:
+    """What `work` gives once nobody else is at it any more: of one that was killed, the server has
+    to notice that first."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except Transient:
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.01)
 
 
 def until(condition: Callable[[], object], seconds: float = 90.0) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from tests.cli_run import in_turn
 from tests.conftest import Cluster
 from tests.moment import handed_on
 from tests.store.test_bar_history import ids_of, now, write
@@ -351,7 +352,7 @@ def test_one_seals_at_a_time(both: tuple[Database, Database]) -> None:
     write(database, MINUTE, some_bars(ids_of(database, "AAPL")))
     with database.transaction() as conn:
         conn.execute("LOCK TABLE tickstock.sealed_files IN SHARE ROW EXCLUSIVE MODE")
-        with pytest.raises(Transient):
+        with pytest.raises(Transient, match="Another process is sealing"):
             sealing.seal(database, MONTHS[0])
     assert sealing.seal(database, MONTHS[0]).bars == 10
 
@@ -400,7 +401,7 @@ def test_killed_anywhere_bars_are_whole_on_one_side(
     assert killed.returncode == -9, killed
     assert all_closes(database, ids) == expected
     if point != "seal.committed@1":
-        sealing.seal(database, MONTHS[0], **SEALS)
+        in_turn(lambda: sealing.seal(database, MONTHS[0], **SEALS))
     assert all_closes(database, ids) == expected
     assert not [one for one in sealing.check(database) if one.what]
     sealing.unseal(database, MONTHS[0])

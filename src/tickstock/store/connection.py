@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.errors import LockNotAvailable
+
+from tickstock.errors import Transient
 
 Connection = psycopg.Connection[Any]
 DRIVER_ERROR = psycopg.Error
@@ -22,3 +25,11 @@ def sealed_folder(connection: Connection) -> Path:
     """Where sealed files are; the working folder for a connection of unknown origin."""
     folder = connection.sealed_files if isinstance(connection, BarConnection) else None
     return folder or Path()
+
+
+def take_turn(connection: Connection, query: str, what: str) -> None:
+    """Lock with a query that does not wait. Raises Transient while another process is at `what`."""
+    try:
+        connection.execute(query)
+    except LockNotAvailable as e:
+        raise Transient(f"Another process {what}.", "Wait until it has ended.") from e

@@ -26,7 +26,7 @@ from tickstock.private import make_folder
 from tickstock.store import checksums
 from tickstock.store.bar_files import BarFiles, FilesState, Wanted, year_of
 from tickstock.store.bars import Rows, read_rows
-from tickstock.store.connection import Connection
+from tickstock.store.connection import Connection, take_turn
 from tickstock.store.database import Database
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -107,7 +107,7 @@ def forget_unneeded_changes(database: Database) -> None:
     Transient then.
     """
     with database.transaction() as connection:
-        connection.execute(QUERIES["one_at_a_time"])
+        take_turn(connection, QUERIES["one_at_a_time"], "is writing bar files")
         connection.execute(QUERIES["forget_unneeded_changes"], {"timeframe": Timeframe.DAY})
 
 
@@ -128,7 +128,7 @@ def fold(
         DatabaseRefused: the server does not tell which database it is.
     """
     with database.transaction() as connection:
-        connection.execute(QUERIES["one_at_a_time"])
+        take_turn(connection, QUERIES["one_at_a_time"], "is writing bar files")
         checksums.take_time(connection)
         try:
             return _fold(connection, files, anew, at_once, is_leaving)

@@ -32,7 +32,7 @@ from tickstock.spans import day_of as date_of
 from tickstock.store import checksums, locks
 from tickstock.store.bar_rows import Rows
 from tickstock.store.bars import bring_back, cells, lock_instruments, read_rows
-from tickstock.store.connection import Connection
+from tickstock.store.connection import Connection, take_turn
 from tickstock.store.database import Database, translate
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -161,7 +161,7 @@ def seal(
     month, folder = Month(first), database.sealed_files
     name = f"minutes-{month}-{uuid4().hex}"
     with database.transaction() as connection:
-        connection.execute(QUERIES["one_at_a_time"])
+        take_turn(connection, QUERIES["one_at_a_time"], "is sealing minute bars")
         checksums.take_time(connection)
         _refuse_busy(connection, month)
         try:
