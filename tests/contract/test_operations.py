@@ -195,11 +195,11 @@ def test_a_small_request_passes_a_large_one_that_is_under_way(tick: TickStock) -
     large = submit(tick, *SYMBOLS)
 
     async def run() -> None:
-        source = Watched(tick)
+        source = Watched(tick, pace=120.0)  # on a busy machine it takes seconds to be picked up
         async with working(tick, source):
             await until(lambda: len(source.asked) >= 3)
-            before = len(source.asked)
             small = await asyncio.to_thread(lambda: submit(tick, "NEW"))
+            before = len(source.asked)
             assert small.priority > large.priority
             await until(lambda: state(tick, small) is JobState.COMPLETED)
             assert source.asked.index("NEW") <= before + 8

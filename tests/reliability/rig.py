@@ -198,7 +198,7 @@ class Rig:
                 if awaited != "job-1":
                     scenarios.submit(job | {"name": awaited})
                 pids.append(self._zygote.start(job))
-                until(lambda: _is_over(database, awaited), FORM.takeover + 20)
+                until(lambda: _is_over(database, awaited), FORM.takeover + 60)
                 return time.monotonic() - begun
             finally:
                 for pid in pids:
