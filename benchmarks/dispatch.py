@@ -73,9 +73,8 @@ def submit(tick: TickStock, calls: int, priority: int = 0) -> uuid.UUID:
         )  # fmt: skip
         facts = {"expected": 4 * calls, "held": 0, "calls": calls, "seconds": 1}
         load, _ = jobs.submit(
-            connection, plan, title="b", vendor=VENDOR, summary=facts,
-            request={"refresh": False}, priority=priority,
-        )  # fmt: skip
+            connection, plan, title="b", vendor=VENDOR, summary=facts, priority=priority
+        )
         defer_drain(connection, load, VENDOR, priority)
     return load
 
