@@ -27,6 +27,7 @@ from tickstock.errors import BadFile
 from tickstock.extras import need
 from tickstock.failpoints import reach
 from tickstock.private import FILE
+from tickstock.shortage import shortage
 
 Columns = Mapping[str, npt.NDArray[Any]]
 ENDING = ".parquet"
@@ -115,7 +116,7 @@ class SealedWriter:
 
 def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, Columns]]:
     """The bars of each span, with its place in `spans`; in the order of the file, and one row group
-    at a time. Raises BadFile where one of them is not what was written."""
+    at a time. Raises BadFile where one of them is not what was written, and OutOfResources."""
     pa, parquet = need("pyarrow"), need("pyarrow.parquet")
     order = sorted(range(len(spans)), key=lambda i: (spans[i].group, spans[i].first))
     number, group = -1, dict[str, npt.NDArray[Any]]()
@@ -135,6 +136,8 @@ def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, C
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as e:
         if isinstance(e, BadFile):
             raise
+        if short := shortage(e):
+            raise short from e  # of this machine; to be told that the bars are lost would lose them
         raise damaged(path, f"cannot be read ({' '.join(str(e).split())[:200]})") from e
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import pyarrow
 import pytest
 
 from tests.cli_run import in_turn
@@ -20,7 +22,7 @@ from tests.conftest import Cluster
 from tests.moment import handed_on
 from tests.store.test_bar_history import ids_of, now, write
 from tickstock import failpoints
-from tickstock.errors import BadFile, Conflict, Transient
+from tickstock.errors import BadFile, Conflict, OutOfResources, Transient
 from tickstock.model import Timeframe, epoch_day
 from tickstock.sealed_file import ENDING, FRESH
 from tickstock.spans import Span
@@ -510,6 +512,27 @@ def test_what_is_lost_can_be_loaded_again(both: tuple[Database, Database]) -> No
         assert {s.bars for s in kept.values()} == {counted}
         assert held(mine, ids) == held(theirs, ids)
         assert checksums.coverage_checks(mine, MINUTE, ids) == dict.fromkeys(ids, True)
+
+
+@pytest.mark.parametrize(
+    "short", [OSError(errno.EMFILE, "Too many open files"), pyarrow.lib.ArrowMemoryError("none")]
+)
+def test_what_cannot_be_read_for_want_of_resources_is_not_lost(
+    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch, short: Exception
+) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MONTHS[0], **SEALS)
+
+    def refused(*_: object, **__: object) -> None:
+        raise short
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refused)
+        with pytest.raises(OutOfResources):
+            sealing.unseal(database, MONTHS[0], is_lost=True)
+    assert all_closes(database, ids) == some_bars(ids)
 
 
 def test_a_session_that_became_held_twice_has_arrived_on_each_of_its_days() -> None:
