@@ -24,16 +24,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tickstock.checksums import row_hashes
+from tickstock.checksums import column_hashes
 from tickstock.errors import BadFile
 from tickstock.failpoints import reach
-from tickstock.model import Flags, Floats, Ints
+from tickstock.model import PRICES, Flags, Ints
 from tickstock.private import FILE
 
 Columns = Mapping[str, npt.NDArray[Any]]
 SCHEMA = "tickstock/bars/1"
 ENDING = ".safetensors"
-PRICES = ("open", "high", "low", "close")
 KINDS = {
     "first": "I64", "open": "F64", "high": "F64", "low": "F64", "close": "F64", "volume": "F64",
     "vwap": "F64", "sums": "U64", "instrument": "I32", "at": "I32", "trades": "I32",
@@ -134,7 +133,7 @@ class BarFile:
         first, sums = self._columns["first"], self._columns["sums"]
         owner = np.searchsorted(first, rows, side="right") - 1
         taken = self._taken(rows, self.instruments[owner])
-        if (_hashes(columns_of(taken)) != sums[rows + 1] - sums[rows]).any():
+        if (column_hashes(columns_of(taken)) != sums[rows + 1] - sums[rows]).any():
             raise damaged(self._path, "holds bars that differ from their checksums")
 
     def _taken(self, rows: Ints | slice, instrument: Ints) -> Block:
@@ -154,7 +153,7 @@ def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:
 
 def sum_of_hashes(block: Block) -> np.uint64:
     """What bars have to add up to, in whatever order and of however many files."""
-    total: np.uint64 = _hashes(columns_of(block)).sum(dtype=np.uint64)
+    total: np.uint64 = column_hashes(columns_of(block)).sum(dtype=np.uint64)
     return total
 
 
@@ -172,7 +171,7 @@ def write_bar_file(folder: Path, stamp: FileStamp, bars: Columns) -> int:
     instrument = bars["instrument"]
     first = np.flatnonzero(np.diff(instrument, prepend=instrument[:1] - 1))
     sums = np.zeros(len(instrument) + 1, np.uint64)
-    np.cumsum(_hashes(bars), out=sums[1:])
+    np.cumsum(column_hashes(bars), out=sums[1:])
     columns = dict(bars) | {
         "instrument": instrument[first],
         "first": np.append(first, len(instrument)),
@@ -249,13 +248,6 @@ def _fits(columns: Columns) -> bool:
 
 def _index_sum(columns: Columns) -> int:
     return zlib.crc32(columns["first"].tobytes(), zlib.crc32(columns["instrument"].tobytes()))
-
-
-def _hashes(bars: Columns) -> npt.NDArray[np.uint64]:
-    prices: list[Floats] = [bars[name] for name in PRICES]
-    return row_hashes(
-        bars["instrument"], bars["at"], prices, bars["volume"], bars["vwap"], bars["trades"]
-    )
 
 
 # --- rows ---------------------------------------------------------------------------------------

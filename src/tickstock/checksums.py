@@ -7,13 +7,14 @@ can write a checksum as well as a bar.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tickstock.model import Flags, Floats, Ints
+from tickstock.model import PRICES, Flags, Floats, Ints
 
 Hashes = npt.NDArray[np.uint64]
 Sums = npt.NDArray[np.uint32]
@@ -101,6 +102,14 @@ def row_hashes(
             _stir(h, part)
         _stir(h, part)
     return found
+
+
+def column_hashes(bars: Mapping[str, npt.NDArray[Any]]) -> Hashes:
+    """The same of bars whose columns are by name, as files of them have."""
+    prices: list[Floats] = [bars[name] for name in PRICES]
+    return row_hashes(
+        bars["instrument"], bars["at"], prices, bars["volume"], bars["vwap"], bars["trades"]
+    )
 
 
 def _stir(h: Hashes, part: Hashes) -> None:

@@ -22,17 +22,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tickstock.checksums import row_hashes
+from tickstock.checksums import column_hashes
 from tickstock.errors import BadFile
 from tickstock.extras import need
 from tickstock.failpoints import reach
+from tickstock.model import PRICES
 from tickstock.private import FILE
 from tickstock.shortage import shortage
 
 Columns = Mapping[str, npt.NDArray[Any]]
 ENDING = ".parquet"
 FRESH = ".tmp"
-PRICES = ("open", "high", "low", "close")
 FLOATS = (*PRICES, "volume", "vwap")
 
 
@@ -74,7 +74,7 @@ class SealedWriter:
         self._writer.write_table(_table(bars), row_group_size=max(len(bars["at"]), 1))
         reach("sealed_file.group")
         edges = np.flatnonzero(np.diff(bars["instrument"], prepend=-1, append=-1))
-        hashes = _hashes(bars)
+        hashes = column_hashes(bars)
         self._groups += 1
         return [
             SealedSpan(self._groups - 1, first, end - first, _sum(hashes[first:end]))
@@ -128,7 +128,7 @@ def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, C
                 if span.group != number:
                     number, group = span.group, _columns(file.read_row_group(span.group))
                 bars = {k: v[span.first : span.first + span.rows] for k, v in group.items()}
-                if len(bars["at"]) != span.rows or _sum(_hashes(bars)) != span.hash:
+                if len(bars["at"]) != span.rows or _sum(column_hashes(bars)) != span.hash:
                     raise damaged(path, "holds bars that differ from their checksums")
                 yield place, bars
     except FileNotFoundError:
@@ -185,13 +185,6 @@ def _columns(table: Any) -> dict[str, npt.NDArray[Any]]:
     found["instrument"] = table.column("instrument_id").cast(pa.int64()).to_numpy()
     found["at"] = table.column("at").cast(pa.int64()).to_numpy() // 1000
     return found
-
-
-def _hashes(bars: Columns) -> npt.NDArray[np.uint64]:
-    prices = [bars[name] for name in PRICES]
-    return row_hashes(
-        bars["instrument"], bars["at"], prices, bars["volume"], bars["vwap"], bars["trades"]
-    )
 
 
 def _sum(hashes: npt.NDArray[np.uint64]) -> int:

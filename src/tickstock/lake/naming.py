@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 
 from tickstock.model import Ints, epoch_day
+from tickstock.store.bar_rows import KEY_BITS
 
-KEY_BITS = 36
 NEVER = 1 << 30
 """Days from 1970 that no bar has; the other way too."""
 

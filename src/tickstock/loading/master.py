@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from tickstock.loading.whose import TickerOwner
+from tickstock.loading.whose import TickerOwner, is_another_firm
 from tickstock.spans import ONE_DAY
 
 
@@ -109,13 +109,9 @@ def match(
 
 
 def _is_another(record: ListingRecord, owner: TickerOwner, same: Collection[str]) -> bool:
-    """Whether bars are held of a firm that is known under other numbers. That of the firm (CIK)
-    goes before that of its listing (FIGI), which changes with its form."""
-    if owner.end is None or record.symbol in same:
-        return False
-    if record.cik and owner.cik:
-        return record.cik != owner.cik
-    return bool(record.figi and owner.figi and record.figi != owner.figi)
+    """Whether bars are held of a firm that is known under other numbers."""
+    has_bars = owner.end is not None
+    return has_bars and record.symbol not in same and is_another_firm(record, owner)
 
 
 def _another(record: ListingRecord, owner: TickerOwner) -> str:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from tickstock.identity import Identity
+from tickstock.loading.whose import is_another_firm
 from tickstock.model import Ticker
 from tickstock.spans import ONE_DAY, Span
 
@@ -164,7 +165,7 @@ class _JudgedHistory:
                     )
         if vouched := next((o for o in mine if o.is_vouched), None):
             return self._against(vouched)
-        if strangers := [o for o in mine if self._is_another(o)]:
+        if strangers := [o for o in mine if is_another_firm(o, self.history)]:
             one = strangers[0]
             if not is_accepted:
                 return self._says(
@@ -183,13 +184,6 @@ class _JudgedHistory:
         if delisted is None or delisted < last.span.start:
             return self.tickers
         return (*before, replace(last, span=Span(last.span.start, delisted + ONE_DAY)))
-
-    def _is_another(self, owner: TickerOwnership) -> bool:
-        """Whether an instrument is known under the numbers of another firm; that of the firm goes
-        before that of the listing, which changes with its form."""
-        if owner.cik and self.history.cik:
-            return owner.cik != self.history.cik
-        return bool(owner.figi and self.history.figi and owner.figi != self.history.figi)
 
     def _against(self, vouched: TickerOwnership) -> RenameVerdict:
         """Somebody has told of this firm before, with better evidence: it stays."""

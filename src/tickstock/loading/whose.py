@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,24 @@ from tickstock.spans import ONE_DAY, Span
 ANOTHER_AFTER = 252
 """Held sessions without a ticker after which another instrument is taken to have it: a year. A
 halt hardly lasts so long, and exchanges give a ticker to another firm after months."""
+
+
+class Numbered(Protocol):
+    """What is known under a firm's number (CIK) and a listing's (FIGI), or under none."""
+
+    @property
+    def figi(self) -> str: ...
+
+    @property
+    def cik(self) -> str: ...
+
+
+def is_another_firm(one: Numbered, other: Numbered) -> bool:
+    """Whether their numbers are of two firms. That of the firm goes before that of its listing,
+    which changes with its form; where one has neither, nothing says so."""
+    if one.cik and other.cik:
+        return one.cik != other.cik
+    return bool(one.figi and other.figi and one.figi != other.figi)
 
 
 @dataclass(slots=True)
