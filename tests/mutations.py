@@ -129,7 +129,7 @@ MUTATIONS = (
     M("refused days: of one ticker they count for all", "loading/account.py",
       "enough = NAMES if any(self.refused) else 1", "enough = 1", "unit/test_account.py"),
     M("slow ranges: one that was slow once is too long", "loading/lengths.py",
-      "if sum(n <= days for n in self.slow) >= TWICE:", "if self.slow:", "unit/test_plausible.py"),
+      "if len(alike) >= TWICE:", "if alike:", "unit/test_plausible.py"),
     M("gains: a gap is held", "loading/gains.py",
       "np.flatnonzero(np.diff(sessions) > 1) + 1", "np.flatnonzero(np.diff(sessions) > 2) + 1",
       "unit/test_judge.py contract/test_drain.py"),

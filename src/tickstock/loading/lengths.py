@@ -15,7 +15,10 @@ from tickstock.sessions import Calendar
 from tickstock.spans import Span
 
 TWICE = 2
-"""Ranges of a length, or shorter, that were not answered in time: then it is too long."""
+"""Ranges of about a length, or shorter, that were not answered in time: then it is too long."""
+ALIKE = 1.25
+"""How much longer one range may be than another of about its length: parts of one range differ by
+weekends and holidays, and each length need not be asked for twice."""
 SHORTEST = 7
 """Days. Where so few take too long, it is not for their number."""
 NEVER = 1 << 40
@@ -48,14 +51,16 @@ class Lengths:
 
     def not_in_time(self, days: int) -> None:
         self.slow = (*self.slow, days)
-        if sum(n <= days for n in self.slow) >= TWICE:
-            self.too_long = min(self.too_long, days)
+        alike = [n for n in self.slow if n <= ALIKE * days]
+        if len(alike) >= TWICE:
+            shortest = min(n for n in alike if n == days or n > max(self.works, days / ALIKE))
+            self.too_long = min(self.too_long, shortest)
             self.works = self.works if self.works < self.too_long else 0
 
     def parts(self, call: Call, calendar: Calendar) -> tuple[Call, ...]:
         """The calls that take the place of one that is too long; none where it is not, or where
         its length is not the reason."""
-        longest = self.works or call.span.days // 2
+        longest = min(int(ALIKE * self.works), self.too_long - 1) or -(-call.span.days // 2)
         if call.kind is not CallKind.TICKER or call.span.days < self.too_long:
             return ()
         start, end = calendar.between(call.span)
