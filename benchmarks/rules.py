@@ -28,6 +28,14 @@ T = TypeVar("T")
 LIST = "stock_universe:theme_all"
 RULE = f"pick({LIST}; price >= 5; top 500 by dollar_volume over 63)"
 END = date(2025, 12, 31)
+MAKE = """
+INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)
+SELECT i.id, d, c, c, c, c, 1000 + (i.id * 7919 + x * 104729) %% 999983
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM tickstock.instruments) AS i,
+LATERAL (SELECT d, x, 1 + (i.id * 31 + x) %% 97 AS c
+         FROM unnest(%s::date[]) WITH ORDINALITY AS u(d, x)) AS s
+WHERE i.n > %s AND i.n <= %s
+"""
 BY_HAND = """
 SELECT instrument_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY close * volume) AS traded
 FROM tickstock.bars_day WHERE at >= %s AND at < %s
@@ -49,14 +57,10 @@ def fill(tick: TickStock, names: int, first: date) -> int:
             " SELECT id, symbol, daterange(NULL, NULL) FROM i",
             (first, names),
         )
-        conn.execute(
-            "INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)"
-            " SELECT i.id, d, c, c, c, c, 1000 + (i.id * 7919 + x * 104729) %% 999983"
-            " FROM tickstock.instruments AS i,"
-            " LATERAL (SELECT d, x, 1 + (i.id * 31 + x) %% 97 AS c"
-            "          FROM unnest(%s::date[]) WITH ORDINALITY AS u(d, x)) AS s",
-            (days,),
-        )
+    for low in range(0, names, 500):
+        with tick.database.transaction() as conn:
+            conn.execute(MAKE, (days, low, low + 500))
+    with tick.database.transaction() as conn:
         conn.execute("ANALYZE tickstock.bars_day")
         symbols = [s for (s,) in conn.execute("SELECT symbol FROM tickstock.instruments")]
     told = "symbol,starts,ends\n" + "".join(f"{s},{first},\n" for s in symbols)
