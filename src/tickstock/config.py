@@ -22,6 +22,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from tickstock.errors import BadSetting
+from tickstock.private import SEALED
 from tickstock.vendors import registry
 from tickstock.vendors.spec import VendorSettings
 
@@ -167,7 +168,7 @@ class Settings(BaseModel):
     @property
     def sealed_folder(self) -> Path:
         """Where sealed files are."""
-        return (self.sealed_files or self.home / "sealed").expanduser()
+        return (self.sealed_files or self.home / SEALED).expanduser()
 
     @property
     def lake_folder(self) -> Path | str:

@@ -12,6 +12,8 @@ FOLDER, FILE = 0o700, 0o600
 ENTERED = 0o711
 """A folder that others may go through, and not look into."""
 OTHERS = 0o077
+SEALED = "sealed"
+"""In a home folder, the one of sealed files."""
 
 
 def make_home(home: Path, *, has_server: bool) -> None:

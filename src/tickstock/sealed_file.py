@@ -11,6 +11,7 @@ bars, nor none. Needs pyarrow.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.checksums import column_hashes
-from tickstock.errors import BadFile
+from tickstock.errors import BadFile, BadSetting
 from tickstock.extras import need
 from tickstock.failpoints import reach
 from tickstock.model import PRICES
@@ -116,7 +117,8 @@ class SealedWriter:
 
 def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, Columns]]:
     """The bars of each span, with its place in `spans`; in the order of the file, and one row group
-    at a time. Raises BadFile where one of them is not what was written, and OutOfResources."""
+    at a time. Raises BadFile where one of them is not what was written, BadSetting where the file
+    cannot be got at, and OutOfResources."""
     pa, parquet = need("pyarrow"), need("pyarrow.parquet")
     order = sorted(range(len(spans)), key=lambda i: (spans[i].group, spans[i].first))
     number, group = -1, dict[str, npt.NDArray[Any]]()
@@ -132,13 +134,28 @@ def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, C
                     raise damaged(path, "holds bars that differ from their checksums")
                 yield place, bars
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise out_of_reach(path, "the folder is not there") from None
         raise damaged(path, "is not there") from None
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as e:
         if isinstance(e, BadFile):
             raise
         if short := shortage(e):
             raise short from e  # of this machine; to be told that the bars are lost would lose them
+        if isinstance(e, OSError) and e.errno not in (None, errno.EIO):
+            raise out_of_reach(path, e) from e
         raise damaged(path, f"cannot be read ({' '.join(str(e).split())[:200]})") from e
+
+
+def out_of_reach(path: Path, why: OSError | str) -> BadSetting:
+    """The error where nothing is known of a file: its bars must not be taken for lost."""
+    if isinstance(why, OSError):
+        why = why.strerror or str(why)
+    return BadSetting(
+        f"The sealed file {path} cannot be got at: {why}.",
+        "Let it be read, and have the disk mounted; TICKSTOCK_SEALED_FILES names the folder. Where "
+        "the folder is gone for good, make an empty one.",
+    )
 
 
 def damaged(path: Path, what: str) -> BadFile:

@@ -22,7 +22,14 @@ from tests.conftest import Cluster
 from tests.moment import handed_on
 from tests.store.test_bar_history import ids_of, now, write
 from tickstock import failpoints
-from tickstock.errors import BadFile, Conflict, OutOfResources, Transient
+from tickstock.errors import (
+    BadFile,
+    BadSetting,
+    Conflict,
+    OutOfResources,
+    TickStockError,
+    Transient,
+)
 from tickstock.model import Timeframe, epoch_day
 from tickstock.sealed_file import ENDING, FRESH
 from tickstock.spans import Span
@@ -515,10 +522,19 @@ def test_what_is_lost_can_be_loaded_again(both: tuple[Database, Database]) -> No
 
 
 @pytest.mark.parametrize(
-    "short", [OSError(errno.EMFILE, "Too many open files"), pyarrow.lib.ArrowMemoryError("none")]
+    ("short", "told"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), OutOfResources),
+        (pyarrow.lib.ArrowMemoryError("none"), OutOfResources),
+        (PermissionError(errno.EACCES, "Permission denied"), BadSetting),
+        (OSError(errno.ESTALE, "Stale file handle"), BadSetting),
+    ],
 )
-def test_what_cannot_be_read_for_want_of_resources_is_not_lost(
-    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch, short: Exception
+def test_what_cannot_be_got_at_is_not_lost(
+    both: tuple[Database, Database],
+    monkeypatch: pytest.MonkeyPatch,
+    short: Exception,
+    told: type[TickStockError],
 ) -> None:
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
@@ -530,8 +546,24 @@ def test_what_cannot_be_read_for_want_of_resources_is_not_lost(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refused)
-        with pytest.raises(OutOfResources):
+        with pytest.raises(told):
             sealing.unseal(database, MONTHS[0], is_lost=True)
+    assert all_closes(database, ids) == some_bars(ids)
+
+
+def test_a_folder_that_is_not_mounted_is_not_lost(both: tuple[Database, Database]) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MONTHS[0], **SEALS)
+    away = database.sealed_files.rename(database.sealed_files.with_name("elsewhere"))
+    with pytest.raises(BadSetting, match="the folder is not there"):
+        sealing.unseal(database, MONTHS[0], is_lost=True)
+    assert "is not there" in sealing.lacking(database)[0].what
+    database.sealed_files.touch()
+    assert "cannot be got at: Not a directory" in sealing.lacking(database)[0].what
+    database.sealed_files.unlink()
+    away.rename(database.sealed_files)
     assert all_closes(database, ids) == some_bars(ids)
 
 

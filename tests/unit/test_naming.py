@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickstock.lake.naming import DatedTicker, Naming
+from tickstock.lake.naming import Naming
 from tickstock.model import epoch_day
+from tickstock.store.lake import DatedTicker
 
 DAYS = [date(year, month, 15) for year in (1960, 2023, 2024, 2025) for month in (1, 6, 12)]
 YEARS = (1960, 2023, 2024, 2025)

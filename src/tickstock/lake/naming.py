@@ -15,19 +15,10 @@ import numpy as np
 
 from tickstock.model import Ints, epoch_day
 from tickstock.store.bar_rows import KEY_BITS
+from tickstock.store.lake import DatedTicker
 
 NEVER = 1 << 30
 """Days from 1970 that no bar has; the other way too."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatedTicker:
-    """`until` is the first day on which the ticker is no longer the instrument's."""
-
-    instrument: int
-    symbol: str
-    since: date | None
-    until: date | None
 
 
 @dataclass(frozen=True, slots=True)

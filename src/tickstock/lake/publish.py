@@ -29,7 +29,7 @@ from tickstock.bar_file import block_of, sum_of_hashes
 from tickstock.errors import BadFile, BadInput
 from tickstock.failpoints import reach
 from tickstock.lake.catalog import translated
-from tickstock.lake.naming import DatedTicker, Naming
+from tickstock.lake.naming import Naming
 from tickstock.lake.sweep import expire
 from tickstock.lake.tables import BARS, INSTRUMENTS, SCHEMAS, SPLITS, TICKERS, division
 from tickstock.lake.writing import arrow_schema, bars_to_arrow, write_data_file
@@ -143,7 +143,7 @@ class Lakeside:
         moment = lake.read_moment(connection)
         instruments, tickers = lake.read_instruments(connection), lake.read_tickers(connection)
         own = {one.instrument: one.symbol for one in instruments}
-        naming = Naming(own, (DatedTicker(**asdict(one)) for one in tickers))
+        naming = Naming(own, tickers)
         small = {
             INSTRUMENTS: _small(tables[INSTRUMENTS], instruments),
             TICKERS: _small(tables[TICKERS], tickers),
@@ -420,7 +420,7 @@ def _publish_small(table: Table, rows: pa.Table, said: Mapping[str, str]) -> Pub
 def _former_naming(instruments: Table, tickers: Table) -> tuple[str, Naming]:
     rows, dated = (_sorted(table.scan().to_arrow()) for table in (instruments, tickers))
     own = {one["instrument"]: one["symbol"] for one in rows.to_pylist()}
-    naming = Naming(own, (DatedTicker(**one) for one in dated.to_pylist()))
+    naming = Naming(own, (lake.DatedTicker(**one) for one in dated.to_pylist()))
     return _digest(rows, dated), naming
 
 

@@ -12,7 +12,7 @@ from tickstock.actions import Adjust
 from tickstock.checksums import Cells, Comparison, compare, joined
 from tickstock.content import ContentHash, symbol_hashes
 from tickstock.crosscheck import ActionFinding
-from tickstock.errors import BadFile
+from tickstock.errors import BadFile, BadSetting
 from tickstock.model import BarTable, Instrument, Timeframe
 from tickstock.service import damages
 from tickstock.service.damages import Damage
@@ -96,7 +96,7 @@ class Verify:
                 for some in _groups(many, AT_ONCE[stored]):
                     try:
                         bars = self._raw(connection, some, stored)
-                    except BadFile as e:  # a sealed file; of others there is no such error
+                    except (BadFile, BadSetting) as e:  # a sealed file; of others there are none
                         found += [Damage(i.symbol, e.what, e.hint) for i in some]
                         unread.update(i.id for i in some)
                         continue

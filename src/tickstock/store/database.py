@@ -32,14 +32,13 @@ from tickstock.errors import (
     Transient,
 )
 from tickstock.outages import DATABASE, OUTAGES
+from tickstock.private import SEALED
 from tickstock.store import migrate as migrations
 from tickstock.store.connection import BarConnection
 from tickstock.store.embedded import EmbeddedServer
 from tickstock.store.queries import load
 
 QUERIES = load("database.sql")
-SEALED = "sealed"
-"""Folder of sealed files in a home."""
 KEPT = 8
 """Connections kept open for the next transaction. More are made when needed, and closed after."""
 CONNECT_SECONDS = 10

@@ -57,7 +57,7 @@ class InstrumentRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TickerRow:
+class DatedTicker:
     """`until` is the first day on which the ticker is no longer the instrument's."""
 
     instrument: int
@@ -143,9 +143,9 @@ def read_instruments(connection: Connection) -> Sequence[InstrumentRow]:
     return rows.every(connection, InstrumentRow, QUERIES["instruments"])
 
 
-def read_tickers(connection: Connection) -> Sequence[TickerRow]:
+def read_tickers(connection: Connection) -> Sequence[DatedTicker]:
     """Every dated ticker."""
-    return rows.every(connection, TickerRow, QUERIES["tickers"])
+    return rows.every(connection, DatedTicker, QUERIES["tickers"])
 
 
 def read_splits(connection: Connection) -> Sequence[SplitRow]:

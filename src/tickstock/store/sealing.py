@@ -27,7 +27,15 @@ from tickstock.errors import BadFile, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Ints, Timeframe
 from tickstock.private import make_folder
-from tickstock.sealed_file import ENDING, FRESH, SealedSpan, SealedWriter, damaged, read_spans
+from tickstock.sealed_file import (
+    ENDING,
+    FRESH,
+    SealedSpan,
+    SealedWriter,
+    damaged,
+    out_of_reach,
+    read_spans,
+)
 from tickstock.spans import day_of as date_of
 from tickstock.store import checksums, locks
 from tickstock.store.bar_rows import Rows
@@ -390,11 +398,19 @@ def lacking(database: Database) -> list[FileCheck]:
     found = []
     for one in named:
         path = database.sealed_files / f"{one.name}{ENDING}"
-        size = path.stat().st_size if path.exists() else None
-        if size != one.bytes:
-            what = "is not there" if size is None else "has another size"
-            found.append(replace(one, what=damaged(path, what).what))
+        if what := _seen(path, one.bytes):
+            found.append(replace(one, what=what))
     return found
+
+
+def _seen(path: Path, size: int) -> str:
+    """What is wrong with a file of so many bytes, by a look from outside; empty for nothing."""
+    try:
+        return "" if path.stat().st_size == size else damaged(path, "has another size").what
+    except FileNotFoundError:
+        return damaged(path, "is not there").what
+    except OSError as e:
+        return out_of_reach(path, e).what
 
 
 def check(database: Database) -> Iterator[FileCheck]:
