@@ -24,6 +24,7 @@ from tests.kit import day
 from tests.moment import handed_on
 from tests.store.test_bar_history import ids_of, now, write
 from tests.store.test_bar_history import rows as rows_of
+from tests.store.turns import after_vacuum
 from tickstock import failpoints
 from tickstock.bar_file import ENDING
 from tickstock.config import read_settings
@@ -317,6 +318,18 @@ def test_one_folds_at_a_time(database: Database, files: BarFiles) -> None:
         with pytest.raises(Transient):
             fold(database, files)
     assert fold(database, files).bars == 1
+
+
+def test_who_is_done_in_a_moment_is_waited_for(database: Database, files: BarFiles) -> None:
+    """As the server's own vacuum, and a worker that looks whether anybody has files."""
+    (one,) = ids_of(database, "AAPL")
+    write(database, DAY, {(one, DAYS[0]): 1.0})
+    second = (
+        "INSERT INTO tickstock.bars_day SELECT instrument_id, at + 1, open, high, low, close,"
+        " volume FROM tickstock.bars_day"
+    )
+    done = after_vacuum(database, "bar_files", lambda: fold(database, files), second)
+    assert done.bars == 2, "with what was written while it waited"
 
 
 FOLDING = """

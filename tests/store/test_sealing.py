@@ -21,6 +21,7 @@ from tests.cli_run import in_turn
 from tests.conftest import Cluster
 from tests.moment import handed_on
 from tests.store.test_bar_history import ids_of, now, write
+from tests.store.turns import after_vacuum
 from tickstock import failpoints
 from tickstock.errors import (
     BadFile,
@@ -364,6 +365,13 @@ def test_one_seals_at_a_time(both: tuple[Database, Database]) -> None:
         with pytest.raises(Transient, match="Another process is sealing"):
             sealing.seal(database, MONTHS[0])
     assert sealing.seal(database, MONTHS[0]).bars == 10
+
+
+def test_the_server_s_own_vacuum_is_waited_for(both: tuple[Database, Database]) -> None:
+    database, _ = both
+    write(database, MINUTE, some_bars(ids_of(database, "AAPL")))
+    done = after_vacuum(database, "sealed_files", lambda: sealing.seal(database, MONTHS[0]))
+    assert done.bars == 10
 
 
 SEALING = """

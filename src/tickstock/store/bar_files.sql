@@ -26,8 +26,15 @@ HAVING count(*) > 0
 
 -- name: one_at_a_time
 -- Until this transaction ends nobody else writes files. Before its first query, so that this one sees
--- what the fold before it has done; LOCK itself looks at nothing.
+-- what the fold before it has done; LOCK itself looks at nothing. Waits for those who are done in a
+-- moment, and for the server's own vacuum to give way, which it does after a second.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL lock_timeout = '5s';
+LOCK TABLE tickstock.bar_files IN SHARE ROW EXCLUSIVE MODE;
+SET LOCAL lock_timeout TO DEFAULT
+
+-- name: if_nobody_writes
+-- The same, without waiting for anybody.
 LOCK TABLE tickstock.bar_files IN SHARE ROW EXCLUSIVE MODE NOWAIT
 
 -- name: moment

@@ -28,7 +28,8 @@ def sealed_folder(connection: Connection) -> Path:
 
 
 def take_turn(connection: Connection, query: str, what: str) -> None:
-    """Lock with a query that does not wait. Raises Transient while another process is at `what`."""
+    """Lock with a query that does not wait for long. Raises Transient while another process is at
+    `what`."""
     try:
         connection.execute(query)
     except LockNotAvailable as e:

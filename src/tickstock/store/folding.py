@@ -107,7 +107,7 @@ def forget_unneeded_changes(database: Database) -> None:
     Transient then.
     """
     with database.transaction() as connection:
-        take_turn(connection, QUERIES["one_at_a_time"], "is writing bar files")
+        take_turn(connection, QUERIES["if_nobody_writes"], "is writing bar files")
         connection.execute(QUERIES["forget_unneeded_changes"], {"timeframe": Timeframe.DAY})
 
 

@@ -1,9 +1,12 @@
 -- name: one_at_a_time
 -- Until this transaction ends nobody else seals. Before its first query, so that this one sees what was
--- sealed before it; LOCK itself looks at nothing. Of a bar that another program writes meanwhile the
--- deletion fails, or does not know it and leaves it: nothing is lost either way.
+-- sealed before it; LOCK itself looks at nothing. Waits for the server's own vacuum to give way, which
+-- it does after a second. Of a bar that another program writes meanwhile the deletion fails, or does
+-- not know it and leaves it: nothing is lost either way.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-LOCK TABLE tickstock.sealed_files IN SHARE ROW EXCLUSIVE MODE NOWAIT
+SET LOCAL lock_timeout = '5s';
+LOCK TABLE tickstock.sealed_files IN SHARE ROW EXCLUSIVE MODE;
+SET LOCAL lock_timeout TO DEFAULT
 
 -- name: try_month
 -- Whether nobody writes bars of a month until this transaction ends. Who has written while the snapshot
