@@ -27,7 +27,6 @@ from typing import Any
 from child import answer_of
 
 DAY = date(2026, 10, 1)
-KEY = f"us_stocks_sip/minute_aggs_v1/{DAY:%Y/%m/%Y-%m-%d}.csv.gz"
 HEADER = b"ticker,volume,open,close,high,low,window_start,transactions\n"
 
 
@@ -35,15 +34,15 @@ def names_of(count: int) -> list[str]:
     return [f"M{i:05d}" for i in range(count)]
 
 
-def make(folder: Path, symbols: int, minutes: int) -> None:
+def make(folder: Path, symbols: int, minutes: int, day: date) -> None:
     import numpy as np
 
     from tickstock.sessions import shipped_calendar
 
-    calendar, dice = shipped_calendar(), np.random.default_rng(3)
-    opens = int(calendar.opens[calendar.index(DAY)])
-    file = folder / KEY
-    file.parent.mkdir(parents=True)
+    calendar, dice = shipped_calendar(), np.random.default_rng(day.toordinal())
+    opens = int(calendar.opens[calendar.index(day)])
+    file = folder / f"us_stocks_sip/minute_aggs_v1/{day:%Y/%m/%Y-%m-%d}.csv.gz"
+    file.parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(file, "wb", 6) as out:
         out.write(HEADER)
         for name in names_of(symbols):
@@ -120,7 +119,7 @@ def main() -> None:
         return
     print(f"{'':12}{'bars':>12}{'s':>8}{'CPU us a bar':>14}{'program MB':>12}{'peak MB':>9}")
     with tempfile.TemporaryDirectory(prefix="ts-files-", dir=given.home) as folder:
-        make(Path(folder), given.symbols, given.minutes)
+        make(Path(folder), given.symbols, given.minutes, DAY)
         ways = {"here": Path(__file__).parent.parent, "there": given.against}
         for name, source in ways.items():
             if source is None:
