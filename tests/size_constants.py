@@ -148,6 +148,8 @@ NO_SIZES = {
     "lake.naming.NEVER": "a day beyond all",
     "loading.lengths.NEVER": "a value that is not set",
     "loading.lengths.TWICE": "attempts",
+    "worker.allocator.LARGE": "bytes, from which on the C library is to give back what is free",
+    "worker.allocator.MMAP_THRESHOLD": "an option of the C library",
     "loading.plausible.BURST": "bars that count as one",
     "loading.plausible.CONFIRMATIONS": "a limit of calls that are made twice",
     "loading.plausible.Empties.asked_again": "a count",

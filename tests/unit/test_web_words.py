@@ -14,6 +14,7 @@ from tickstock.web.live import Live, OpenPage
 from tickstock.web.render import (
     ago,
     exchange_day,
+    in_parts,
     marked,
     number,
     plural,
@@ -173,3 +174,16 @@ def test_names_of_classes_in_words() -> None:
 def test_commands_in_messages_are_code_and_nothing_else_is_markup() -> None:
     assert marked("Run `a <b>` or <i>") == "Run <code>a &lt;b&gt;</code> or &lt;i&gt;"
     assert marked("one ` alone") == "one ` alone"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("stock_universe:index_sp500", "stock_<wbr>universe:<wbr>index_<wbr>sp500"),
+        ("unix:///run/a_", "unix:///<wbr>run/<wbr>a_"),
+        ("_:<b>", "_:<wbr>&lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_a_key_is_broken_after_its_marks_and_escaped(name: str, shown: str) -> None:
+    assert in_parts(name) == shown

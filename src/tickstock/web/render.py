@@ -34,7 +34,7 @@ def templates() -> jinja2.Environment:
     env.filters.update(
         n=number, ago=ago_mark, time=time_mark, day=exchange_day,
         lasts=duration, words=words, size=size_text, plural=plural, plain=unquote, price=price,
-        capitalize_first=capitalize_first, spaced=spaced, marked=marked,
+        capitalize_first=capitalize_first, spaced=spaced, marked=marked, in_parts=in_parts,
     )  # fmt: skip
     return env
 
@@ -72,6 +72,11 @@ def marked(text: str) -> Markup:
         for i, part in enumerate(re.split(r"`([^`]+)`", str(text)))
     ]
     return Markup().join(parts)
+
+
+def in_parts(name: str) -> Markup:
+    """Escaped; a long key or address is broken after a mark, not in the middle of a word."""
+    return Markup("<wbr>").join(re.findall(r"[^_:/]*[_:/]+|[^_:/]+", str(name)))
 
 
 def spaced(name: str) -> str:

@@ -24,6 +24,7 @@ from tickstock.store import job_items, jobs, ledger, tasks
 from tickstock.store.jobs import Job
 from tickstock.vendors import ActionSource, BarSource, Gate
 from tickstock.worker.actions import Asking
+from tickstock.worker.allocator import give_back_large_blocks
 from tickstock.worker.drain import STOP_SECONDS, Drain
 from tickstock.worker.engine import Engine, Tasks
 from tickstock.worker.finish import End, Ends, Stage
@@ -62,6 +63,7 @@ class Worker:
         source: SourceFactory = configured_source,
         name: str | None = None,
     ) -> None:
+        give_back_large_blocks()
         self._tick = tick
         self._policy = policy or Policy(lease=tick.settings.lease_seconds)
         self._open = source
