@@ -25,12 +25,12 @@ def resident():
 
 if "set" in sys.argv:
     assert give_back_large_blocks()
-np.ones(2 * LARGE)  # given back at once, whereby such blocks are no mappings of their own any more
+np.ones(LARGE // 4)  # given back at once, whereby such blocks are no mappings of their own any more
 before = resident()
 large, small = [], []
 for _ in range(8):
-    large.append(np.ones(LARGE))
-    small.append(np.ones(LARGE // 64))  # lies above it, and stays
+    large.append(np.ones(LARGE // 8))
+    small.append(np.ones(LARGE // 512))  # lies above it, and stays
 most = resident()
 large.clear()
 print((resident() - before) / (most - before))
