@@ -57,6 +57,7 @@ def test_an_outage_is_told_in_one_voice(
         told = [x for x in found if x["logger"] == "tickstock.outage"]
         until_back = [x for x in found if moment(x) <= back]
         assert len(until_back) <= (back - begun).total_seconds() + 1, (name, until_back)
+        assert len(told) <= (moment(told[-1]) - begun).total_seconds() + 1, (name, told)
         assert {x["event"] for x in told if "away" in x["event"]} == {
             f"{what} away" for what in away[name]
         }

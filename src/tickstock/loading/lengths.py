@@ -51,16 +51,14 @@ class Lengths:
 
     def not_in_time(self, days: int) -> None:
         self.slow = (*self.slow, days)
-        alike = [n for n in self.slow if n <= ALIKE * days]
-        if len(alike) >= TWICE:
-            shortest = min(n for n in alike if n == days or n > max(self.works, days / ALIKE))
-            self.too_long = min(self.too_long, shortest)
+        if sum(n <= ALIKE * days for n in self.slow) >= TWICE:
+            self.too_long = min(self.too_long, days)
             self.works = self.works if self.works < self.too_long else 0
 
     def parts(self, call: Call, calendar: Calendar) -> tuple[Call, ...]:
         """The calls that take the place of one that is too long; none where it is not, or where
         its length is not the reason."""
-        longest = min(int(ALIKE * self.works), self.too_long - 1) or -(-call.span.days // 2)
+        longest = self.works or call.span.days // 2
         if call.kind is not CallKind.TICKER or call.span.days < self.too_long:
             return ()
         start, end = calendar.between(call.span)
