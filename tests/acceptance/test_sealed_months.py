@@ -121,6 +121,22 @@ def test_a_lacking_file_is_told_everywhere(sealer: Sealer) -> None:
     assert "sound" in sealer("verify", *minutes)
 
 
+def test_a_folder_that_is_away_is_told_everywhere_and_nothing_is_given_up(sealer: Sealer) -> None:
+    before = looks(sealer)
+    sealer("files", "seal", "--before", "2025-02")
+    (file,) = sealer.files
+    away = file.parent.rename(file.parent.with_name("away"))
+    minutes = ("{SA, SB}", "--timeframe", "1min")
+    said = f"{file} cannot be got at: the folder is not there"
+    sealer("bars", *minutes, *SPAN, code=2)
+    assert f"damaged: SA: The sealed file {said}" in sealer("verify", *minutes, code=1)
+    assert said in sealer("files", "verify", code=1)
+    assert "1 file of minute bars not in" in sealer("doctor", code=1)
+    sealer("files", "unseal", "2025-01", "--lost", code=2)
+    away.rename(file.parent)
+    assert looks(sealer) == before
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
