@@ -31,6 +31,7 @@ SIZES = {
     "evidence.MANY": "unit/test_evidence.py::test_the_true_ratio_stands_wherever_it_was_said",
     "loading.actions.WHOLE_PAGES": "unit/test_actions_plan.py::test_of_many_tickers_some_are_asked_for_all_their_records_until_all_were",
     "service.doubts.AT_ONCE": "acceptance/test_splits_and_dividends.py::test_doubts_are_counted_in_parts_of_any_size",
+    "bar_file.AT_ONCE": "unit/test_bar_file.py::test_what_is_taken_is_what_was_written unit/test_bar_file.py::test_parts_beyond_the_first",
     "checksums.BLOCK": "unit/test_checksums.py::test_blocks_of_any_size_give_the_same unit/test_checksums.py::test_rows_beyond_a_block",
     "service.verify.COMPARED": "acceptance/test_reading.py::test_instruments_are_compared_in_parts_of_any_size",
     "service.export.BLOCK": "unit/test_read_in_pieces.py::test_the_hash_of_a_file",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ Block = npt.NDArray[np.int64]
 copied in one."""
 DTYPES = {"I64": "<i8", "F64": "<f8", "U64": "<u8", "I32": "<i4"}
 HEAD_BYTES = 8
+AT_ONCE = 8192
+"""Bars copied and hashed at once where they are not kept: they stay in the processor's cache."""
 LONGEST_HEAD = 1 << 16
 
 
@@ -115,6 +117,28 @@ class BarFile:
             if name != "instrument":
                 column[to] = self._columns[name][rows]
 
+    def parts(
+        self, found: RowRanges, instruments: Ints, *, at_once: int = AT_ONCE
+    ) -> Iterator[tuple[Ints, Block]]:
+        """The bars that were found, some at a time, each time in the same memory; with them, for
+        each bar, the place in `instruments` of what it is of.
+
+        They are proven when all have been given: raises BadFile then where they are not what was
+        written.
+        """
+        counts = found.end - found.start
+        rows = ranges(found.start, counts)
+        place = np.repeat(np.arange(len(counts)), counts)
+        block, total = np.empty((len(COLUMNS), at_once), np.int64), 0
+        for start in range(0, len(place), at_once):
+            which = place[start : start + at_once]
+            part = block[:, : len(which)]
+            self._take(part, _cut(rows, start, len(which)), instruments[which])
+            total += int(sum_of_hashes(part))
+            yield which, part
+        if total % (1 << 64) != self.sum_of(found):
+            raise damaged(self._path, "holds bars that differ from their checksums")
+
     def sum_of(self, found: RowRanges) -> np.uint64:
         """What the hashes of the bars that were found add up to: see `sum_of_hashes`."""
         sums = self._columns["sums"]
@@ -138,9 +162,13 @@ class BarFile:
 
     def _taken(self, rows: Ints | slice, instrument: Ints) -> Block:
         block = np.empty((len(COLUMNS), len(instrument)), np.int64)
+        self._take(block, rows, instrument)
+        return block
+
+    def _take(self, block: Block, rows: Ints | slice, instrument: Ints) -> None:
+        """Copy bars to `block`."""
         for name, column in columns_of(block).items():
             column[:] = instrument if name == "instrument" else self._columns[name][rows]
-        return block
 
 
 def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:
@@ -265,6 +293,13 @@ def _first_from(at: npt.NDArray[np.int32], low: Ints, high: Ints, day: Ints) -> 
         end[open_[~is_before]] = middle[~is_before]
         open_ = open_[start[open_] < end[open_]]
     return start
+
+
+def _cut(rows: Ints | slice, start: int, count: int) -> Ints | slice:
+    """Some of the rows, from the one in place `start` on."""
+    if isinstance(rows, slice):
+        return slice(rows.start + start, rows.start + start + count)
+    return rows[start : start + count]
 
 
 def ranges(start: Ints, counts: Ints) -> Ints | slice:

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickstock.bar_file import (
+    AT_ONCE,
     COLUMNS,
     ENDING,
     BarFile,
+    Block,
     FileStamp,
+    RowRanges,
     columns_of,
     sum_of_hashes,
     write_bar_file,
@@ -59,9 +62,26 @@ def taken(
     block = np.empty((len(COLUMNS), len(found)), np.int64)
     block[0] = np.repeat(ids, found.end - found.start)
     file.copy(found, block, slice(None))
-    file.check(found, ids)
+    try:
+        file.check(found, ids)
+    except BadFile:
+        for at_once in (2, 3, AT_ONCE):
+            with pytest.raises(BadFile, match="differ from their checksums"):
+                in_parts(file, found, ids, at_once)
+        raise
     assert file.sum_of(found) == sum_of_hashes(block)
+    for at_once in (2, 3, AT_ONCE):
+        assert np.array_equal(in_parts(file, found, ids, at_once), block)
     return columns_of(block)
+
+
+def in_parts(file: BarFile, found: RowRanges, ids: Ints, at_once: int) -> Block:
+    parts = []
+    for which, part in file.parts(found, ids, at_once=at_once):
+        assert 0 < len(which) <= at_once
+        assert np.array_equal(part[0], ids[which])
+        parts.append(part.copy())
+    return np.concatenate([np.empty((len(COLUMNS), 0), np.int64), *parts], axis=1)
 
 
 def expected(
@@ -133,6 +153,14 @@ def test_a_day_that_moves_hides_no_other(tmp_path: Path) -> None:
             except BadFile:
                 refused += 1
     assert refused > len(bars["at"])
+
+
+def test_parts_beyond_the_first(tmp_path: Path) -> None:
+    keys = [(i, d) for i in range(60) for d in range(19_000, 19_300)]
+    bars = written(tmp_path, keys)
+    assert len(bars["at"]) > 2 * AT_ONCE
+    wanted = [(i, 19_000 + i, 19_299 - i) for i in range(60)]
+    assert same(taken(tmp_path, wanted), expected(bars, wanted))
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 400, 2000, -1, -8])

@@ -10,9 +10,11 @@ transaction that began before the files were written and commits after it is of 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import structlog
@@ -109,6 +111,21 @@ class Wanted:
         return _merged(np.concatenate(starts), np.concatenate(ends))
 
 
+H = TypeVar("H")
+Found: TypeAlias = Sequence[tuple[BarFile, RowRanges]]
+"""The files of some years in order, and in each where the bars of each thing that is wanted lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Generic[H]):
+    """What was made of the bars that files hold, the days that were written since, and the bars of
+    these as they are in the database: in place of what the files have there."""
+
+    held: H
+    regions: Regions
+    newest: Rows
+
+
 class BarFiles:
     """The files in `folder`, which may be none. Reads them; `store/folding.py` makes them."""
 
@@ -139,15 +156,25 @@ class BarFiles:
         self, connection: Connection, timeframe: Timeframe, instruments: Ints, lo: Ints, hi: Ints
     ) -> Rows:
         """As `bars.read_rows`, which answers where the files cannot, or would be no faster."""
-        found = None
-        if timeframe is Timeframe.DAY and len(instruments) >= self._few:
-            try:
-                found = self.answer(connection, Wanted(instruments, lo, hi))
-            except BadFile as e:
-                self._warn(e)
-        if found is not None:
-            return found
+        if timeframe is Timeframe.DAY:
+            wanted = Wanted(instruments, lo, hi)
+            found = self.try_to_take(connection, wanted, partial(_joined, instruments))
+            if found is not None:
+                return _rows_of(found, wanted)
         return read_rows(connection, timeframe, instruments, lo, hi)
+
+    def try_to_take(
+        self, connection: Connection, wanted: Wanted, keep: Callable[[Found], H]
+    ) -> Taken[H] | None:
+        """As `take`; None also where the database is the faster one, and for a file that is damaged
+        or lacking, of which a warning tells."""
+        if len(wanted.instruments) < self._few:
+            return None
+        try:
+            return self.take(connection, wanted, keep)
+        except BadFile as e:
+            self._warn(e)
+            return None
 
     def _warn(self, error: BadFile) -> None:
         """Warn of a file once, and not at each reading."""
@@ -165,15 +192,30 @@ class BarFiles:
     ) -> Rows | None:
         """What is wanted; None where there are no files of this database, or too much has changed
         since. Raises BadFile for a file that is damaged or lacking."""
+        of = partial(_joined, wanted.instruments)
+        found = self.take(connection, wanted, of, looks=looks, most=most)
+        return None if found is None else _rows_of(found, wanted)
+
+    def take(
+        self,
+        connection: Connection,
+        wanted: Wanted,
+        keep: Callable[[Found], H],
+        *,
+        looks: int = LOOKS,
+        most: int = MOST_CHANGES,
+    ) -> Taken[H] | None:
+        """What `keep` makes of the bars that the files have, and what has to be laid over it; None
+        where there are no files of this database, or too much has changed since. Raises BadFile."""
         edges = int(wanted.lo.min()), int(wanted.hi.max())
         state = self.state(connection, *edges, most)
         if state is None:
             return None
         regions = wanted.changed(state.changes)
-        held = self._held(state, wanted)
+        held = keep(self._found(state, wanted))
         for _ in range(looks):
             if not len(regions):
-                return held.rows
+                return Taken(held, regions, Rows.join(()))
             newest = _of_regions(connection, regions)
             # What is new may have been read after another commit than the list of what is new.
             again = self.state(connection, *edges, most)
@@ -181,9 +223,9 @@ class BarFiles:
                 return None
             after = wanted.changed(again.changes)
             if after.equals(regions) and again.names == state.names:
-                return _laid_over(held, wanted, regions, newest)
+                return Taken(held, regions, newest)
             if again.names != state.names:
-                held = self._held(again, wanted)
+                held = keep(self._found(again, wanted))
             state, regions = again, after
         return None
 
@@ -203,15 +245,15 @@ class BarFiles:
         changes = tuple(row[5:] for row in found if row[4])
         return FilesState(database, tuple(names), tuple(years), int(watermark), changes)
 
-    def _held(self, state: FilesState, wanted: Wanted) -> _Held:
-        """What the files have of it."""
+    def _found(self, state: FilesState, wanted: Wanted) -> Found:
+        """Where the files have it."""
         first, last = (year_of(int(day)) for day in (wanted.lo.min(), wanted.hi.max()))
         found: list[tuple[BarFile, RowRanges]] = []
         for name, year in zip(state.names, state.years, strict=True):
             if first <= year <= last:
                 file = BarFile(self.folder / state.database, FileStamp(name, state.database))
                 found.append((file, file.find(wanted.instruments, wanted.lo, wanted.hi)))
-        return _joined(found, wanted.instruments)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +268,7 @@ class _Held:
         return Rows(**columns_of(self.bars))
 
 
-def _joined(found: Sequence[tuple[BarFile, RowRanges]], instruments: Ints) -> _Held:
+def _joined(instruments: Ints, found: Found) -> _Held:
     """Bars of one year after the other, as those of one thing that is wanted after the other.
 
     They are hashed where they were copied to, all at once; file by file where that does not fit.
@@ -244,6 +286,13 @@ def _joined(found: Sequence[tuple[BarFile, RowRanges]], instruments: Ints) -> _H
             file.check(of, instruments)
         raise BadFile("A bar file changed while it was read.", "Look who else writes there.")
     return _Held(total, bars)
+
+
+def _rows_of(taken: Taken[_Held], wanted: Wanted) -> Rows:
+    """All bars as they are now."""
+    if not len(taken.regions):
+        return taken.held.rows
+    return _laid_over(taken.held, wanted, taken.regions, taken.newest)
 
 
 def _laid_over(held: _Held, wanted: Wanted, regions: Regions, newest: Rows) -> Rows:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import msgspec
+
 from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span, subtract, union
@@ -31,6 +33,14 @@ def find_instruments(
     found is the one that was asked for.
     """
     return _resolve(connection, symbols, span, held_first=False)
+
+
+def find_sole(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[int, date]]:
+    """Of those symbols that one instrument had, and nobody before or after it: which instrument,
+    and the first day on which it has the ticker no more (`date.max`: it has it still)."""
+    params = {"symbols": msgspec.json.encode(symbols).decode()}
+    rows = connection.execute(QUERIES["sole"], params)
+    return {symbol: (id_, until or date.max) for symbol, id_, until in rows}
 
 
 def find_held(

@@ -15,6 +15,14 @@ ORDER BY t.symbol,
          CASE WHEN lower(t.valid) >= %(end)s THEN lower(t.valid) END,
          upper_inf(t.valid) DESC, upper(t.valid) DESC
 
+-- name: sole
+-- The tickers that one instrument had, at one time, with the end of it. Symbols come as JSON: an array
+-- of ten thousand takes longer to write.
+SELECT t.symbol, min(t.instrument_id), max(upper(t.valid))
+FROM tickstock.tickers AS t
+WHERE t.symbol IN (SELECT json_array_elements_text(%(symbols)s::json))
+GROUP BY t.symbol HAVING count(*) = 1
+
 -- name: resolve_dated
 -- Whose ticker each symbol was on which of its days.
 SELECT s.symbol, i.id, i.listed, i.delisted, i.gone_by,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import numpy as np
 
+from tickstock.bar_file import columns_of, ranges
 from tickstock.model import Floats, Ints, Timeframe, epoch_day
 from tickstock.sessions import Calendar
 from tickstock.spans import day_of
-from tickstock.store.bar_files import BarFiles
+from tickstock.store.bar_files import BarFiles, Found, Regions, Wanted
 from tickstock.store.bar_history import read_known_at
-from tickstock.store.bars import Rows
+from tickstock.store.bars import KEY_BITS, Rows
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -38,6 +40,64 @@ class _Block:
     close: Floats
     volume: Floats
     listed: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """A row for each of `ids`, a column for each of `days`, both sorted; NaN where there is no bar.
+    `column` has the column of each day from the first to the last, -1 where it is no session."""
+
+    ids: Ints
+    days: Ints
+    column: Ints
+    close: Floats
+    volume: Floats
+
+    @classmethod
+    def empty(cls, ids: Ints, days: Ints) -> _Grid:
+        column = np.full(int(days[-1] - days[0]) + 1 if len(days) else 0, -1)
+        column[days - days[:1]] = np.arange(len(days))
+        close, volume = (np.full((len(ids), len(days)), np.nan) for _ in range(2))
+        return cls(ids, days, column, close, volume)
+
+    @classmethod
+    def of_files(cls, ids: Ints, days: Ints, found: Found) -> _Grid:
+        """What files have of these sessions. Raises BadFile."""
+        grid = cls.empty(ids, days)
+        for file, of in found:
+            for row, block in file.parts(of, ids):
+                part = columns_of(block)
+                grid.fill(row, part["at"], part["close"], part["volume"])
+        return grid
+
+    def put(self, rows: Rows) -> _Grid:
+        """Bars of `ids`, those of other days left out."""
+        self.fill(np.searchsorted(self.ids, rows.instrument), rows.at, rows.close, rows.volume)
+        return self
+
+    def fill(self, row: Ints, at: Ints, close: Floats, volume: Floats) -> None:
+        """Put bars into their cells, those of other days left out."""
+        if not len(self.days) or not len(at):
+            return
+        since = at - self.days[0]
+        inside = (since >= 0) & (since < len(self.column))
+        column = self.column[np.where(inside, since, 0)]
+        held = np.flatnonzero(inside & (column >= 0))
+        cell = np.broadcast_to(row, at.shape)[held] * len(self.days) + column[held]
+        self.close.ravel()[cell] = close[held]
+        self.volume.ravel()[cell] = volume[held]
+
+    def without(self, regions: Regions) -> _Grid:
+        """Without what is in the regions."""
+        whose = regions.instruments
+        base = whose << KEY_BITS
+        first = np.searchsorted(self.days, regions.start - base)
+        end = np.searchsorted(self.days, regions.end - base, side="right")
+        cell = np.searchsorted(self.ids, whose) * len(self.days) + first
+        rows = ranges(cell, np.maximum(end - first, 0))
+        self.close.ravel()[rows] = np.nan
+        self.volume.ravel()[rows] = np.nan
+        return self
 
 
 class Panels:
@@ -96,27 +156,35 @@ class Panels:
 
     def _read(self, first: int, end: int, ids: Ints) -> _Block:
         days = self._calendar.days[first:end]
-        close = np.full((len(ids), len(days)), np.nan)
-        volume = np.full((len(ids), len(days)), np.nan)
+        grid = self._grid(ids, days)
+        return _Block(ids, first, end, grid.close, grid.volume, self._listed(ids))
+
+    def _grid(self, ids: Ints, days: Ints) -> _Grid:
+        """The bars of some instruments in these sessions."""
         if self._known_at is not None:
             rows = self._known_rows(ids)
-            _fill(close, volume, days, np.searchsorted(ids, rows.instrument), rows)
-        elif len(days) and self._files:
+            return _Grid.empty(ids, days).put(rows)
+        if self._files and len(ids) and len(days):
             edges = (np.full(len(ids), int(days[edge])) for edge in (0, -1))
-            rows = self._files.read(self._connection, Timeframe.DAY, ids, *edges)
-            _fill(close, volume, days, np.searchsorted(ids, rows.instrument), rows)
-        elif len(days):
+            wanted = Wanted(ids, *edges)
+            found = self._files.try_to_take(
+                self._connection, wanted, partial(_Grid.of_files, ids, days)
+            )
+            if found is not None:
+                return found.held.without(found.regions).put(found.newest)
+        return self._stored(ids, days)
+
+    def _stored(self, ids: Ints, days: Ints) -> _Grid:
+        """The same from the database."""
+        grid = _Grid.empty(ids, days)
+        if len(days):
             params = {"ids": ids.tolist(), "start": day_of(int(days[0])),
                       "end": day_of(int(days[-1]) + 1)}  # fmt: skip
             for id_, at, closes, volumes in columns_cursor(self._connection).execute(
                 QUERIES["closes"], params
             ):
-                column = np.minimum(np.searchsorted(days, at), len(days) - 1)
-                held = days[column] == at  # and no bar of a day that is no session
-                row = int(np.searchsorted(ids, id_))
-                close[row, column[held]] = closes[held]
-                volume[row, column[held]] = volumes[held]
-        return _Block(ids, first, end, close, volume, self._listed(ids))
+                grid.fill(np.searchsorted(ids, [id_]), at, closes, volumes)
+        return grid
 
     def _known_rows(self, ids: Ints) -> Rows:
         """All day bars of some instruments, as they were known; read once, though the newest of
@@ -130,27 +198,18 @@ class Panels:
     def _listed(self, ids: Ints) -> Ints:
         """The number of the session in which each was listed."""
         query = "listed" if self._known_at is None else "told_listed"
-        found = dict(self._connection.execute(QUERIES[query], {"ids": ids.tolist()}).fetchall())
+        params = {"ids": ids.astype(np.int32), "unknown": UNKNOWN}
+        found = columns_cursor(self._connection).execute(QUERIES[query], params).fetchone()
+        known = np.full(len(ids), UNKNOWN)
+        if found:
+            known[np.searchsorted(ids, found[0])] = found[1]
         if self._known_at is not None:
             rows = self._known_rows(ids)
-            firsts, at = np.full(len(ids), UNKNOWN), np.searchsorted(ids, rows.instrument)
-            np.minimum.at(firsts, at, rows.at)
-            bars = dict(zip(ids.tolist(), firsts.tolist(), strict=True))
-            found = {i: bars[i] if day is None else day for i, day in found.items()}
-        days = [found.get(id_) for id_ in ids.tolist()]
-        known = np.array([UNKNOWN if day is None else day for day in days], np.int64)
+            firsts = np.full(len(ids), UNKNOWN)
+            np.minimum.at(firsts, np.searchsorted(ids, rows.instrument), rows.at)
+            known = np.where(known == UNKNOWN, firsts, known)
         place: Ints = np.searchsorted(self._calendar.days, known)
         return np.where(known == UNKNOWN, UNKNOWN, place)
-
-
-def _fill(close: Floats, volume: Floats, days: Ints, row: Ints, rows: Rows) -> None:
-    """Put the bars of the sessions in `days` into their cells."""
-    if not len(days) or not len(rows):
-        return
-    column = np.minimum(np.searchsorted(days, rows.at), len(days) - 1)
-    held = days[column] == rows.at
-    close[row[held], column[held]] = rows.close[held]
-    volume[row[held], column[held]] = rows.volume[held]
 
 
 def _joined(a: _Block, b: _Block) -> _Block:

@@ -11,16 +11,20 @@ LATERAL (
 WHERE b.at IS NOT NULL
 
 -- name: listed
--- Since when instruments are listed: as told, else from the first day bar that is held.
-SELECT i.id, (coalesce(i.listed, (SELECT b.at FROM tickstock.bars_day AS b
-                                  WHERE b.instrument_id = i.id ORDER BY b.at LIMIT 1))
-              - DATE '1970-01-01')::bigint
+-- Since when instruments are listed, in columns: as told, else from the first day bar that is held.
+SELECT array_agg(i.id::bigint),
+       array_agg(coalesce(coalesce(i.listed, (SELECT b.at FROM tickstock.bars_day AS b
+                                              WHERE b.instrument_id = i.id ORDER BY b.at LIMIT 1))
+                          - DATE '1970-01-01', %(unknown)s)::bigint)
 FROM tickstock.instruments AS i WHERE i.id = ANY (%(ids)s)
+HAVING count(*) > 0
 
 -- name: told_listed
--- Since when instruments are listed, as told.
-SELECT i.id, (i.listed - DATE '1970-01-01')::bigint
+-- Since when instruments are listed, in columns, as told.
+SELECT array_agg(i.id::bigint),
+       array_agg(coalesce(i.listed - DATE '1970-01-01', %(unknown)s)::bigint)
 FROM tickstock.instruments AS i WHERE i.id = ANY (%(ids)s)
+HAVING count(*) > 0
 
 -- name: newest
 -- The newest day of which one of some instruments has a bar.

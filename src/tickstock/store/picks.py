@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from tickstock.model import Instrument
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import instruments
 from tickstock.store.bar_files import BarFiles
@@ -32,6 +31,7 @@ class Picks:
         files: BarFiles | None = None,
     ) -> None:
         self._connection = connection
+        self._sole: dict[str, tuple[int, date] | None] = {}
         self._panels = Panels(connection, read_calendar(connection), ahead, known_at, files)
 
     def pick(
@@ -40,7 +40,7 @@ class Picks:
         """As `evaluate.Lookup.pick`. Without a day, after the newest session of which one of them
         has a bar."""
         ids = self._instruments(called, day)
-        order = sorted(ids, key=lambda member: (called[member], ids[member]))
+        order = sorted(sorted(ids, key=ids.__getitem__), key=called.__getitem__)
         numbers = [ids[member] for member in order]
         if day is None:
             newest = self._panels.newest(numbers)
@@ -59,13 +59,28 @@ class Picks:
     def _instruments(self, called: Mapping[Member, str], day: date | None) -> dict[Member, int]:
         """The instrument of each member; a symbol may name none."""
         symbols = [member for member in called if isinstance(member, str)]
-        span = Span.inclusive(day, day) if day else None
-        meant: dict[str, Instrument] = instruments.find_instruments(self._connection, symbols, span)
-        return {
-            member: meant[member].id if isinstance(member, str) else member
-            for member in called
-            if not isinstance(member, str) or member in meant
-        }
+        found: dict[Member, int] = {}
+        shared = []
+        for symbol, sole in zip(symbols, self._sole_owners(symbols), strict=True):
+            if sole is None:
+                shared.append(symbol)
+            elif day is None or day < sole[1]:
+                found[symbol] = sole[0]
+        if shared:
+            span = Span.inclusive(day, day) if day else None
+            meant = instruments.find_instruments(self._connection, shared, span)
+            found.update((symbol, of.id) for symbol, of in meant.items())
+        if len(symbols) < len(called):
+            found.update((member, member) for member in called if not isinstance(member, str))
+        return found
+
+    def _sole_owners(self, symbols: Sequence[str]) -> list[tuple[int, date] | None]:
+        """As `instruments.find_sole`, which is asked once about each; None for others."""
+        new = [symbol for symbol in symbols if symbol not in self._sole]
+        if new:
+            self._sole.update(dict.fromkeys(new))
+            self._sole.update(instruments.find_sole(self._connection, new))
+        return [self._sole[symbol] for symbol in symbols]
 
 
 def _remarks(

@@ -169,6 +169,11 @@ class StoreLookup:
         return read_calendar(self._conn)
 
     def names(self) -> Names:
+        return self._names
+
+    @cached_property
+    def _names(self) -> Names:
+        """Read once, however many days are asked about."""
         return instruments.read_names(self._conn)
 
     def identified(self, texts: Sequence[str]) -> Mapping[str, str]:

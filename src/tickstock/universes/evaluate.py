@@ -271,6 +271,11 @@ class _Evaluator:
     def _called(self, member: Member, day: date | None) -> str:
         return member if isinstance(member, str) else self.names.called(member, day)
 
+    def _all_called(self, members: frozenset[Member], day: date | None) -> dict[Member, str]:
+        """The same of many: ten thousand of them, for each day of a build."""
+        names = self.names
+        return {m: m if isinstance(m, str) else names.called(m, day) for m in members}
+
     def intervals(self, inner: Node, when: Span) -> dict[str, tuple[Span, ...]]:
         days = self._days(inner, when, None)
         held = self._by_day(days, when, lambda day: self._on_day(inner, day))
@@ -363,7 +368,7 @@ class _Evaluator:
                 "Give one day, or store what it picks: `tickstock universe build`.",
             )
         value = self._value(node.node, replace(scope, before=True))
-        called = {member: self._called(member, scope.day) for member in value.members}
+        called = self._all_called(value.members, scope.day)
         members, remarks = self.lookup.pick(node.rule, called, scope.day)
         self.remarks.update(dict.fromkeys(remarks))
         return _Value(members, parts=((value, value.members - members),))
