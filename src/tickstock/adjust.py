@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -90,25 +91,35 @@ def dividend_factor(cash: float, close: float) -> float:
     return 1.0 - cash / close
 
 
-def adjusted(bars: BarTable, days: Ints, steps: Iterable[PriceFactor]) -> BarTable:
+def adjusted(
+    bars: BarTable, days: Ints, steps: Iterable[PriceFactor], *, in_place: bool = False
+) -> BarTable:
     """`bars` in the units of the last day.
 
     `days[i]` is the New York date of bar `i` as days since 1970: the bar itself for day bars. A
     step applies to the bars of its owner before its day. Prices and vwap are multiplied by the
-    product of price factors, volume by that of volume factors; numbers of trades stay.
+    product of price factors, volume by that of volume factors; numbers of trades stay. With
+    `in_place` the columns of `bars` themselves are changed, for whoever has just read them.
     """
-    price, volume = factors(bars.owner, days, steps)
-    if not len(bars):
+    rows, price, volume = factors(bars.owner, days, steps)
+    if not len(rows):
         return bars
-    columns = {name: getattr(bars, name) * price for name in (*PRICES, "vwap")}
-    return replace(bars, **columns, volume=bars.volume * volume)
+    made = bars if in_place else _copied(bars)
+    for name in (*PRICES, "vwap"):
+        getattr(made, name)[rows] *= price
+    made.volume[rows] *= volume
+    return made
 
 
-def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Floats, Floats]:
-    """Price and volume factors for bars of `owner` on `days`."""
+def _copied(bars: BarTable) -> BarTable:
+    columns: dict[str, Any] = {n: getattr(bars, n).copy() for n in (*PRICES, "volume", "vwap")}
+    return replace(bars, **columns)
+
+
+def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Ints, Floats, Floats]:
+    """The bars, of `owner` on `days`, that come before a step of their owner; the price and the
+    volume factor of each."""
     ordered = sorted(steps, key=lambda s: (s.owner, s.day))
-    if not ordered:
-        return np.ones(len(days)), np.ones(len(days))
     step_owner = np.array([s.owner for s in ordered], np.int64)
     keys = day_keys(step_owner, np.array([s.day for s in ordered], np.int64))
     rows = np.flatnonzero(np.isin(owner, step_owner))
@@ -116,10 +127,9 @@ def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Floa
     # The next step may be another owner's: then nothing is left to apply.
     mine = np.append(step_owner, -1)[place] == owner[rows]
     rows, place = rows[mine], place[mine]
-    price, volume = np.ones(len(days)), np.ones(len(days))
-    price[rows] = _products(step_owner, np.array([s.price for s in ordered]))[place]
-    volume[rows] = _products(step_owner, np.array([s.volume for s in ordered]))[place]
-    return price, volume
+    price = _products(step_owner, np.array([s.price for s in ordered], np.float64))[place]
+    volume = _products(step_owner, np.array([s.volume for s in ordered], np.float64))[place]
+    return rows, price, volume
 
 
 def _products(owner: Ints, values: Floats) -> Floats:

@@ -112,8 +112,8 @@ def judge(
     given: list[PriceFactor] = []
     doubts: list[ActionFinding] = []
     rulings: list[Ruling] = []
-    for owner, symbol in enumerate(symbols):
-        case = _Case(owner, symbol, closes, epoch_day(today), doubts)
+    for owner in sorted({*splits, *dividends}):
+        case = _Case(owner, symbols[owner], closes, epoch_day(today), doubts)
         said = _possible(case, splits.get(owner, ()))
         paid = _payable(case, dividends.get(owner, ()))
         hearing = _hear(case, said, paid)

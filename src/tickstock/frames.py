@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from tickstock.arrow_columns import column_of, values_of
 from tickstock.errors import BadInput
 from tickstock.extras import need
-from tickstock.model import BarTable, Flags, Timeframe
+from tickstock.model import BarTable, Timeframe
 
 Kind = Literal["polars", "pandas", "arrow"]
 PLAIN = ("open", "high", "low", "close", "volume")
@@ -46,9 +46,9 @@ def to_arrow(bars: BarTable, timeframe: Timeframe) -> Any:
     pa = need("pyarrow")
     columns = {"symbol": _symbols(pa, bars), time_name(timeframe): _times(pa, bars, timeframe)}
     for name in PLAIN:
-        columns[name] = _column(pa, pa.float64(), getattr(bars, name))
-    columns["vwap"] = _column(pa, pa.float64(), bars.vwap, ~np.isnan(bars.vwap))
-    columns["trades"] = _column(pa, pa.int64(), bars.trades, bars.trades >= 0)
+        columns[name] = column_of(pa.float64(), getattr(bars, name))
+    columns["vwap"] = column_of(pa.float64(), bars.vwap, ~np.isnan(bars.vwap))
+    columns["trades"] = column_of(pa.int64(), bars.trades, bars.trades >= 0)
     return pa.table(columns)
 
 
@@ -81,23 +81,14 @@ def time_name(timeframe: Timeframe) -> str:
 
 
 def _symbols(pa: Any, bars: BarTable) -> Any:
-    codes = _column(pa, pa.int32(), bars.owner.astype(np.int32))
+    codes = column_of(pa.int32(), bars.owner.astype(np.int32))
     return pa.DictionaryArray.from_arrays(codes, pa.array(bars.tickers, pa.string()))
 
 
 def _times(pa: Any, bars: BarTable, timeframe: Timeframe) -> Any:
     if is_intraday(timeframe):
-        return _column(pa, pa.timestamp("s", "UTC"), bars.at)
-    return _column(pa, pa.date32(), bars.at.astype(np.int32))
-
-
-def _column(pa: Any, kind: Any, values: npt.NDArray[Any], valid: Flags | None = None) -> Any:
-    """An Arrow array over the memory of `values`; only the bits of validity are made."""
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    if valid is None or valid.all():
-        return pa.Array.from_buffers(kind, len(values), [None, data])
-    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(kind, len(values), [bits, data])
+        return column_of(pa.timestamp("s", "UTC"), bars.at)
+    return column_of(pa.date32(), bars.at.astype(np.int32))
 
 
 def from_arrow(table: Any) -> BarTable:
@@ -106,19 +97,21 @@ def from_arrow(table: Any) -> BarTable:
     Raises:
         BadInput: a column is missing or of another kind.
     """
-    pa, pc = need("pyarrow"), need("pyarrow.compute")
+    pa = need("pyarrow")
     try:
         symbols = table["symbol"].combine_chunks().dictionary_encode()
         intraday = "timestamp" in table.column_names
         times = table["timestamp" if intraday else "date"]
         kind = pa.timestamp("s", "UTC") if intraday else pa.date32()
-        at = times.cast(kind).cast(pa.int64() if intraday else pa.int32())
-        plain = {name: table[name].cast(pa.float64()).to_numpy() for name in PLAIN}
-        vwap = pc.fill_null(table["vwap"].cast(pa.float64()), float("nan")).to_numpy()
-        trades = pc.fill_null(table["trades"].cast(pa.int64()), -1).to_numpy()
+        at = times.cast(kind)
+        if symbols.null_count or at.null_count:
+            raise KeyError(f"{symbols.null_count or at.null_count} bars of no symbol or no time")
+        plain = {name: values_of(table[name].cast(pa.float64()), "f8") for name in PLAIN}
+        vwap = values_of(table["vwap"].cast(pa.float64()), "f8")
+        trades = values_of(table["trades"].cast(pa.int64()), "i8", -1)
     except (KeyError, pa.ArrowException) as error:
         raise BadInput(f"This is no table of bars: {error}.", "Export it again.") from None
     owner = symbols.indices.to_numpy().astype(np.int64)
     tickers = tuple(symbols.dictionary.to_pylist())
-    days = at.to_numpy().astype(np.int64)
+    days = values_of(at, "i8" if intraday else "i4").astype(np.int64)
     return BarTable(tickers, owner, days, **plain, vwap=vwap, trades=trades)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tickstock.arrow_columns import column_of, values_of
 from tickstock.checksums import column_hashes
 from tickstock.errors import BadFile, BadSetting
 from tickstock.extras import need
@@ -184,10 +185,8 @@ def _table(bars: Columns) -> Any:
     columns = {name: bars[name] for name in FLOATS}
     columns |= {"instrument_id": bars["instrument"].astype(np.int32), "at": bars["at"] * 1000}
     columns["trades"] = bars["trades"].astype(np.int32)
-    nulls = {"vwap": np.isnan(bars["vwap"]), "trades": bars["trades"] < 0}
-    arrays = [
-        pa.array(columns[f.name], f.type, mask=nulls.get(f.name), from_pandas=False) for f in schema
-    ]
+    valid = {"vwap": ~np.isnan(bars["vwap"]), "trades": bars["trades"] >= 0}
+    arrays = [column_of(f.type, columns[f.name], valid.get(f.name)) for f in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -195,12 +194,10 @@ def _columns(table: Any) -> dict[str, npt.NDArray[Any]]:
     """As the columns of `store.bars.Rows`. Raises KeyError and its like for another table."""
     if not table.schema.equals(_schema()):
         raise ValueError("it has no columns of ours")
-    pa = need("pyarrow")
-    found = {name: table.column(name).to_numpy() for name in FLOATS if name != "vwap"}
-    found["vwap"] = table.column("vwap").fill_null(np.nan).to_numpy()
-    found["trades"] = table.column("trades").cast(pa.int64()).fill_null(-1).to_numpy()
-    found["instrument"] = table.column("instrument_id").cast(pa.int64()).to_numpy()
-    found["at"] = table.column("at").cast(pa.int64()).to_numpy() // 1000
+    found = {name: values_of(table.column(name), "f8") for name in FLOATS}
+    found["trades"] = values_of(table.column("trades"), "i4", -1).astype(np.int64)
+    found["instrument"] = values_of(table.column("instrument_id"), "i4").astype(np.int64)
+    found["at"] = values_of(table.column("at"), "i8") // 1000
     return found
 
 

@@ -52,6 +52,9 @@ def test_steps_belong_to_their_owner_alone() -> None:
     split = PriceFactor(1, number("2020-01-03"), 0.25, 4.0)
     assert adjusted(bars, bars.at, [split]).close.tolist() == [8.0, 8.0, 2.0, 8.0]
     assert adjusted(bars, bars.at, []).close.tolist() == [8.0] * 4
+    assert bars.close.tolist() == [8.0] * 4, "what was handed in stays"
+    assert adjusted(bars, bars.at, [split], in_place=True) is bars
+    assert bars.close.tolist() == [8.0, 8.0, 2.0, 8.0]
 
 
 steps = st.lists(
@@ -71,7 +74,9 @@ def test_a_factor_is_the_product_of_all_later_steps(
     given_steps: list[PriceFactor], rows: list[tuple[int, int]]
 ) -> None:
     owner, days = np.array(rows, np.int64).reshape(-1, 2).T
-    price, volume = factors(owner, days, given_steps)
+    which, *of_steps = factors(owner, days, given_steps)
+    price, volume = np.ones(len(rows)), np.ones(len(rows))
+    price[which], volume[which] = of_steps
     for i, (o, d) in enumerate(rows):
         later = [s for s in given_steps if s.owner == o and s.day > d]
         assert price[i] == np.prod([s.price for s in later])

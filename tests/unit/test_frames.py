@@ -112,3 +112,12 @@ def test_any_difference_shows() -> None:
         columns = {c: getattr(BARS, c) for c in COLUMNS} | {name: other}
         seen.add(content(BarTable(BARS.tickers, **columns)))
     assert len(seen) == 3 + len(COLUMNS) - 1
+
+
+def test_bars_of_no_symbol_or_no_day_are_refused() -> None:
+    whole = to_arrow(BARS, Timeframe.DAY)
+    for name in ("symbol", "date"):
+        column = pa.chunked_array([pa.array([None, *whole[name].to_pylist()[1:]])])
+        broken = whole.set_column(whole.column_names.index(name), name, column)
+        with pytest.raises(BadInput, match="1 bars of no symbol or no time"):
+            from_arrow(broken)

@@ -67,7 +67,7 @@ def read(
         case = Case(connection, chosen, known_at, new_york_date(known_at or now), files=files)
         judgement = case.judge(table, stored, span, total=total)
         days = table.at if stored is Timeframe.DAY else dates_of(table.at)
-        table = adjusted(table, days, judgement.steps(adjust))
+        table = adjusted(table, days, judgement.steps(adjust), in_place=True)
     if intervals:
         table = table.rows(_within(table, stored, intervals))
     if timeframe is not stored:
@@ -164,9 +164,11 @@ def _in_order(ids: Sequence[int], by_id: Mapping[int, list[A]]) -> dict[int, lis
 
 def _for_owners(judgement: Judgement, of_owner: Ints) -> Judgement:
     """The steps of each instrument for every owner that stands for it."""
-    owners: dict[int, list[int]] = {}
+    judged = {s.owner for s in (*judgement.splits, *judgement.distributions)}
+    owners: dict[int, list[int]] = {place: [] for place in judged}
     for owner, place in enumerate(of_owner.tolist()):
-        owners.setdefault(place, []).append(owner)
+        if place in judged:
+            owners[place].append(owner)
 
     def spread(steps: Sequence[PriceFactor]) -> tuple[PriceFactor, ...]:
         return tuple(replace(s, owner=owner) for s in steps for owner in owners[s.owner])

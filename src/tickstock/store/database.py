@@ -36,6 +36,7 @@ from tickstock.private import SEALED
 from tickstock.store import migrate as migrations
 from tickstock.store.connection import BarConnection
 from tickstock.store.embedded import EmbeddedServer
+from tickstock.store.plain_lists import write_plain_lists
 from tickstock.store.queries import load
 
 QUERIES = load("database.sql")
@@ -248,6 +249,7 @@ class Database:
 def _dial(conninfo: str) -> BarConnection:
     # No prepared statements: behind PgBouncer the next transaction may be in another session.
     conn = BarConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+    write_plain_lists(conn)
     if conn.info.parameter_status("TimeZone") != "UTC":
         # PgBouncer carries this setting along, as one of the few that the server reports.
         conn.execute(QUERIES["use_utc"])

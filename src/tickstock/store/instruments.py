@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import msgspec
-
 from tickstock.identity import Identity
 from tickstock.model import Instrument, Ticker
 from tickstock.spans import Span, subtract, union
@@ -38,8 +36,7 @@ def find_instruments(
 def find_sole(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[int, date]]:
     """Of those symbols that one instrument had, and nobody before or after it: which instrument,
     and the first day on which it has the ticker no more (`date.max`: it has it still)."""
-    params = {"symbols": msgspec.json.encode(symbols).decode()}
-    rows = connection.execute(QUERIES["sole"], params)
+    rows = connection.execute(QUERIES["sole"], {"symbols": list(symbols)})
     return {symbol: (id_, until or date.max) for symbol, id_, until in rows}
 
 

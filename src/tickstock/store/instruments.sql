@@ -16,11 +16,10 @@ ORDER BY t.symbol,
          upper_inf(t.valid) DESC, upper(t.valid) DESC
 
 -- name: sole
--- The tickers that one instrument had, at one time, with the end of it. Symbols come as JSON: an array
--- of ten thousand takes longer to write.
+-- The tickers that one instrument had, at one time, with the end of it.
 SELECT t.symbol, min(t.instrument_id), max(upper(t.valid))
 FROM tickstock.tickers AS t
-WHERE t.symbol IN (SELECT json_array_elements_text(%(symbols)s::json))
+WHERE t.symbol = ANY (%(symbols)s)
 GROUP BY t.symbol HAVING count(*) = 1
 
 -- name: resolve_dated
