@@ -17,10 +17,15 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from tickstock.config import read_settings
+from tickstock.model import Ints, Timeframe, epoch_day
 from tickstock.service import TickStock
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
+from tickstock.store import bars
+from tickstock.store.bars import Rows
 from tickstock.store.connection import Connection
 
 T = TypeVar("T")
@@ -28,14 +33,6 @@ T = TypeVar("T")
 LIST = "stock_universe:theme_all"
 RULE = f"pick({LIST}; price >= 5; top 500 by dollar_volume over 63)"
 END = date(2025, 12, 31)
-MAKE = """
-INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)
-SELECT i.id, d, c, c, c, c, 1000 + (i.id * 7919 + x * 104729) %% 999983
-FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM tickstock.instruments) AS i,
-LATERAL (SELECT d, x, 1 + (i.id * 31 + x) %% 97 AS c
-         FROM unnest(%s::date[]) WITH ORDINALITY AS u(d, x)) AS s
-WHERE i.n > %s AND i.n <= %s
-"""
 BY_HAND = """
 SELECT instrument_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY close * volume) AS traded
 FROM tickstock.bars_day WHERE at >= %s AND at < %s
@@ -44,7 +41,7 @@ GROUP BY instrument_id ORDER BY traded DESC, instrument_id LIMIT 500
 
 
 def fill(tick: TickStock, names: int, first: date) -> int:
-    """Bars made by the server; how many."""
+    """Bars of made firms; how many."""
     calendar = shipped_calendar()
     start, end = calendar.between(Span.inclusive(first, END))
     days = [calendar.day(i) for i in range(start, end)]
@@ -57,9 +54,12 @@ def fill(tick: TickStock, names: int, first: date) -> int:
             " SELECT id, symbol, daterange(NULL, NULL) FROM i",
             (first, names),
         )
-    for low in range(0, names, 500):
+    with tick.database.transaction() as conn:
+        made = conn.execute("SELECT id FROM tickstock.instruments ORDER BY id").fetchall()[-names:]
+    at = np.array([epoch_day(day) for day in days])
+    for low in range(0, names, 100):
         with tick.database.transaction() as conn:
-            conn.execute(MAKE, (days, low, low + 500))
+            bars._copy(conn, Timeframe.DAY, of([id_ for (id_,) in made[low : low + 100]], at))
     with tick.database.transaction() as conn:
         conn.execute("ANALYZE tickstock.bars_day")
         symbols = [s for (s,) in conn.execute("SELECT symbol FROM tickstock.instruments")]
@@ -68,6 +68,17 @@ def fill(tick: TickStock, names: int, first: date) -> int:
     plan = tick.edits.record(LIST, "all.csv", told.encode(), source="bench", through=END)
     tick.edits.apply(plan, reason="bench")
     return len(days) * names
+
+
+def of(ids: list[int], at: Ints) -> Rows:
+    """A bar in each session, of other prices and volumes from firm to firm and day to day."""
+    id_, x = np.repeat(ids, len(at)), np.tile(np.arange(len(at)), len(ids))
+    close = 1.0 + (id_ * 31 + x) % 97
+    volume = 1000.0 + (id_ * 7919 + x * 104729) % 999983
+    nothing = np.full(len(x), np.nan)
+    return Rows(
+        id_, np.tile(at, len(ids)), close, close, close, close, volume, nothing, np.full(len(x), -1)
+    )
 
 
 def main() -> None:
@@ -80,8 +91,8 @@ def main() -> None:
         home = Path(folder)
         home.chmod(0o711)
         with TickStock.open(read_settings({}, home, home=home)) as tick:
-            bars = fill(tick, args.names, first)
-            print(f"{args.names:,} names, {bars:,} bars")
+            count = fill(tick, args.names, first)
+            print(f"{args.names:,} names, {count:,} bars")
             day = date(2025, 6, 2)
             measure(tick, day, first, "from the database")
             window = shipped_calendar().day(shipped_calendar().index(day) - 63)

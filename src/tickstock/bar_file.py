@@ -46,7 +46,7 @@ Block = npt.NDArray[np.int64]
 copied in one."""
 DTYPES = {"I64": "<i8", "F64": "<f8", "U64": "<u8", "I32": "<i4"}
 HEAD_BYTES = 8
-AT_ONCE = 8192
+AT_ONCE = 16_384
 """Bars copied and hashed at once where they are not kept: they stay in the processor's cache."""
 LONGEST_HEAD = 1 << 16
 
@@ -168,7 +168,12 @@ class BarFile:
     def _take(self, block: Block, rows: Ints | slice, instrument: Ints) -> None:
         """Copy bars to `block`."""
         for name, column in columns_of(block).items():
-            column[:] = instrument if name == "instrument" else self._columns[name][rows]
+            if name == "instrument":
+                column[:] = instrument
+            elif isinstance(rows, slice) or KINDS[name] == "I32":
+                column[:] = self._columns[name][rows]
+            else:  # without a copy in between
+                self._columns[name].take(rows, out=column, mode="clip")
 
 
 def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:

@@ -28,7 +28,7 @@ from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.panels import AHEAD
 from tickstock.store.universe_lookup import StoreLookup
-from tickstock.universes.expression import AsOf, evaluate, format_expression, parse
+from tickstock.universes.expression import AsOf, evaluate_days, format_expression, parse
 from tickstock.universes.membership import History, Interval, make_history
 from tickstock.universes.nodes import has_rule
 from tickstock.universes.plan import OrganizePlan
@@ -128,9 +128,11 @@ class Builds:
             lookup = StoreLookup(
                 conn, self._environment, clock=self._clock, ahead=ahead, files=lambda: self._files
             )
-            for day in _days(read_calendar(conn), span, every):
+            days = list(_days(read_calendar(conn), span, every))
+            evaluations = evaluate_days(node, days, lookup)
+            for day in days:
                 say(day)
-                picked = evaluate(AsOf(node, day), lookup)
+                picked = next(evaluations)
                 found.append((day, picked.symbols))
                 remarks.update(dict.fromkeys(picked.notes))
         if not found:

@@ -33,11 +33,10 @@ def find_instruments(
     return _resolve(connection, symbols, span, held_first=False)
 
 
-def find_sole(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[int, date]]:
-    """Of those symbols that one instrument had, and nobody before or after it: which instrument,
-    and the first day on which it has the ticker no more (`date.max`: it has it still)."""
-    rows = connection.execute(QUERIES["sole"], {"symbols": list(symbols)})
-    return {symbol: (id_, until or date.max) for symbol, id_, until in rows}
+def find_lasting(connection: Connection, symbols: Sequence[str]) -> dict[str, int]:
+    """The instruments of those symbols that one alone ever had, and has: whatever the day, as
+    `find_instruments` would say."""
+    return dict(connection.execute(QUERIES["lasting"], {"symbols": list(symbols)}).fetchall())
 
 
 def find_held(

@@ -15,12 +15,12 @@ ORDER BY t.symbol,
          CASE WHEN lower(t.valid) >= %(end)s THEN lower(t.valid) END,
          upper_inf(t.valid) DESC, upper(t.valid) DESC
 
--- name: sole
--- The tickers that one instrument had, at one time, with the end of it.
-SELECT t.symbol, min(t.instrument_id), max(upper(t.valid))
+-- name: lasting
+-- The tickers that one instrument alone ever had, and has.
+SELECT t.symbol, min(t.instrument_id)
 FROM tickstock.tickers AS t
 WHERE t.symbol = ANY (%(symbols)s)
-GROUP BY t.symbol HAVING count(*) = 1
+GROUP BY t.symbol HAVING count(*) = 1 AND bool_and(upper_inf(t.valid))
 
 -- name: resolve_dated
 -- Whose ticker each symbol was on which of its days.

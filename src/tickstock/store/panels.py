@@ -22,8 +22,9 @@ from tickstock.store.queries import load
 from tickstock.universes.picking import Panel
 
 QUERIES = load("panels.sql")
-AHEAD = 252
-"""Sessions read beyond what is asked for, where days are asked about one after the other."""
+AHEAD = 300
+"""Sessions read beyond what is asked for, where days are asked about one after the other: a year,
+wherever in it one begins."""
 EVER = (-700_000, 2_900_000)
 """Before the first and after the last day of any bar, since 1970."""
 UNKNOWN = 1 << 40
@@ -40,6 +41,14 @@ class _Block:
     close: Floats
     volume: Floats
     listed: Ints
+
+    def of(self, ids: Ints) -> _Block:
+        """Some of its instruments."""
+        if np.array_equal(ids, self.ids):
+            return self
+        rows = np.searchsorted(self.ids, ids)
+        columns = (self.close[rows], self.volume[rows], self.listed[rows])
+        return _Block(ids, self.first, self.end, *columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +91,12 @@ class _Grid:
         since = at - self.days[0]
         inside = (since >= 0) & (since < len(self.column))
         column = self.column[np.where(inside, since, 0)]
-        held = np.flatnonzero(inside & (column >= 0))
-        cell = np.broadcast_to(row, at.shape)[held] * len(self.days) + column[held]
-        self.close.ravel()[cell] = close[held]
-        self.volume.ravel()[cell] = volume[held]
+        held = inside & (column >= 0)
+        cell = row * len(self.days) + column
+        if not held.all():
+            cell, close, volume = cell[held], close[held], volume[held]
+        self.close.ravel()[cell] = close
+        self.volume.ravel()[cell] = volume
 
     def without(self, regions: Regions) -> _Grid:
         """Without what is in the regions."""
@@ -126,15 +137,15 @@ class Panels:
         end = session_before(self._calendar, day)
         first = max(end - sessions, 0)
         wanted = np.array(ids, np.int64)
-        block = self._covering(first, end, np.unique(wanted))
-        rows = np.searchsorted(block.ids, wanted)
+        block = self._covering(first, end, wanted)
         columns = slice(first - block.first, end - block.first)
-        return Panel(
-            block.close[rows, columns],
-            block.volume[rows, columns],
-            block.listed[rows] - first,
-            np.arange(len(wanted)),
-        )
+        # In one piece, as it is gone over several times.
+        close = np.ascontiguousarray(block.close[:, columns])
+        volume = np.ascontiguousarray(block.volume[:, columns])
+        if np.array_equal(wanted, block.ids):
+            return Panel(close, volume, block.listed - first, np.arange(len(wanted)))
+        rows = np.searchsorted(block.ids, wanted)
+        return Panel(close[rows], volume[rows], block.listed[rows] - first, np.arange(len(wanted)))
 
     def newest(self, ids: Sequence[int]) -> date | None:
         """The newest day of which one of the instruments has a bar."""
@@ -145,14 +156,33 @@ class Panels:
         found: date | None = row[0] if row else None
         return found
 
-    def _covering(self, first: int, end: int, ids: Ints) -> _Block:
+    def _covering(self, first: int, end: int, wanted: Ints) -> _Block:
         block = self._block
-        if block is None or not (block.first <= first and end <= block.end):
-            last = min(end + self._ahead, len(self._calendar))
-            self._block = block = self._read(first, last, ids)
-        elif len(new := np.setdiff1d(ids, block.ids)):
-            self._block = block = _joined(block, self._read(block.first, block.end, new))
+        if block is None or not block.first <= first < block.end:
+            block = self._read(first, self._up_to(end), np.unique(wanted))
+        elif block.end < end:
+            block = self._moved(block.of(np.intersect1d(wanted, block.ids)), first, end)
+        if not np.array_equal(wanted, block.ids) and len(new := np.setdiff1d(wanted, block.ids)):
+            block = _joined(block, self._read(block.first, block.end, new))
+        self._block = block
         return block
+
+    def _moved(self, block: _Block, first: int, end: int) -> _Block:
+        """What comes after the block is read, what it has is kept."""
+        new = self._read(block.end, self._up_to(end), block.ids)
+        close, volume = (
+            np.hstack([old[:, first - block.first :], more])
+            for old, more in ((block.close, new.close), (block.volume, new.volume))
+        )
+        return _Block(block.ids, first, new.end, close, volume, new.listed)
+
+    def _up_to(self, end: int) -> int:
+        """The session up to which is read: the last year of them begins a file of its own."""
+        last = min(end + self._ahead, len(self._calendar))
+        if last < len(self._calendar):
+            year = session_before(self._calendar, self._calendar.day(last).replace(month=1, day=1))
+            last = year if year > end else last
+        return last
 
     def _read(self, first: int, end: int, ids: Ints) -> _Block:
         days = self._calendar.days[first:end]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import date, datetime
 
+import numpy as np
+
+from tickstock.model import Ints
 from tickstock.spans import ONE_DAY, Span
 from tickstock.store import instruments
 from tickstock.store.bar_files import BarFiles
@@ -31,7 +36,8 @@ class Picks:
         files: BarFiles | None = None,
     ) -> None:
         self._connection = connection
-        self._sole: dict[str, tuple[int, date] | None] = {}
+        self._lasting: dict[Member, int] = {}
+        self._shared: set[Member] = set()
         self._panels = Panels(connection, read_calendar(connection), ahead, known_at, files)
 
     def pick(
@@ -40,7 +46,7 @@ class Picks:
         """As `evaluate.Lookup.pick`. Without a day, after the newest session of which one of them
         has a bar."""
         ids = self._instruments(called, day)
-        order = sorted(sorted(ids, key=ids.__getitem__), key=called.__getitem__)
+        order = sorted(ids, key=ids.__getitem__)
         numbers = [ids[member] for member in order]
         if day is None:
             newest = self._panels.newest(numbers)
@@ -50,7 +56,8 @@ class Picks:
             load = f"tickstock load '{{{some}}}' --for 1y"
             remark = f"{rule}: no day bar is held of any of the names. Load them first: {load}"
             return frozenset(), (remark,)
-        found = pick(rule, self._panels.before(day, rule.sessions, numbers))
+        panel = self._panels.before(day, rule.sessions, numbers)
+        found = pick(rule, replace(panel, rank=_ranks([called[member] for member in order])))
         strangers = sorted(called[member] for member in called.keys() - ids.keys())
         unjudged = sorted([*strangers, *(called[order[row]] for row in found.unjudged.tolist())])
         remarks = _remarks(rule, day, len(called), unjudged, found)
@@ -58,29 +65,36 @@ class Picks:
 
     def _instruments(self, called: Mapping[Member, str], day: date | None) -> dict[Member, int]:
         """The instrument of each member; a symbol may name none."""
-        symbols = [member for member in called if isinstance(member, str)]
-        found: dict[Member, int] = {}
-        shared = []
-        for symbol, sole in zip(symbols, self._sole_owners(symbols), strict=True):
-            if sole is None:
-                shared.append(symbol)
-            elif day is None or day < sole[1]:
-                found[symbol] = sole[0]
-        if shared:
+        found = self._known(called)
+        if new := called.keys() - found.keys() - self._shared:
+            self._ask(new)
+            found = self._known(called)
+        if len(found) < len(called):
+            shared = [member for member in called if member in self._shared]
             span = Span.inclusive(day, day) if day else None
-            meant = instruments.find_instruments(self._connection, shared, span)
+            meant = instruments.find_instruments(self._connection, map(str, shared), span)
             found.update((symbol, of.id) for symbol, of in meant.items())
-        if len(symbols) < len(called):
-            found.update((member, member) for member in called if not isinstance(member, str))
         return found
 
-    def _sole_owners(self, symbols: Sequence[str]) -> list[tuple[int, date] | None]:
-        """As `instruments.find_sole`, which is asked once about each; None for others."""
-        new = [symbol for symbol in symbols if symbol not in self._sole]
-        if new:
-            self._sole.update(dict.fromkeys(new))
-            self._sole.update(instruments.find_sole(self._connection, new))
-        return [self._sole[symbol] for symbol in symbols]
+    def _known(self, called: Mapping[Member, str]) -> dict[Member, int]:
+        lasting = self._lasting
+        return {member: lasting[member] for member in called if member in lasting}
+
+    def _ask(self, members: AbstractSet[Member]) -> None:
+        """Which of them mean one instrument whatever the day; the others are `_shared`."""
+        symbols = [member for member in members if isinstance(member, str)]
+        self._lasting.update((m, m) for m in members if not isinstance(m, str))
+        found = instruments.find_lasting(self._connection, symbols)
+        # By the strings that are asked about again: these are found without being compared.
+        self._lasting.update((symbol, found[symbol]) for symbol in symbols if symbol in found)
+        self._shared.update(members - self._lasting.keys())
+
+
+def _ranks(symbols: Sequence[str]) -> Ints:
+    """The place of each in the order of the alphabet; of equal ones the first is before."""
+    ranks = np.empty(len(symbols), np.int64)
+    ranks[sorted(range(len(symbols)), key=symbols.__getitem__)] = np.arange(len(symbols))
+    return ranks
 
 
 def _remarks(

@@ -140,13 +140,17 @@ def evaluate(node: Node, lookup: Lookup) -> Evaluation:
     under a span,
     BadDates for a day that has not come.
     """
-    try:
-        return _Evaluator(lookup).whole(node)
-    except RecursionError:
-        raise BadExpression(
-            "The expression and the stored ones that it names are nested too deeply.",
-            "Name lists in place of expressions that are built on expressions.",
-        ) from None
+    return _Evaluator(lookup).evaluate(node)
+
+
+def evaluate_days(node: Node, days: Sequence[date], lookup: Lookup) -> Iterator[Evaluation]:
+    """As `evaluate` on each of some days, which come in order. A list is read once for all days on
+    which it stays the same; one after the other, as they are asked for."""
+    evaluator = _Evaluator(lookup)
+    if days:
+        evaluator.find_changes(node, Span.inclusive(days[0], days[-1]))
+    for day in days:
+        yield evaluator.evaluate(AsOf(node, day))
 
 
 def evaluate_intervals(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]] | None:
@@ -248,6 +252,23 @@ class _Evaluator:
     @cached_property
     def names(self) -> Names:
         return self.lookup.names()
+
+    def evaluate(self, node: Node) -> Evaluation:
+        self.remarks, self.left_out = {}, {}
+        try:
+            return self.whole(node)
+        except RecursionError:
+            raise BadExpression(
+                "The expression and the stored ones that it names are nested too deeply.",
+                "Name lists in place of expressions that are built on expressions.",
+            ) from None
+
+    def find_changes(self, node: Node, span: Span) -> None:
+        """When the lists under `node` change. A market has an answer for each day: one that is not
+        held is none without a change."""
+        self._days(node, span, None)
+        for ref in MARKETS:
+            self.changes.pop(ref, None)
 
     def whole(self, node: Node) -> Evaluation:
         value, day = self._opened(node), asked_day(node)

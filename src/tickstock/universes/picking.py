@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,9 +33,16 @@ class Panel:
     def sessions(self) -> int:
         return int(self.close.shape[1])
 
+    @cached_property
+    def held(self) -> Flags:
+        """Of which cells a bar is held."""
+        return ~np.isnan(self.close)
+
     def last(self, sessions: int) -> Panel:
         """The last sessions alone, or all where there are no more."""
         cut = max(self.sessions - sessions, 0)
+        if not cut:
+            return self
         return Panel(self.close[:, cut:], self.volume[:, cut:], self.since - cut, self.rank)
 
 
@@ -71,14 +79,14 @@ def pick(rule: Rule, panel: Panel) -> Picked:
         most = -measured[rule.top.look][rows]
         rows = rows[np.lexsort((panel.rank[rows], most))][: rule.top.count]
     window = panel.last(rule.sessions)
-    lacking = _listed(window) & np.isnan(window.close)
+    lacking = _listed(window) & ~window.held
     return Picked(rows, np.flatnonzero(unknown), lacking.sum(axis=1, dtype=np.int64))
 
 
 def measure(look: Look, panel: Panel) -> Floats:
     """A measure of each name, NaN where no bar of its window is held."""
     window = panel.last(look.sessions)
-    has = ~np.isnan(window.close)
+    has = window.held
     if look.measure is Measure.AGE:
         age = (panel.sessions - panel.since).astype(np.float64)
         return np.where(age < 0, np.nan, age)  # not listed yet, or nobody knows
@@ -113,7 +121,7 @@ def _medians(values: Floats, has: Flags) -> Floats:
     """The median of the values of each row that are there: of an even number, the mean of both in
     the middle."""
     count = has.sum(axis=1)
-    ordered = np.sort(np.where(has, values, np.inf), axis=1)
+    ordered = np.sort(values, axis=1)  # what is not there is NaN, and comes last
     if not values.shape[1]:
         return np.full(len(values), np.nan)
     row = np.arange(len(values))
