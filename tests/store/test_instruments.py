@@ -8,11 +8,13 @@ from datetime import date
 
 from tests.kit import span
 from tickstock.identity import identities, shipped_events
+from tickstock.spans import Span
 from tickstock.store.database import Database
 from tickstock.store.instruments import (
     ensure_instruments,
     find_held,
     find_instruments,
+    find_lasting,
     foresee_dated,
     foresee_instruments,
     record_identities,
@@ -166,3 +168,27 @@ def test_a_dated_symbol_means_who_had_it_on_those_days(database: Database) -> No
     cencora = next(one for one, _ in found if one.symbol == "COR")
     assert [t.symbol for t in cencora.tickers] == ["ABC", "COR"]
     assert sum(one.id < 0 for one, _ in found) == 1
+
+
+def test_whoever_has_a_ticker_alone_is_meant_on_every_day(database: Database) -> None:
+    """Reused, given up, taken later, of somebody with two: asked once or on each day, the same."""
+    spans = {
+        "ALONE": [(1, "(,)")], "LATE": [(2, "[2015-01-01,)")], "GONE": [(3, "(,2012-01-01)")],
+        "USED": [(4, "(,2011-01-01)"), (5, "[2013-01-01,)")], "FB": [(6, "(,2022-06-09)")],
+        "META": [(6, "[2022-06-09,)")], "TWICE": [(7, "(,2010-01-01)"), (7, "[2012-01-01,)")],
+    }  # fmt: skip
+    days = [date(2009, 1, 1), date(2011, 6, 1), date(2014, 1, 1), date(2023, 1, 1)]
+    with database.transaction() as conn:
+        made = ensure_instruments(conn, [f"I{n}" for n in range(8)])
+        for symbol, had in spans.items():
+            for number, valid in had:
+                conn.execute(
+                    "INSERT INTO tickstock.tickers (instrument_id, symbol, valid)"
+                    " VALUES (%s, %s, %s)",
+                    (made[f"I{number}"].id, symbol, valid),
+                )
+        lasting = find_lasting(conn, [*spans, "I1", "NOBODY"])
+        assert lasting.keys() == {"ALONE", "LATE", "META", "I1"}
+        for span in (None, *(Span.inclusive(day, day) for day in days)):
+            meant = find_instruments(conn, list(lasting), span)
+            assert {symbol: of.id for symbol, of in meant.items()} == lasting, span

@@ -13,7 +13,7 @@ import pytest
 from tickstock.config import read_settings
 from tickstock.errors import BadDates, BadExpression, EmptyUniverse
 from tickstock.service import TickStock
-from tickstock.service.builds import Every
+from tickstock.service.builds import Builds, Every
 from tickstock.sessions import shipped_calendar
 from tickstock.spans import Span
 from tickstock.store.bar_files import BarFiles, Wanted
@@ -247,6 +247,60 @@ def test_what_cannot_be_built_is_refused(tick: TickStock) -> None:
         tick.builds.build(f"{RULE} @ {DAYS[40]}", span)
     with pytest.raises(BadDates, match="no session"):
         tick.builds.build(RULE, Span.inclusive(date(2022, 1, 1), date(2022, 1, 2)))
+
+
+WIDE = [CALENDAR.day(CALENDAR.index(date(2022, 9, 1)) + n) for n in range(200)]
+"""Sessions of two years."""
+TWO_WINDOWS = (
+    f"pick({LIST}; top 3 by dollar_volume over 21)"
+    f" | pick({LIST}; price >= 5; held over 90 >= 0.3; top 2 by volume over 5)"
+)
+
+
+def coming_and_going(database: Database, tick: TickStock) -> None:
+    """Bars with gaps of names that are listed, join the list, leave it and come back."""
+    chance = random.Random(20)
+    told = ["symbol,starts,ends"]
+    rows = []
+    for name in NAMES:
+        since = chance.choice([0, 0, 30, 100])
+        first, last = sorted(chance.sample(range(len(WIDE)), 2))
+        told.append(f"{name},{WIDE[0]},{WIDE[first]}")
+        told.append(f"{name},{WIDE[last]},")
+        for day in WIDE[since:]:
+            if chance.random() < 0.9:
+                close, volume = chance.choice([2.0, 5.0, 80.0]), chance.randint(0, 300) * 100.0
+                rows.append((day, *[close] * 4, volume, name))
+    with database.transaction() as conn:
+        conn.cursor().executemany(
+            "INSERT INTO tickstock.bars_day (instrument_id, at, open, high, low, close, volume)"
+            " SELECT id, %s, %s, %s, %s, %s, %s FROM tickstock.instruments WHERE symbol = %s",
+            rows,
+        )
+    plan = tick.edits.record(
+        LIST, "told.csv", "\n".join(told).encode(), source="test", through=WIDE[-1]
+    )
+    tick.edits.apply(plan, reason="test")
+
+
+@pytest.mark.parametrize("ahead", [0, 7, 300])
+@pytest.mark.parametrize("by_files", [False, True])
+def test_a_build_over_a_list_that_changes_is_each_day_by_itself(
+    tick: TickStock, database: Database, tmp_path: Path, ahead: int, by_files: bool
+) -> None:
+    coming_and_going(database, tick)
+    files = BarFiles(tmp_path / "bars", few=0)
+    if by_files:
+        fold(database, files)
+        with database.transaction() as conn:
+            conn.execute("UPDATE tickstock.bars_day SET volume = volume * 3 WHERE at = %s",
+                         (WIDE[100],))  # fmt: skip
+    builds = Builds(database, tick.settings, tick.clock, files if by_files else None)
+    span = Span.inclusive(WIDE[10], WIDE[-1])
+    found = builds.build(TWO_WINDOWS, span, Every.WEEK, ahead=ahead)
+    assert len({symbols for _, symbols in found.members}) > 20
+    for day, symbols in found.members:
+        assert tick.universes.evaluate(f"({TWO_WINDOWS}) @ {day}").symbols == symbols, day
 
 
 def test_bars_of_a_moment_are_those_of_the_names_that_are_asked_about(

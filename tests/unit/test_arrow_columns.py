@@ -43,6 +43,11 @@ def test_there_and_back(numbers: list[int | None], kind: str) -> None:
     assert column.to_pylist() == numbers
 
 
+def test_nulls_alone() -> None:
+    for chunk in (pa.nulls(3, pa.float64()), pa.array([None] * 3, pa.float64())):
+        assert values_of(pa.chunked_array([chunk]), "f8", -1).tolist() == [-1, -1, -1]
+
+
 def test_a_null_without_a_number_for_it_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         values_of(pa.chunked_array([pa.array([1, None], pa.int64())]), "i8")

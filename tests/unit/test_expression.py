@@ -6,7 +6,7 @@ import contextlib
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
@@ -26,6 +26,7 @@ from tickstock.universes.expression import (
     Ref,
     Symbols,
     evaluate,
+    evaluate_days,
     evaluate_intervals,
     format_expression,
     narrowed,
@@ -662,3 +663,39 @@ def test_narrowed_to_days_and_symbols(
 def test_narrowed_to_no_days_keeps_its_own() -> None:
     node = parse("sp500 @ 2019-01-01..2021-01-01")
     assert narrowed(node, None) == node
+
+
+CHANGING = [
+    "told | {KO}",
+    "(late - {KO}) | stale",
+    "told & {FB, META}",
+    "on | stock_universe:*",
+    "told @ 2020-01-02",
+]
+
+
+@pytest.mark.parametrize("expression", CHANGING)
+def test_on_many_days_is_on_each_of_them(expression: str) -> None:
+    """Lists are read where they change; what is said of a day is said of no other."""
+    days = [date(2020, 1, 2) + timedelta(days=7 * n) for n in range(180)]
+    days = [day for day in days if day < RENAMED or day > RENAMED + timedelta(days=60)]
+    one, many = ({"s:on": "late | {PEP}", "s:bad": "gone"} for _ in range(2))
+    one_by_one, together = ((replace(named(), expressions=e)) for e in map(by_ref, (one, many)))
+    node = parse(expression)
+    expected = [evaluate(AsOf(node, day), one_by_one) for day in days]
+    found = list(evaluate_days(node, days, together))
+    assert found == expected
+    assert together.reads < one_by_one.reads / 4
+
+
+def test_days_are_answered_as_they_are_asked_for() -> None:
+    lookup = named()
+    found = evaluate_days(parse("told | {KO}"), [date(2020, 1, 2), date(2099, 1, 2)], lookup)
+    assert "KO" in next(found).symbols
+    with pytest.raises(BadDates, match="2099-01-02 has not come"):
+        next(found)
+    assert list(evaluate_days(parse("told"), [], lookup)) == []
+
+
+def by_ref(expressions: Mapping[str, str]) -> dict[UniverseRef, str]:
+    return {ref(name): text for name, text in expressions.items()}

@@ -177,7 +177,8 @@ class Panels:
         return _Block(block.ids, first, new.end, close, volume, new.listed)
 
     def _up_to(self, end: int) -> int:
-        """The session up to which is read: the last year of them begins a file of its own."""
+        """The session up to which is read: the first of a year, if one is near enough. A year is a
+        file, and read fastest as a whole."""
         last = min(end + self._ahead, len(self._calendar))
         if last < len(self._calendar):
             year = session_before(self._calendar, self._calendar.day(last).replace(month=1, day=1))

@@ -264,8 +264,8 @@ class _Evaluator:
             ) from None
 
     def find_changes(self, node: Node, span: Span) -> None:
-        """When the lists under `node` change. A market has an answer for each day: one that is not
-        held is none without a change."""
+        """Look up when the lists under `node` change. Not markets: a day that is not held of them
+        is an error, and not a day without a change."""
         self._days(node, span, None)
         for ref in MARKETS:
             self.changes.pop(ref, None)
