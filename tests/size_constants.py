@@ -11,6 +11,7 @@ SIZES = {
     "web.audit.PAGE_LINES": "contract/test_web_bulk.py::test_a_long_log_is_read_page_by_page",
     "store.bars.FAR_DAYS": "store/test_bars.py::test_what_lies_between_bars_far_apart_is_not_read_back",
     "store.bar_files.FEW": "store/test_bar_files.py::test_of_few_instruments_the_database_is_asked",
+    "store.bar_files.KEPT": "store/test_bar_files.py::test_however_many_files_stay_open_the_same_is_read",
     "store.bar_files.LOOKS": "store/test_bar_files.py::test_a_reading_is_of_one_moment",
     "store.bar_files.MOST_CHANGES": "store/test_bar_files.py::test_with_too_many_changes_all_is_read_from_the_database",
     "store.folding.AT_ONCE": "store/test_bar_files.py::test_in_any_order_what_is_read_is_what_is_stored store/test_bar_files.py::test_files_that_differ_or_are_damaged_are_told",

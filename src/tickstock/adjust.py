@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from tickstock.model import PRICES, BarTable, Floats, Ints
 
 KEY_BITS = 24
 """Days since 1970 and owners share one sortable integer: days stay below 2**23 in size."""
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 STALE_DAYS = 14
 """A close older than this, in calendar days, says nothing about the price before an ex-date."""
 
@@ -122,7 +123,7 @@ def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Ints
     ordered = sorted(steps, key=lambda s: (s.owner, s.day))
     step_owner = np.array([s.owner for s in ordered], np.int64)
     keys = day_keys(step_owner, np.array([s.day for s in ordered], np.int64))
-    rows = np.flatnonzero(np.isin(owner, step_owner))
+    rows = rows_of(owner, np.unique(step_owner))
     place = np.searchsorted(keys, day_keys(owner[rows], days[rows]), side="right")
     # The next step may be another owner's: then nothing is left to apply.
     mine = np.append(step_owner, -1)[place] == owner[rows]
@@ -130,6 +131,15 @@ def factors(owner: Ints, days: Ints, steps: Iterable[PriceFactor]) -> tuple[Ints
     price = _products(step_owner, np.array([s.price for s in ordered], np.float64))[place]
     volume = _products(step_owner, np.array([s.volume for s in ordered], np.float64))[place]
     return rows, price, volume
+
+
+def rows_of(owner: Ints, some: Ints) -> Ints:
+    """The rows of some owners, which are sorted, each once."""
+    if (owner[1:] < owner[:-1]).any():
+        return np.flatnonzero(np.isin(owner, some))
+    first, end = (np.searchsorted(owner, some, side).tolist() for side in SIDES)
+    parts = [np.arange(a, b) for a, b in zip(first, end, strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def _products(owner: Ints, values: Floats) -> Floats:

@@ -81,6 +81,7 @@ class BarFile:
         self._path = folder / f"{stamp.name}{ENDING}"
         try:
             with self._path.open("rb") as stream:
+                self._seen = _look(os.fstat(stream.fileno()))
                 whole = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             self._columns = _columns(whole, stamp)
         except FileNotFoundError:
@@ -93,7 +94,14 @@ class BarFile:
 
     @property
     def instruments(self) -> Ints:
-        return self._columns["instrument"].astype(np.int64)
+        return self._columns["instrument"]
+
+    def is_still_there(self) -> bool:
+        """Whether the file under its name is the one that was opened, and as long."""
+        try:
+            return _look(self._path.stat()) == self._seen
+        except OSError:
+            return False
 
     def find(self, instruments: Ints, lo: Ints, hi: Ints) -> RowRanges:
         """Where the bars of `instruments[i]` with `lo[i] <= at <= hi[i]` lie."""
@@ -115,7 +123,7 @@ class BarFile:
         rows = ranges(found.start, found.end - found.start)
         for name, column in columns_of(block).items():
             if name != "instrument":
-                column[to] = self._columns[name][rows]
+                self._copy(name, rows, column, to)
 
     def parts(
         self, found: RowRanges, instruments: Ints, *, at_once: int = AT_ONCE
@@ -170,10 +178,17 @@ class BarFile:
         for name, column in columns_of(block).items():
             if name == "instrument":
                 column[:] = instrument
-            elif isinstance(rows, slice) or KINDS[name] == "I32":
-                column[:] = self._columns[name][rows]
-            else:  # without a copy in between
-                self._columns[name].take(rows, out=column, mode="clip")
+            else:
+                self._copy(name, rows, column, slice(None))
+
+    def _copy(
+        self, name: str, rows: Ints | slice, column: npt.NDArray[Any], to: Ints | slice
+    ) -> None:
+        mine = self._columns[name]
+        if isinstance(rows, slice) or isinstance(to, np.ndarray) or KINDS[name] == "I32":
+            column[to] = mine[rows]
+        else:  # without a copy in between
+            mine.take(rows, out=column[to], mode="clip")
 
 
 def columns_of(block: Block) -> dict[str, npt.NDArray[Any]]:
@@ -269,7 +284,11 @@ def _columns(whole: mmap.mmap, stamp: FileStamp) -> Columns:
         raise ValueError("it is not whole")
     if str(_index_sum(found)) != said["index"]:
         raise ValueError("its index is damaged")
-    return found
+    return found | {name: found[name].astype(np.int64) for name in ("instrument", "first")}
+
+
+def _look(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _fits(columns: Columns) -> bool:

@@ -26,7 +26,7 @@ from tests.store.test_bar_history import ids_of, now, write
 from tests.store.test_bar_history import rows as rows_of
 from tests.store.turns import after_vacuum
 from tickstock import failpoints
-from tickstock.bar_file import ENDING
+from tickstock.bar_file import ENDING, BarFile, FileStamp
 from tickstock.config import read_settings
 from tickstock.errors import BadFile, Conflict, Transient
 from tickstock.model import Timeframe, epoch_day
@@ -497,6 +497,51 @@ def unseen(database: Database) -> None:
     with database.transaction() as conn:
         conn.execute("SET LOCAL session_replication_role = replica")
         conn.execute("UPDATE tickstock.bars_day SET close = 5")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 99])
+def test_however_many_files_stay_open_the_same_is_read(
+    database: Database, files: BarFiles, kept: int
+) -> None:
+    """Those of the latest years; not one that has become another, was cut, or is gone."""
+    ids = ids_of(database, *SYMBOLS)
+    bars = {(i, d): float(i + d) for i in ids for d in DAYS}
+    write(database, DAY, bars)
+    fold(database, files)
+    reader = BarFiles(files.folder, few=0, kept=kept)
+    assert closes(database, reader, ids) == bars
+    opened: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        first = BarFile.__init__
+
+        def note(self: BarFile, folder: Path, stamp: FileStamp) -> None:
+            opened.append(stamp.name)
+            first(self, folder, stamp)
+
+        patch.setattr(BarFile, "__init__", note)
+        assert closes(database, reader, ids) == bars
+    assert [name[4:8] for name in opened] == [str(y) for y in years()][
+        : len(years()) - kept or None
+    ]
+    write(database, DAY, {(ids[0], DAYS[-1]): 3.0})
+    fold(database, files)
+    assert closes(database, reader, ids) == bars | {(ids[0], DAYS[-1]): 3.0}
+    last = newest(database, files)
+    whole = last.read_bytes()
+    for broken in (whole[: len(whole) // 2], b"", None):
+        last.unlink() if broken is None else last.write_bytes(broken)
+        with database.transaction() as conn, pytest.raises(BadFile):
+            reader.answer(conn, wanted(ids))
+    last.write_bytes(whole)
+    assert closes(database, reader, ids) == bars | {(ids[0], DAYS[-1]): 3.0}
+
+
+def newest(database: Database, files: BarFiles) -> Path:
+    """The file of the latest year."""
+    with database.transaction() as conn:
+        state = files.state(conn, *EVER, 9)
+    assert state is not None
+    return files.folder / state.database / f"{state.names[-1]}{ENDING}"
 
 
 def test_files_that_differ_or_are_damaged_are_told(database: Database, files: BarFiles) -> None:

@@ -156,10 +156,10 @@ def test_a_day_that_moves_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_parts_beyond_the_first(tmp_path: Path) -> None:
-    keys = [(i, d) for i in range(60) for d in range(19_000, 19_300)]
+    keys = [(i, d) for i in range(120) for d in range(19_000, 19_300)]
     bars = written(tmp_path, keys)
     assert len(bars["at"]) > 2 * AT_ONCE
-    wanted = [(i, 19_000 + i, 19_299 - i) for i in range(60)]
+    wanted = [(i, 19_000 + i, 19_299 - i // 9) for i in range(120)]
     assert same(taken(tmp_path, wanted), expected(bars, wanted))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tickstock.actions import Adjust, Dividend, Split
-from tickstock.adjust import STALE_DAYS, Closes, PriceFactor, adjusted
+from tickstock.adjust import SIDES, STALE_DAYS, Closes, PriceFactor, adjusted, rows_of
 from tickstock.bars import resampled
 from tickstock.clock import NEW_YORK, midnight, new_york_date
 from tickstock.crosscheck import ActionFinding, Judgement, judge
@@ -23,7 +23,6 @@ from tickstock.store.connection import Connection
 from tickstock.vendors.newyork import dates_of
 
 A = TypeVar("A", Split, Dividend)
-SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 ALL_DAYS = (-700_000, 2_900_000)
 """First and last day of all that PostgreSQL's dates can hold of our time, since 1970."""
 ALL_SECONDS = (-(2**35), 2**35)
@@ -124,7 +123,7 @@ class Case:
             # Of those with records alone: to sort all bars would take longer than to read them.
             is_judged = np.zeros(len(ids), np.bool_)
             is_judged[[*splits, *dividends]] = True
-            rows = np.flatnonzero(is_judged[of_owner[table.owner]])
+            rows = rows_of(table.owner, np.flatnonzero(is_judged[of_owner]))
             owner = of_owner[table.owner[rows]]
             parts.append((owner, table.at[rows], table.open[rows], table.close[rows]))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -45,6 +45,9 @@ MOST_CHANGES = 1_000
 """With more since the files were written, all is read from the database."""
 LOOKS = 3
 """So often it is looked again whether anything was written while the newest bars were read."""
+KEPT = 4
+"""Files that stay open from one reading to the next, those of the latest years: to map one and let
+go of it again takes as long as to read some hundred instruments."""
 FEW = 8
 """Of fewer instruments the database is the faster one: each file costs a look of its own."""
 
@@ -129,9 +132,11 @@ class Taken(Generic[H]):
 class BarFiles:
     """The files in `folder`, which may be none. Reads them; `store/folding.py` makes them."""
 
-    def __init__(self, folder: Path, few: int = FEW) -> None:
+    def __init__(self, folder: Path, few: int = FEW, kept: int = KEPT) -> None:
         self.folder = folder
         self._few = few
+        self._most_kept = kept
+        self._kept: dict[FileStamp, BarFile] = {}
         self._warned = ""
 
     def place(self) -> uuid.UUID | None:
@@ -248,12 +253,19 @@ class BarFiles:
     def _found(self, state: FilesState, wanted: Wanted) -> Found:
         """Where the files have it."""
         first, last = (year_of(int(day)) for day in (wanted.lo.min(), wanted.hi.max()))
-        found: list[tuple[BarFile, RowRanges]] = []
+        files: dict[FileStamp, BarFile] = {}
         for name, year in zip(state.names, state.years, strict=True):
             if first <= year <= last:
-                file = BarFile(self.folder / state.database, FileStamp(name, state.database))
-                found.append((file, file.find(wanted.instruments, wanted.lo, wanted.hi)))
-        return found
+                stamp = FileStamp(name, state.database)
+                files[stamp] = self._opened(self.folder / state.database, stamp)
+        self._kept = dict([*files.items()][max(len(files) - self._most_kept, 0) :])
+        wanted_of = wanted.instruments, wanted.lo, wanted.hi
+        return [(file, file.find(*wanted_of)) for file in files.values()]
+
+    def _opened(self, folder: Path, stamp: FileStamp) -> BarFile:
+        """The file, from the last reading if it is the same."""
+        kept = self._kept.get(stamp)
+        return kept if kept and kept.is_still_there() else BarFile(folder, stamp)
 
 
 @dataclass(frozen=True, slots=True)
