@@ -132,15 +132,16 @@ def three(database: Database) -> list[int]:
 
 
 # --- equal, and read by others ------------------------------------------------------------------
-@pytest.mark.usefixtures("three")
-def test_what_is_published_is_what_is_stored(database: Database, warehouse: str) -> None:
+def test_what_is_published_is_what_is_stored(
+    database: Database, warehouse: str, three: list[int]
+) -> None:
     lake = side(database, warehouse)
     assert years_of(lake.publish(database)) == YEARS
     truth = sql(database, TRUTH)
     assert published(lake) == truth
     assert {row[0] for row in truth} == {"FBOLD", "METANEW", "MSFT", "BRK.B", None}
     assert read(lake, SPLITS).scan().to_arrow().to_pylist() == [
-        {"instrument": truth[len(DAYS)][1], "symbol": "MSFT", "date": day("2023-06-06"),
+        {"instrument": three[1], "symbol": "MSFT", "date": day("2023-06-06"),
          "split_from": 1.0, "split_to": 4.0, "kind": ""}
     ]  # fmt: skip
     for name, table in ((TICKERS, "tickers"), (INSTRUMENTS, "instruments")):
