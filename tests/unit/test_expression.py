@@ -427,6 +427,11 @@ def test_deep_expressions_within_deep_expressions_are_refused() -> None:
     steps = {f"s:e{n}": "({Z} | x & " * 45 + f"e{n + 1}" + ")" * 45 for n in range(40)}
     with pytest.raises(BadExpression, match="nested too deeply"):
         symbols_of("e0", shelf(steps, x="X", e40="A"))
+    over_days = parse("e0 @ 2020-01-02..2020-02-03")
+    with pytest.raises(BadExpression, match="nested too deeply"):
+        evaluate_intervals(over_days, shelf(steps, x="X", e40="A"))
+    with pytest.raises(BadExpression, match="nested too deeply"):
+        list(evaluate_days(parse("e0"), [DAY], shelf(steps, x="X", e40="A")))
 
 
 def test_a_fault_inside_a_stored_expression_names_its_universe() -> None:

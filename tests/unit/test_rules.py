@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tickstock.errors import BadExpression
 from tickstock.universes.expression import format_expression, parse
 from tickstock.universes.nodes import Bare, Pick
-from tickstock.universes.picking import Panel, pick
+from tickstock.universes.picking import Panel, measure, pick
 from tickstock.universes.rules import WINDOWS, Condition, Look, Measure, Rule, Top
 
 NAN = float("nan")
@@ -158,6 +158,16 @@ def test_equal_measures_are_ordered_by_rank() -> None:
     assert pick(Rule((), Top(3, Look(Measure.PRICE, 3))), panel).rows.tolist() == [3, 1, 4]
     again = replace(panel, rank=panel.rank[::-1].copy())
     assert pick(Rule((), Top(3, Look(Measure.PRICE, 3))), again).rows.tolist() == [1, 3, 0]
+
+
+def test_a_bar_without_a_close_counts_for_no_median() -> None:
+    """Another program may have written one: it is none that is held, whatever its volume."""
+    close = np.array([[2.0, np.nan, np.nan, 2.0, 2.0]])
+    volume = np.array([[700.0, 1.0, 2.0, 500.0, 900.0]])
+    panel = Panel(close, volume, np.array([-9]), np.array([0]))
+    assert measure(Look(Measure.VOLUME, 5), panel).tolist() == [700.0]
+    assert measure(Look(Measure.DOLLAR_VOLUME, 5), panel).tolist() == [1400.0]
+    assert measure(Look(Measure.VOLUME, 4), panel).tolist() == [700.0]
 
 
 def test_every_measure_has_a_window() -> None:

@@ -6,6 +6,7 @@ import fnmatch
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -158,10 +159,23 @@ def evaluate_intervals(node: Node, lookup: Lookup) -> dict[str, tuple[Span, ...]
     any other expression. Sorted by symbol, each the ticker of its days; raises as `evaluate`."""
     if not isinstance(node, AsOf) or not isinstance(node.when, Span):
         return None
-    found = _Evaluator(lookup).intervals(node.node, node.when)
+    with _not_too_deep():
+        found = _Evaluator(lookup).intervals(node.node, node.when)
     if not found:
         raise _no_symbol(node)
     return found
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Raises BadExpression for what Python cannot follow."""
+    try:
+        yield
+    except RecursionError:
+        raise BadExpression(
+            "The expression and the stored ones that it names are nested too deeply.",
+            "Name lists in place of expressions that are built on expressions.",
+        ) from None
 
 
 def asked_day(node: Node) -> date | None:
@@ -255,13 +269,8 @@ class _Evaluator:
 
     def evaluate(self, node: Node) -> Evaluation:
         self.remarks, self.left_out = {}, {}
-        try:
+        with _not_too_deep():
             return self.whole(node)
-        except RecursionError:
-            raise BadExpression(
-                "The expression and the stored ones that it names are nested too deeply.",
-                "Name lists in place of expressions that are built on expressions.",
-            ) from None
 
     def find_changes(self, node: Node, span: Span) -> None:
         """Look up when the lists under `node` change. Not markets: a day that is not held of them

@@ -98,8 +98,9 @@ def measure(look: Look, panel: Panel) -> Floats:
         return share
     if look.measure is Measure.PRICE:
         return _latest(window.close, has)
-    traded = window.volume if look.measure is Measure.VOLUME else window.volume * window.close
-    return _medians(traded, has)
+    if look.measure is Measure.VOLUME:
+        return _medians(np.where(has, window.volume, np.nan), has)
+    return _medians(window.volume * window.close, has)
 
 
 def _listed(window: Panel) -> Flags:
@@ -118,10 +119,10 @@ def _latest(values: Floats, has: Flags) -> Floats:
 
 
 def _medians(values: Floats, has: Flags) -> Floats:
-    """The median of the values of each row that are there: of an even number, the mean of both in
-    the middle."""
+    """The median of the values of each row that are there, the others being NaN: of an even number,
+    the mean of both in the middle."""
     count = has.sum(axis=1)
-    ordered = np.sort(values, axis=1)  # what is not there is NaN, and comes last
+    ordered = np.sort(values, axis=1)  # NaN comes last
     if not values.shape[1]:
         return np.full(len(values), np.nan)
     row = np.arange(len(values))
