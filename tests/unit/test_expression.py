@@ -36,6 +36,7 @@ from tickstock.universes.expression import (
     respellings,
 )
 from tickstock.universes.names import Names
+from tickstock.universes.whole_market import MARKETS
 
 STOCK, ETF, COMBO = "stock_universe", "etf_universe", "stock_etf_combo"
 DAY = date(2020, 1, 2)
@@ -691,6 +692,25 @@ def test_on_many_days_is_on_each_of_them(expression: str) -> None:
     found = list(evaluate_days(node, days, together))
     assert found == expected
     assert together.reads < one_by_one.reads / 4
+
+
+class HeldMarket(Shelf):
+    """A market of which the days that its list names are held, and no others."""
+
+    def members(self, ref: UniverseRef, as_of: date | None) -> tuple[str, ...]:
+        if as_of not in self.lists[ref]:
+            raise UnknownUniverse(f"The whole market of {as_of} is not held.", "Load it.")
+        return super().members(ref, as_of)
+
+
+def test_a_day_that_is_not_held_of_a_market_is_no_day_without_a_change() -> None:
+    market = next(iter(MARKETS))
+    held = {date(2020, 1, 2): "A B", date(2020, 1, 3): "A C", date(2020, 1, 8): "A D"}
+    days = [date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 7), date(2020, 1, 8)]
+    found = evaluate_days(Ref(market), days, HeldMarket({market: held}))
+    assert [next(found).symbols for _ in range(2)] == [("A", "B"), ("A", "C")]
+    with pytest.raises(UnknownUniverse, match="2020-01-07 is not held"):
+        next(found)
 
 
 def test_days_are_answered_as_they_are_asked_for() -> None:
