@@ -10,6 +10,9 @@ SIZES = {
     "web.jobs.PAGE_LINES": "contract/test_web_bulk.py::test_jobs_are_ticked_on_every_page_of_the_list",
     "web.audit.PAGE_LINES": "contract/test_web_bulk.py::test_a_long_log_is_read_page_by_page",
     "store.bars.FAR_DAYS": "store/test_bars.py::test_what_lies_between_bars_far_apart_is_not_read_back",
+    "service.bar_folder.UNASKED": "contract/test_refolding.py::test_the_first_files_are_written_unasked_where_there_is_much_to_read contract/test_refolding.py::test_a_worker_waits_with_the_first_files_until_nothing_is_added",
+    "service.bar_folder.SOON": "contract/test_refolding.py::test_what_would_take_longer_than_the_load_is_left",
+    "service.bar_folder.SHARE": "contract/test_refolding.py::test_what_would_take_longer_than_the_load_is_left",
     "store.bar_files.FEW": "store/test_bar_files.py::test_of_few_instruments_the_database_is_asked",
     "store.bar_files.KEPT": "store/test_bar_files.py::test_however_many_files_stay_open_the_same_is_read",
     "store.bar_files.LOOKS": "store/test_bar_files.py::test_a_reading_is_of_one_moment",
@@ -73,6 +76,7 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "bar_file.BYTES_OF_A_BAR": "bytes, by which files are judged from outside",
     "bar_file.HEAD_BYTES": "bytes of a length, as the format says",
     "bar_file.LONGEST_HEAD": "bytes: a longer header is none of ours",
     "store.bar_rows.KEY_BITS": "bits of a time in the key of a bar",

@@ -45,6 +45,7 @@ Block = npt.NDArray[np.int64]
 """Bars, a row for each of COLUMNS and a column a bar; of prices the bits. What is in one piece is
 copied in one."""
 DTYPES = {"I64": "<i8", "F64": "<f8", "U64": "<u8", "I32": "<i4"}
+BYTES_OF_A_BAR = 64
 HEAD_BYTES = 8
 AT_ONCE = 16_384
 """Bars copied and hashed at once where they are not kept: they stay in the processor's cache."""
@@ -233,6 +234,14 @@ def write_bar_file(folder: Path, stamp: FileStamp, bars: Columns) -> int:
     reach("bar_file.written")
     fresh.replace(path)
     return size
+
+
+def about_rows(folder: Path, name: str) -> int:
+    """About how many bars a file has, by its size; none where it is not there."""
+    try:
+        return (folder / f"{name}{ENDING}").stat().st_size // BYTES_OF_A_BAR
+    except OSError:
+        return 0
 
 
 def damaged(path: Path, what: str) -> BadFile:

@@ -11,6 +11,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+LONGEST_TITLE = 100
+"""Letters of what a job is of: a long list would fill the screen."""
+
+
+def cut(text: str, most: int = LONGEST_TITLE) -> str:
+    """The text, or the beginning of one that is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def sessions_held(held: int, expected: int) -> str:
     """`1,200 of 1,500 sessions held`. Of none nothing is said to be held."""
     return f"{held:,} of {expected:,} sessions held" if expected else "no session expected"

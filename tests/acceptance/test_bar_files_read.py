@@ -14,6 +14,8 @@ from tickstock.cli.app import run
 
 SYMBOLS = "{" + ", ".join(f"S{letter}" for letter in "ABCDEFGHIJ") + "}"
 SPAN = ("--from", "2023-11-01", "--to", "2024-06-28")
+JULY = ("--from", "2024-07-01", "--to", "2024-07-31")
+AUGUST = ("--from", "2024-08-01", "--to", "2024-08-30")
 WAYS = (
     ("--adjust", "raw"),
     ("--adjust", "splits"),
@@ -41,6 +43,11 @@ class Person:
 
     def bars(self, *way: str) -> str:
         return self("bars", SYMBOLS, *SPAN, "--format", "csv", *way)
+
+    def load(self, *days: str) -> str:
+        """What is told beside the result."""
+        assert run(["load", SYMBOLS, *days, "--home", str(self.home)]) == 0
+        return self.capture.readouterr().err
 
     def change_unseen(self) -> None:
         """Past the triggers, so that the files know nothing of it: what is read tells by which
@@ -106,6 +113,35 @@ def test_files_are_in_the_home_folder_and_may_go_at_any_time(person: Person) -> 
     assert "is not there" in person("files", "verify", code=1)
     person("files", "fold")
     assert "all are equal" in person("files", "verify")
+
+
+def test_files_follow_a_load_by_themselves(person: Person) -> None:
+    assert "Writing bar files" not in person.load(*JULY)
+    assert not (person.home / "bars").exists(), "the server is one's own, and nobody said so"
+    person("files", "fold")
+    assert "Writing bar files, about" in person.load(*AUGUST)
+    with psycopg.connect(person.uri) as conn:
+        assert conn.execute("SELECT count(*) FROM tickstock.bar_changes").fetchone() == (0,)
+    assert "all are equal" in person("files", "verify")
+
+
+def test_a_job_is_what_it_is_where_files_cannot_follow(person: Person) -> None:
+    person("files", "fold")
+    (folder,) = [f for f in (person.home / "bars").iterdir() if f.is_dir()]
+    folder.rename(person.home / "aside")
+    folder.touch()  # a file where the folder was: nobody can write into it, whoever it is
+    told = person.load(*AUGUST)
+    assert "Bar files were not written." in told
+    assert "TICKSTOCK_BAR_FILES may name another folder" in told
+
+
+def test_a_job_of_a_long_list_is_named_by_its_beginning(person: Person) -> None:
+    long = "{" + ", ".join(f"L{a}{b}" for a in "ABCDEF" for b in "ABCDEF") + "}"
+    for words in (["load", long, *JULY], ["jobs", "list", "--state", "completed"]):
+        said = person(*words)
+        assert "{LAA, LAB, " in said
+        assert "LDB…" in said
+    assert json.loads(person("jobs", "list", "--json"))["data"][0]["title"] == long
 
 
 def test_switched_off_nothing_is_written(person: Person) -> None:

@@ -1,4 +1,4 @@
-"""Workers keep bar files up to date, where somebody had them written once."""
+"""Bar files follow loads: by workers, and by the command that loads."""
 
 from __future__ import annotations
 
@@ -99,3 +99,75 @@ def test_who_leaves_does_not_write_to_the_end(tick: TickStock) -> None:
         tick.bar_files.refold(lambda: True)
     assert changes(tick) == 1
     assert folding.fold(tick.database, tick.bar_files.readable).bars == 2  # type: ignore[arg-type]
+
+
+def as_if_of(tick: TickStock, bars: int) -> None:
+    """Have coverage count so many bars."""
+    with tick.database.transaction() as connection:
+        connection.execute("UPDATE tickstock.coverage SET bars = %s", [bars])
+
+
+def followed(tick: TickStock, loaded: int, **limits: int) -> int | None:
+    """The bars that were written after a load of so many; announced if they were."""
+    told: list[int] = []
+    done = tick.bar_files.follow(loaded, told.append, **limits)
+    assert len(told) == (done is not None)
+    return done.bars if done else None
+
+
+def test_after_a_load_the_years_that_changed_are_written(tick: TickStock) -> None:
+    add(tick, DAY)
+    add(tick, DAY - 400)
+    tick.bar_files.fold()
+    assert followed(tick, 5) is None, "nothing has changed"
+    add(tick, DAY + 1)
+    assert followed(tick, 0) is None, "nothing was loaded"
+    assert followed(tick, 1) == 2
+    add(tick, DAY + 400)
+    assert followed(tick, 1) == 1, "a year of which there was no file"
+    assert followed(tick, 1) is None
+    assert tick.bar_files.verify().differences == ()
+
+
+def test_what_would_take_longer_than_the_load_is_left(tick: TickStock) -> None:
+    add(tick, DAY)
+    as_if_of(tick, 12)
+    assert followed(tick, 2, unasked=1, soon=11) is None
+    assert followed(tick, 3, unasked=1, soon=11) == 1
+    as_if_of(tick, 3_000_100)
+    add(tick, DAY + 400)
+    assert followed(tick, 1) is None
+    as_if_of(tick, 2_999_900)
+    assert followed(tick, 1) == 1
+
+
+def test_the_first_files_are_written_unasked_where_there_is_much_to_read(tick: TickStock) -> None:
+    add(tick, DAY)
+    as_if_of(tick, 249_999)
+    assert followed(tick, 1) is None
+    assert tick.bar_files.refold(bool) is tick.bar_files.refold(bool) is None
+    as_if_of(tick, 250_000)
+    assert followed(tick, 1) == 1
+
+
+def test_a_worker_waits_with_the_first_files_until_nothing_is_added(tick: TickStock) -> None:
+    for day in range(3):
+        add(tick, DAY + day)
+        assert tick.bar_files.refold(bool, unasked=2) is None, "bars are being added"
+    done = tick.bar_files.refold(bool, unasked=2)
+    assert done is not None
+    assert done.bars == 3
+    assert tick.bar_files.refold(bool, unasked=2) is None
+
+
+@pytest.mark.parametrize("setting", ["TICKSTOCK_BAR_FILES", "DATABASE_URI"])
+def test_not_where_they_are_off_or_the_server_is_ones_own(tick: TickStock, setting: str) -> None:
+    value = "off" if setting == "TICKSTOCK_BAR_FILES" else tick.database.conninfo
+    environ = {"TICKSTOCK_VENDOR": "synthetic", setting: value}
+    home = tick.settings.home
+    other = TickStock(read_settings(environ, home, home=home), tick.database)
+    add(tick, DAY)
+    assert followed(other, 1, unasked=1) is None
+    for _ in range(2):
+        assert other.bar_files.refold(bool, unasked=1) is None
+    assert not files_of(tick)

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import uuid
 
+from tickstock.cli.output import talk
 from tickstock.cli.watch import Show, shown
-from tickstock.errors import Transient
+from tickstock.errors import TickStockError, Transient
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress
+from tickstock.words import plural
 from tickstock.worker.policy import Policy
 from tickstock.worker.run import SourceFactory, Worker, configured_source, stop_on_signals
 
@@ -20,9 +22,28 @@ OUTAGE_SECONDS = 20.0
 def work_and_watch(
     tick: TickStock, load_id: uuid.UUID, *, source: SourceFactory = configured_source
 ) -> Progress:
-    """Drain the job here until it ends or Ctrl-C; answers how far it came."""
+    """Drain the job here until it ends or Ctrl-C; answers how far it came. Bar files follow."""
     with shown() as show:
-        return asyncio.run(_work(tick, load_id, source, show))
+        progress = asyncio.run(_work(tick, load_id, source, show))
+    if progress.load.state.finished:
+        _follow(tick, progress.rows_new + progress.rows_changed)
+    return progress
+
+
+def _follow(tick: TickStock, loaded: int) -> None:
+    """Write bar files, where they are due. What comes of it is no concern of the job's."""
+    try:
+        tick.bar_files.follow(loaded, _announce)
+    except Transient:
+        pass  # somebody else writes them
+    except TickStockError as e:
+        talk(f"Bar files were not written. {e.what} {e.hint}")
+    except KeyboardInterrupt:
+        talk("Bar files were not written; the next load does it, or `tickstock files fold`.")
+
+
+def _announce(bars: int) -> None:
+    talk(f"Writing bar files, about {plural(bars, 'bar')}: day bars are read faster from them.")
 
 
 async def _work(tick: TickStock, load_id: uuid.UUID, source: SourceFactory, show: Show) -> Progress:

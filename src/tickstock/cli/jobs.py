@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk, unmarked
 from tickstock.cli.session import open_tick
-from tickstock.words import plural, sessions_held
+from tickstock.words import cut, plural, sessions_held
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,7 @@ def list_(
         when = p.load.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
         out.print(
             f"{str(p.load.id)[:8]}  {when}  {_state_word(p):<21} {p.percent:>3} %  "
-            f"{p.held:>9,}/{p.expected:<9,} {p.load.title}"
+            f"{p.held:>9,}/{p.expected:<9,} {unmarked(cut(p.load.title))}"
         )
         if p.load.met_a_fault:
             out.print(f"          {p.load.message}", markup=False)
@@ -219,7 +219,7 @@ def show_outcome(progress: Progress, *, as_json: bool) -> None:
     out = console()
     short = str(load.id)[:8]
     days = f"{load.asked.span.start}..{load.asked.span.last}"
-    out.print(f"[bold]{unmarked(load.title)}[/]  {days}  job {short}")
+    out.print(f"[bold]{unmarked(cut(load.title))}[/]  {days}  job {short}")
     bars = f"{plural(progress.rows_new, 'bar')} new"
     if progress.rows_changed:
         bars += f", {progress.rows_changed:,} changed"

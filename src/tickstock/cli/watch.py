@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tickstock.model import GapCause, JobState
 from tickstock.service import TickStock
 from tickstock.service.progress import Progress, figures_of
-from tickstock.words import duration, plural
+from tickstock.words import cut, duration, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -88,7 +88,7 @@ class _Bar:
         what = str(progress.current) if progress.current and not finished else ""
         self._bar.update(
             self._task,
-            description=held_up(progress, me) or what or progress.load.title,
+            description=held_up(progress, me) or what or cut(progress.load.title),
             completed=progress.held,
             rate=standing(progress) or calls_made(progress),
         )

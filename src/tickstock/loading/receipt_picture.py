@@ -12,7 +12,7 @@ from tickstock.loading.receipt import Receipt, ReceiptRow, share
 from tickstock.loading.receipt_forms import cause_lines, facts
 from tickstock.loading.strip import Cell
 from tickstock.model import GapCause
-from tickstock.words import plural
+from tickstock.words import cut, plural
 
 SIZE, STEP, LINE = 14, 16, 18
 NAME, RIGHT, HEAD = 110, 70, 96
@@ -195,7 +195,3 @@ def _broken(text: str) -> Iterator[str]:
         else:
             line = f"{line} {word}" if line else word
     yield line
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

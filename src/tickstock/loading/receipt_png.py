@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstock.loading.receipt import Receipt
-from tickstock.loading.receipt_picture import PAPER, Box, Label, ReceiptDrawing, cut, draw
+from tickstock.loading.receipt_picture import PAPER, Box, Label, ReceiptDrawing, draw
+from tickstock.words import cut
 
 Pixels = npt.NDArray[np.uint8]
 Shapes = npt.NDArray[np.bool_]

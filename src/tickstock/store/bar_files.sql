@@ -99,3 +99,7 @@ LEFT JOIN tickstock.bar_changes AS c
        ON c.transaction >= f.watermark AND c.timeframe = f.timeframe
 WHERE f.place = %(place)s AND f.timeframe = %(timeframe)s AND f.database = tickstock.bar_database()
 GROUP BY f.folded_at
+
+-- name: stored
+-- How many bars there are, as coverage counts them.
+SELECT coalesce(sum(bars), 0)::bigint FROM tickstock.coverage WHERE timeframe = %(timeframe)s

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from tickstock.bar_file import ENDING, BarFile, FileStamp, write_bar_file
+from tickstock.bar_file import ENDING, BarFile, FileStamp, about_rows, write_bar_file
 from tickstock.errors import BadFile, DatabaseRefused, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Ints, Timeframe, epoch_day
@@ -38,6 +38,7 @@ AT_ONCE = 500
 EVER = (-700_000, 2_900_000)
 """Before the first and after the last day of any bar, since 1970."""
 ALL_CHANGES = 1_000_000
+_OF_DAYS = {"timeframe": Timeframe.DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ class Waiting:
 
     changes: int
     is_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoldingWork:
+    """About how many bars the next fold writes, and whether there are no files yet."""
+
+    bars: int
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,24 @@ def read_waiting(database: Database, files: BarFiles) -> Waiting | None:
     return Waiting(*found) if found else None
 
 
+def read_work(database: Database, files: BarFiles) -> FoldingWork:
+    """What the next fold has to do: write the years that have changed, and those without files."""
+    with database.transaction() as connection:
+        state = files.state(connection, *EVER, ALL_CHANGES)
+        (stored,) = connection.execute(QUERIES["stored"], _OF_DAYS).fetchone() or (0,)
+    if state is None:
+        return FoldingWork(stored, is_first=True)
+    if not state.changes:
+        return FoldingWork(0, is_first=False)
+    rows = {
+        year: about_rows(files.folder / state.database, name)
+        for year, name in zip(state.years, state.names, strict=True)
+    }
+    changed = sum(rows[year] for year in _changed_years(state, state.years))
+    without = max(stored - sum(rows.values()), 0)
+    return FoldingWork(max(changed + without, 1), is_first=False)
+
+
 def forget_unneeded_changes(database: Database) -> None:
     """Forget what was noted of bars for files that nobody has.
 
@@ -108,7 +135,7 @@ def forget_unneeded_changes(database: Database) -> None:
     """
     with database.transaction() as connection:
         take_turn(connection, QUERIES["if_nobody_writes"], "is writing bar files")
-        connection.execute(QUERIES["forget_unneeded_changes"], {"timeframe": Timeframe.DAY})
+        connection.execute(QUERIES["forget_unneeded_changes"], _OF_DAYS)
 
 
 def fold(
@@ -231,10 +258,7 @@ def everything(connection: Connection) -> Everything:
 
 def _unchanged(before: FilesState, years: Sequence[int], folder: Path) -> dict[int, str]:
     """The files that can stay: those of years in which nothing was written since."""
-    changed = {
-        year for _, first, last in before.changes for year in years
-        if year_of(first) <= year <= year_of(last)
-    }  # fmt: skip
+    changed = _changed_years(before, years)
     stay = {}
     for year, name in zip(before.years, before.names, strict=True):
         if year in years and year not in changed:
@@ -242,6 +266,13 @@ def _unchanged(before: FilesState, years: Sequence[int], folder: Path) -> dict[i
                 BarFile(folder, FileStamp(name, before.database))
                 stay[year] = name
     return stay
+
+
+def _changed_years(state: FilesState, years: Sequence[int]) -> set[int]:
+    return {
+        year for _, first, last in state.changes for year in years
+        if year_of(first) <= year <= year_of(last)
+    }  # fmt: skip
 
 
 def _year_rows(

@@ -20,6 +20,7 @@ from tickstock.web.fields import address_of
 from tickstock.web.render import exchange_time, words
 from tickstock.web.symbols import address_of as address_of_symbol
 from tickstock.web.universe_rows import search
+from tickstock.words import cut
 
 MOST = 6
 """Of each kind; the views of the kinds show the rest."""
@@ -132,7 +133,7 @@ def _jobs(ctx: RequestContext, text: str) -> list[Found]:
     names = ctx.tick.universes.names([load.title for load in loads])
     return found + [
         Found(
-            names.get(load.title, load.title),
+            names.get(load.title, cut(load.title)),
             f"{words(load.state)}, {exchange_time(load.created_at)}",
             f"/jobs/{load.id}",
         )

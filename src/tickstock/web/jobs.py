@@ -20,7 +20,7 @@ from tickstock.web.context import RequestContext
 from tickstock.web.fields import one_of, place_in_list
 from tickstock.web.load_form import TIMEFRAMES, form_of_load
 from tickstock.web.steering import progress_of
-from tickstock.words import plural
+from tickstock.words import cut, plural
 
 PAGE_LINES = 50
 ADVICE = {
@@ -131,8 +131,9 @@ def recent(ctx: RequestContext) -> Response:
 
 
 def names_of(ctx: RequestContext, found: Sequence[Progress]) -> dict[str, str]:
-    """What people call the universes that these jobs are of."""
-    return ctx.tick.universes.names([p.load.title for p in found])
+    """What people call what these jobs are of; of a long list its beginning."""
+    titles = [p.load.title for p in found]
+    return {t: cut(t) for t in titles} | ctx.tick.universes.names(titles)
 
 
 def show(ctx: RequestContext) -> Response:
