@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from tickstock.errors import BadSetting
 from tickstock.private import SEALED
+from tickstock.sealed_bucket import bucket_at
+from tickstock.sealed_place import SealedWhere
 from tickstock.vendors import registry
 from tickstock.vendors.spec import VendorSettings
 
@@ -41,6 +43,7 @@ VARIABLES = {
     "TICKSTOCK_METRICS_TOKEN": "metrics_token",
     "TICKSTOCK_BAR_FILES": "bar_files",
     "TICKSTOCK_SEALED_FILES": "sealed_files",
+    "TICKSTOCK_S3_ENDPOINT": "s3_endpoint",
     "TICKSTOCK_LAKE_WAREHOUSE": "lake_warehouse",
     "TICKSTOCK_LAKE_CATALOG": "lake_catalog",
     "TICKSTOCK_LAKE_NAMESPACE": "lake_namespace",
@@ -99,10 +102,16 @@ class Settings(BaseModel):
         description="files that day bars are read from, faster: `on` (in the home folder), `off`, "
         "or a folder for them",
     )
-    sealed_files: Path | None = Field(
+    sealed_files: str = Field(
+        "home",
+        min_length=1,
+        description="where sealed bars are, which are nowhere else: `home` (in the home folder), a "
+        "folder, or s3://BUCKET/FOLDER",
+    )
+    s3_endpoint: str | None = Field(
         None,
-        description="folder of sealed minute bars, which are nowhere else; without it `sealed` in "
-        "the home folder",
+        pattern="^https?://[^@]+$",
+        description="address of an S3 server that is not Amazon's, for sealed bars and the lake",
     )
     lake_warehouse: str = Field(
         "home",
@@ -166,9 +175,13 @@ class Settings(BaseModel):
         return Path(self.bar_files).expanduser()
 
     @property
-    def sealed_folder(self) -> Path:
-        """Where sealed files are."""
-        return (self.sealed_files or self.home / SEALED).expanduser()
+    def sealed_where(self) -> SealedWhere:
+        """Where sealed files are. Raises BadSetting for an address that is none."""
+        if self.sealed_files == "home":
+            return self.home / SEALED
+        if "://" in self.sealed_files:
+            return bucket_at(self.sealed_files, self.s3_endpoint)
+        return Path(self.sealed_files).expanduser()
 
     @property
     def lake_folder(self) -> Path | str:

@@ -11,30 +11,24 @@ bars, nor none. Needs pyarrow.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tickstock.arrow_columns import column_of, values_of
 from tickstock.checksums import column_hashes
-from tickstock.errors import BadFile, BadSetting
+from tickstock.errors import BadFile
 from tickstock.extras import need
 from tickstock.failpoints import reach
 from tickstock.model import PRICES
-from tickstock.private import FILE
-from tickstock.shortage import shortage
+from tickstock.sealed_place import SealedPlace, as_known, damaged
 
 Columns = Mapping[str, npt.NDArray[Any]]
-ENDING = ".parquet"
-FRESH = ".tmp"
 FLOATS = (*PRICES, "volume", "vwap")
 
 
@@ -50,17 +44,15 @@ class SealedSpan:
 
 
 class SealedWriter:
-    """Writes a file under a name for the time being. `close` it, then `publish` it."""
+    """Writes a file. `close` it, then `publish` it. Raises OSError where it cannot be written."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, place: SealedPlace, name: str) -> None:
         parquet = need("pyarrow.parquet")
-        self._path = folder / f"{name}{ENDING}"
-        self._fresh = self._path.with_suffix(FRESH)
-        only_new = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._stream = os.fdopen(os.open(self._fresh, only_new, FILE), "wb")
+        self._where = place.shown(name)
+        self._draft = place.create(name)
         self._groups = 0
         self._writer = parquet.ParquetWriter(
-            self._stream,
+            self._draft.stream,
             _schema(),
             compression="zstd",
             compression_level=3,
@@ -84,88 +76,60 @@ class SealedWriter:
         ]
 
     def close(self) -> int:
-        """Have the disk keep what was written; how many bytes these are."""
+        """Have what was written be kept; how many bytes these are."""
         self._writer.close()
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        size = self._stream.tell()
-        self._stream.close()
+        size = self._draft.close()
         reach("sealed_file.written")
         return size
 
     def check(self, spans: Sequence[SealedSpan]) -> None:
-        """Read it again as it lies on the disk. Raises BadFile where it is not what was written."""
-        for _ in read_spans(self._fresh, spans):
-            pass
+        """Read it again as it lies there. Raises BadFile where it is not what was written."""
+        with self._draft.open() as stream:
+            for _ in _read(stream, self._where, spans):
+                pass
 
     def publish(self) -> None:
         """From here on it is there under its name, also after a loss of power."""
-        self._fresh.replace(self._path)
-        handle = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        self._draft.publish()
 
     def discard(self) -> None:
         """Remove what is left of a file that was not published."""
-        if not self._stream.closed:
+        if not self._draft.stream.closed:
             with suppress(OSError, ValueError):
                 self._writer.close()
-            self._stream.close()
-        self._fresh.unlink(missing_ok=True)
+        self._draft.discard()
 
 
-def read_spans(path: Path, spans: Sequence[SealedSpan]) -> Iterator[tuple[int, Columns]]:
+def read_spans(
+    place: SealedPlace, name: str, spans: Sequence[SealedSpan]
+) -> Iterator[tuple[int, Columns]]:
     """The bars of each span, with its place in `spans`; in the order of the file, and one row group
-    at a time. Raises BadFile where one of them is not what was written, BadSetting where the file
-    cannot be got at, and OutOfResources."""
+    at a time. Raises BadFile where one of them is not what was written, BadSetting or Transient
+    where the file cannot be got at, and OutOfResources."""
+    with place.open(name) as stream:
+        yield from _read(stream, place.shown(name), spans)
+
+
+def _read(
+    stream: IO[bytes], where: str, spans: Sequence[SealedSpan]
+) -> Iterator[tuple[int, Columns]]:
     pa, parquet = need("pyarrow"), need("pyarrow.parquet")
     order = sorted(range(len(spans)), key=lambda i: (spans[i].group, spans[i].first))
     number, group = -1, dict[str, npt.NDArray[Any]]()
     try:
-        with path.open("rb") as stream:
-            file = parquet.ParquetFile(stream, page_checksum_verification=True)
-            for place in order:
-                span = spans[place]
-                if span.group != number:
-                    number, group = span.group, _columns(file.read_row_group(span.group))
-                bars = {k: v[span.first : span.first + span.rows] for k, v in group.items()}
-                if len(bars["at"]) != span.rows or _sum(column_hashes(bars)) != span.hash:
-                    raise damaged(path, "holds bars that differ from their checksums")
-                yield place, bars
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise out_of_reach(path, "the folder is not there") from None
-        raise damaged(path, "is not there") from None
+        file = parquet.ParquetFile(stream, page_checksum_verification=True, pre_buffer=True)
+        for place in order:
+            span = spans[place]
+            if span.group != number:
+                number, group = span.group, _columns(file.read_row_group(span.group))
+            bars = {k: v[span.first : span.first + span.rows] for k, v in group.items()}
+            if len(bars["at"]) != span.rows or _sum(column_hashes(bars)) != span.hash:
+                raise damaged(where, "holds bars that differ from their checksums")
+            yield place, bars
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as e:
         if isinstance(e, BadFile):
             raise
-        if short := shortage(e):
-            raise short from e  # of this machine; to be told that the bars are lost would lose them
-        if isinstance(e, OSError) and e.errno not in (None, errno.EIO):
-            raise out_of_reach(path, e) from e
-        raise damaged(path, f"cannot be read ({' '.join(str(e).split())[:200]})") from e
-
-
-def out_of_reach(path: Path, why: OSError | str) -> BadSetting:
-    """The error where nothing is known of a file: its bars must not be taken for lost."""
-    if isinstance(why, OSError):
-        why = why.strerror or str(why)
-    return BadSetting(
-        f"The sealed file {path} cannot be got at: {why}.",
-        "Let it be read, and have the disk mounted; TICKSTOCK_SEALED_FILES names the folder. Where "
-        "the folder is gone for good, make an empty one.",
-    )
-
-
-def damaged(path: Path, what: str) -> BadFile:
-    """The error for a sealed file that cannot be used."""
-    return BadFile(
-        f"The sealed file {path} {what}. Its bars are nowhere else.",
-        "Bring the file back from a copy, or set TICKSTOCK_SEALED_FILES to the folder with it. If "
-        "there is none: `tickstock files unseal MONTH --lost`, and load the month again.",
-    )
+        raise as_known(where, e) from e
 
 
 # --- the format ---------------------------------------------------------------------------------

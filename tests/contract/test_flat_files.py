@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.flat_kit import HEADER, S3Stub, key_on, packed, put, session_files, synthetic_files
+from tests.flat_kit import HEADER, key_on, packed, put, session_files, synthetic_files
+from tests.s3_kit import S3Server
 from tickstock.config import read_settings
 from tickstock.errors import (
     BadInput,
@@ -225,7 +226,7 @@ def account(key_id: str, url: str) -> dict[str, str]:
     return {"s3_key_id": key_id, "s3_secret": SECRET, "s3_endpoint": url}
 
 
-def with_stub(stub: S3Stub, *calls: Call, key_id: str = "", bucket: str = "") -> list[Answer]:
+def with_stub(stub: S3Server, *calls: Call, key_id: str = "", bucket: str = "") -> list[Answer]:
     async def run() -> list[Answer]:
         async with stub:
             source = open_source("flatfiles", **account(key_id or stub.key_id, stub.url))
@@ -243,7 +244,7 @@ def test_folder_and_s3_give_the_same(tmp_path: Path) -> None:
     files = synthetic_files(["A", "B"], span, DAY, NOW) | synthetic_files("A", span, MINUTE, NOW)
     calls = [call_on(d, t) for d in (THAT_DAY, span.last) for t in (DAY, MINUTE)]
     local = fetch(open_source(f"flatfiles:{put(tmp_path, files)}"), *calls)
-    remote = with_stub(S3Stub(files), *calls)
+    remote = with_stub(S3Server(files), *calls)
     for a, b, call in zip(local, remote, calls, strict=True):
         assert all(np.array_equal(getattr(a.bars, c), getattr(b.bars, c), True) for c in COLUMNS)
         assert len(a.bars) == (2 if call.timeframe is DAY else 390)
@@ -255,7 +256,7 @@ def test_folder_and_s3_give_the_same(tmp_path: Path) -> None:
 
 def test_a_replaced_file_has_another_tag(tmp_path: Path) -> None:
     files = synthetic_files(["A"], Span(THAT_DAY, THAT_DAY + ONE_DAY), DAY, NOW)
-    stub = S3Stub(files)
+    stub = S3Server(files)
     (before,) = with_stub(stub, call_on(THAT_DAY))
     (same,) = with_stub(stub, call_on(THAT_DAY))
     stub.objects[key_on(THAT_DAY)] = packed([line("A")])
@@ -270,7 +271,7 @@ def test_no_file_is_an_empty_answer_that_says_so(place: str, tmp_path: Path) -> 
     if place == "folder":
         (answer,) = fetch(open_source(f"flatfiles:{put(tmp_path, files)}"), saturday)
     else:
-        (answer,) = with_stub(S3Stub(files), saturday)
+        (answer,) = with_stub(S3Server(files), saturday)
     assert len(answer.bars) == 0
     assert answer.note == f"Nobody answered: there is no file {key_on(date(2024, 3, 9))}."
 
@@ -283,11 +284,11 @@ def test_a_folder_without_such_files_is_not_taken_for_empty_days(tmp_path: Path)
         open_source(f"flatfiles:{tmp_path}/nowhere")
 
 
-def break_entitlement(stub: S3Stub) -> None:
+def break_entitlement(stub: S3Server) -> None:
     stub.refused.add(key_on(THAT_DAY))
 
 
-def break_server(stub: S3Stub) -> None:
+def break_server(stub: S3Server) -> None:
     stub.broken[key_on(THAT_DAY)] = 503
 
 
@@ -296,9 +297,9 @@ def break_server(stub: S3Stub) -> None:
     [(break_entitlement, NotEntitled), (break_server, VendorUnavailable)],
 )
 def test_refusals_are_told_apart(
-    spoil: Callable[[S3Stub], None], error: type[TickStockError]
+    spoil: Callable[[S3Server], None], error: type[TickStockError]
 ) -> None:
-    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    stub = S3Server({key_on(THAT_DAY): packed([line("A")])})
     spoil(stub)
     with pytest.raises(error):
         with_stub(stub, call_on(THAT_DAY))
@@ -306,7 +307,7 @@ def test_refusals_are_told_apart(
 
 
 def test_a_wrong_key_and_a_wrong_place_are_said_without_the_key() -> None:
-    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    stub = S3Server({key_on(THAT_DAY): packed([line("A")])})
     with pytest.raises(CredentialsRefused, match="Check MASSIVE_S3_KEY_ID") as caught:
         with_stub(stub, call_on(THAT_DAY), key_id="WRONGKEY")
     assert "WRONGKEY" not in str(caught.value)
@@ -319,7 +320,7 @@ def test_variables_of_another_account_are_not_sent(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OTHER")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "OTHERSECRET")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "OTHERTOKEN")
-    stub = S3Stub({key_on(THAT_DAY): packed([line("A")])})
+    stub = S3Server({key_on(THAT_DAY): packed([line("A")])})
     (answer,) = with_stub(stub, call_on(THAT_DAY))
     assert len(answer.bars) == 1
     (request,) = stub.requests
@@ -354,7 +355,7 @@ def test_files_cannot_be_asked_anything_else(call: Call, tmp_path: Path) -> None
 def test_massive_with_a_key_pair_has_both_ways_in() -> None:
     async def run() -> list[Answer]:
         files = synthetic_files(["AAPL"], Span(THAT_DAY, THAT_DAY + ONE_DAY), MINUTE, NOW)
-        async with S3Stub(files) as stub, ReplayVendor() as vendor:
+        async with S3Server(files) as stub, ReplayVendor() as vendor:
             ways = account(stub.key_id, stub.url) | {"base_url": vendor.url}
             source = open_source("massive", api_key="sesame", symbols=["AAPL"], **ways)
             rest = Call(CallKind.TICKER, DAY, Span(date(2012, 3, 1), date(2012, 4, 1)), "AAPL")

@@ -23,6 +23,7 @@ from tests.conftest import Cluster
 from tests.kit import day
 from tests.moment import handed_on
 from tests.rest_catalog import serving
+from tests.s3_kit import S3Server
 from tests.store.test_bar_history import ids_of, write
 from tickstock import failpoints
 from tickstock.config import read_settings
@@ -167,6 +168,32 @@ def test_others_read_the_same(database: Database, warehouse: str) -> None:
     with load_catalog("tickstock", **properties) as catalog:
         theirs = catalog.load_table(("tickstock", BARS))
         assert in_order(theirs.scan().to_arrow()) == sql(database, TRUTH)
+
+
+@pytest.mark.usefixtures("three")
+def test_in_a_bucket(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with S3Server(bucket="mine").running() as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        where = {
+            "TICKSTOCK_LAKE_WAREHOUSE": "s3://mine/lake",
+            "TICKSTOCK_LAKE_SNAPSHOTS": "1",
+            "TICKSTOCK_S3_ENDPOINT": server.url,
+        }
+        lake = Lake(database, read_settings(where, home=tmp_path), None)
+        lake.publish()
+        before = set(server.objects)
+        sql(database, f"UPDATE {BARS_DAY} SET close = close + 1 WHERE at < '2023-01-01'")
+        lake.publish()
+        assert before - set(server.objects), "what nobody needs is removed"
+        with load_catalog("tickstock", **lake.properties()) as catalog:
+            theirs = catalog.load_table(("tickstock", BARS))
+            assert theirs.location().startswith("s3://mine/lake/")
+            assert in_order(theirs.scan().to_arrow()) == sql(database, TRUTH)
+        assert polars.scan_iceberg(lake.table(BARS)).select(polars.len()).collect().item() == len(
+            sql(database, TRUTH)
+        )
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_the_catalog_has_the_tables_that_pyiceberg_asks_for(database: Database) -> None:

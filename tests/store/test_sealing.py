@@ -32,7 +32,7 @@ from tickstock.errors import (
     Transient,
 )
 from tickstock.model import Timeframe, epoch_day
-from tickstock.sealed_file import ENDING, FRESH
+from tickstock.sealed_place import ENDING, FRESH
 from tickstock.spans import Span
 from tickstock.store import bar_history, bars, checksums, coverage, sealing
 from tickstock.store.bars import Rows
@@ -595,7 +595,7 @@ def test_files_that_nobody_names_are_told_and_stay(both: tuple[Database, Databas
     other = database.sealed_files / f"minutes-2020-01-0{FRESH}"
     other.write_bytes(b"")
     sealing.unseal(database, MONTHS[0])
-    assert sealing.unnamed(database) == [other, *sealed_files(database)]
+    assert sealing.unnamed(database) == [str(f) for f in (other, *sealed_files(database))]
 
 
 def test_groups_of_any_size_hold_the_same(both: tuple[Database, Database]) -> None:

@@ -22,7 +22,7 @@ def as_it_is(common: Common) -> Database:
 
     settings = settings_of(common)
     uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-    return Database.open(uri, settings.home, migrate=False, sealed_files=settings.sealed_folder)
+    return Database.open(uri, settings.home, migrate=False, sealed_files=settings.sealed_where)
 
 
 def status(*, common: Common = Common()) -> int:

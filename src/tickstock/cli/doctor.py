@@ -47,7 +47,7 @@ def doctor(
 
     def open_database() -> Database:
         uri = settings.database_uri.get_secret_value() if settings.database_uri else None
-        return Database.open(uri, settings.home, migrate=False, sealed_files=settings.sealed_folder)
+        return Database.open(uri, settings.home, migrate=False, sealed_files=settings.sealed_where)
 
     probes = {}
     if redis := settings.redis_url:

@@ -59,8 +59,11 @@ class DatabaseCatalog(SqlCatalog):
         self._schema_version = "v1"
 
 
-def open_catalog(where: str, warehouse: str, database: Database) -> Catalog:
-    """The catalog at `where`: `database`, or the address of a REST catalog.
+def open_catalog(
+    where: str, warehouse: str, database: Database, s3_endpoint: str | None = None
+) -> Catalog:
+    """The catalog at `where`: `database`, or the address of a REST catalog. Buckets are at
+    `s3_endpoint`, where that is not Amazon's.
 
     What else there is to set is PyIceberg's: its settings file and its variables of the catalog
     `tickstock`, as `PYICEBERG_CATALOG__TICKSTOCK__S3__ENDPOINT`.
@@ -70,7 +73,7 @@ def open_catalog(where: str, warehouse: str, database: Database) -> Catalog:
     """
     if where == IN_DATABASE:
         set_elsewhere = Config().get_catalog_config(NAME) or {}
-        given = {"uri": URI, "warehouse": warehouse} | FILE_IO
+        given = {"uri": URI, "warehouse": warehouse} | FILE_IO | _buckets_at(s3_endpoint)
         return DatabaseCatalog(database.connect, {**_texts(set_elsewhere), **given})
     if not where.startswith(("http://", "https://")):
         raise BadSetting(
@@ -78,22 +81,33 @@ def open_catalog(where: str, warehouse: str, database: Database) -> Catalog:
             "Set it to `database`, or to an address that begins with https://",
         )
     with translated(where):
-        return load_catalog(NAME, type="rest", uri=where, warehouse=warehouse)
+        given = {"type": "rest", "uri": where, "warehouse": warehouse}
+        return load_catalog(NAME, **given, **_buckets_at(s3_endpoint))
 
 
 def properties_for_readers(
-    where: str, warehouse: str, database: Database, *, is_shown: bool = False
+    where: str,
+    warehouse: str,
+    database: Database,
+    s3_endpoint: str | None = None,
+    *,
+    is_shown: bool = False,
 ) -> Properties:
     """What `pyiceberg.catalog.load_catalog` opens the catalog with, in a program of anybody's. May
     hold the password of the database; where it is shown, *** instead."""
     if where != IN_DATABASE:
-        return {"type": "rest", "uri": where}
+        return {"type": "rest", "uri": where} | _buckets_at(s3_endpoint)
     given = database.parameters
     given["options"] = f"{given.get('options', '')} -csearch_path={SCHEMA}".strip()
     if is_shown and "password" in given:
         given["password"] = HIDDEN
     uri = f"{URI}/?{urlencode(given, quote_via=quote, safe='*')}"
-    return {"type": "sql", "uri": uri, "warehouse": warehouse, "init_catalog_tables": "false"}
+    found = {"type": "sql", "uri": uri, "warehouse": warehouse, "init_catalog_tables": "false"}
+    return found | _buckets_at(s3_endpoint)
+
+
+def _buckets_at(endpoint: str | None) -> Properties:
+    return {} if endpoint is None else {"s3.endpoint": endpoint}
 
 
 def as_location(folder: Path | str) -> str:

@@ -274,7 +274,7 @@ class TickStock:
             settings.home,
             application=application,
             migrate=False,
-            sealed_files=settings.sealed_folder,
+            sealed_files=settings.sealed_where,
         )
         try:
             if uri:

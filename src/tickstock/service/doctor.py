@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from tickstock.clock import VARIABLE, is_set, new_york_date, utc_now
 from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
 from tickstock.loading.account import AccountLimits, account_text
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
+from tickstock.sealed_place import SealedWhere
 from tickstock.service.account import standing_limits
 from tickstock.service.page_checks import unanswered
 from tickstock.service.system import is_alive
@@ -142,12 +142,12 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _rows_of_universes(listed)
 
 
-def _sealed(lacking_files: int, folder: Path) -> Check:
+def _sealed(lacking_files: int, where: SealedWhere) -> Check:
     if not lacking_files:
         return Check("sealed files", Health.OK, "all that are named are there")
     return Check(
         "sealed files", Health.FAILURE,
-        f"{plural(lacking_files, 'file')} of minute bars not in {folder}, or not whole",
+        f"{plural(lacking_files, 'file')} of minute bars not in {where}, or not whole",
         "Their bars are nowhere else, and whatever needs them fails.",
         "`tickstock files verify` names them: bring them back from a copy, or set "
         "TICKSTOCK_SEALED_FILES to the folder with them.",

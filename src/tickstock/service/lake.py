@@ -71,8 +71,11 @@ class Lake:
         """
         from tickstock.lake.catalog import as_location, properties_for_readers
 
-        where, folder = self._settings.lake_catalog, self._settings.lake_folder
-        return properties_for_readers(where, as_location(folder), self._database, is_shown=is_shown)
+        settings = self._settings
+        where, warehouse = settings.lake_catalog, as_location(settings.lake_folder)
+        return properties_for_readers(
+            where, warehouse, self._database, settings.s3_endpoint, is_shown=is_shown
+        )
 
     def status(self) -> LakeStatus:
         """Raises as `publish`."""
@@ -89,7 +92,7 @@ class Lake:
 
         where, warehouse = self._settings.lake_catalog, as_location(self._settings.lake_folder)
         return Lakeside(
-            open_catalog(where, warehouse, self._database),
+            open_catalog(where, warehouse, self._database, self._settings.s3_endpoint),
             self._settings.lake_namespace,
             warehouse,
             is_own=where == IN_DATABASE,

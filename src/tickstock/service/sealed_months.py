@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 from tickstock.clock import Clock
 from tickstock.errors import BadInput, Conflict, Transient
@@ -54,7 +53,7 @@ class CheckedFiles:
     files: int
     bars: int
     damaged: tuple[FileCheck, ...]
-    unnamed: tuple[Path, ...]
+    unnamed: tuple[str, ...]
 
 
 class SealedMonths:

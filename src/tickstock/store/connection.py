@@ -9,6 +9,7 @@ import psycopg
 from psycopg.errors import LockNotAvailable
 
 from tickstock.errors import Transient
+from tickstock.sealed_place import FolderPlace, SealedPlace
 
 Connection = psycopg.Connection[Any]
 DRIVER_ERROR = psycopg.Error
@@ -18,13 +19,13 @@ DRIVER_ERROR = psycopg.Error
 class BarConnection(psycopg.Connection[Any]):
     """A connection that knows where sealed files are: whoever reads bars over it finds all."""
 
-    sealed_files: Path | None = None
+    sealed_place: SealedPlace | None = None
 
 
-def sealed_folder(connection: Connection) -> Path:
+def sealed_place(connection: Connection) -> SealedPlace:
     """Where sealed files are; the working folder for a connection of unknown origin."""
-    folder = connection.sealed_files if isinstance(connection, BarConnection) else None
-    return folder or Path()
+    place = connection.sealed_place if isinstance(connection, BarConnection) else None
+    return place or FolderPlace(Path())
 
 
 def take_turn(connection: Connection, query: str, what: str) -> None:

@@ -33,6 +33,8 @@ from tickstock.errors import (
 )
 from tickstock.outages import DATABASE, OUTAGES
 from tickstock.private import SEALED
+from tickstock.sealed_bucket import place_at
+from tickstock.sealed_place import SealedPlace, SealedWhere
 from tickstock.store import migrate as migrations
 from tickstock.store.connection import BarConnection
 from tickstock.store.embedded import EmbeddedServer
@@ -59,12 +61,12 @@ class Database:
     """
 
     def __init__(
-        self, conninfo: str, name: str, server: EmbeddedServer | None, sealed_files: Path
+        self, conninfo: str, name: str, server: EmbeddedServer | None, sealed_files: SealedWhere
     ) -> None:
         self.conninfo = conninfo
         """What libpq connects with, for connections that LISTEN. May hold the password."""
         self.sealed_files = sealed_files
-        """The folder of the sealed files that this database names."""
+        """Where the sealed files are that this database names."""
         self._name = name
         self._server = server
         self._kept: deque[BarConnection] = deque()
@@ -82,7 +84,7 @@ class Database:
         name: str = "tickstock",
         migrate: bool = True,
         after: Callable[[Connection], None] | None = None,
-        sealed_files: Path | None = None,
+        sealed_files: SealedWhere | None = None,
     ) -> Database:
         """Open the database at `uri`, or without one the database `name` of the server in `home`.
 
@@ -129,6 +131,11 @@ class Database:
         """What libpq connects with, by name. May hold the password."""
         found = _read(self.conninfo)
         return {name: str(found[name]) for name in found if found[name]}
+
+    @property
+    def sealed_place(self) -> SealedPlace:
+        """The sealed files that this database names."""
+        return place_at(self.sealed_files)
 
     @property
     def server(self) -> EmbeddedServer | None:
@@ -203,7 +210,7 @@ class Database:
                     raise
             else:
                 OUTAGES.back(DATABASE)
-                conn.sealed_files = self.sealed_files
+                conn.sealed_place = self.sealed_place
                 return conn
 
     def _take(self) -> BarConnection | None:

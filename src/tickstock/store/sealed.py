@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tickstock.sealed_file import ENDING, Columns, SealedSpan, read_spans
+from tickstock.sealed_file import Columns, SealedSpan, read_spans
 from tickstock.store.bar_rows import Rows
-from tickstock.store.connection import Connection, sealed_folder
+from tickstock.store.connection import Connection, sealed_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,7 @@ def laid_over(connection: Connection, found: Iterable[Sequence[Any]]) -> Rows:
             for name, *place in zip(names, *(p.tolist() for p in places), strict=True):
                 spans[name].append((asked[-1], SealedSpan(*place)))
     for name, of in spans.items():
-        file = sealed_folder(connection) / f"{name}{ENDING}"
-        for number, bars in read_spans(file, [span for _, span in of]):
+        for number, bars in read_spans(sealed_place(connection), name, [span for _, span in of]):
             of[number][0].add(bars)
     return Rows.join([one.together() for one in asked])
 

@@ -12,9 +12,9 @@ a copy of this one, may read them too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -26,16 +26,8 @@ from tickstock.checksums import Cells, Statements, compare, day_of, instrument_o
 from tickstock.errors import BadFile, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Ints, Timeframe
-from tickstock.private import make_folder
-from tickstock.sealed_file import (
-    ENDING,
-    FRESH,
-    SealedSpan,
-    SealedWriter,
-    damaged,
-    out_of_reach,
-    read_spans,
-)
+from tickstock.sealed_file import SealedSpan, SealedWriter, read_spans
+from tickstock.sealed_place import ENDING, FRESH, SealedPlace, SealedWhere, damaged
 from tickstock.spans import day_of as date_of
 from tickstock.store import checksums, locks
 from tickstock.store.bar_rows import Rows
@@ -166,24 +158,23 @@ def seal(
         BadFile: the folder cannot be written, or a file that has some of them be read.
         MissingExtra: pyarrow is not installed.
     """
-    month, folder = Month(first), database.sealed_files
+    month, where = Month(first), database.sealed_files
     name = f"minutes-{month}-{uuid4().hex}"
     with database.transaction() as connection:
         take_turn(connection, QUERIES["one_at_a_time"], "is sealing minute bars")
         checksums.take_time(connection)
         _refuse_busy(connection, month)
         try:
-            make_folder(folder)
-            draft = _FileDraft(SealedWriter(folder, name), group_rows)
+            draft = _FileDraft(SealedWriter(database.sealed_place, name), group_rows)
         except OSError as e:
-            raise _unwritable(folder, e) from e
+            raise _unwritable(where, e) from e
         try:
             size = _write(connection, month, draft, at_once, compared)
             reach("seal.checked")
             draft.writer.publish()
             reach("seal.published")
         except OSError as e:
-            raise _unwritable(folder, e) from e
+            raise _unwritable(where, e) from e
         finally:
             draft.writer.discard()
         _keep(connection, month, draft, name, size, compared)
@@ -347,7 +338,7 @@ def unseal(
             found = [row for row in found if row[0] in ids]
             for id_, name, *place in found:
                 span = SealedSpan(*place)
-                rows = _rows_of(database.sealed_files / f"{name}{ENDING}", span, is_lost=is_lost)
+                rows = _rows_of(database.sealed_place, name, span, is_lost=is_lost)
                 if rows is None:
                     _give_up(connection, month, id_, span.rows)
                     lost += 1
@@ -361,10 +352,10 @@ def unseal(
         after = ids[-1]
 
 
-def _rows_of(path: Path, span: SealedSpan, *, is_lost: bool) -> Rows | None:
+def _rows_of(place: SealedPlace, name: str, span: SealedSpan, *, is_lost: bool) -> Rows | None:
     """The bars of an instrument in a file; None where they are lost, and may be."""
     try:
-        ((_, bars),) = read_spans(path, [span])
+        ((_, bars),) = read_spans(place, name, [span])
     except BadFile:
         if is_lost:
             return None
@@ -395,22 +386,20 @@ def lacking(database: Database) -> list[FileCheck]:
     """Files that are named and not there, or of another size. Only looks, and reads none."""
     with database.transaction() as connection:
         named = named_files(connection)
+    if not named:
+        return []
+    place = database.sealed_place
+    try:
+        sizes = place.sizes()
+    except TickStockError as e:
+        return [replace(one, what=e.what) for one in named]
     found = []
     for one in named:
-        path = database.sealed_files / f"{one.name}{ENDING}"
-        if what := _seen(path, one.bytes):
-            found.append(replace(one, what=what))
+        size = sizes.get(f"{one.name}{ENDING}")
+        if size != one.bytes:
+            what = "is not there" if size is None else "has another size"
+            found.append(replace(one, what=damaged(place.shown(one.name), what).what))
     return found
-
-
-def _seen(path: Path, size: int) -> str:
-    """What is wrong with a file of so many bytes, by a look from outside; empty for nothing."""
-    try:
-        return "" if path.stat().st_size == size else damaged(path, "has another size").what
-    except FileNotFoundError:
-        return damaged(path, "is not there").what
-    except OSError as e:
-        return out_of_reach(path, e).what
 
 
 def check(database: Database) -> Iterator[FileCheck]:
@@ -423,34 +412,29 @@ def check(database: Database) -> Iterator[FileCheck]:
                 for row in connection.execute(QUERIES["spans_of"], {"name": one.name})
             ]
             try:
-                for _ in read_spans(database.sealed_files / f"{one.name}{ENDING}", spans):
+                for _ in read_spans(database.sealed_place, one.name, spans):
                     pass
                 yield one
             except TickStockError as e:
                 yield replace(one, what=e.what)
 
 
-def unnamed(database: Database) -> list[Path]:
-    """Files in the folder from which this database reads nothing: another one may."""
+def unnamed(database: Database) -> list[str]:
+    """Files from which this database reads nothing: another one may."""
     with database.transaction() as connection:
-        named = {one.name for one in named_files(connection)}
-    try:
-        files = sorted(database.sealed_files.iterdir())
-    except OSError:
-        return []
-    return [
-        f
-        for f in files
-        if f.suffix in (ENDING, FRESH) and not (f.suffix == ENDING and f.stem in named)
-    ]
+        named = {f"{one.name}{ENDING}" for one in named_files(connection)}
+    with suppress(TickStockError):  # which the check of those that are named tells
+        others = sorted(database.sealed_place.sizes().keys() - named)
+        return [f"{database.sealed_files}/{f}" for f in others if f.endswith((ENDING, FRESH))]
+    return []
 
 
 def _parts(ids: Ints, size: int) -> Iterator[Ints]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def _unwritable(folder: Path, e: OSError) -> BadFile:
+def _unwritable(where: SealedWhere, e: OSError) -> BadFile:
     return BadFile(
-        f"Sealed files cannot be written to {folder}: {e.strerror or e}.",
-        "Make room or let it be written to; TICKSTOCK_SEALED_FILES may name another folder.",
+        f"Sealed files cannot be written to {where}: {e.strerror or e}.",
+        "Make room or let it be written to; TICKSTOCK_SEALED_FILES may name another place.",
     )
