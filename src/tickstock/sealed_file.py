@@ -117,7 +117,7 @@ def _read(
     order = sorted(range(len(spans)), key=lambda i: (spans[i].group, spans[i].first))
     number, group = -1, dict[str, npt.NDArray[Any]]()
     try:
-        file = parquet.ParquetFile(stream, page_checksum_verification=True, pre_buffer=True)
+        file = parquet.ParquetFile(stream, page_checksum_verification=True)
         for place in order:
             span = spans[place]
             if span.group != number:

@@ -83,6 +83,15 @@ def test_a_month_goes_there_and_back(database: Database, s3: S3Server, sealed: l
     assert all_closes(database, sealed) == expected
 
 
+def test_of_an_instrument_few_requests_are_made(
+    database: Database, s3: S3Server, sealed: list[int]
+) -> None:
+    """Where it is, what is in it, and its row group, all columns at once."""
+    before = len(s3.requests)
+    assert len(all_closes(database, sealed[2:3])) == len(MOMENTS)
+    assert [request.method for request in s3.requests[before:]] == ["HEAD", "GET", "GET"]
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_in_any_order_it_is_not_noticed(
     both: tuple[Database, Database], s3: S3Server, seed: int
