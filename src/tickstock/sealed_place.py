@@ -95,7 +95,7 @@ class FolderPlace:
 
     def create(self, name: str) -> SealedDraft:
         make_folder(self._folder)
-        return _FileDraft(self._path(name))
+        return _FolderDraft(self._path(name))
 
     def open(self, name: str) -> IO[bytes]:
         path = self._path(name)
@@ -122,7 +122,7 @@ class FolderPlace:
         return self._folder / f"{name}{ENDING}"
 
 
-class _FileDraft:
+class _FolderDraft:
     """A file under a name for the time being, that only its owner may look into."""
 
     def __init__(self, path: Path) -> None:

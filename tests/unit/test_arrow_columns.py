@@ -56,20 +56,20 @@ def test_a_null_without_a_number_for_it_is_refused() -> None:
 SEALED = """
 import sys, numpy as np, pathlib, tempfile
 from tickstock.sealed_file import SealedWriter, read_spans
+from tickstock.sealed_place import FolderPlace
 n = 1000
 bars = {"instrument": np.repeat([1, 2], n // 2), "at": np.tile(np.arange(n // 2) * 60, 2)}
 bars |= {k: np.arange(n) + 1.0 for k in ("open", "high", "low", "close", "volume", "vwap")}
 bars["trades"] = np.full(n, -1)
 bars["vwap"][::3] = np.nan
-folder = pathlib.Path(tempfile.mkdtemp())
-writer = SealedWriter(folder, "one")
+place = FolderPlace(pathlib.Path(tempfile.mkdtemp()))
+writer = SealedWriter(place, "one")
 spans = writer.write(bars)
 writer.close()
 writer.check(spans)
 writer.publish()
-(path,) = folder.iterdir()
-for place, back in read_spans(path, spans):
-    cut = slice(place * n // 2, (place + 1) * n // 2)
+for number, back in read_spans(place, "one", spans):
+    cut = slice(number * n // 2, (number + 1) * n // 2)
     assert all(np.array_equal(back[k], bars[k][cut], equal_nan=True) for k in bars)
 assert "pandas" not in sys.modules
 """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from tickstock.loading.master import ListingRecord, lifetimes, match
-from tickstock.loading.whose import TickerOwner
+from tickstock.loading.ticker_owner import TickerOwner
 
 NOW = ListingRecord("ACME", True, "CS", figi="F3")
 LATER = ListingRecord("ACME", False, "CS", figi="F2", delisted=date(2020, 6, 30))

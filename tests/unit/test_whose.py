@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kit import CALENDAR
-from tickstock.loading.whose import HeldSessions, TickerOwner, Whose, sessions_in
+from tickstock.loading.ticker_owner import TickerOwner
+from tickstock.loading.whose import HeldSessions, Whose, sessions_in
 from tickstock.spans import ONE_DAY, Span
 
 FIRST = CALENDAR.index(date(2015, 1, 2))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from tickstock.loading.whose import TickerOwner, is_another_firm
+from tickstock.loading.ticker_owner import TickerOwner, is_another_firm
 from tickstock.spans import ONE_DAY
 
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from tickstock.identity import Identity
-from tickstock.loading.whose import is_another_firm
+from tickstock.loading.ticker_owner import is_another_firm
 from tickstock.model import Ticker
 from tickstock.spans import ONE_DAY, Span
 

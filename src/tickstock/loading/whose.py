@@ -13,54 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
+from tickstock.loading.ticker_owner import TickerOwner
 from tickstock.model import Ints, epoch_day
 from tickstock.spans import ONE_DAY, Span
 
 ANOTHER_AFTER = 252
 """Held sessions without a ticker after which another instrument is taken to have it: a year. A
 halt hardly lasts so long, and exchanges give a ticker to another firm after months."""
-
-
-class Numbered(Protocol):
-    """What is known under a firm's number (CIK) and a listing's (FIGI), or under none."""
-
-    @property
-    def figi(self) -> str: ...
-
-    @property
-    def cik(self) -> str: ...
-
-
-def is_another_firm(one: Numbered, other: Numbered) -> bool:
-    """Whether their numbers are of two firms. That of the firm goes before that of its listing,
-    which changes with its form; where one has neither, nothing says so."""
-    if one.cik and other.cik:
-        return one.cik != other.cik
-    return bool(one.figi and other.figi and one.figi != other.figi)
-
-
-@dataclass(slots=True)
-class TickerOwner:
-    """Who had a ticker when, and from `first` to before `end` its day bars are held; `figi` and
-    `cik` are the numbers that it is known under. `id` is 0 for one that is still to be made."""
-
-    id: int
-    symbol: str
-    since: date = date.min
-    until: date = date.max
-    is_recorded: bool = False
-    first: date | None = None
-    end: date | None = None
-    figi: str = ""
-    cik: str = ""
-
-    @property
-    def is_new(self) -> bool:
-        return not self.id
 
 
 class HeldSessions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -132,7 +132,7 @@ def add_coverage(connection: Connection, timeframe: Timeframe, gains: Gains) -> 
         "first": gains.first,
         "last": gains.last,
         "origins": [origin for origin, _ in gains.kinds],
-        "held": [multirange(held) for _, held in gains.kinds],
+        "held": [rows.multirange(held) for _, held in gains.kinds],
     }
     columns_cursor(connection).execute(QUERIES["add"], params)
 
@@ -171,7 +171,3 @@ def _add_gaps(connection: Connection, timeframe: Timeframe, gaps: GapColumns) ->
         "expires": [h.expires_at for h in gaps.kinds],
     }
     columns_cursor(connection).execute(QUERIES["add_gaps"], params)
-
-
-def multirange(spans: Iterable[Span]) -> str:
-    return "{" + ",".join(f"[{s.start},{s.end})" for s in spans) + "}"

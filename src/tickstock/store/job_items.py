@@ -15,7 +15,6 @@ from tickstock.model import Instrument, Timeframe
 from tickstock.spans import Span
 from tickstock.store import coverage, instruments, rows
 from tickstock.store.connection import Connection
-from tickstock.store.coverage import multirange
 from tickstock.store.queries import load
 
 QUERIES = load("job_items.sql")
@@ -86,7 +85,9 @@ def add(connection: Connection, load_id: uuid.UUID, plan: Plan) -> None:
             "ends": [i.span.end for i in plan.items],
             "expected": [i.expected for i in plan.items],
             "held": [i.held for i in plan.items],
-            "intervals": [multirange(i.intervals) if i.intervals else None for i in plan.items],
+            "intervals": [
+                rows.multirange(i.intervals) if i.intervals else None for i in plan.items
+            ],
         },
     )
 

@@ -3,12 +3,13 @@ depends on the order of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from psycopg.rows import kwargs_row, scalar_row
 from psycopg.sql import Composed
 
+from tickstock.spans import Span
 from tickstock.store.connection import Connection
 
 T = TypeVar("T")
@@ -49,3 +50,8 @@ def scalars(connection: Connection, query: Query, params: Params = None) -> list
     """The values of a query for one column."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(query, params).fetchall()
+
+
+def multirange(spans: Iterable[Span]) -> str:
+    """Days as PostgreSQL reads a multirange of them."""
+    return "{" + ",".join(f"[{s.start},{s.end})" for s in spans) + "}"

@@ -14,7 +14,7 @@ from tickstock.loading.renames import (
     TickerHistory,
     TickerOwnership,
 )
-from tickstock.loading.whose import TickerOwner
+from tickstock.loading.ticker_owner import TickerOwner
 from tickstock.spans import Span
 from tickstock.store import rows, whole_market
 from tickstock.store.account_limits import Account

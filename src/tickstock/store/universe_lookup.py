@@ -13,7 +13,7 @@ from tickstock.errors import UnknownUniverse
 from tickstock.model import MARKET, READ_TYPES, UniverseRef
 from tickstock.spans import Span
 from tickstock.store import history as past
-from tickstock.store import instruments, listings
+from tickstock.store import instruments, listings, whole_market
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded
 from tickstock.store.queries import load
@@ -122,8 +122,6 @@ class StoreLookup:
 
     def _market(self, ref: UniverseRef, day: date | None) -> tuple[str, ...]:
         """Who traded on a day, or in the newest session that is held of the whole market."""
-        from tickstock.store import whole_market  # with numpy, for markets alone
-
         found = whole_market.members(
             self._conn, MARKETS[ref], self._calendar.days, day, self._known_at
         )
@@ -153,8 +151,6 @@ class StoreLookup:
         return past.change_days(self._conn, ref, span, self._environment)
 
     def _market_days(self, span: Span) -> list[date]:
-        from tickstock.store import whole_market
-
         calendar = self._calendar
         held_days = whole_market.held_days(self._conn, known_at=self._known_at)
         found = [part for held in held_days if (part := held & span)]

@@ -19,6 +19,7 @@ from tickstock.errors import (
     UnknownUniverse,
 )
 from tickstock.model import READ_TYPES, Universe, UniverseRef
+from tickstock.store import whole_market
 from tickstock.store.connection import Connection
 from tickstock.store.jsontext import decoded, shared
 from tickstock.store.queries import load
@@ -122,16 +123,12 @@ def list_universes(conn: Connection, environment: str = "DEFAULT") -> list[Liste
 
 def market_through(conn: Connection) -> int | None:
     """Through when the whole market is held, as a number; another one where that has moved."""
-    from tickstock.store import whole_market  # with numpy, for markets alone
-
     held = whole_market.held_days(conn)
     return held[-1].end.toordinal() if held else None
 
 
 def list_markets(conn: Connection, environment: str = "DEFAULT") -> list[Listed]:
     """The markets that are stored nowhere, once a session of them is held, as of the newest one."""
-    from tickstock.store import whole_market  # with numpy, for markets alone
-
     if not whole_market.held_days(conn):
         return []
     lookup = StoreLookup(conn, environment)

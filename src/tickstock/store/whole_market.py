@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import numpy as np
-
-from tickstock.loading.whose import TickerOwner
+from tickstock.loading.ticker_owner import TickerOwner
 from tickstock.model import MARKET, Instrument, Ints, Timeframe, epoch_day
 from tickstock.spans import Span, day_of
+from tickstock.store import rows
 from tickstock.store.connection import Connection
-from tickstock.store.coverage import multirange
 from tickstock.store.instruments import LOCK_CREATION, create_instruments
 from tickstock.store.instruments import QUERIES as INSTRUMENTS
 from tickstock.store.queries import load
@@ -79,7 +78,7 @@ def _session(held: Sequence[Span], days: Ints, day: date | None) -> date | None:
     if not held:
         return None
     last = day or held[-1].last
-    place = int(np.searchsorted(days, epoch_day(last), side="right")) - 1
+    place = bisect_right(days, epoch_day(last)) - 1
     if place < 0:
         return None
     session = day_of(int(days[place]))
@@ -119,5 +118,5 @@ def _columns(owners: Sequence[TickerOwner]) -> dict[str, object]:
 
 def take_back(connection: Connection, id_: int, timeframe: Timeframe, days: Span) -> None:
     """Say of a whole session that it is not held: its answer is not believed."""
-    params = {"id": id_, "timeframe": timeframe, "days": multirange([days])}
+    params = {"id": id_, "timeframe": timeframe, "days": rows.multirange([days])}
     connection.execute(QUERIES["take_back"], params)
