@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cluster
+from tests.s3_kit import S3Server
 from tickstock import extras
 from tickstock.cli.app import run
 
@@ -135,6 +136,32 @@ def test_a_folder_that_is_away_is_told_everywhere_and_nothing_is_given_up(sealer
     sealer("files", "unseal", "2025-01", "--lost", code=2)
     away.rename(file.parent)
     assert looks(sealer) == before
+
+
+def test_in_a_bucket(sealer: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, minutes = looks(sealer), ("{SA, SB}", "--timeframe", "1min")
+    with S3Server(bucket="mine").running() as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("TICKSTOCK_SEALED_FILES", "s3://mine/minutes")
+        monkeypatch.setenv("TICKSTOCK_S3_ENDPOINT", server.url)
+        sealer("files", "seal", "--before", "2025-03")
+        assert looks(sealer) == before
+        assert "in s3://mine/minutes" in sealer("files", "sealed")
+        assert "all that are named are there" in sealer("doctor", code=1)  # for other things
+        dump = str(tmp_path / "x.dump")
+        assert "Copy s3://mine/minutes as well" in sealer("db", "backup", dump, "--prove")
+        assert len(server.objects) == 2
+        server.bucket = "another"
+        said = "cannot be got at: the bucket has no such folder"
+        sealer("bars", *minutes, *SPAN, code=2)
+        assert said in sealer("verify", *minutes, code=1)
+        server.bucket = "mine"
+    # Now nobody answers.
+    sealer("bars", *minutes, *SPAN, code=1)
+    assert sealer("verify", *minutes, code=1) == "", "an error, and no damage"
+    assert "2 files of minute bars not in s3://mine/minutes" in sealer("doctor", code=1)
+    assert not list(sealer.home.rglob("*.parquet"))
 
 
 @pytest.mark.parametrize(
