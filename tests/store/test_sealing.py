@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import psycopg
 import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.cli_run import in_turn
 from tests.conftest import Cluster
@@ -34,6 +35,7 @@ from tickstock.errors import (
 )
 from tickstock.model import Timeframe, epoch_day
 from tickstock.sealed_file import ENDING, FRESH
+from tickstock.service.sealed_months import SealedMonths
 from tickstock.spans import Span
 from tickstock.store import bar_history, bars, checksums, coverage, sealing
 from tickstock.store.bars import Rows
@@ -255,6 +257,124 @@ def test_in_any_order_sealing_is_not_noticed(
         sealed, looks = sealed + found[0], looks + found[1]
     assert sealed > looks / 3 or one is not None
     print(f"{many} orders, {looks} looks, in {sealed} of which bars were in files")
+
+
+# --- minutes and hours --------------------------------------------------------------------------
+def test_minutes_and_hours_of_a_month_go_their_own_ways(both: tuple[Database, Database]) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    minutes, hours = some_bars(ids, 2.0), some_bars(ids, 3.0)
+    write(database, MINUTE, minutes)
+    write(database, HOUR, hours)
+    with database.transaction() as conn:
+        before = held(conn, MINUTE, ids)
+    sealing.seal(database, HOUR, MONTHS[0])
+    assert count(database, "bars_minute") == len(minutes)
+    assert not is_sealed(database, MINUTE)
+    sealing.seal(database, MINUTE, MONTHS[0])
+    files = sealed_files(database)
+    assert [file.name[:13] for file in files] == ["hours-2024-01", "minutes-2024-"]
+    schemas = [parquet.read_schema(file).metadata[b"schema"] for file in files]
+    assert schemas == [b"tickstock/hours/1", b"tickstock/minutes/1"]
+    assert all_closes(database, MINUTE, ids) == minutes
+    assert all_closes(database, HOUR, ids) == hours
+    sealing.unseal(database, MINUTE, MONTHS[0])
+    assert is_sealed(database, HOUR)
+    files[0].unlink()
+    assert sealing.unseal(database, HOUR, MONTHS[0], is_lost=True) == (0, 2)
+    assert all_closes(database, MINUTE, ids) == minutes
+    with database.transaction() as conn:
+        assert held(conn, MINUTE, ids) == before, "no minute was lost"
+        assert len(held(conn, HOUR, ids)) < len(before)
+
+
+@FRAMES
+def test_a_writer_of_others_keeps_nothing_from_being_sealed(
+    both: tuple[Database, Database], frame: Timeframe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, frame, some_bars(ids))
+    made = []
+
+    def reached(name: str) -> None:
+        if name == "bars.copied":
+            made.append(sealing.seal(database, frame, MONTHS[0]).bars)
+
+    monkeypatch.setattr(bars, "reach", reached)
+    write(database, HOUR if frame is MINUTE else MINUTE, some_bars(ids))
+    assert made == [20]
+
+
+@FRAMES
+def test_months_and_whose_they_are_are_found(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
+    """Instruments with bars before, in and after a month, in one of these, and at its edges."""
+    database, _ = both
+    every = ids_of(database, *SYMBOLS)
+    edges = [f"{m}-01T00:00:00" for m in ("1969-12", "1970-01", "2023-12", "2024-01", "2024-02")]
+    seconds = np.array(edges, "datetime64[s]").astype(np.int64)
+    moments = [int(at) + step for at in seconds for step in (-1, 0, 86_400)]
+    for seed in range(20):
+        dice = random.Random(seed)
+        with psycopg.connect(database.conninfo) as conn:
+            conn.execute("TRUNCATE tickstock.bars_minute, tickstock.bars_hour")
+            conn.execute("TRUNCATE tickstock.bar_checksums, tickstock.coverage")
+        ids = dice.sample(every, dice.randint(1, 5))
+        found = {(dice.choice(ids), dice.choice(moments)): 2.0 for _ in range(dice.randint(1, 12))}
+        write(database, frame, found)
+        months = {(i, np.datetime64(at, "s").astype("datetime64[M]")) for i, at in found}
+        before = date(*dice.choice([(1970, 1, 1), (2024, 1, 1), (2024, 2, 1), (2025, 1, 1)]))
+        with database.transaction() as conn:
+            listed = sealing.months_before(conn, frame, before)
+            assert listed == sorted({m.astype(date) for _, m in months if m.astype(date) < before})
+            for month in listed:
+                mine = sealing._whose(conn, sealing.Month(frame, month)).tolist()
+                assert mine == sorted(i for i, m in months if m.astype(date) == month)
+
+
+def test_what_sealed_hours_took_is_used_for_hours_to_come(
+    both: tuple[Database, Database],
+) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS)
+    first, second = (int(instants_of(np.array([epoch_day(month)]))[0]) for month in MONTHS[:2])
+    write(database, HOUR, {(i, first + 3600 * n): 2.0 for i in ids for n in range(400)})
+    size = "SELECT pg_relation_size('tickstock.bars_hour')"
+    with database.transaction() as conn:
+        before = conn.execute(size).fetchone()
+    sealed = SealedMonths(database, lambda: datetime(2024, 6, 1, tzinfo=UTC))
+    assert len(sealed.seal("2024-02", "hour").months) == 1
+    write(database, HOUR, {(i, second + 3600 * n): 2.0 for i in ids for n in range(400)})
+    with database.transaction() as conn:
+        assert conn.execute(size).fetchone() == before
+
+
+def test_what_was_sealed_before_hours_were_is_known_for_minutes(
+    both: tuple[Database, Database],
+) -> None:
+    """Also by `db backup` and after `db restore`, which leave the schema as it is."""
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MINUTE, MONTHS[0])
+    with database.transaction() as conn:
+        named = sealing.named_files(conn)
+    with psycopg.connect(database.conninfo) as conn:
+        conn.execute("ALTER TABLE tickstock.sealed_files DROP COLUMN timeframe")
+        conn.execute("ALTER TABLE tickstock.sealed_bars DROP COLUMN timeframe")
+        conn.execute("ALTER TABLE tickstock.sealed_bars ADD PRIMARY KEY (instrument_id, month)")
+        conn.execute("CREATE INDEX sealed_bars_by_month ON tickstock.sealed_bars (month)")
+        conn.execute("DELETE FROM tickstock.migrations WHERE version = '0036'")
+    with database.transaction() as conn:
+        assert sealing.named_files(conn) == named
+    assert sealing.lacking(database) == []
+    with Database.open(database.conninfo, Path(), sealed_files=database.sealed_files) as newer:
+        assert all_closes(newer, MINUTE, ids) == some_bars(ids)
+        with newer.transaction() as conn:
+            assert sealing.named_files(conn) == named
+            assert [one.timeframe for one in sealing.listed(conn)] == [MINUTE]
 
 
 # --- at the same time ---------------------------------------------------------------------------
@@ -585,6 +705,28 @@ def test_what_is_lost_can_be_loaded_again(
         assert {s.bars for s in kept.values()} == {counted}
         assert held(mine, frame, ids) == held(theirs, frame, ids)
         assert checksums.coverage_checks(mine, frame, ids) == dict.fromkeys(ids, True)
+
+
+@FRAMES
+def test_of_a_damaged_file_only_what_is_damaged_is_given_up(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS)
+    write(database, frame, some_bars(ids))
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
+    (file,) = sealed_files(database)
+    place = parquet.read_metadata(file).row_group(1).column(2).data_page_offset
+    damaged = bytearray(file.read_bytes())
+    damaged[place + 40] ^= 1
+    file.write_bytes(damaged)
+    with pytest.raises(BadFile):
+        sealing.unseal(database, frame, MONTHS[0])
+    assert sealing.unseal(database, frame, MONTHS[0], is_lost=True) == (40, 1)
+    kept = some_bars(ids)
+    for at in MOMENTS[:10]:
+        del kept[ids[1], at]
+    assert all_closes(database, frame, ids) == kept
 
 
 @pytest.mark.parametrize(

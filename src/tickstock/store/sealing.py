@@ -11,11 +11,13 @@ a copy of this one, may read them too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -414,9 +416,7 @@ def unseal(
             connection.execute(QUERIES["lock_month"], month.lock)
             found = connection.execute(QUERIES["sealed_of"], params).fetchall()
             found = [row for row in found if row[0] in ids]
-            for id_, name, *place in found:
-                span = SealedSpan(*place)
-                rows = _rows_of(database.sealed_files / f"{name}{ENDING}", span, is_lost=is_lost)
+            for id_, span, rows in _sealed_rows(database.sealed_files, found, is_lost=is_lost):
                 if rows is None:
                     _give_up(connection, month, id_, span.rows)
                     lost += 1
@@ -430,14 +430,40 @@ def unseal(
         after = ids[-1]
 
 
-def _rows_of(path: Path, span: SealedSpan, *, is_lost: bool) -> Rows | None:
-    """The bars of an instrument in a file; None where they are lost, and may be."""
+def _sealed_rows(
+    folder: Path, found: Sequence[tuple[Any, ...]], *, is_lost: bool
+) -> Iterator[tuple[int, SealedSpan, Rows | None]]:
+    """The bars of some instruments, a row group read once for all of them; None where they are
+    lost, and may be."""
+    files = defaultdict[str, list[tuple[int, SealedSpan]]](list)
+    for id_, name, *place in found:
+        files[name].append((id_, SealedSpan(*place)))
+    for name, of in files.items():
+        spans = [span for _, span in of]
+        for place, rows in _readable(folder / f"{name}{ENDING}", spans, is_lost=is_lost):
+            yield *of[place], rows
+
+
+def _readable(
+    path: Path, spans: Sequence[SealedSpan], *, is_lost: bool
+) -> Iterator[tuple[int, Rows | None]]:
+    left = dict(enumerate(spans))
+    try:
+        for place, bars in read_spans(path, spans):
+            del left[place]
+            yield place, Rows(**bars)
+    except BadFile:
+        if not is_lost:
+            raise
+    for place, span in left.items():  # what is damaged may be another's
+        yield place, _rows_of(path, span)
+
+
+def _rows_of(path: Path, span: SealedSpan) -> Rows | None:
     try:
         ((_, bars),) = read_spans(path, [span])
     except BadFile:
-        if is_lost:
-            return None
-        raise
+        return None
     return Rows(**bars)
 
 
