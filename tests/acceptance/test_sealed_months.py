@@ -94,6 +94,7 @@ def test_hours_are_sealed_where_they_are_asked_for(sealer: Sealer, tmp_path: Pat
     sealer("files", "seal", "--before", "2025-02")
     assert [file.name[:16] for file in sealer.files] == ["minutes-2025-01-"], "as before hours were"
     hours = ("--timeframes", "hour")
+    sealer("files", "unseal", "2025-01", *hours, code=2)
     out = sealer("files", "seal", "--before", "2025-03", *hours)
     assert "hour 2025-01: 28 bars of 2 symbols" in out
     assert "gives its space back later" not in out

@@ -438,10 +438,11 @@ def _sealed_rows(
     files = defaultdict[str, list[tuple[int, SealedSpan]]](list)
     for id_, name, *place in found:
         files[name].append((id_, SealedSpan(*place)))
-    for name, of in files.items():
+    for file, of in files.items():
         spans = [span for _, span in of]
-        for place, rows in _readable(folder / f"{name}{ENDING}", spans, is_lost=is_lost):
-            yield *of[place], rows
+        for number, rows in _readable(folder / f"{file}{ENDING}", spans, is_lost=is_lost):
+            id_, span = of[number]
+            yield id_, span, rows
 
 
 def _readable(
