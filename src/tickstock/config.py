@@ -101,8 +101,8 @@ class Settings(BaseModel):
     )
     sealed_files: Path | None = Field(
         None,
-        description="folder of sealed minute bars, which are nowhere else; without it `sealed` in "
-        "the home folder",
+        description="folder of sealed minute and hour bars, which are nowhere else; without it "
+        "`sealed` in the home folder",
     )
     lake_warehouse: str = Field(
         "home",

@@ -324,6 +324,11 @@ def test_months_and_whose_they_are_are_found(
         ids = dice.sample(every, dice.randint(1, 5))
         found = {(dice.choice(ids), dice.choice(moments)): 2.0 for _ in range(dice.randint(1, 12))}
         write(database, frame, found)
+        if frame is HOUR:  # minutes have no partition for these
+            with psycopg.connect(database.conninfo) as conn:
+                never = "unnest('{-infinity,infinity}'::timestamptz[]) AS at"
+                row = f"SELECT {ids[0]}, at, 1, 1, 1, 1, 1 FROM {never}"
+                conn.execute(f"INSERT INTO tickstock.bars_hour {row}".encode())
         months = {(i, np.datetime64(at, "s").astype("datetime64[M]")) for i, at in found}
         before = date(*dice.choice([(1970, 1, 1), (2024, 1, 1), (2024, 2, 1), (2025, 1, 1)]))
         with database.transaction() as conn:

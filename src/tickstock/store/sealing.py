@@ -245,10 +245,8 @@ def _whose(connection: Connection, month: Month) -> Ints:
     """The instruments with bars of a month, which all have the form of those that jobs write."""
     lo, hi = month.seconds
     params = {"lo": lo, "hi": hi}
-    cursor = columns_cursor(connection)
-    found: Ints | None = (cursor.execute(month.query("instruments"), params).fetchone() or [None])[
-        0
-    ]
+    row = columns_cursor(connection).execute(month.query("instruments"), params).fetchone()
+    found: Ints | None = row[0] if row else None
     if found is None:
         raise Conflict(
             f"No {month.bars} of {month} are in the database.", "There is nothing to seal."

@@ -34,15 +34,15 @@ ORDER BY 1
 -- The same of hour bars: through their index, from each month of an instrument to its next one, and
 -- from there on to the next instrument.
 WITH RECURSIVE found(id, at) AS (
-    (SELECT instrument_id, at FROM {table} ORDER BY instrument_id, at LIMIT 1)
-    UNION
+    (SELECT instrument_id, at FROM {table} WHERE isfinite(at) ORDER BY instrument_id, at LIMIT 1)
+    UNION ALL
     SELECT n.* FROM found AS f, LATERAL (
         SELECT b.instrument_id, b.at FROM {table} AS b
         WHERE (b.instrument_id, b.at) >= (f.id, CASE
             WHEN f.at < %(before)s::timestamp AT TIME ZONE 'UTC'
             THEN (date_trunc('month', f.at AT TIME ZONE 'UTC') + interval '1 month')
                  AT TIME ZONE 'UTC'
-            ELSE 'infinity' END)
+            ELSE 'infinity' END) AND isfinite(b.at)
         ORDER BY b.instrument_id, b.at LIMIT 1) AS n
 )
 SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC')::date FROM found
@@ -81,12 +81,13 @@ SELECT array_agg(id::bigint ORDER BY id) FROM whose WHERE id IS NOT NULL
 -- The same of hour bars, which lie with those of all other months: from an instrument's first bar to its
 -- first one in the month, and from there to the next instrument.
 WITH RECURSIVE found(id, at) AS (
-    (SELECT instrument_id, at FROM {table} ORDER BY instrument_id, at LIMIT 1)
-    UNION
+    (SELECT instrument_id, at FROM {table} WHERE isfinite(at) ORDER BY instrument_id, at LIMIT 1)
+    UNION ALL
     SELECT n.* FROM found AS f, LATERAL (
         SELECT b.instrument_id, b.at FROM {table} AS b
         WHERE (b.instrument_id, b.at) >= (f.id, CASE
             WHEN f.at < to_timestamp(%(lo)s) THEN to_timestamp(%(lo)s) ELSE 'infinity' END)
+          AND isfinite(b.at)
         ORDER BY b.instrument_id, b.at LIMIT 1) AS n
 )
 SELECT array_agg(id::bigint ORDER BY id) FROM found
