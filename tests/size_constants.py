@@ -184,6 +184,7 @@ NO_SIZES = {
     "store.locks.MINUTE_MONTHS": "a number of a lock",
     "store.locks.PAUSES": "a number of a lock",
     "store.locks.SEALS": "a number of a lock",
+    "store.locks.SEALS_OF_HOURS": "a number of a lock",
     "store.locks.SINGLE": "a number of a lock",
     "store.locks.UNIVERSES": "a number of a lock",
     "universes.files.delimited.LOOKED_AT": "lines that are looked at for a header",

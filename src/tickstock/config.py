@@ -105,8 +105,8 @@ class Settings(BaseModel):
     sealed_files: str = Field(
         "home",
         min_length=1,
-        description="where sealed bars are, which are nowhere else: `home` (in the home folder), a "
-        "folder, or s3://BUCKET/FOLDER",
+        description="where sealed minute and hour bars are, which are nowhere else: `home` (in the "
+        "home folder), a folder, or s3://BUCKET/FOLDER",
     )
     s3_endpoint: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""One sealed file: minute bars of a month in Parquet, by instrument and time.
+"""One sealed file: minute or hour bars of a month in Parquet, by instrument and time.
 
 The bars of an instrument lie in one row group, so that reading them takes one. Files are written
 once, under a name that is used once, and never changed. Other engines read them as they are:
@@ -11,7 +11,7 @@ bars, nor none. Needs pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,11 +25,19 @@ from tickstock.checksums import column_hashes
 from tickstock.errors import BadFile
 from tickstock.extras import need
 from tickstock.failpoints import reach
-from tickstock.model import PRICES
+from tickstock.model import PRICES, Timeframe
 from tickstock.sealed_place import SealedPlace, as_known, damaged
 
 Columns = Mapping[str, npt.NDArray[Any]]
 FLOATS = (*PRICES, "volume", "vwap")
+NOUNS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour"}
+"""What is sealed, as people and the names of files call it."""
+
+
+def kinds_of_bars(timeframes: Iterable[Timeframe]) -> str:
+    """`minute bars`, `minute and hour bars`."""
+    given = {*timeframes}
+    return " and ".join(noun for frame, noun in NOUNS.items() if frame in given) + " bars"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +54,14 @@ class SealedSpan:
 class SealedWriter:
     """Writes a file. `close` it, then `publish` it. Raises OSError where it cannot be written."""
 
-    def __init__(self, place: SealedPlace, name: str) -> None:
+    def __init__(self, place: SealedPlace, name: str, timeframe: Timeframe) -> None:
         parquet = need("pyarrow.parquet")
         self._where = place.shown(name)
         self._draft = place.create(name)
         self._groups = 0
         self._writer = parquet.ParquetWriter(
             self._draft.stream,
-            _schema(),
+            _schema().with_metadata({"schema": f"tickstock/{NOUNS[timeframe]}s/1"}),
             compression="zstd",
             compression_level=3,
             use_dictionary=["instrument_id"],
@@ -141,7 +149,7 @@ def _schema() -> Any:
         *(pa.field(name, pa.float64(), nullable=name == "vwap") for name in FLOATS),
         pa.field("trades", pa.int32()),
     ]
-    return pa.schema(fields, metadata={"schema": "tickstock/minutes/1"})
+    return pa.schema(fields)
 
 
 def _table(bars: Columns) -> Any:

@@ -1,4 +1,4 @@
-"""Commands read minute bars that were sealed as they read them before."""
+"""Commands read bars that were sealed as they read them before."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def sealer(
     cluster.drop(name)
 
 
-def looks(sealer: Sealer) -> list[str]:
-    minutes = ("{SA, SB}", "--timeframe", "1min")
+def looks(sealer: Sealer, frame: str = "1min") -> list[str]:
+    asked = ("{SA, SB}", "--timeframe", frame)
     return [
-        sealer("bars", *minutes, *SPAN, "--format", "csv"),
-        sealer("bars", *minutes, *SPAN, "--format", "csv", "--known-at", "2100-01-01T00:00:00Z"),
-        sealer("coverage", *minutes, *SPAN),
-        sealer("verify", *minutes),
-        sealer("missing", "{SA, SB}", *SPAN, "--timeframes", "1min"),
+        sealer("bars", *asked, *SPAN, "--format", "csv"),
+        sealer("bars", *asked, *SPAN, "--format", "csv", "--known-at", "2100-01-01T00:00:00Z"),
+        sealer("coverage", *asked, *SPAN),
+        sealer("verify", *asked),
+        sealer("missing", "{SA, SB}", *SPAN, "--timeframes", frame),
     ]
 
 
@@ -89,17 +89,66 @@ def test_what_is_sealed_is_read_as_before(
     assert looks(sealer) == before
 
 
-def test_a_month_that_a_job_still_asks_for_stays(sealer: Sealer) -> None:
-    before = looks(sealer)
-    sealer("load", "{SA, SB}", *SPAN, "--timeframes", "1min", "--refresh", "--background")
+def test_hours_are_sealed_where_they_are_asked_for(sealer: Sealer, tmp_path: Path) -> None:
+    sealer("load", "{SA, SB}", *SPAN, "--timeframes", "hour")
+    before = looks(sealer, "hour"), looks(sealer)
+    sealer("files", "seal", "--before", "2025-02")
+    assert [file.name[:16] for file in sealer.files] == ["minutes-2025-01-"], "as before hours were"
+    hours = ("--timeframes", "hour")
+    sealer("files", "unseal", "2025-01", *hours, code=2)
+    out = sealer("files", "seal", "--before", "2025-03", *hours)
+    assert "hour 2025-01: 28 bars of 2 symbols" in out
+    assert "gives its space back later" not in out
+    assert "The database keeps the space of these hours, for hour bars to come." in out
+    assert {file.name[:14] for file in sealer.files} == {
+        "minutes-2025-0", "hours-2025-01-", "hours-2025-02-"
+    }  # fmt: skip
+    assert (looks(sealer, "hour"), looks(sealer)) == before
+    listed = sealer("files", "sealed").splitlines()
+    assert [line[:15].split() for line in listed[:3]] == [
+        ["1min", "2025-01"], ["hour", "2025-01"], ["hour", "2025-02"]
+    ]  # fmt: skip
+    months = json.loads(sealer("files", "sealed", "--json"))["data"]["months"]
+    assert [month["timeframe"] for month in months] == ["1min", "hour", "hour"]
+    found = "3 sealed files with 1,560 minute bars and 56 hour bars"
+    assert f"{found}: all are whole." in sealer("files", "verify")
+    checked = json.loads(sealer("files", "verify", "--json"))["data"]["sealed"]
+    assert checked["by_timeframe"] == {"1min": 1560, "hour": 56}
+    said = "Not in it: 1,560 minute bars and 56 hour bars in 3 sealed files"
+    assert said in sealer("db", "backup", str(tmp_path / "x.dump"), "--prove")
+    sealer("export", "{SA, SB}", str(tmp_path / "out"), *SPAN, "--timeframe", "hour")
+    sealer("verify", "--folder", str(tmp_path / "out"), "--against-database")
+    again = sealer("load", "{SA, SB}", *SPAN, *hours, "--refresh", "--json")
+    changes = json.loads(again)["data"]
+    assert (changes["bars_new"], changes["bars_changed"]) == (0, 0)
+    nothing = sealer("files", "seal", "--before", "2025-02", "--timeframes", "hour,1min")
+    assert "no minute and hour bars of before 2025-02" in nothing
+    for file in sealer.files:
+        file.rename(file.with_suffix(".away"))
+    assert "3 files of minute and hour bars not in" in sealer("doctor", code=1)
+    for file in (sealer.home / "sealed").glob("*.away"):
+        file.rename(file.with_suffix(".parquet"))
+    assert "56 bars of 2 months are in" in sealer("files", "unseal", "2025-01", "2025-02", *hours)
+    assert (looks(sealer, "hour"), looks(sealer)) == before
+    assert "1min  2025-01  1,560 bars" in sealer("files", "sealed")
+
+
+@pytest.mark.parametrize(("frame", "other"), [("1min", "hour"), ("hour", "1min")])
+def test_a_month_that_a_job_still_asks_for_stays(sealer: Sealer, frame: str, other: str) -> None:
+    sealer("load", "{SA, SB}", *SPAN, "--timeframes", "hour")
+    before, frames = looks(sealer, frame), ("--timeframes", frame)
+    sealer("load", "{SA, SB}", *SPAN, *frames, "--refresh", "--background")
     (job,) = json.loads(sealer("jobs", "list", "--json", "--state", "submitted"))["data"]
-    out = sealer("files", "seal", "--before", "2025-03", code=1)
-    assert out.count("stays: Minute bars of ") == 2, out
+    out = sealer("files", "seal", "--before", "2025-03", *frames, code=1)
+    bars = "Minute bars of " if frame == "1min" else "Hour bars of "
+    assert out.count(f"stays: {bars}") == 2, out
     assert out.count(f"are still asked for by {job['load'][:8]}") == 2, out
     assert sealer.files == []
+    sealer("files", "seal", "--before", "2025-03", "--timeframes", other)
     sealer("jobs", "cancel", job["load"][:8])
-    assert "2025-01: 1,560 bars of 2 symbols" in sealer("files", "seal", "--before", "2025-03")
-    assert looks(sealer) == before
+    out = sealer("files", "seal", "--before", "2025-03", *frames)
+    assert f"{frame} 2025-01: {'1,560' if frame == '1min' else 28} bars of 2 symbols" in out
+    assert looks(sealer, frame) == before
 
 
 def test_a_lacking_file_is_told_everywhere(sealer: Sealer) -> None:
@@ -170,7 +219,13 @@ def test_in_a_bucket(sealer: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyP
         (("files", "seal", "--before", "2025-13"), "is no month"),
         (("files", "seal", "--before", "January"), "is no month"),
         (("files", "seal", "--before", "2999-01"), "not closed yet"),
+        (
+            ("files", "seal", "--before", "2025-03", "--timeframes", "day"),
+            "Day bars are not sealed",
+        ),
+        (("files", "seal", "--before", "2025-03", "--timeframes", "2min"), "is not a timeframe"),
         (("files", "unseal", "2024-01"), "2024-01 is not sealed"),
+        (("files", "unseal", "2024-01", "--timeframes", "hour"), "not sealed (hour bars)"),
         (("files", "unseal"), "No month was named"),
     ],
 )

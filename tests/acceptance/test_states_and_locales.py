@@ -74,6 +74,7 @@ OTHER = (
     "files fold --anew",
     "files verify --json",
     "files seal --before 2025-02",
+    "files seal --before 2025-02 --timeframes hour",
     "files sealed",
     "files unseal 2025-01",
     "lake publish",

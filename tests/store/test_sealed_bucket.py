@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.moment import handed_on
@@ -25,7 +26,7 @@ from tests.store.test_sealing import (
     play,
     some_bars,
 )
-from tickstock.errors import BadFile, BadSetting, TickStockError, Transient
+from tickstock.errors import BadFile, BadSetting, Conflict, TickStockError, Transient
 from tickstock.sealed_bucket import bucket_at, place_at
 from tickstock.store import sealing
 from tickstock.store.database import Database
@@ -63,24 +64,24 @@ def sealed(database: Database, s3: S3Server) -> list[int]:
     """The instruments whose bars of January are in a file."""
     ids = ids_of(database, *SYMBOLS)
     write(database, MINUTE, some_bars(ids))
-    assert sealing.seal(database, MONTHS[0], **SEALS).bars == 10 * len(ids)
+    assert sealing.seal(database, MINUTE, MONTHS[0], **SEALS).bars == 10 * len(ids)
     assert key_of(s3)
     return ids
 
 
 def test_a_month_goes_there_and_back(database: Database, s3: S3Server, sealed: list[int]) -> None:
     expected = some_bars(sealed)
-    assert all_closes(database, sealed) == expected
+    assert all_closes(database, MINUTE, sealed) == expected
     write(database, MINUTE, {(sealed[0], MOMENTS[0]): 5.0})
     expected[sealed[0], MOMENTS[0]] = 5.0
-    assert all_closes(database, sealed) == expected
-    sealing.seal(database, MONTHS[0], **SEALS)
-    assert all_closes(database, sealed) == expected
+    assert all_closes(database, MINUTE, sealed) == expected
+    sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
+    assert all_closes(database, MINUTE, sealed) == expected
     assert sealing.unnamed(database) == []
     assert [one.what for one in sealing.check(database)] == ["", ""]
-    assert sealing.unseal(database, MONTHS[0]) == (10 * len(sealed), 0)
+    assert sealing.unseal(database, MINUTE, MONTHS[0]) == (10 * len(sealed), 0)
     s3.objects.clear()
-    assert all_closes(database, sealed) == expected
+    assert all_closes(database, MINUTE, sealed) == expected
 
 
 def test_of_an_instrument_few_requests_are_made(
@@ -88,7 +89,7 @@ def test_of_an_instrument_few_requests_are_made(
 ) -> None:
     """Where it is, what is in it, and its row group, all columns at once."""
     before = len(s3.requests)
-    assert len(all_closes(database, sealed[2:3])) == len(MOMENTS)
+    assert len(all_closes(database, MINUTE, sealed[2:3])) == len(MOMENTS)
     assert [request.method for request in s3.requests[before:]] == ["HEAD", "GET", "GET"]
 
 
@@ -132,12 +133,12 @@ def test_what_is_gone_or_damaged_is_told_and_may_be_given_up(
     key = key_of(s3)
     spoil(s3, key)
     with pytest.raises(BadFile, match=told) as caught:
-        all_closes(database, sealed)
+        all_closes(database, MINUTE, sealed)
     assert f"s3://mine/{key}" in str(caught.value)
     assert "--lost" in str(caught.value)
     assert [seen in one.what for one in sealing.lacking(database)] == [True] * bool(seen)
     assert [bool(one.what) for one in sealing.check(database)] == [True]
-    brought, lost = sealing.unseal(database, MONTHS[0], is_lost=True)
+    brought, lost = sealing.unseal(database, MINUTE, MONTHS[0], is_lost=True)
     assert lost > 0
     assert brought == 10 * (len(sealed) - lost)
 
@@ -182,20 +183,20 @@ def test_what_cannot_be_got_at_is_not_lost(
     kept, key_id = dict(s3.objects), s3.key_id
     trouble(s3, key_of(s3))
     with pytest.raises(error):
-        all_closes(database, sealed)
+        all_closes(database, MINUTE, sealed)
     with pytest.raises(error):
-        sealing.unseal(database, MONTHS[0], is_lost=True)
+        sealing.unseal(database, MINUTE, MONTHS[0], is_lost=True)
     assert [bool(one.what) for one in sealing.check(database)] == [True]
     s3.refused.clear()
     s3.broken.clear()
     s3.objects, s3.bucket, s3.key_id = kept, "mine", key_id
-    assert all_closes(database, sealed) == some_bars(sealed)
+    assert all_closes(database, MINUTE, sealed) == some_bars(sealed)
 
 
 def test_nobody_answers(database: Database, s3: S3Server, sealed: list[int]) -> None:
     database.sealed_files = bucket_at("s3://mine/bars/of a month", "http://127.0.0.1:9")
     with pytest.raises(Transient, match=r"does not answer.*TICKSTOCK_S3_ENDPOINT"):
-        all_closes(database, sealed)
+        all_closes(database, MINUTE, sealed)
     assert "does not answer" in sealing.lacking(database)[0].what
 
 
@@ -208,11 +209,26 @@ def test_what_cannot_be_written_stays_in_the_database(
     s3.writes = answer
     try:
         with pytest.raises(BadFile, match="cannot be written to s3://mine/bars/of a month"):
-            sealing.seal(database, MONTHS[0], **SEALS)
+            sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
     finally:
         s3.writes = 200
-    assert all_closes(database, ids) == some_bars(ids)
-    assert sealing.seal(database, MONTHS[0], **SEALS).bars == 10 * len(ids)
+    assert all_closes(database, MINUTE, ids) == some_bars(ids)
+    assert sealing.seal(database, MINUTE, MONTHS[0], **SEALS).bars == 10 * len(ids)
+
+
+def test_what_is_not_what_was_written_leaves_nothing_there(
+    database: Database, s3: S3Server
+) -> None:
+    ids = ids_of(database, *SYMBOLS)
+    write(database, MINUTE, some_bars(ids))
+    with psycopg.connect(database.conninfo) as conn:
+        conn.execute(
+            "UPDATE tickstock.bars_minute SET close = 3 WHERE instrument_id = %s", ids[-1:]
+        )
+    with pytest.raises(Conflict, match="differ from their checksums"):
+        sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
+    assert not [key for key in s3.objects if key.endswith(".parquet")]
+    assert not s3.parts, "no upload is left open"
 
 
 KILLED = """
@@ -222,11 +238,11 @@ from tickstock import failpoints
 from tickstock.sealed_bucket import bucket_at
 from tickstock.store import sealing
 from tickstock.store.database import Database
-from tests.store.test_sealing import MONTHS, SEALS
+from tests.store.test_sealing import MINUTE, MONTHS, SEALS
 where = bucket_at("s3://mine/bars/of a month", sys.argv[2])
 with Database.open(sys.argv[1], Path(), migrate=False, sealed_files=where) as database:
     failpoints.arm(sys.argv[3])
-    sealing.seal(database, MONTHS[0], **SEALS)
+    sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
 """
 
 
@@ -244,11 +260,11 @@ def test_killed_anywhere_nothing_is_lost(
         command, env=os.environ | handed_on(), cwd=Path.cwd(), timeout=120, check=False
     )
     assert done.returncode == -9
-    assert all_closes(database, ids) == some_bars(ids)
+    assert all_closes(database, MINUTE, ids) == some_bars(ids)
     assert len(sealing.unnamed(database)) == unnamed
     if point != "seal.committed@1":
-        sealing.seal(database, MONTHS[0], **SEALS)
-    assert all_closes(database, ids) == some_bars(ids)
+        sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
+    assert all_closes(database, MINUTE, ids) == some_bars(ids)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,23 @@
-"""Whatever happens to minute bars and to sealed files: what is read is what it would be without."""
+"""Whatever happens to minutes, hours and sealed files: what is read is what it would be without."""
 
 from __future__ import annotations
 
 import errno
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import psycopg
 import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.cli_run import in_turn
 from tests.conftest import Cluster
@@ -33,6 +35,7 @@ from tickstock.errors import (
 )
 from tickstock.model import Timeframe, epoch_day
 from tickstock.sealed_place import ENDING, FRESH
+from tickstock.service.sealed_months import SealedMonths
 from tickstock.spans import Span
 from tickstock.store import bar_history, bars, checksums, coverage, sealing
 from tickstock.store.bars import Rows
@@ -41,7 +44,8 @@ from tickstock.store.database import Database
 from tickstock.vendors.newyork import instants_of
 
 SYMBOLS = ("AAPL", "MSFT", "KIMpL", "BRK.B", "GE")
-MINUTE = Timeframe.MINUTE
+MINUTE, HOUR = Timeframe.MINUTE, Timeframe.HOUR
+FRAMES = pytest.mark.parametrize("frame", [MINUTE, HOUR])
 MONTHS = [date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1)]
 DAYS = [epoch_day(date(2024, m, d)) for m, d in [(1, 3), (1, 31), (2, 1), (2, 29), (3, 1), (3, 28)]]
 MOMENTS = [
@@ -69,11 +73,18 @@ def both(database: Database, plain: Database, tmp_path: Path) -> tuple[Database,
     return database, plain
 
 
-def read(database: Database, ids: list[int], lo: int, hi: int, at: datetime | None = None) -> Rows:
+def read(
+    database: Database,
+    frame: Timeframe,
+    ids: list[int],
+    lo: int,
+    hi: int,
+    at: datetime | None = None,
+) -> Rows:
     every = np.array(ids, np.int64)
     edges = np.full(len(every), lo), np.full(len(every), hi)
     with database.transaction() as conn:
-        return bar_history.read_known_at(conn, MINUTE, every, *edges, at)
+        return bar_history.read_known_at(conn, frame, every, *edges, at)
 
 
 def assert_equal(found: Rows, expected: Rows) -> None:
@@ -83,14 +94,19 @@ def assert_equal(found: Rows, expected: Rows) -> None:
         assert mine.dtype == theirs.dtype, column.name
 
 
-def count(database: Database, table: str = "bars_minute") -> int:
+def count(database: Database, table: str) -> int:
     with database.transaction() as conn:
         (found,) = conn.execute(f"SELECT count(*) FROM tickstock.{table}").fetchone() or (0,)
     return int(found)
 
 
-def held(conn: Connection, ids: list[int]) -> list[tuple[int, int, int]]:
-    spans = coverage.held_spans(conn, MINUTE, ids)
+def is_sealed(database: Database, frame: Timeframe) -> bool:
+    with database.transaction() as conn:
+        return any(one.timeframe is frame for one in sealing.listed(conn))
+
+
+def held(conn: Connection, frame: Timeframe, ids: list[int]) -> list[tuple[int, int, int]]:
+    spans = coverage.held_spans(conn, frame, ids)
     return sorted(
         zip(spans.instrument.tolist(), spans.start.tolist(), spans.end.tolist(), strict=True)
     )
@@ -112,24 +128,31 @@ class Pair:
     sealed: Database
     plain: Database
     dice: random.Random
+    frames: tuple[Timeframe, ...]
     ids: list[int]
     moments: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    @property
+    def frame(self) -> Timeframe:
+        """One of those of this order."""
+        return self.dice.choice(self.frames)
 
     def load(self) -> None:
         few = self.dice.sample(MOMENTS, self.dice.randint(1, 9))
         ids = self.dice.sample(self.ids, self.dice.randint(1, len(self.ids)))
         found = {(i, at): float(self.dice.randint(2, 4)) for i in ids for at in few}
+        frame = self.frame
         for database in (self.sealed, self.plain):
-            write(database, MINUTE, found)
+            write(database, frame, found)
 
     def seal(self) -> None:
         try:
-            sealing.seal(self.sealed, self.dice.choice(MONTHS), **SEALS)
+            sealing.seal(self.sealed, self.frame, self.dice.choice(MONTHS), **SEALS)
         except Conflict as e:
-            assert "No minute bars" in e.what
+            assert re.match("No (minute|hour) bars", e.what)
 
     def unseal(self) -> None:
-        sealing.unseal(self.sealed, self.dice.choice(MONTHS), at_once=2)
+        sealing.unseal(self.sealed, self.frame, self.dice.choice(MONTHS), at_once=2)
 
     def broken(self) -> None:
         """One of these ends at some point by an error."""
@@ -157,35 +180,37 @@ class Pair:
 
     def broken_load(self) -> None:
         found = {(self.dice.choice(self.ids), self.dice.choice(MOMENTS)): 9.0}
+        frame = self.frame
         for database in (self.sealed, self.plain):
-            write(database, MINUTE, found)
+            write(database, frame, found)
 
     def look(self) -> bool:
         """Read some, now and as of an earlier moment; whether a file was needed for it."""
-        dice = self.dice
+        dice, frame = self.dice, self.frame
         ids = [dice.choice(self.ids) for _ in range(dice.randint(1, 6))]
         lo, hi = sorted(dice.sample([*EVER, *MOMENTS], 2))
-        assert_equal(read(self.sealed, ids, lo, hi), read(self.plain, ids, lo, hi))
+        assert_equal(read(self.sealed, frame, ids, lo, hi), read(self.plain, frame, ids, lo, hi))
         if self.moments:
             mine, theirs = dice.choice(self.moments)
             assert_equal(
-                read(self.sealed, ids, lo, hi, mine), read(self.plain, ids, lo, hi, theirs)
+                read(self.sealed, frame, ids, lo, hi, mine),
+                read(self.plain, frame, ids, lo, hi, theirs),
             )
         day = date(2024, dice.randint(1, 3), 1)
         span = Span(day, date(2024, day.month + 1, 2))
         found = []
         for database in (self.sealed, self.plain):
             with database.transaction() as conn:
-                revised = bar_history.revisions(conn, MINUTE, self.ids)
+                revised = bar_history.revisions(conn, frame, self.ids)
                 found.append(
                     (
                         [(r.instrument_id, r.at, r.old, r.new) for r in revised],
-                        bars.count_by_day(conn, MINUTE, ids[0], span),
-                        held(conn, self.ids),
+                        bars.count_by_day(conn, frame, ids[0], span),
+                        held(conn, frame, self.ids),
                     )
                 )
         assert found[0] == found[1]
-        return count(self.sealed, "sealed_bars") > 0
+        return is_sealed(self.sealed, frame)
 
 
 STEPS: tuple[tuple[Callable[[Pair], None], int], ...] = (
@@ -199,13 +224,14 @@ def play(both: tuple[Database, Database], seed: int) -> tuple[int, int]:
     for database in both:
         with database.transaction() as conn:
             conn.execute(
-                "TRUNCATE tickstock.bars_minute, tickstock.coverage, tickstock.bar_checksums, "
-                "tickstock.bar_revisions, tickstock.bar_arrivals, tickstock.sealed_bars, "
-                "tickstock.sealed_files"
+                "TRUNCATE tickstock.bars_minute, tickstock.bars_hour, tickstock.coverage, "
+                "tickstock.bar_checksums, tickstock.bar_revisions, tickstock.bar_arrivals, "
+                "tickstock.sealed_bars, tickstock.sealed_files"
             )
     ids = [ids_of(database, *SYMBOLS) for database in both]
     assert ids[0] == ids[1]
-    pair = Pair(*both, random.Random(seed), ids[0])
+    dice = random.Random(seed)
+    pair = Pair(*both, dice, dice.choice([(MINUTE,), (HOUR,), (MINUTE, HOUR)]), ids[0])
     sealed = looks = 0
     for _ in range(12):
         pair.dice.choices(MOVES, WEIGHTS)[0](pair)
@@ -233,30 +259,173 @@ def test_in_any_order_sealing_is_not_noticed(
     print(f"{many} orders, {looks} looks, in {sealed} of which bars were in files")
 
 
+# --- minutes and hours --------------------------------------------------------------------------
+def test_minutes_and_hours_of_a_month_go_their_own_ways(both: tuple[Database, Database]) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    minutes, hours = some_bars(ids, 2.0), some_bars(ids, 3.0)
+    write(database, MINUTE, minutes)
+    write(database, HOUR, hours)
+    with database.transaction() as conn:
+        before = held(conn, MINUTE, ids)
+    sealing.seal(database, HOUR, MONTHS[0])
+    assert count(database, "bars_minute") == len(minutes)
+    assert not is_sealed(database, MINUTE)
+    sealing.seal(database, MINUTE, MONTHS[0])
+    files = sealed_files(database)
+    assert [file.name[:13] for file in files] == ["hours-2024-01", "minutes-2024-"]
+    schemas = [parquet.read_schema(file).metadata[b"schema"] for file in files]
+    assert schemas == [b"tickstock/hours/1", b"tickstock/minutes/1"]
+    assert all_closes(database, MINUTE, ids) == minutes
+    assert all_closes(database, HOUR, ids) == hours
+    assert sealing.unseal(database, MINUTE, MONTHS[0]) == (20, 0)
+    assert is_sealed(database, HOUR)
+    files[0].unlink()
+    assert sealing.unseal(database, HOUR, MONTHS[0], is_lost=True) == (0, 2)
+    assert all_closes(database, MINUTE, ids) == minutes
+    with database.transaction() as conn:
+        assert held(conn, MINUTE, ids) == before, "no minute was lost"
+        assert len(held(conn, HOUR, ids)) < len(before)
+
+
+@FRAMES
+def test_a_writer_of_others_keeps_nothing_from_being_sealed(
+    both: tuple[Database, Database], frame: Timeframe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, frame, some_bars(ids))
+    made = []
+
+    def reached(name: str) -> None:
+        if name == "bars.copied":
+            made.append(sealing.seal(database, frame, MONTHS[0]).bars)
+
+    monkeypatch.setattr(bars, "reach", reached)
+    write(database, HOUR if frame is MINUTE else MINUTE, some_bars(ids))
+    assert made == [20]
+
+
+@FRAMES
+def test_months_and_whose_they_are_are_found(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
+    """Instruments with bars before, in and after a month, in one of these, and at its edges."""
+    database, _ = both
+    every = ids_of(database, *SYMBOLS)
+    edges = [f"{m}-01T00:00:00" for m in ("1969-12", "1970-01", "2023-12", "2024-01", "2024-02")]
+    seconds = np.array(edges, "datetime64[s]").astype(np.int64)
+    moments = [int(at) + step for at in seconds for step in (-1, 0, 86_400)]
+    for seed in range(20):
+        dice = random.Random(seed)
+        with psycopg.connect(database.conninfo) as conn:
+            conn.execute("TRUNCATE tickstock.bars_minute, tickstock.bars_hour")
+            conn.execute("TRUNCATE tickstock.bar_checksums, tickstock.coverage")
+        ids = dice.sample(every, dice.randint(1, 5))
+        found = {(dice.choice(ids), dice.choice(moments)): 2.0 for _ in range(dice.randint(1, 12))}
+        write(database, frame, found)
+        if frame is HOUR:  # minutes have no partition for these
+            with psycopg.connect(database.conninfo) as conn:
+                never = "unnest('{-infinity,infinity}'::timestamptz[]) AS at"
+                row = f"SELECT {ids[0]}, at, 1, 1, 1, 1, 1 FROM {never}"
+                conn.execute(f"INSERT INTO tickstock.bars_hour {row}".encode())
+        months = {(i, np.datetime64(at, "s").astype("datetime64[M]")) for i, at in found}
+        before = date(*dice.choice([(1970, 1, 1), (2024, 1, 1), (2024, 2, 1), (2025, 1, 1)]))
+        with database.transaction() as conn:
+            listed = sealing.months_before(conn, frame, before)
+            assert listed == sorted({m.astype(date) for _, m in months if m.astype(date) < before})
+            for month in listed:
+                mine = sealing._whose(conn, sealing.Month(frame, month)).tolist()
+                assert mine == sorted(i for i, m in months if m.astype(date) == month)
+
+
+def test_what_sealed_hours_took_is_used_for_hours_to_come(
+    both: tuple[Database, Database],
+) -> None:
+    """Also where they are few of many, whose places VACUUM would leave for another time."""
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS)
+    months = (date(2024, 1, 1), date(2024, 2, 1), date(2025, 1, 1))
+    first, second, third = (int(instants_of(np.array([epoch_day(m)]))[0]) for m in months)
+    write(database, HOUR, {(i, first + 3600 * n): 2.0 for i in ids for n in range(30)})
+    write(database, HOUR, {(i, second + 3600 * n): 2.0 for i in ids for n in range(3_200)})
+    size = "SELECT pg_relation_size('tickstock.bars_hour')"
+    with psycopg.connect(database.conninfo, autocommit=True) as conn:
+        conn.execute("VACUUM tickstock.bars_hour")  # takes away what was made ahead of bars
+        before = conn.execute(size).fetchone()
+    sealed = SealedMonths(database, lambda: datetime(2024, 6, 1, tzinfo=UTC))
+    assert [one.bars for one in sealed.seal("2024-02", "hour").months] == [150]
+    write(database, HOUR, {(i, third + 3600 * n): 2.0 for i in ids for n in range(30)})
+    with database.transaction() as conn:
+        assert conn.execute(size).fetchone() == before
+
+
+def test_what_was_sealed_before_hours_were_is_known_for_minutes(
+    both: tuple[Database, Database],
+) -> None:
+    """Also by `db backup` and after `db restore`, which leave the schema as it is."""
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    write(database, MINUTE, some_bars(ids))
+    sealing.seal(database, MINUTE, MONTHS[0])
+    with database.transaction() as conn:
+        named = sealing.named_files(conn)
+    with psycopg.connect(database.conninfo) as conn:
+        conn.execute("ALTER TABLE tickstock.sealed_files DROP COLUMN timeframe")
+        conn.execute("ALTER TABLE tickstock.sealed_bars DROP COLUMN timeframe")
+        conn.execute("ALTER TABLE tickstock.sealed_bars ADD PRIMARY KEY (instrument_id, month)")
+        conn.execute("CREATE INDEX sealed_bars_by_month ON tickstock.sealed_bars (month)")
+        conn.execute("DELETE FROM tickstock.migrations WHERE version = '0036'")
+    with database.transaction() as conn:
+        assert sealing.named_files(conn) == named
+    assert sealing.lacking(database) == []
+    with Database.open(database.conninfo, Path(), sealed_files=database.sealed_files) as newer:
+        assert all_closes(newer, MINUTE, ids) == some_bars(ids)
+        with newer.transaction() as conn:
+            assert sealing.named_files(conn) == named
+            assert [one.timeframe for one in sealing.listed(conn)] == [MINUTE]
+
+
 # --- at the same time ---------------------------------------------------------------------------
-def all_closes(database: Database, ids: list[int]) -> dict[tuple[int, int], float]:
-    rows = read(database, ids, *EVER)
+def all_closes(
+    database: Database, frame: Timeframe, ids: list[int]
+) -> dict[tuple[int, int], float]:
+    rows = read(database, frame, ids, *EVER)
     keys = zip(rows.instrument.tolist(), rows.at.tolist(), strict=True)
     found = dict(zip(keys, rows.close.tolist(), strict=True))
     assert len(found) == len(rows), "a bar is there twice"
     return found
 
 
-def test_who_began_to_read_before_still_has_the_bars(both: tuple[Database, Database]) -> None:
+@FRAMES
+def test_who_began_to_read_before_still_has_the_bars(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
     """With one snapshot over the sealing, as `verify`, exports and backups have: a partition that
     was dropped or truncated would be empty for them."""
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
     found = some_bars(ids)
-    write(database, MINUTE, found)
+    write(database, frame, found)
     every, lo, hi = np.array(ids), np.full(2, EVER[0]), np.full(2, EVER[1])
     with database.snapshot() as conn:
         conn.execute("SELECT count(*) FROM tickstock.instruments")
-        assert not sealing.seal(database, MONTHS[0]).is_freed, "somebody still sees the bars"
-        assert len(bars.read_rows(conn, MINUTE, every, lo, hi)) == len(found)
-    assert all_closes(database, ids) == found
+        assert not sealing.seal(database, frame, MONTHS[0]).is_freed, "somebody still sees the bars"
+        sealing.make_reusable(database, frame)
+        assert len(bars.read_rows(conn, frame, every, lo, hi)) == len(found)
+    assert all_closes(database, frame, ids) == found
+
+
+def test_the_disk_has_the_room_of_minutes_back(both: tuple[Database, Database]) -> None:
+    database, _ = both
+    ids = ids_of(database, *SYMBOLS[:2])
+    found = some_bars(ids)
+    write(database, MINUTE, found)
+    with database.snapshot() as conn:
+        conn.execute("SELECT count(*) FROM tickstock.instruments")
+        sealing.seal(database, MINUTE, MONTHS[0])
     assert sealing.free(database, MONTHS[0])
-    assert all_closes(database, ids) == found
+    assert all_closes(database, MINUTE, ids) == found
     with database.transaction() as conn:
         size = conn.execute(
             "SELECT pg_relation_size('tickstock.bars_minute_2024_01')"
@@ -270,71 +439,74 @@ def test_a_month_with_bars_of_anybody_is_not_emptied(both: tuple[Database, Datab
     (one,) = ids_of(database, "AAPL")
     write(database, MINUTE, some_bars([one]))
     assert not sealing.free(database, MONTHS[0])
-    assert all_closes(database, [one]) == some_bars([one])
+    assert all_closes(database, MINUTE, [one]) == some_bars([one])
 
 
 @pytest.mark.parametrize("point", ["bars.read_back", "seal.brought_back", "bars.replaced"])
+@FRAMES
 def test_nothing_is_sealed_under_a_writer(
-    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch, point: str
+    both: tuple[Database, Database], frame: Timeframe, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     """Between the moment at which it reads back, and that at which it replaces."""
     database, plain = both
     ids = ids_of(database, *SYMBOLS)
     ids_of(plain, *SYMBOLS)
     for of in both:
-        write(of, MINUTE, some_bars(ids))
+        write(of, frame, some_bars(ids))
     tried = []
 
     def reached(name: str) -> None:
         if name == point:
             with pytest.raises(Transient, match="are being written"):
-                sealing.seal(database, MONTHS[0], **SEALS)
+                sealing.seal(database, frame, MONTHS[0], **SEALS)
             tried.append(name)
 
     monkeypatch.setattr(bars, "reach", reached)
-    write(database, MINUTE, {(ids[0], MOMENTS[1]): 8.0})
+    write(database, frame, {(ids[0], MOMENTS[1]): 8.0})
     monkeypatch.undo()
-    write(plain, MINUTE, {(ids[0], MOMENTS[1]): 8.0})
+    write(plain, frame, {(ids[0], MOMENTS[1]): 8.0})
     assert tried == [point]
-    sealing.seal(database, MONTHS[0], **SEALS)
-    assert_equal(read(database, ids, *EVER), read(plain, ids, *EVER))
-    write(database, MINUTE, {(ids[0], MOMENTS[1]): 7.0})
-    assert all_closes(database, ids)[ids[0], MOMENTS[1]] == 7.0
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
+    assert_equal(read(database, frame, ids, *EVER), read(plain, frame, ids, *EVER))
+    write(database, frame, {(ids[0], MOMENTS[1]): 7.0})
+    assert all_closes(database, frame, ids)[ids[0], MOMENTS[1]] == 7.0
     assert count(database, "bar_revisions") == 2
 
 
+@FRAMES
 def test_nothing_is_sealed_while_it_comes_back(
-    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+    both: tuple[Database, Database], frame: Timeframe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What lies over the file would go into a new one, which then nobody names."""
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
-    write(database, MINUTE, some_bars(ids))
-    sealing.seal(database, MONTHS[0])
-    write(database, MINUTE, {(ids[0], MOMENTS[0]): 5.0})
+    write(database, frame, some_bars(ids))
+    sealing.seal(database, frame, MONTHS[0])
+    write(database, frame, {(ids[0], MOMENTS[0]): 5.0})
     tried = []
 
     def reached(name: str) -> None:
         if name == "unseal.brought" and not tried:
             tried.append(name)
             with pytest.raises(Transient, match="are being written"):
-                sealing.seal(database, MONTHS[0])
+                sealing.seal(database, frame, MONTHS[0])
 
     monkeypatch.setattr(sealing, "reach", reached)
-    sealing.unseal(database, MONTHS[0])
+    sealing.unseal(database, frame, MONTHS[0])
     assert tried
-    assert all_closes(database, ids) == some_bars(ids) | {(ids[0], MOMENTS[0]): 5.0}
+    assert all_closes(database, frame, ids) == some_bars(ids) | {(ids[0], MOMENTS[0]): 5.0}
 
 
+@FRAMES
 def test_another_program_that_writes_meanwhile_loses_nothing(
-    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+    both: tuple[Database, Database], frame: Timeframe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It knows no locks of ours: what it adds stays; where it changes a bar nothing is sealed."""
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
     found = some_bars(ids)
-    write(database, MINUTE, found)
-    statement = ""
+    write(database, frame, found)
+    table, statement = f"tickstock.{bars.TABLES[frame]}", ""
 
     def reached(name: str) -> None:
         if name == "seal.checked":
@@ -343,17 +515,14 @@ def test_another_program_that_writes_meanwhile_loses_nothing(
 
     monkeypatch.setattr(sealing, "reach", reached)
     values = "1, 2, 1, 9, 5, NULL, NULL"
-    statement = (
-        f"INSERT INTO tickstock.bars_minute VALUES ({ids[0]}, to_timestamp({MOMENTS[0] + 120}),"
-        f" {values})"
-    )
-    sealing.seal(database, MONTHS[0], **SEALS)
+    statement = f"INSERT INTO {table} VALUES ({ids[0]}, to_timestamp({MOMENTS[0] + 120}), {values})"
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
     found[ids[0], MOMENTS[0] + 120] = 9.0
-    assert all_closes(database, ids) == found
-    statement = "UPDATE tickstock.bars_minute SET close = 11 WHERE at >= '2024-03-01'"
+    assert all_closes(database, frame, ids) == found
+    statement = f"UPDATE {table} SET close = 11 WHERE at >= '2024-03-01'"
     with pytest.raises(Transient):
-        sealing.seal(database, MONTHS[2], **SEALS)
-    closes = all_closes(database, ids)
+        sealing.seal(database, frame, MONTHS[2], **SEALS)
+    closes = all_closes(database, frame, ids)
     assert {c for (_, at), c in closes.items() if at >= 1709251200} == {11.0}
 
 
@@ -363,14 +532,14 @@ def test_one_seals_at_a_time(both: tuple[Database, Database]) -> None:
     with database.transaction() as conn:
         conn.execute("LOCK TABLE tickstock.sealed_files IN SHARE ROW EXCLUSIVE MODE")
         with pytest.raises(Transient, match="Another process is sealing"):
-            sealing.seal(database, MONTHS[0])
-    assert sealing.seal(database, MONTHS[0]).bars == 10
+            sealing.seal(database, MINUTE, MONTHS[0])
+    assert sealing.seal(database, MINUTE, MONTHS[0]).bars == 10
 
 
 def test_the_server_s_own_vacuum_is_waited_for(both: tuple[Database, Database]) -> None:
     database, _ = both
     write(database, MINUTE, some_bars(ids_of(database, "AAPL")))
-    done = after_vacuum(database, "sealed_files", lambda: sealing.seal(database, MONTHS[0]))
+    done = after_vacuum(database, "sealed_files", lambda: sealing.seal(database, MINUTE, MONTHS[0]))
     assert done.bars == 10
 
 
@@ -378,89 +547,100 @@ SEALING = """
 import sys
 from datetime import date
 from pathlib import Path
+from tickstock.model import Timeframe
 from tickstock.store import sealing
 from tickstock.store.database import Database
 with Database.open(sys.argv[1], Path(), migrate=False, sealed_files=Path(sys.argv[2])) as database:
-    month = date(2024, 1, 1)
+    month, frame = date(2024, 1, 1), Timeframe(sys.argv[4])
     if sys.argv[3] == "seal":
-        sealing.seal(database, month, group_rows=7, at_once=2, compared=3)
+        sealing.seal(database, frame, month, group_rows=7, at_once=2, compared=3)
     else:
-        sealing.unseal(database, month, at_once=2)
+        sealing.unseal(database, frame, month, at_once=2)
 """
 
 
 @pytest.mark.parametrize(
-    ("act", "point"),
+    ("frame", "act", "point"),
     [
-        ("seal", "sealed_file.group@2"),
-        ("seal", "sealed_file.written@1"),
-        ("seal", "seal.published@1"),
-        ("seal", "seal.deleted@2"),
-        ("seal", "seal.kept@1"),
-        ("seal", "seal.committed@1"),
-        ("unseal", "unseal.brought@3"),
-        ("unseal", "unseal.released@2"),
+        (MINUTE, "seal", "sealed_file.group@2"),
+        (MINUTE, "seal", "sealed_file.written@1"),
+        (MINUTE, "seal", "seal.published@1"),
+        (MINUTE, "seal", "seal.deleted@2"),
+        (MINUTE, "seal", "seal.kept@1"),
+        (MINUTE, "seal", "seal.committed@1"),
+        (MINUTE, "unseal", "unseal.brought@3"),
+        (MINUTE, "unseal", "unseal.released@2"),
+        (HOUR, "seal", "seal.published@1"),
+        (HOUR, "seal", "seal.kept@1"),
+        (HOUR, "seal", "seal.committed@1"),
+        (HOUR, "unseal", "unseal.released@2"),
     ],
 )
 def test_killed_anywhere_bars_are_whole_on_one_side(
-    both: tuple[Database, Database], act: str, point: str
+    both: tuple[Database, Database], frame: Timeframe, act: str, point: str
 ) -> None:
     database, _ = both
     ids = ids_of(database, *SYMBOLS)
     expected = some_bars(ids)
-    write(database, MINUTE, expected)
+    write(database, frame, expected)
     if act == "unseal":
-        sealing.seal(database, MONTHS[0], **SEALS)
+        sealing.seal(database, frame, MONTHS[0], **SEALS)
     where = database.conninfo, str(database.sealed_files)
     environment = {**os.environ, **handed_on(), failpoints.VARIABLE: f"{point}:kill"}
-    command = [sys.executable, "-c", SEALING, *where, act]
+    command = [sys.executable, "-c", SEALING, *where, act, frame]
     killed = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
     assert killed.returncode == -9, killed
-    assert all_closes(database, ids) == expected
+    assert all_closes(database, frame, ids) == expected
     if point != "seal.committed@1":
-        in_turn(lambda: sealing.seal(database, MONTHS[0], **SEALS))
-    assert all_closes(database, ids) == expected
+        in_turn(lambda: sealing.seal(database, frame, MONTHS[0], **SEALS))
+    assert all_closes(database, frame, ids) == expected
     assert not [one for one in sealing.check(database) if one.what]
-    sealing.unseal(database, MONTHS[0])
-    assert all_closes(database, ids) == expected
-    assert count(database) == len(expected)
+    sealing.unseal(database, frame, MONTHS[0])
+    assert all_closes(database, frame, ids) == expected
+    assert count(database, bars.TABLES[frame]) == len(expected)
     assert count(database, "sealed_bars") == 0
 
 
 # --- what is refused ----------------------------------------------------------------------------
-def test_bars_that_are_not_what_was_written_are_not_sealed(both: tuple[Database, Database]) -> None:
+@FRAMES
+def test_bars_that_are_not_what_was_written_are_not_sealed(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
     database, _ = both
     ids = ids_of(database, *SYMBOLS)
-    write(database, MINUTE, some_bars(ids))
+    write(database, frame, some_bars(ids))
+    table = f"tickstock.{bars.TABLES[frame]}"
     statements = [
-        f"UPDATE tickstock.bars_minute SET volume = 1 WHERE at = to_timestamp({MOMENTS[0]})",
-        f"DELETE FROM tickstock.bars_minute WHERE at = to_timestamp({MOMENTS[0]})",
-        "UPDATE tickstock.bars_minute SET trades = -5",
-        "UPDATE tickstock.bars_minute SET at = at + interval '1 ms'",
+        f"UPDATE {table} SET volume = 1 WHERE at = to_timestamp({MOMENTS[0]})",
+        f"DELETE FROM {table} WHERE at = to_timestamp({MOMENTS[0]})",
+        f"UPDATE {table} SET trades = -5",
+        f"UPDATE {table} SET at = at + interval '1 ms'",
         # The evening of the last day belongs to the next month by UTC, and to this day's checksum.
-        f"UPDATE tickstock.bars_minute SET volume = 1 WHERE at = to_timestamp({MOMENTS[10]})",
+        f"UPDATE {table} SET volume = 1 WHERE at = to_timestamp({MOMENTS[10]})",
     ]
     for number, statement in enumerate(statements):
         with psycopg.connect(database.conninfo) as conn:
             conn.execute(statement)  # type: ignore[call-overload]
             conn.commit()
             with pytest.raises(Conflict, match=r"differ from their checksums|no job writes"):
-                sealing.seal(database, MONTHS[0], **SEALS)
-            conn.execute("TRUNCATE tickstock.bars_minute, tickstock.bar_checksums")
-            conn.execute("TRUNCATE tickstock.coverage")
+                sealing.seal(database, frame, MONTHS[0], **SEALS)
+            conn.execute(f"TRUNCATE {table}, tickstock.bar_checksums, tickstock.coverage".encode())
             conn.commit()
-        write(database, MINUTE, some_bars(ids, 2.0 + number))
+        write(database, frame, some_bars(ids, 2.0 + number))
     assert not list(database.sealed_files.iterdir()), "and nothing is left"
-    assert sealing.seal(database, MONTHS[0], **SEALS).bars == 10 * len(ids)
+    assert sealing.seal(database, frame, MONTHS[0], **SEALS).bars == 10 * len(ids)
 
 
 # --- damage -------------------------------------------------------------------------------------
-def test_a_damaged_or_lacking_file_is_never_no_data(both: tuple[Database, Database]) -> None:
+@FRAMES
+def test_a_damaged_or_lacking_file_is_never_no_data(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
     database, _ = both
     ids = ids_of(database, *SYMBOLS)
     expected = some_bars(ids)
-    write(database, MINUTE, expected)
-    sealing.seal(database, MONTHS[0], **SEALS)
+    write(database, frame, expected)
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
     (file,) = sealed_files(database)
     whole = file.read_bytes()
     dice = random.Random(1)
@@ -471,25 +651,27 @@ def test_a_damaged_or_lacking_file_is_never_no_data(both: tuple[Database, Databa
             damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
         file.write_bytes(damaged)
         try:
-            assert all_closes(database, ids) == expected
+            assert all_closes(database, frame, ids) == expected
         except BadFile as e:
             assert str(file) in e.what
     file.write_bytes(whole)
     assert sealing.lacking(database) == []
     file.rename(file.with_suffix(".moved"))
     with pytest.raises(BadFile, match=r"is not there.*--lost"):
-        all_closes(database, ids)
+        all_closes(database, frame, ids)
     with pytest.raises(BadFile, match="is not there"):
-        write(database, MINUTE, {(ids[0], MOMENTS[0]): 5.0})
+        write(database, frame, {(ids[0], MOMENTS[0]): 5.0})
     with pytest.raises(BadFile, match="is not there"):
-        sealing.unseal(database, MONTHS[0])
+        sealing.unseal(database, frame, MONTHS[0])
     assert [one.name for one in sealing.lacking(database)] == [file.stem]
     assert [bool(one.what) for one in sealing.check(database)] == [True]
     others = {k: v for k, v in expected.items() if k[1] >= 1706832000}
     lo = min(at for _, at in others)
-    assert len(read(database, ids, lo, EVER[1])) == len(others), "other months are read as always"
+    assert len(read(database, frame, ids, lo, EVER[1])) == len(others), (
+        "other months are read as always"
+    )
     file.with_suffix(".moved").rename(file)
-    assert all_closes(database, ids) == expected
+    assert all_closes(database, frame, ids) == expected
 
 
 def test_another_file_in_its_place_is_damage(both: tuple[Database, Database]) -> None:
@@ -497,36 +679,63 @@ def test_another_file_in_its_place_is_damage(both: tuple[Database, Database]) ->
     database, _ = both
     ids = ids_of(database, *SYMBOLS)
     write(database, MINUTE, some_bars(ids))
-    sealing.seal(database, MONTHS[0])
+    sealing.seal(database, MINUTE, MONTHS[0])
     (old,) = sealed_files(database)
     write(database, MINUTE, {(i, MOMENTS[0]): 5.0 for i in ids})
-    sealing.seal(database, MONTHS[0])
+    sealing.seal(database, MINUTE, MONTHS[0])
     (new,) = set(sealed_files(database)) - {old}
-    assert all_closes(database, ids)[ids[0], MOMENTS[0]] == 5.0
+    assert all_closes(database, MINUTE, ids)[ids[0], MOMENTS[0]] == 5.0
     new.write_bytes(old.read_bytes())
     with pytest.raises(BadFile, match="differ from their checksums"):
-        all_closes(database, ids)
+        all_closes(database, MINUTE, ids)
 
 
-def test_what_is_lost_can_be_loaded_again(both: tuple[Database, Database]) -> None:
+@FRAMES
+def test_what_is_lost_can_be_loaded_again(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
     database, plain = both
     ids = ids_of(database, *SYMBOLS[:2])
     ids_of(plain, *SYMBOLS[:2])
     for of in both:
-        write(of, MINUTE, some_bars(ids))
-    sealing.seal(database, MONTHS[0], **SEALS)
+        write(of, frame, some_bars(ids))
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
     sealed_files(database)[0].unlink()
-    assert sealing.unseal(database, MONTHS[0], is_lost=True) == (0, 2)
+    assert sealing.unseal(database, frame, MONTHS[0], is_lost=True) == (0, 2)
     with database.transaction() as conn:
-        assert not [start for _, start, _ in held(conn, ids) if start <= DAYS[0]], "missing now"
-    write(database, MINUTE, some_bars(ids))
-    assert_equal(read(database, ids, *EVER), read(plain, ids, *EVER))
+        assert not [start for _, start, _ in held(conn, frame, ids) if start <= DAYS[0]], (
+            "missing now"
+        )
+    write(database, frame, some_bars(ids))
+    assert_equal(read(database, frame, ids, *EVER), read(plain, frame, ids, *EVER))
     with database.transaction() as mine, plain.transaction() as theirs:
-        kept = coverage.summaries(mine, MINUTE, ids)
+        kept = coverage.summaries(mine, frame, ids)
         counted = len(MOMENTS) - 10 + len(MOMENTS)  # `write` counts all that it brings as new
         assert {s.bars for s in kept.values()} == {counted}
-        assert held(mine, ids) == held(theirs, ids)
-        assert checksums.coverage_checks(mine, MINUTE, ids) == dict.fromkeys(ids, True)
+        assert held(mine, frame, ids) == held(theirs, frame, ids)
+        assert checksums.coverage_checks(mine, frame, ids) == dict.fromkeys(ids, True)
+
+
+@FRAMES
+def test_of_a_damaged_file_only_what_is_damaged_is_given_up(
+    both: tuple[Database, Database], frame: Timeframe
+) -> None:
+    database, _ = both
+    ids = sorted(ids_of(database, *SYMBOLS))
+    write(database, frame, some_bars(ids))
+    sealing.seal(database, frame, MONTHS[0], **SEALS)
+    (file,) = sealed_files(database)
+    place = parquet.read_metadata(file).row_group(1).column(2).data_page_offset
+    damaged = bytearray(file.read_bytes())
+    damaged[place + 40] ^= 1
+    file.write_bytes(damaged)
+    with pytest.raises(BadFile):
+        sealing.unseal(database, frame, MONTHS[0])
+    assert sealing.unseal(database, frame, MONTHS[0], is_lost=True) == (40, 1)
+    kept = some_bars(ids)
+    for at in MOMENTS[:10]:
+        del kept[ids[1], at]
+    assert all_closes(database, frame, ids) == kept
 
 
 @pytest.mark.parametrize(
@@ -547,7 +756,7 @@ def test_what_cannot_be_got_at_is_not_lost(
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
     write(database, MINUTE, some_bars(ids))
-    sealing.seal(database, MONTHS[0], **SEALS)
+    sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
 
     def refused(*_: object, **__: object) -> None:
         raise short
@@ -555,24 +764,24 @@ def test_what_cannot_be_got_at_is_not_lost(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refused)
         with pytest.raises(told):
-            sealing.unseal(database, MONTHS[0], is_lost=True)
-    assert all_closes(database, ids) == some_bars(ids)
+            sealing.unseal(database, MINUTE, MONTHS[0], is_lost=True)
+    assert all_closes(database, MINUTE, ids) == some_bars(ids)
 
 
 def test_a_folder_that_is_not_mounted_is_not_lost(both: tuple[Database, Database]) -> None:
     database, _ = both
     ids = ids_of(database, *SYMBOLS[:2])
     write(database, MINUTE, some_bars(ids))
-    sealing.seal(database, MONTHS[0], **SEALS)
+    sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
     away = database.sealed_files.rename(database.sealed_files.with_name("elsewhere"))
     with pytest.raises(BadSetting, match="the folder is not there"):
-        sealing.unseal(database, MONTHS[0], is_lost=True)
+        sealing.unseal(database, MINUTE, MONTHS[0], is_lost=True)
     assert "is not there" in sealing.lacking(database)[0].what
     database.sealed_files.touch()
     assert "cannot be got at: Not a directory" in sealing.lacking(database)[0].what
     database.sealed_files.unlink()
     away.rename(database.sealed_files)
-    assert all_closes(database, ids) == some_bars(ids)
+    assert all_closes(database, MINUTE, ids) == some_bars(ids)
 
 
 def test_a_session_that_became_held_twice_has_arrived_on_each_of_its_days() -> None:
@@ -590,11 +799,11 @@ def test_a_session_that_became_held_twice_has_arrived_on_each_of_its_days() -> N
 def test_files_that_nobody_names_are_told_and_stay(both: tuple[Database, Database]) -> None:
     database, _ = both
     write(database, MINUTE, some_bars(ids_of(database, "AAPL")))
-    sealing.seal(database, MONTHS[0])
+    sealing.seal(database, MINUTE, MONTHS[0])
     assert sealing.unnamed(database) == []
     other = database.sealed_files / f"minutes-2020-01-0{FRESH}"
     other.write_bytes(b"")
-    sealing.unseal(database, MONTHS[0])
+    sealing.unseal(database, MINUTE, MONTHS[0])
     assert sealing.unnamed(database) == [str(f) for f in (other, *sealed_files(database))]
 
 
@@ -604,12 +813,12 @@ def test_groups_of_any_size_hold_the_same(both: tuple[Database, Database]) -> No
     ids_of(plain, *SYMBOLS)
     for of in both:
         write(of, MINUTE, some_bars(ids))
-    expected = read(plain, ids, *EVER)
+    expected = read(plain, MINUTE, ids, *EVER)
     for rows, at_once, compared in [(1, 1, 1), (25, 2, 5), (25_000, 8, 1_000)]:
         made = sealing.seal(
-            database, MONTHS[0], group_rows=rows, at_once=at_once, compared=compared
+            database, MINUTE, MONTHS[0], group_rows=rows, at_once=at_once, compared=compared
         )
         assert (made.instruments, made.bars) == (5, 50)
-        assert_equal(read(database, ids, *EVER), expected)
-        sealing.unseal(database, MONTHS[0], at_once=compared)
-        assert_equal(read(database, ids, *EVER), expected)
+        assert_equal(read(database, MINUTE, ids, *EVER), expected)
+        sealing.unseal(database, MINUTE, MONTHS[0], at_once=compared)
+        assert_equal(read(database, MINUTE, ids, *EVER), expected)

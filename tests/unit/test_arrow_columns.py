@@ -55,6 +55,7 @@ def test_a_null_without_a_number_for_it_is_refused() -> None:
 
 SEALED = """
 import sys, numpy as np, pathlib, tempfile
+from tickstock.model import Timeframe
 from tickstock.sealed_file import SealedWriter, read_spans
 from tickstock.sealed_place import FolderPlace
 n = 1000
@@ -63,7 +64,7 @@ bars |= {k: np.arange(n) + 1.0 for k in ("open", "high", "low", "close", "volume
 bars["trades"] = np.full(n, -1)
 bars["vwap"][::3] = np.nan
 place = FolderPlace(pathlib.Path(tempfile.mkdtemp()))
-writer = SealedWriter(place, "one")
+writer = SealedWriter(place, "one", Timeframe.MINUTE)
 spans = writer.write(bars)
 writer.close()
 writer.check(spans)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tickstock.cli.files import counted
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick, settings_of
 from tickstock.errors import BadInput
@@ -96,6 +97,7 @@ def backup(
 
     Consistent as of one moment, while it is in use.
     """
+    from tickstock.service.sealed_months import bars_of
     from tickstock.store.backup import back_up
 
     with as_it_is(common) as database:
@@ -116,7 +118,7 @@ def backup(
     if proof:
         console().print("Proven: restored into a scratch database, all content was equal.")
     if made.sealed:
-        bars = plural(sum(one.bars for one in made.sealed), "minute bar")
+        bars = counted(bars_of(made.sealed))
         files, size = plural(len(made.sealed), "sealed file"), sum(one.bytes for one in made.sealed)
         console().print(
             f"Not in it: {bars} in {files} ({size:,} bytes). Copy {database.sealed_files} as well.",

@@ -1,19 +1,24 @@
 """`tickstock files ...`: bar files, from which day bars are read faster, and sealed files, which
-have closed months of minute bars."""
+have closed months of minute and hour bars."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
+from tickstock.model import Timeframe
+from tickstock.sealed_file import NOUNS, kinds_of_bars
 from tickstock.words import number, plural
 
 if TYPE_CHECKING:
     from tickstock.service.sealed_months import CheckedFiles
     from tickstock.store.folding import Compared
+
+Frames = Annotated[str, Parameter(help="Any of 1min,hour.")]
 
 
 def fold(
@@ -44,7 +49,7 @@ def verify(*, common: Common = Common()) -> int:
     """Compare day files with the database, sealed ones with their checksums.
 
     Bar by bar. Ends with 1 where a file is damaged, differs or is lacking. Day bars are right all
-    the same: of a damaged file none is taken. Minute bars that are sealed are nowhere else.
+    the same: of a damaged file none is taken. Sealed bars are nowhere else.
     """
     with open_tick(common) as tick:
         sealed = tick.sealed_months.check()
@@ -81,25 +86,32 @@ def _show_checked(found: CheckedFiles) -> None:
         out.print("Files that no other database reads either may be removed.")
     if found.files:
         state = f"{len(found.damaged)} cannot be read" if found.damaged else "all are whole"
-        files, bars = plural(found.files, "sealed file"), plural(found.bars, "minute bar")
+        files, bars = plural(found.files, "sealed file"), counted(found.by_timeframe)
         out.print(f"{files} with {bars}: {state}.")
+
+
+def counted(bars: Mapping[Timeframe, int]) -> str:
+    """`3 minute bars and 2 hour bars`."""
+    return " and ".join(plural(count, f"{NOUNS[frame]} bar") for frame, count in bars.items())
 
 
 def seal(
     *,
     before: Annotated[str, Parameter(help="Seal the months before this one, as 2025-01.")],
+    timeframes: Frames = "1min",
     common: Common = Common(),
 ) -> int:
-    """Move closed months of minute bars out of the database, into files.
+    """Move closed months of minute or hour bars out of the database, into files.
 
     A tenth of the room, and no longer in backups of the database: the folder has to be copied as
     well. Bars are compared with their checksums, and read again from the file, before they leave
     the database. All commands read them as before; corrections are kept in the database, over the
     file. A month that a job still asks for, or whose bars are not what was written, is left as it
-    is. Ends with 1 where one was. Needs pyarrow.
+    is. Ends with 1 where one was. What hours took the database keeps, for hour bars to come. Needs
+    pyarrow.
     """
     with open_tick(common) as tick:
-        done = tick.sealed_months.seal(before)
+        done = tick.sealed_months.seal(before, timeframes)
         folder = tick.database.sealed_files
     if common.json:
         print_json("files", done)
@@ -107,15 +119,18 @@ def seal(
     out = console()
     for one in done.months:
         size = f"{number(max(one.bytes // 1000, 1))} kB"
-        later = "" if one.is_freed else "; the database gives its space back later"
+        is_late = one.timeframe is Timeframe.MINUTE and not one.is_freed
+        later = "; the database gives its space back later" if is_late else ""
         symbols, bars = plural(one.instruments, "symbol"), plural(one.bars, "bar")
-        out.print(f"{one.month:%Y-%m}: {bars} of {symbols}, {size}{later}")
+        out.print(f"{one.timeframe} {one.month:%Y-%m}: {bars} of {symbols}, {size}{later}")
     for left in done.left:
         out.print(f"{left.month:%Y-%m} stays: {left.why} {left.do}", markup=False)
+    if any(one.timeframe is Timeframe.HOUR for one in done.months):
+        out.print("The database keeps the space of these hours, for hour bars to come.")
     if done.months:
         talk(f"These bars are in {folder} and nowhere else: copy it with your backups.")
     elif not done.left:
-        out.print(f"The database has no minute bars of before {before}.")
+        out.print(f"The database has no {kinds_of_bars(done.timeframes)} of before {before}.")
     return 1 if done.left else 0
 
 
@@ -129,14 +144,15 @@ def unseal(
             "the next load asks for them.",
         ),
     ] = False,
+    timeframes: Frames = "1min",
     common: Common = Common(),
 ) -> int:
-    """Bring sealed months of minute bars back into the database.
+    """Bring sealed months of minute or hour bars back into the database.
 
     Their files stay where they are, unused.
     """
     with open_tick(common) as tick:
-        done = tick.sealed_months.unseal(months, is_lost=lost)
+        done = tick.sealed_months.unseal(months, timeframes, is_lost=lost)
     if common.json:
         print_json("files", done)
         return 0
@@ -149,7 +165,7 @@ def unseal(
 
 
 def sealed(*, common: Common = Common()) -> int:
-    """List months of minute bars that are in sealed files."""
+    """List months of minute and hour bars that are in sealed files."""
     with open_tick(common) as tick:
         found = tick.sealed_months.listed()
         folder = tick.database.sealed_files
@@ -159,6 +175,7 @@ def sealed(*, common: Common = Common()) -> int:
     out = console()
     for one in found:
         symbols, bars = plural(one.instruments, "symbol"), plural(one.bars, "bar")
-        out.print(f"{one.month:%Y-%m}  {bars} of {symbols} in {plural(one.files, 'file')}")
+        where = f"{one.timeframe:<5} {one.month:%Y-%m}"
+        out.print(f"{where}  {bars} of {symbols} in {plural(one.files, 'file')}")
     out.print(f"in {folder}" if found else "No month is sealed.", markup=False)
     return 0

@@ -16,6 +16,7 @@ from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
 from tickstock.loading.account import AccountLimits, account_text
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
+from tickstock.sealed_file import kinds_of_bars
 from tickstock.sealed_place import SealedWhere
 from tickstock.service.account import standing_limits
 from tickstock.service.page_checks import unanswered
@@ -27,7 +28,7 @@ from tickstock.store.calendar import read_calendar
 from tickstock.store.database import Database
 from tickstock.store.losses import SILENCE
 from tickstock.store.pooler import Pooling, pooling
-from tickstock.store.sealing import lacking
+from tickstock.store.sealing import FileCheck, lacking
 from tickstock.store.system import Signs
 from tickstock.store.universes import Listed
 from tickstock.words import plural
@@ -133,7 +134,7 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _universes(signs)
         yield _origins(signs)
         yield _bar_names(bar_names.taken_names(connection))
-    yield _sealed(len(lacking(database)), database.sealed_files)
+    yield _sealed(lacking(database), database.sealed_files)
     failed = list(unanswered(database, settings.environment))
     yield _pages(failed)
     if not failed:
@@ -142,12 +143,13 @@ def _inside(settings: Settings, database: Database, now: Callable[[], datetime])
         yield _rows_of_universes(listed)
 
 
-def _sealed(lacking_files: int, where: SealedWhere) -> Check:
+def _sealed(lacking_files: Sequence[FileCheck], where: SealedWhere) -> Check:
     if not lacking_files:
         return Check("sealed files", Health.OK, "all that are named are there")
+    bars = kinds_of_bars(one.timeframe for one in lacking_files)
     return Check(
         "sealed files", Health.FAILURE,
-        f"{plural(lacking_files, 'file')} of minute bars not in {where}, or not whole",
+        f"{plural(len(lacking_files), 'file')} of {bars} not in {where}, or not whole",
         "Their bars are nowhere else, and whatever needs them fails.",
         "`tickstock files verify` names them: bring them back from a copy, or set "
         "TICKSTOCK_SEALED_FILES to the folder with them.",

@@ -17,7 +17,14 @@ import numpy as np
 
 from tickstock.model import Flags, Ints, Timeframe
 from tickstock.store.bar_files import BarFiles
-from tickstock.store.bars import DAY_SECONDS, KEY_BITS, Rows, read_rows, table_query
+from tickstock.store.bars import (
+    DAY_SECONDS,
+    KEY_BITS,
+    SEAL_LOCKS,
+    Rows,
+    read_rows,
+    table_query,
+)
 from tickstock.store.connection import Connection
 from tickstock.store.pgbinary import columns_cursor
 from tickstock.store.queries import load
@@ -99,16 +106,19 @@ def revisions(
     params = {"timeframe": timeframe, "ids": list(instruments), "since": since, "until": until}
     found = connection.execute(query, params).fetchall()
     revised = [Revision(i, at, when, _five(old), _five(new)) for i, at, when, old, new, _ in found]
-    if timeframe is Timeframe.MINUTE:
-        _find_sealed(connection, revised, [place for place, row in enumerate(found) if row[5]])
+    if timeframe in SEAL_LOCKS:
+        places = [place for place, row in enumerate(found) if row[5]]
+        _find_sealed(connection, timeframe, revised, places)
     return revised
 
 
-def _find_sealed(connection: Connection, revised: list[Revision], places: Sequence[int]) -> None:
+def _find_sealed(
+    connection: Connection, timeframe: Timeframe, revised: list[Revision], places: Sequence[int]
+) -> None:
     """Say of some, which nothing in the database followed, what did in sealed files."""
     ids = np.array([revised[i].instrument_id for i in places], np.int64)
     at = np.array([int(revised[i].at.timestamp()) for i in places], np.int64)
-    bars = read_rows(connection, Timeframe.MINUTE, ids, at, at)
+    bars = read_rows(connection, timeframe, ids, at, at)
     columns = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
     there = dict(zip(bars.key().tolist(), zip(*columns, strict=True), strict=True))
     for place, key in zip(places, ((ids << KEY_BITS) + at).tolist(), strict=True):

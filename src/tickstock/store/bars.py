@@ -39,6 +39,8 @@ TABLES = {
     Timeframe.HOUR: "bars_hour",
     Timeframe.MINUTE: "bars_minute",
 }
+SEAL_LOCKS = {Timeframe.MINUTE: locks.SEALS, Timeframe.HOUR: locks.SEALS_OF_HOURS}
+"""Of the timeframes whose months can be sealed."""
 DAY_SECONDS = 86_400
 FAR_DAYS = 30
 """Further apart than that, bars of one batch are read back apart."""
@@ -69,14 +71,13 @@ def read_rows(
 ) -> Rows:
     """Stored bars of `instruments[i]` with `lo[i] <= at <= hi[i]`, ordered by time.
 
-    Minute bars also from sealed files; one in the database is newer than that of the file. Raises
-    BadFile where a sealed file that is needed is damaged or lacking.
+    Hour and minute bars also from sealed files; one in the database is newer than that of the file.
+    Raises BadFile where a sealed file that is needed is damaged or lacking.
     """
-    params = {"ids": instruments.astype(np.int32), "lo": lo, "hi": hi}
-    cursor = columns_cursor(connection)
-    if timeframe is Timeframe.MINUTE:
-        return sealed.laid_over(connection, cursor.execute(QUERIES["read_minute"], params))
-    found = cursor.execute(_query("read", timeframe), params).fetchall()
+    params = {"ids": instruments.astype(np.int32), "lo": lo, "hi": hi, "timeframe": timeframe}
+    found = columns_cursor(connection).execute(_query("read", timeframe), params)
+    if timeframe in SEAL_LOCKS:
+        return sealed.laid_over(connection, found)
     return Rows.join([Rows(np.full(len(row[1]), row[0], np.int64), *row[1:]) for row in found])
 
 
@@ -92,20 +93,19 @@ def write_rows(
     if not len(rows):
         none = np.zeros(0, bool)
         return Written(none, none)
-    if timeframe is Timeframe.MINUTE:
-        lock_months(connection, rows.at)
+    if timeframe in SEAL_LOCKS:
+        lock_months(connection, timeframe, rows.at)
     stored = _stored_range(connection, timeframe, rows)
     new, changed, old = _compare(rows, stored)
     reach("bars.read_back")
     checksums.add_cells(connection, timeframe, _cells_after(rows, stored, new, changed, timeframe))
     if new.any():
-        if timeframe is Timeframe.MINUTE:
-            _add_months(connection, rows.at[new])
+        _add_months(connection, timeframe, rows.at[new])
         _copy(connection, timeframe, rows.pick(new))
         reach("bars.copied")
     if changed.any():
-        if timeframe is Timeframe.MINUTE:
-            bring_back(connection, stored.pick(old[changed]))
+        if timeframe in SEAL_LOCKS:
+            bring_back(connection, timeframe, stored.pick(old[changed]))
             reach("seal.brought_back")
         _replace(connection, timeframe, rows.pick(changed), calls[changed])
         reach("bars.replaced")
@@ -131,14 +131,10 @@ def count_by_day(
     connection: psycopg.Connection[Any], timeframe: Timeframe, instrument: int, span: Span
 ) -> dict[date, int]:
     """How many intraday bars of an instrument are stored of each day in `span`."""
-    if timeframe is Timeframe.MINUTE:
-        edges = instants_of(np.array([epoch_day(span.start), epoch_day(span.end)]))
-        ids = np.array([instrument])
-        rows = read_rows(connection, timeframe, ids, edges[:1], edges[1:] - 1)
-        days, counts = np.unique(dates_of(rows.at), return_counts=True)
-        return {day_of(d): n for d, n in zip(days.tolist(), counts.tolist(), strict=True)}
-    params = {"id": instrument, "start": span.start, "end": span.end}
-    return dict(connection.execute(_query("count_by_day", timeframe), params).fetchall())
+    edges = instants_of(np.array([epoch_day(span.start), epoch_day(span.end)]))
+    rows = read_rows(connection, timeframe, np.array([instrument]), edges[:1], edges[1:] - 1)
+    days, counts = np.unique(dates_of(rows.at), return_counts=True)
+    return {day_of(d): n for d, n in zip(days.tolist(), counts.tolist(), strict=True)}
 
 
 def keep_quarantined(
@@ -175,10 +171,13 @@ def _as_json(rows: Rows, i: int) -> str:
 
 
 def table_query(queries: Mapping[str, str], name: str, timeframe: Timeframe) -> sql.Composed:
-    """The query `name`, or its form for day or intraday bars, over the table of the timeframe."""
-    suffix = "day" if timeframe is Timeframe.DAY else "intraday"
-    text = queries.get(f"{name}_{suffix}") or queries[name]
-    return sql.SQL(text).format(table=sql.Identifier("tickstock", TABLES[timeframe]))
+    """The query `name`, or its form for the timeframe or for intraday bars, over its table."""
+    table = TABLES[timeframe]
+    forms = [name + table.removeprefix("bars")]
+    if timeframe is not Timeframe.DAY:
+        forms.append(f"{name}_intraday")
+    text = next((queries[form] for form in forms if form in queries), None) or queries[name]
+    return sql.SQL(text).format(table=sql.Identifier("tickstock", table))
 
 
 def _query(name: str, timeframe: Timeframe) -> sql.Composed:
@@ -242,24 +241,26 @@ def _cells_after(
     return cells(Rows.join([stored.pick(stays), brought]), timeframe)
 
 
-def bring_back(connection: psycopg.Connection[Any], rows: Rows) -> None:
-    """Have minute bars in the database that were in a sealed file, those that are not there yet."""
-    _add_months(connection, rows.at)
-    columns_cursor(connection).execute(QUERIES["bring_back"], rows.columns)
+def bring_back(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:
+    """Have bars in the database that were in a sealed file, those that are not there yet."""
+    _add_months(connection, timeframe, rows.at)
+    columns_cursor(connection).execute(_query("bring_back", timeframe), rows.columns)
 
 
-def lock_months(connection: psycopg.Connection[Any], at: Ints) -> None:
-    """Keep, until the transaction ends, the months of minute bars at these times from being sealed:
-    what was read back of them would not be there any more to be replaced."""
+def lock_months(connection: psycopg.Connection[Any], timeframe: Timeframe, at: Ints) -> None:
+    """Keep, until the transaction ends, the months of bars at these times from being sealed: what
+    was read back of them would not be there any more to be replaced."""
     months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64))
-    params = {"space": locks.SEALS, "months": months}
+    params = {"space": SEAL_LOCKS[timeframe], "months": months}
     columns_cursor(connection).execute(QUERIES["lock_months"], params)
 
 
-def _add_months(connection: psycopg.Connection[Any], at: Ints) -> None:
-    """Make the partitions that bars at these times (epoch seconds) go into."""
-    months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]"))
-    connection.execute(QUERIES["add_minute_months"], {"months": [f"{m}-01" for m in months]})
+def _add_months(connection: psycopg.Connection[Any], timeframe: Timeframe, at: Ints) -> None:
+    """Make the partitions that bars at these times (epoch seconds) go into; minutes have some."""
+    if timeframe is Timeframe.MINUTE:
+        months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]"))
+        params = {"months": [f"{m}-01" for m in months]}
+        connection.execute(QUERIES["add_minute_months"], params)
 
 
 def _copy(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: Rows) -> None:

@@ -20,8 +20,10 @@ LATERAL (
 WHERE b.at IS NOT NULL
 
 -- name: read_intraday
--- The same for hour and minute bars; ranges and times in seconds since 1970, UTC.
-SELECT w.id, b.*
+-- The same for hour and minute bars, ranges and times in seconds since 1970, UTC; with the place of
+-- those of each instrument that are in sealed files, by month. One statement, and so of one moment: a
+-- bar that is sealed meanwhile is in one of the two.
+SELECT w.lo, w.hi, w.id, b.*, s.*
 FROM unnest(%(ids)s::int[], %(lo)s::bigint[], %(hi)s::bigint[]) AS w(id, lo, hi),
 LATERAL (
     SELECT array_agg(extract(epoch FROM s.at)::bigint) AS at, array_agg(s.open), array_agg(s.high),
@@ -30,40 +32,25 @@ LATERAL (
     FROM (SELECT * FROM {table}
           WHERE instrument_id = w.id AND at BETWEEN to_timestamp(w.lo) AND to_timestamp(w.hi)
           ORDER BY at) AS s
-) AS b
-WHERE b.at IS NOT NULL
-
--- name: read_minute
--- The same for minute bars, with the place of those of each instrument that are in sealed files, by
--- month. One statement, and so of one moment: a bar that is sealed meanwhile is in one of the two.
-SELECT w.lo, w.hi, w.id, b.*, s.*
-FROM unnest(%(ids)s::int[], %(lo)s::bigint[], %(hi)s::bigint[]) AS w(id, lo, hi),
-LATERAL (
-    SELECT array_agg(extract(epoch FROM s.at)::bigint) AS at, array_agg(s.open), array_agg(s.high),
-           array_agg(s.low), array_agg(s.close), array_agg(s.volume),
-           array_agg(coalesce(s.vwap, 'NaN')), array_agg(coalesce(s.trades, -1)::bigint)
-    FROM (SELECT * FROM tickstock.bars_minute
-          WHERE instrument_id = w.id AND at BETWEEN to_timestamp(w.lo) AND to_timestamp(w.hi)
-          ORDER BY at) AS s
 ) AS b,
 LATERAL (
     SELECT array_agg(f.name) AS names, array_agg(p.row_group::bigint), array_agg(p.first_row::bigint),
            array_agg(p.rows::bigint), array_agg(p.hash)
     FROM tickstock.sealed_bars AS p JOIN tickstock.sealed_files AS f ON f.id = p.file_id
-    WHERE p.instrument_id = w.id
+    WHERE p.instrument_id = w.id AND p.timeframe = %(timeframe)s
       AND p.month BETWEEN date_trunc('month', to_timestamp(w.lo) AT TIME ZONE 'UTC')
                       AND to_timestamp(w.hi) AT TIME ZONE 'UTC'
 ) AS s
 WHERE b.at IS NOT NULL OR s.names IS NOT NULL
 
 -- name: lock_months
--- Until this transaction ends nobody seals minute bars of these months, nor unseals them.
+-- Until this transaction ends nobody seals bars of these months, nor unseals them.
 SELECT pg_advisory_xact_lock_shared(%(space)s, month)
 FROM (SELECT DISTINCT month FROM unnest(%(months)s::int[]) AS month ORDER BY 1) AS m
 
 -- name: bring_back
--- Minute bars of a sealed file, where there are none in their place.
-INSERT INTO tickstock.bars_minute (instrument_id, at, open, high, low, close, volume, vwap, trades)
+-- Bars of a sealed file, where there are none in their place.
+INSERT INTO {table} (instrument_id, at, open, high, low, close, volume, vwap, trades)
 SELECT id, to_timestamp(at), open, high, low, close, volume, nullif(vwap, 'NaN'),
        nullif(trades, -1)::int
 FROM unnest(%(instrument)s::int[], %(at)s::bigint[], %(open)s::float8[], %(high)s::float8[],
@@ -155,12 +142,3 @@ SELECT id, %(timeframe)s, to_timestamp(at), reason, bar, call_id
 FROM unnest(%(id)s::int[], %(at)s::bigint[], %(reason)s::text[], %(bar)s::jsonb[], %(call)s::bigint[])
      AS q(id, at, reason, bar, call_id)
 ON CONFLICT DO NOTHING
-
--- name: count_by_day
--- Bars of one instrument by New York date.
-SELECT (at AT TIME ZONE 'America/New_York')::date, count(*)
-FROM {table}
-WHERE instrument_id = %(id)s
-  AND at >= (%(start)s::date::timestamp AT TIME ZONE 'America/New_York')
-  AND at < (%(end)s::date::timestamp AT TIME ZONE 'America/New_York')
-GROUP BY 1

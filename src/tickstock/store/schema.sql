@@ -1210,18 +1210,19 @@ CREATE TRIGGER bars_day_removed AFTER DELETE ON tickstock.bars_day
 CREATE TRIGGER bars_day_emptied AFTER TRUNCATE ON tickstock.bars_day
     FOR EACH STATEMENT EXECUTE FUNCTION tickstock.record_bar_changes();
 
--- ---------------------------------------------------------------------- sealed minute bars
--- Files of minute bars of a month that are in no table any more. A name is used once.
+-- ---------------------------------------------------------------------- sealed bars
+-- Files of minute or hour bars of a month that are in no table any more. A name is used once.
 CREATE TABLE tickstock.sealed_files (
     id        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name      text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9-]+$'),
     month     date NOT NULL,
     rows      bigint NOT NULL,
     bytes     bigint NOT NULL,
-    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    timeframe text NOT NULL
 );
 -- Which file has the bars of an instrument in a month (UTC), where in it they are, and what their hashes
--- add up to. A bar of theirs that is in `bars_minute` as well is newer, and counts.
+-- add up to. A bar of theirs that is in the table of the timeframe as well is newer, and counts.
 CREATE TABLE tickstock.sealed_bars (
     instrument_id integer NOT NULL,
     month         date NOT NULL,
@@ -1230,10 +1231,11 @@ CREATE TABLE tickstock.sealed_bars (
     first_row     integer NOT NULL,
     rows          integer NOT NULL,
     hash          bigint NOT NULL,
-    PRIMARY KEY (instrument_id, month)
+    timeframe     text NOT NULL,
+    PRIMARY KEY (instrument_id, timeframe, month)
 );
 CREATE INDEX sealed_bars_by_file ON tickstock.sealed_bars (file_id);
-CREATE INDEX sealed_bars_by_month ON tickstock.sealed_bars (month);
+CREATE INDEX sealed_bars_by_month ON tickstock.sealed_bars (timeframe, month);
 -- They hold no bars, and who may read bars has to know where the others are.
 GRANT SELECT ON tickstock.sealed_files, tickstock.sealed_bars TO PUBLIC;
 

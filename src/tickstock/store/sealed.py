@@ -1,4 +1,4 @@
-"""Minute bars in sealed files, with those in the database laid over them."""
+"""Bars in sealed files, with those in the database laid over them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _AskedBars:
 
 
 def laid_over(connection: Connection, found: Iterable[Sequence[Any]]) -> Rows:
-    """The bars that rows of the query `read_minute` speak of. Raises BadFile."""
+    """The bars that rows of the query `read_intraday` speak of. Raises BadFile."""
     asked: list[_AskedBars] = []
     spans = defaultdict[str, list[tuple[_AskedBars, SealedSpan]]](list)
     for lo, hi, id_, *columns in found:

@@ -1,4 +1,4 @@
-"""Moves months of minute bars out of the database into sealed files, and back.
+"""Moves months of minute and hour bars out of the database into sealed files, and back.
 
 Sealing is one transaction: a snapshot, the file, the file read again, its name, then the rows that
 make it count and the deletion of the bars. Whoever dies before the end leaves a file that nobody
@@ -11,10 +11,13 @@ a copy of this one, may read them too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -26,12 +29,20 @@ from tickstock.checksums import Cells, Statements, compare, day_of, instrument_o
 from tickstock.errors import BadFile, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Ints, Timeframe
-from tickstock.sealed_file import SealedSpan, SealedWriter, read_spans
+from tickstock.sealed_file import NOUNS, SealedSpan, SealedWriter, kinds_of_bars, read_spans
 from tickstock.sealed_place import ENDING, FRESH, SealedPlace, SealedWhere, damaged
 from tickstock.spans import day_of as date_of
-from tickstock.store import checksums, locks
+from tickstock.store import checksums
 from tickstock.store.bar_rows import Rows
-from tickstock.store.bars import bring_back, cells, lock_instruments, read_rows
+from tickstock.store.bars import (
+    SEAL_LOCKS,
+    TABLES,
+    bring_back,
+    cells,
+    lock_instruments,
+    read_rows,
+    table_query,
+)
 from tickstock.store.connection import Connection, take_turn
 from tickstock.store.database import Database, translate
 from tickstock.store.pgbinary import columns_cursor
@@ -40,7 +51,6 @@ from tickstock.vendors.newyork import dates_of, instants_of
 
 log = structlog.get_logger("tickstock.store")
 QUERIES = load("sealing.sql")
-MINUTE = Timeframe.MINUTE
 GROUP_ROWS = 25_000
 """Bars of a row group, at least; those of an instrument stay together."""
 READ_AT_ONCE = 8
@@ -53,8 +63,9 @@ BROUGHT_AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month (UTC) of minute bars."""
+    """A month (UTC) of minute or hour bars."""
 
+    timeframe: Timeframe
     first: date
 
     @property
@@ -75,14 +86,30 @@ class Month:
         first, last = dates_of(np.array(self.seconds)).tolist()
         return first, last
 
+    @property
+    def lock(self) -> dict[str, int]:
+        """The advisory lock of its writers, and of who seals it."""
+        return {"space": SEAL_LOCKS[self.timeframe], "number": self.number}
+
+    @property
+    def bars(self) -> str:
+        """What people call its bars."""
+        return kinds_of_bars([self.timeframe])
+
+    def query(self, name: str) -> sql.Composed:
+        """The query `name` over the table with its bars."""
+        return table_query(QUERIES, name, self.timeframe)
+
     def __str__(self) -> str:
         return f"{self.first:%Y-%m}"
 
 
 @dataclass(frozen=True, slots=True)
 class SealedMonth:
-    """What was sealed of a month; `is_freed`: whether the disk has the room back already."""
+    """What was sealed of a month; `is_freed`: whether the disk has the room back already, which it
+    never has of hours."""
 
+    timeframe: Timeframe
     month: date
     instruments: int
     bars: int
@@ -94,6 +121,7 @@ class SealedMonth:
 class ListedMonth:
     """What is in sealed files of a month."""
 
+    timeframe: Timeframe
     month: date
     instruments: int
     bars: int
@@ -104,6 +132,7 @@ class ListedMonth:
 class FileCheck:
     """A sealed file, and what is the matter with it, if anything is."""
 
+    timeframe: Timeframe
     name: str
     bytes: int
     bars: int
@@ -137,20 +166,22 @@ class _FileDraft:
         return sum(span.rows for span in self.spans)
 
 
-def months_before(connection: Connection, before: date) -> list[date]:
-    """Months before one of which minute bars are in the database."""
-    return [m for (m,) in connection.execute(QUERIES["months"], {"before": before})]
+def months_before(connection: Connection, timeframe: Timeframe, before: date) -> list[date]:
+    """Months before one of which bars are in the database."""
+    query = table_query(QUERIES, "months", timeframe)
+    return [m for (m,) in connection.execute(query, {"before": before})]
 
 
 def seal(
     database: Database,
+    timeframe: Timeframe,
     first: date,
     *,
     group_rows: int = GROUP_ROWS,
     at_once: int = READ_AT_ONCE,
     compared: int = COMPARED,
 ) -> SealedMonth:
-    """Move the minute bars of the month that begins on `first` into a new file.
+    """Move the bars of the month that begins on `first` into a new file.
 
     Raises:
         Transient: another one seals, or somebody writes bars of the month.
@@ -158,18 +189,20 @@ def seal(
         BadFile: the folder cannot be written, or a file that has some of them be read.
         MissingExtra: pyarrow is not installed.
     """
-    month, where = Month(first), database.sealed_files
-    name = f"minutes-{month}-{uuid4().hex}"
+    month, where = Month(timeframe, first), database.sealed_files
+    name = f"{NOUNS[timeframe]}s-{month}-{uuid4().hex}"
     with database.transaction() as connection:
-        take_turn(connection, QUERIES["one_at_a_time"], "is sealing minute bars")
+        take_turn(connection, QUERIES["one_at_a_time"], "is sealing bars")
         checksums.take_time(connection)
         _refuse_busy(connection, month)
+        whose = _whose(connection, month)
         try:
-            draft = _FileDraft(SealedWriter(database.sealed_place, name), group_rows)
+            writer = SealedWriter(database.sealed_place, name, timeframe)
+            draft = _FileDraft(writer, group_rows)
         except OSError as e:
             raise _unwritable(where, e) from e
         try:
-            size = _write(connection, month, draft, at_once, compared)
+            size = _write(connection, month, whose, draft, at_once, compared)
             reach("seal.checked")
             draft.writer.publish()
             reach("seal.published")
@@ -180,43 +213,54 @@ def seal(
         _keep(connection, month, draft, name, size, compared)
         reach("seal.kept")
     reach("seal.committed")
-    return SealedMonth(first, len(draft.ids), draft.rows, size, free(database, first))
+    is_freed = timeframe is Timeframe.MINUTE and free(database, first)
+    return SealedMonth(timeframe, first, len(draft.ids), draft.rows, size, is_freed)
 
 
 def _refuse_busy(connection: Connection, month: Month) -> None:
-    params = {"space": locks.SEALS, "number": month.number}
-    if connection.execute(QUERIES["try_month"], params).fetchone() != (True,):
-        raise Transient(f"Minute bars of {month} are being written.", "Seal it later.")
+    if connection.execute(QUERIES["try_month"], month.lock).fetchone() != (True,):
+        what = f"{month.bars.capitalize()} of {month} are being written."
+        raise Transient(what, "Seal it later.")
     first, last = map(date_of, month.days)
-    found = connection.execute(QUERIES["open_calls"], {"first": first, "last": last}).fetchall()
+    params = {"timeframe": month.timeframe, "first": first, "last": last}
+    found = connection.execute(QUERIES["open_calls"], params).fetchall()
     if jobs := [job for (job,) in found]:
         raise Conflict(
-            f"Minute bars of {month} are still asked for by {', '.join(jobs[:5])}.",
+            f"{month.bars.capitalize()} of {month} are still asked for by {', '.join(jobs[:5])}.",
             "Wait until these jobs have ended, or cancel them.",
         )
+
+
+def _whose(connection: Connection, month: Month) -> Ints:
+    """The instruments with bars of a month, which all have the form of those that jobs write."""
     lo, hi = month.seconds
-    odd = (connection.execute(QUERIES["odd"], {"lo": lo, "hi": hi}).fetchone() or (0,))[0]
+    params = {"lo": lo, "hi": hi}
+    row = columns_cursor(connection).execute(month.query("instruments"), params).fetchone()
+    found: Ints | None = row[0] if row else None
+    if found is None:
+        raise Conflict(
+            f"No {month.bars} of {month} are in the database.", "There is nothing to seal."
+        )
+    every = params | {"ids": found.tolist()}
+    odd = (connection.execute(month.query("odd"), every).fetchone() or (0,))[0]
     if odd:
         raise Conflict(
-            f"{odd} minute bars of {month} are in a form that no job writes.",
-            "`tickstock verify UNIVERSE --timeframe 1min` names them.",
+            f"{odd} {month.bars} of {month} are in a form that no job writes.",
+            f"`tickstock verify UNIVERSE --timeframe {month.timeframe}` names them.",
         )
+    return found
 
 
 def _write(
-    connection: Connection, month: Month, draft: _FileDraft, at_once: int, compared: int
+    connection: Connection,
+    month: Month,
+    whose: Ints,
+    draft: _FileDraft,
+    at_once: int,
+    compared: int,
 ) -> int:
     """Write all bars of the month, each instrument's compared with its checksums, and read them
     again from the disk; the size of the file."""
-    lo, hi = month.seconds
-    params = {"lo": lo, "hi": hi}
-    whose = (
-        columns_cursor(connection).execute(QUERIES["instruments"], params).fetchone() or [None]
-    )[0]
-    if whose is None:
-        raise Conflict(
-            f"No minute bars of {month} are in the database.", "There is nothing to seal."
-        )
     for some in _parts(whose, compared):
         found = [_write_some(connection, month, draft, few) for few in _parts(some, at_once)]
         _compare(connection, month, some, joined(found))
@@ -230,23 +274,24 @@ def _write_some(connection: Connection, month: Month, draft: _FileDraft, few: In
     """Write the bars of a few instruments; the checksums of their days, which go by New York's."""
     (lo, hi), (before, last) = month.seconds, month.days
     end = int(instants_of(np.array([last + 1]))[0]) - 1
-    rows = read_rows(connection, MINUTE, few, np.full(len(few), lo), np.full(len(few), end))
+    edges = np.full(len(few), lo), np.full(len(few), end)
+    rows = read_rows(connection, month.timeframe, few, *edges)
     mine = rows.pick(rows.at <= hi)
-    edges = np.flatnonzero(np.diff(mine.instrument, prepend=-1, append=-1))
-    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    places = np.flatnonzero(np.diff(mine.instrument, prepend=-1, append=-1)).tolist()
+    for start, stop in pairwise(places):
         draft.add(mine.pick(slice(start, stop)))
     # The evening of the last day before the month is in it, by UTC; the rest of that day is not.
     late = np.unique(rows.instrument[dates_of(rows.at) == before])
     if len(late):
         begin = int(instants_of(np.array([before]))[0])
         rest = np.full(len(late), begin), np.full(len(late), lo - 1)
-        rows = Rows.join([rows, read_rows(connection, MINUTE, late, *rest)])
-    return cells(rows.ordered(), MINUTE)
+        rows = Rows.join([rows, read_rows(connection, month.timeframe, late, *rest)])
+    return cells(rows.ordered(), month.timeframe)
 
 
 def _compare(connection: Connection, month: Month, some: Ints, actual: Cells) -> None:
     """Raises Conflict where the bars are not those that were written."""
-    said = checksums.read_statements(connection, MINUTE, some)
+    said = checksums.read_statements(connection, month.timeframe, some)
     before, last = month.days
     days = day_of(said.cells.key)
     is_here: Flags = (days > before) & (days <= last) | np.isin(said.cells.key, actual.key)
@@ -269,9 +314,9 @@ def _compare(connection: Connection, month: Month, some: Ints, actual: Cells) ->
             connection.execute(QUERIES["symbol"], of).fetchone() or (f"instrument {of['id']}",)
         )[0]
         raise Conflict(
-            f"{len(wrong)} days of minute bars in {month} differ from their checksums, or have "
+            f"{len(wrong)} days of {month.bars} in {month} differ from their checksums, or have "
             f"none, as {date_of(int(day_of(key)[0]))} of {symbol}.",
-            f"Look at them: tickstock verify '{{{symbol}}}' --timeframe 1min",
+            f"Look at them: tickstock verify '{{{symbol}}}' --timeframe {month.timeframe}",
         )
 
 
@@ -279,38 +324,62 @@ def _keep(
     connection: Connection, month: Month, draft: _FileDraft, name: str, size: int, at_once: int
 ) -> None:
     """The file counts, and its bars leave the database."""
-    facts = {"name": name, "month": month.first, "rows": draft.rows, "bytes": size}
+    which = {"timeframe": month.timeframe, "month": month.first}
+    facts = which | {"name": name, "rows": draft.rows, "bytes": size}
     (number,) = connection.execute(QUERIES["add_file"], facts).fetchone() or (None,)
     lo, hi = month.seconds
     for start in range(0, len(draft.ids), at_once):
         ids, spans = draft.ids[start : start + at_once], draft.spans[start : start + at_once]
-        params = {
-            "file": number, "month": month.first, "ids": ids,
+        params = which | {
+            "file": number, "ids": ids,
             "groups": [s.group for s in spans], "firsts": [s.first for s in spans],
             "rows": [s.rows for s in spans], "hashes": [s.hash for s in spans],
         }  # fmt: skip
         connection.execute(QUERIES["add_bars"], params)
-        connection.execute(QUERIES["delete_bars"], {"ids": ids, "lo": lo, "hi": hi})
+        connection.execute(month.query("delete_bars"), {"ids": ids, "lo": lo, "hi": hi})
         reach("seal.deleted")
 
 
 def free(database: Database, first: date) -> bool:
-    """Give the disk back what sealed bars of a month took; False where somebody still sees them, or
-    the user may not: then the database does it in its time."""
-    table = sql.Identifier("tickstock", f"bars_minute_{first:%Y_%m}")
+    """Give the disk back what sealed minutes of a month took; False where somebody still sees them,
+    or the user may not: then the database does it in its time."""
     try:
         with psycopg.connect(database.conninfo, autocommit=True) as connection:
-            connection.execute(sql.SQL(QUERIES["vacuum"]).format(table=table))
+            _vacuum(connection, f"{TABLES[Timeframe.MINUTE]}_{first:%Y_%m}")
             row = connection.execute(QUERIES["free"], {"month": first}).fetchone()
     except psycopg.Error as e:
-        log.info("the room of sealed bars is not free yet", what=translate(e).what)
+        _log_later(e)
         return False
     return row == (True,)
 
 
+def make_reusable(database: Database, timeframe: Timeframe) -> None:
+    """Have the database use what sealed bars took for bars to come, where months are no partitions.
+    It goes through the whole index: once for all months that were sealed."""
+    try:
+        with psycopg.connect(database.conninfo, autocommit=True) as connection:
+            _vacuum(connection, TABLES[timeframe])
+    except psycopg.Error as e:
+        _log_later(e)
+
+
+def _vacuum(connection: Connection, table: str) -> None:
+    name = sql.Identifier("tickstock", table)
+    connection.execute(sql.SQL(QUERIES["vacuum"]).format(table=name))
+
+
+def _log_later(e: psycopg.Error) -> None:
+    log.info("the room of sealed bars is not free yet", what=translate(e).what)
+
+
 # --- back ---------------------------------------------------------------------------------------
 def unseal(
-    database: Database, first: date, *, is_lost: bool = False, at_once: int = BROUGHT_AT_ONCE
+    database: Database,
+    timeframe: Timeframe,
+    first: date,
+    *,
+    is_lost: bool = False,
+    at_once: int = BROUGHT_AT_ONCE,
 ) -> tuple[int, int]:
     """Bring the bars of a month back into the database; how many bars, and of how many instruments
     bars were given up. With `is_lost`, those whose file cannot be read are given up: they do not
@@ -319,67 +388,96 @@ def unseal(
     Some instruments after the other, each time in one transaction. Raises BadFile where a file
     cannot be read and is not said to be lost.
     """
-    month = Month(first)
+    month = Month(timeframe, first)
+    which = {"timeframe": timeframe, "month": first}
     brought = lost = 0
     after = 0
     while True:
         with database.transaction() as connection:
             checksums.take_time(connection)
-            params = {"month": first, "after": after, "most": at_once}
+            params = which | {"after": after, "most": at_once}
             ids = [row[0] for row in connection.execute(QUERIES["sealed_of"], params)]
             if not ids:
                 return brought, lost
             # In the order of writers, who know no month before they know the instruments.
             lock_instruments(connection, ids)
-            connection.execute(
-                QUERIES["lock_month"], {"space": locks.SEALS, "number": month.number}
-            )
+            connection.execute(QUERIES["lock_month"], month.lock)
             found = connection.execute(QUERIES["sealed_of"], params).fetchall()
             found = [row for row in found if row[0] in ids]
-            for id_, name, *place in found:
-                span = SealedSpan(*place)
-                rows = _rows_of(database.sealed_place, name, span, is_lost=is_lost)
+            for id_, span, rows in _sealed_rows(database.sealed_place, found, is_lost=is_lost):
                 if rows is None:
                     _give_up(connection, month, id_, span.rows)
                     lost += 1
                 else:
-                    bring_back(connection, rows)
+                    bring_back(connection, timeframe, rows)
                     brought += len(rows)
                 reach("unseal.brought")
             released = [row[0] for row in found]
-            connection.execute(QUERIES["release"], {"month": first, "ids": released})
+            connection.execute(QUERIES["release"], which | {"ids": released})
             reach("unseal.released")
         after = ids[-1]
 
 
-def _rows_of(place: SealedPlace, name: str, span: SealedSpan, *, is_lost: bool) -> Rows | None:
-    """The bars of an instrument in a file; None where they are lost, and may be."""
+def _sealed_rows(
+    place: SealedPlace, found: Sequence[tuple[Any, ...]], *, is_lost: bool
+) -> Iterator[tuple[int, SealedSpan, Rows | None]]:
+    """The bars of some instruments, a row group read once for all of them; None where they are
+    lost, and may be."""
+    files = defaultdict[str, list[tuple[int, SealedSpan]]](list)
+    for id_, name, *where in found:
+        files[name].append((id_, SealedSpan(*where)))
+    for file, of in files.items():
+        spans = [span for _, span in of]
+        for number, rows in _readable(place, file, spans, is_lost=is_lost):
+            id_, span = of[number]
+            yield id_, span, rows
+
+
+def _readable(
+    place: SealedPlace, name: str, spans: Sequence[SealedSpan], *, is_lost: bool
+) -> Iterator[tuple[int, Rows | None]]:
+    left = dict(enumerate(spans))
+    try:
+        for number, bars in read_spans(place, name, spans):
+            del left[number]
+            yield number, Rows(**bars)
+    except BadFile:
+        if not is_lost:
+            raise
+    for number, span in left.items():  # what is damaged may be another's
+        yield number, _rows_of(place, name, span)
+
+
+def _rows_of(place: SealedPlace, name: str, span: SealedSpan) -> Rows | None:
     try:
         ((_, bars),) = read_spans(place, name, [span])
     except BadFile:
-        if is_lost:
-            return None
-        raise
+        return None
     return Rows(**bars)
 
 
 def _give_up(connection: Connection, month: Month, instrument: int, rows: int) -> None:
     first, last = map(date_of, month.days)
-    params = {"ids": [instrument], "rows": [rows], "first": first, "last": last}
+    params = {
+        "timeframe": month.timeframe, "ids": [instrument], "rows": [rows],
+        "first": first, "last": last,
+    }  # fmt: skip
     connection.execute(QUERIES["forget_held"], params)
 
 
 # --- what there is ------------------------------------------------------------------------------
 def listed(connection: Connection) -> list[ListedMonth]:
-    """What is sealed, by month."""
-    return [ListedMonth(*row) for row in connection.execute(QUERIES["listed"])]
+    """What is sealed, by timeframe and month."""
+    found = connection.execute(QUERIES["listed"])
+    return [ListedMonth(Timeframe(timeframe), *row) for timeframe, *row in found]
 
 
 def named_files(connection: Connection) -> list[FileCheck]:
     """The files from which bars are read; none where the schema does not know of any."""
     if connection.execute(QUERIES["has_files"]).fetchone() != (True,):
         return []
-    return [FileCheck(*row) for row in connection.execute(QUERIES["files"])]
+    found = connection.execute(QUERIES["files"])
+    return [FileCheck(Timeframe(timeframe), *row) for timeframe, *row in found]
 
 
 def lacking(database: Database) -> list[FileCheck]:
