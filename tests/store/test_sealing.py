@@ -37,7 +37,7 @@ from tickstock.model import Timeframe, epoch_day
 from tickstock.sealed_place import ENDING, FRESH
 from tickstock.service.sealed_months import SealedMonths
 from tickstock.spans import Span
-from tickstock.store import bar_history, bars, checksums, coverage, sealing
+from tickstock.store import bar_history, bars, checksums, coverage, locks, sealing
 from tickstock.store.bars import Rows
 from tickstock.store.connection import Connection
 from tickstock.store.database import Database
@@ -524,6 +524,14 @@ def test_another_program_that_writes_meanwhile_loses_nothing(
         sealing.seal(database, frame, MONTHS[2], **SEALS)
     closes = all_closes(database, frame, ids)
     assert {c for (_, at), c in closes.items() if at >= 1709251200} == {11.0}
+
+
+def test_hours_of_many_years_are_written_under_few_locks(database: Database) -> None:
+    days = np.arange(20 * 365) * 86_400
+    counted = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
+    with database.transaction() as conn:
+        bars.lock_months(conn, HOUR, days)
+        assert conn.execute(counted, [locks.SEALS_OF_HOURS]).fetchone() == (20,)
 
 
 def test_one_seals_at_a_time(both: tuple[Database, Database]) -> None:

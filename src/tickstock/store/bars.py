@@ -41,6 +41,8 @@ TABLES = {
 }
 SEAL_LOCKS = {Timeframe.MINUTE: locks.SEALS, Timeframe.HOUR: locks.SEALS_OF_HOURS}
 """Of the timeframes whose months can be sealed."""
+MONTHS_A_LOCK = {Timeframe.MINUTE: 1, Timeframe.HOUR: 12}
+"""Hours of twenty years may be written at once, and a server has only so many locks."""
 DAY_SECONDS = 86_400
 FAR_DAYS = 30
 """Further apart than that, bars of one batch are read back apart."""
@@ -250,8 +252,9 @@ def bring_back(connection: psycopg.Connection[Any], timeframe: Timeframe, rows: 
 def lock_months(connection: psycopg.Connection[Any], timeframe: Timeframe, at: Ints) -> None:
     """Keep, until the transaction ends, the months of bars at these times from being sealed: what
     was read back of them would not be there any more to be replaced."""
-    months = np.unique(at.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64))
-    params = {"space": SEAL_LOCKS[timeframe], "months": months}
+    months = at.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    numbers = np.unique(months // MONTHS_A_LOCK[timeframe])
+    params = {"space": SEAL_LOCKS[timeframe], "numbers": numbers}
     columns_cursor(connection).execute(QUERIES["lock_months"], params)
 
 

@@ -45,8 +45,8 @@ WHERE b.at IS NOT NULL OR s.names IS NOT NULL
 
 -- name: lock_months
 -- Until this transaction ends nobody seals bars of these months, nor unseals them.
-SELECT pg_advisory_xact_lock_shared(%(space)s, month)
-FROM (SELECT DISTINCT month FROM unnest(%(months)s::int[]) AS month ORDER BY 1) AS m
+SELECT pg_advisory_xact_lock_shared(%(space)s, number)
+FROM (SELECT DISTINCT number FROM unnest(%(numbers)s::int[]) AS number ORDER BY 1) AS m
 
 -- name: bring_back
 -- Bars of a sealed file, where there are none in their place.

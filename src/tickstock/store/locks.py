@@ -19,7 +19,7 @@ SEALS = 0x7365616C
 """Writers of minute bars of a month (shared) and who seals or unseals it; second half: the month's
 number since 1970."""
 SEALS_OF_HOURS = 0x73656148
-"""The same of hour bars."""
+"""The same of hour bars, by years: a load of them may be of twenty."""
 SINGLE = 1_768_845_156
 """What only one does at a time; second half: one of the following."""
 

@@ -35,6 +35,7 @@ from tickstock.spans import day_of as date_of
 from tickstock.store import checksums
 from tickstock.store.bar_rows import Rows
 from tickstock.store.bars import (
+    MONTHS_A_LOCK,
     SEAL_LOCKS,
     TABLES,
     bring_back,
@@ -89,7 +90,8 @@ class Month:
     @property
     def lock(self) -> dict[str, int]:
         """The advisory lock of its writers, and of who seals it."""
-        return {"space": SEAL_LOCKS[self.timeframe], "number": self.number}
+        number = self.number // MONTHS_A_LOCK[self.timeframe]
+        return {"space": SEAL_LOCKS[self.timeframe], "number": number}
 
     @property
     def bars(self) -> str:
