@@ -89,11 +89,13 @@ def day_file(folder: Path, symbols: int, day: date) -> None:
 
     from tickstock.vendors.newyork import instants_of
 
-    dice = np.random.default_rng(day.toordinal())
+    # A market moves little in a day: bars that leap are noted one by one as doubtful.
+    dice, base = np.random.default_rng(day.toordinal()), np.random.default_rng(1)
     stamp = int(instants_of(np.array([(day - date(1970, 1, 1)).days]))[0]) * 10**9
     file = folder / f"us_stocks_sip/day_aggs_v1/{day:%Y/%m/%Y-%m-%d}.csv.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    price, volume = dice.uniform(5, 400, symbols), dice.integers(10_000, 10**7, symbols)
+    price = base.uniform(5, 400, symbols) * np.exp(dice.normal(0, 0.01, symbols))
+    volume = dice.integers(10_000, 10**7, symbols)
     with gzip.open(file, "wb", 6) as out:
         out.write(b"ticker,volume,open,close,high,low,window_start,transactions\n")
         lines = [

@@ -47,6 +47,7 @@ SIZES = {
     "universes.files.xlsx._STEP": "unit/test_read_in_pieces.py::test_a_workbook unit/test_read_in_pieces.py::test_a_workbook_of_more_than_a_piece",
     "loading.judge.BLOCK": "unit/test_judge.py::test_sessions_are_looked_up_in_blocks",
     "vendors.body.STEP": "unit/test_wire.py::test_a_body_is_unpacked_from_any_pieces",
+    "vendors.flatfiles.flatcsv.PACKED_STEP": "contract/test_flat_files.py::test_wanted_tickers_are_read_in_any_order_of_lines contract/test_flat_files.py::test_files_of_several_members_without_a_last_line_end_are_whole",
     "vendors.flatfiles.flatcsv.STEP": "contract/test_flat_files.py::test_wanted_tickers_are_read_in_any_order_of_lines",
     "vendors.massive.actions.PAGE": "contract/test_actions.py::test_pages_are_followed_each_through_the_gate",
     "vendors.tables.RESERVED": "unit/test_flat_numbers.py::test_bars_that_come_in_pieces_are_those_of_one",
@@ -76,6 +77,7 @@ UNCROSSED = {
 """Sizes that no test crosses yet."""
 
 NO_SIZES = {
+    "vendors.flatfiles.flatcsv.EIGHT": "bytes of a number",
     "bar_file.BYTES_OF_A_BAR": "bytes, by which files are judged from outside",
     "bar_file.HEAD_BYTES": "bytes of a length, as the format says",
     "bar_file.LONGEST_HEAD": "bytes: a longer header is none of ours",

@@ -119,8 +119,9 @@ def test_wanted_tickers_are_read_in_any_order_of_lines(
     wanted = names[::3]
     rng = np.random.default_rng(1)
     mixed = [lines[i] for i in rng.permutation(len(lines))]
-    for step in (64, 1000, flatcsv.STEP):  # pieces that end anywhere
-        monkeypatch.setattr(flatcsv, "STEP", step)
+    for step, taken in ((64, 11), (1000, 64), (64, 1 << 20), (flatcsv.STEP, flatcsv.PACKED_STEP)):
+        monkeypatch.setattr(flatcsv, "STEP", step)  # pieces that end anywhere
+        monkeypatch.setattr(flatcsv, "PACKED_STEP", taken)
         sorted_, _ = read(packed(lines), wanted, MINUTE)
         unsorted, _ = read(packed(mixed), wanted, MINUTE)
         assert sorted_.tickers == tuple(wanted)
@@ -135,10 +136,14 @@ def test_a_prefix_is_another_ticker() -> None:
     assert [r[0] for r in rows(bars)] == ["A", "AAA.WS"]
 
 
-def test_files_of_several_members_without_a_last_line_end_are_whole() -> None:
+def test_files_of_several_members_without_a_last_line_end_are_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     text = "\n".join([HEADER, line("A"), line("B")]).encode()
     data = gzip.compress(text[:70]) + gzip.compress(text[70:])
-    assert [r[0] for r in rows(read(data)[0])] == ["A", "B"]
+    for taken in (1, 7, len(data) // 2, flatcsv.PACKED_STEP):
+        monkeypatch.setattr(flatcsv, "PACKED_STEP", taken)
+        assert [r[0] for r in rows(read(data)[0])] == ["A", "B"]
     assert len(read(packed([]))[0]) == 0
     assert len(read(packed([line("A")]), ["B"])[0]) == 0
 

@@ -35,6 +35,8 @@ if isal_zlib := optional("isal.isal_zlib"):  # in the extra `s3`: the same, thre
 
 STEP = 1 << 20
 """Bytes unpacked at a time."""
+PACKED_STEP = 1 << 19
+"""And handed to the inflater at a time: what it has not come to it gives back as a copy."""
 MOST_BYTES = 2 << 30
 """Of one file, unpacked: a file of minutes is about a twentieth of it."""
 LONGEST_TICKER = 32
@@ -56,6 +58,10 @@ _FLOATS = msgspec.json.Decoder(list[float])
 STAMP_DIGITS = 19
 """Of nanoseconds, since 2001."""
 COUNT_DIGITS = 10
+EIGHT = 8
+"""Bytes of a number."""
+_ONES = np.uint64(0x0101010101010101)
+_COMMAS = _ONES * np.uint64(_COMMA)
 _POWERS = 10 ** np.arange(9, -1, -1)
 """Of ten, for the digits that are seconds."""
 Columns = dict[str, npt.NDArray[Any]]
@@ -113,12 +119,16 @@ def _header(line: bytes, call: Call) -> list[str]:
 # --- bytes ---------------------------------------------------------------------------------
 def _unpacked(packed: bytes | memoryview, call: Call) -> Iterator[bytes]:
     """The unpacked file in pieces; several gzip members in a row are one file."""
-    left: Any = packed
-    size = 0
-    while len(left):
+    whole = memoryview(packed)
+    at = size = 0
+    while at < len(whole):
         inflater = _inflater(_GZIP)
+        left: Any = b""
         try:
-            while len(left) and not inflater.eof:
+            while not inflater.eof and (len(left) or at < len(whole)):
+                if not len(left):
+                    left = whole[at : at + PACKED_STEP]
+                    at += len(left)
                 piece = inflater.decompress(left, STEP)
                 left = inflater.unconsumed_tail
                 size += len(piece)
@@ -129,7 +139,7 @@ def _unpacked(packed: bytes | memoryview, call: Call) -> Iterator[bytes]:
             raise unreadable(call, f"is broken gzip: {error}") from None
         if not inflater.eof:
             raise unreadable(call, "is gzip that ends in the middle")
-        left = inflater.unused_data
+        at -= len(inflater.unused_data) + len(left)
 
 
 def _whole_lines(pieces: Iterator[bytes], call: Call) -> Iterator[bytes]:
@@ -211,7 +221,7 @@ class _LineReader:
         names, starts, ends = _tickers(lines)
         first = np.flatnonzero(np.concatenate(([True], names[1:] != names[:-1])))
         last = np.append(first[1:], len(names)) - 1
-        tickers = names[first].tolist()
+        tickers = names[first].view(f"S{names.itemsize}").tolist()
         numbers = (first + self.lines + 2).tolist()  # the header is line 1
         runs = zip(tickers, starts[first].tolist(), ends[last].tolist(), numbers, strict=True)
         for ticker, start, end, number in runs:
@@ -382,16 +392,43 @@ def _is_ticker(name: bytes) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
-def _tickers(lines: bytes) -> tuple[npt.NDArray[np.bytes_], Ints, Ints]:
+def _tickers(lines: bytes) -> tuple[npt.NDArray[Any], Ints, Ints]:
     """The ticker of every line, empty where there is none of possible length, and where the line
-    starts and ends."""
+    starts and ends. Bytes to be viewed as text."""
     padded = np.frombuffer(lines + bytes(LONGEST_TICKER + 1), np.uint8)
     ends = np.flatnonzero(padded[: len(lines)] == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
+    short = _short_tickers(padded, starts, ends)
+    return (_any_tickers(padded, starts, ends) if short is None else short), starts, ends
+
+
+def _short_tickers(
+    text: npt.NDArray[np.uint8], starts: Ints, ends: Ints
+) -> npt.NDArray[np.uint64] | None:
+    """The tickers as numbers, a byte a letter from the lowest one on, where each has less than
+    eight and a line that is longer: they are found and told apart several times as fast. Else None.
+
+    The lowest bit of `commas` is the highest one of the first byte that is a comma (H. Warren,
+    Hacker's Delight, 6-1, of bytes that are zero).
+    """
+    if not len(starts) or (ends - starts).min() < EIGHT:
+        return None  # the comma in these bytes may be that of another line
+    heads = np.lib.stride_tricks.sliding_window_view(text, EIGHT)[starts].view(np.uint64).ravel()
+    others = heads ^ _COMMAS
+    commas = (others - _ONES) & ~others & (_ONES << np.uint64(7))
+    if not commas.all():
+        return None
+    first = commas & (~commas + np.uint64(1))
+    names: npt.NDArray[np.uint64] = heads & ((first >> np.uint64(7)) - np.uint64(1))
+    return names
+
+
+def _any_tickers(padded: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> npt.NDArray[np.bytes_]:
     heads = np.lib.stride_tricks.sliding_window_view(padded, LONGEST_TICKER + 1)[starts]
     commas = heads == _COMMA
     # Of a line without a comma the next line's may stand in its window.
     length = commas.argmax(axis=1)
     length[~commas.any(axis=1) | (starts + length >= ends)] = 0
     heads[np.arange(LONGEST_TICKER + 1) >= length[:, None]] = 0
-    return heads.view(f"S{LONGEST_TICKER + 1}").ravel(), starts, ends
+    found: npt.NDArray[np.bytes_] = heads.view(f"S{LONGEST_TICKER + 1}").ravel()
+    return found
