@@ -28,12 +28,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+HAS_HOLES = "SELECT 1 FROM pg_tables WHERE schemaname = 'tickstock' AND tablename = 'holes'"
 NOW = datetime(2026, 11, 20, 22, tzinfo=UTC)
 KEPT = {
     "bars_day": "*",
     "coverage": "instrument_id, timeframe, origin, held, bars, first_at, last_at, "
     "written_origin, written_at = updated_at",
-    "gaps": "instrument_id, timeframe, span, cause, detail",
+    "holes": "instrument_id, timeframe, span, cause, detail",
     "doubts": "instrument_id, timeframe, at, reason, detail",
     "quarantine": "instrument_id, timeframe, at, reason, bar, call_id",
     "calls": "span, state, held, rows_new, rows_changed, tickers",
@@ -170,7 +171,9 @@ def content(tick: Any) -> str:
     found = hashlib.sha256()
     with tick.database.transaction() as connection:
         for table, columns in KEPT.items():
-            query = f"SELECT t::text FROM (SELECT {columns} FROM tickstock.{table}) AS t ORDER BY 1"
+            is_old = table == "holes" and not connection.execute(HAS_HOLES).fetchone()
+            name = "gaps" if is_old else table
+            query = f"SELECT t::text FROM (SELECT {columns} FROM tickstock.{name}) AS t ORDER BY 1"
             for (row,) in connection.execute(query):
                 found.update(row.encode() + b"\n")
     return found.hexdigest()[:16]

@@ -60,7 +60,7 @@ CASES = {
     "20 day files, 10,000": Case(10_000, date(2026, 10, 5), files=True, listed=10_000),
     "5 minute files, 500": Case(500, date(2026, 10, 26), "1min", True, 10_000, 160),
     "5 minute files, 10,000": Case(10_000, date(2026, 10, 26), "1min", True, 10_000, 160),
-    "a night": Case(10_000, LAST, before=date(2016, 11, 1)),
+    "a night, into 25 million": Case(10_000, LAST, before=date(2016, 11, 1)),
 }
 
 
@@ -137,27 +137,27 @@ def planner(case: Case) -> dict[str, Any]:
 
 
 def fill(tick: Any, case: Case) -> None:
-    """Bars of all sessions before the first one that is asked for, and coverage that says so."""
+    """The vendor's bars of all sessions before the first one that is asked for, and coverage that
+    says so."""
     import numpy as np
     import psycopg
 
+    from tickstock.model import Timeframe
     from tickstock.sessions import shipped_calendar
     from tickstock.spans import Span
     from tickstock.store import instruments
     from tickstock.store.pgbinary import COPY_END, COPY_HEADER, EPOCH_DAYS, copy_rows
+    from tickstock.vendors.synthetic.source import synthetic_bars
 
     assert case.before
-    calendar, dice = shipped_calendar(), np.random.default_rng(5)
-    start, end = calendar.between(Span(case.before, case.first))
-    days, names = calendar.days[start:end], names_of(case.wanted)
+    span, names = Span(case.before, case.first), names_of(case.wanted)
     with tick.database.transaction() as connection:
         known = instruments.ensure_instruments(connection, names)
-    ids = [known[name].id for name in names]
-    for few in (ids[i : i + 500] for i in range(0, len(ids), 500)):
-        whose, at = np.repeat(few, len(days)), np.tile(days, len(few))
-        close = np.round(dice.uniform(5, 400, len(at)), 2)
-        prices = [close, close + 1, close - 1, close, np.floor(close * 1e4)]
-        body = copy_rows(whose, at - EPOCH_DAYS, ">i4", prices, close, (close * 9).astype(np.int64))
+    for few in (names[i : i + 500] for i in range(0, len(names), 500)):
+        bars = synthetic_bars(few, Timeframe.DAY, span, shipped_calendar(), time.time())
+        whose = np.array([known[name].id for name in bars.tickers])[bars.owner]
+        prices = [bars.open, bars.high, bars.low, bars.close, bars.volume]
+        body = copy_rows(whose, bars.at - EPOCH_DAYS, ">i4", prices, bars.vwap, bars.trades)
         with tick.database.transaction() as connection:
             copying = "COPY tickstock.bars_day FROM STDIN (FORMAT binary)"
             with connection.cursor().copy(copying) as copy:
@@ -168,8 +168,9 @@ def fill(tick: Any, case: Case) -> None:
                        (instrument_id, timeframe, origin, held, bars, first_at, last_at)
                    SELECT i, 'day', 'synthetic', datemultirange(daterange(%s, %s)), %s, %s, %s
                    FROM unnest(%s::int[]) AS i""",
-                [case.before, case.first, len(days), case.before, case.first, few],
-            )
+                [span.start, span.end, len(bars) // len(few), span.start, span.last,
+                 [known[name].id for name in few]],
+            )  # fmt: skip
     with psycopg.connect(tick.database.conninfo, autocommit=True) as own:
         own.execute("VACUUM ANALYZE tickstock.bars_day")
 
@@ -263,7 +264,7 @@ def of(name: str, share: float) -> Case:
 def show(name: str, where: str, found: dict[str, Any]) -> None:
     bars = max(found["bars"], 1)
     print(
-        f"{name:<24}{where:<7}{found['bars']:>12,}{found['calls']:>7,}{found['s']:>8.1f}"
+        f"{name:<26}{where:<7}{found['bars']:>12,}{found['calls']:>7,}{found['s']:>8.1f}"
         f"{bars / found['s']:>10,.0f}{found['worker'] / bars * 1e6:>8.2f}"
         f"{found['server'] / bars * 1e6:>8.2f}{found['empty']:>7.0f}{found['peak']:>7.0f}"
         f"  {found['state']} {found['message'] if found['errors'] else ''} {found['errors'] or ''}",
@@ -288,7 +289,7 @@ def main() -> None:
         print(json.dumps(planner(case) if given.role == "planner" else worker(given.load)))
         return None
     print(
-        f"{'':<24}{'':<7}{'bars':>12}{'calls':>7}{'s':>8}{'bars/s':>10}"
+        f"{'':<26}{'':<7}{'bars':>12}{'calls':>7}{'s':>8}{'bars/s':>10}"
         f"{'worker':>8}{'server':>8}{'MB':>7}{'peak':>7}   (worker and server: us a bar)"
     )
     ways = {"here": Path(__file__).parent.parent, "there": given.against}

@@ -8,11 +8,13 @@ WHERE instrument_id = ANY (%(ids)s)
 -- name: jumped
 -- Instruments with day bars that jump where no split in force is near, and kinds of records to ask
 -- for again: all of them were asked for before the jump was seen, or it is recent and today nobody
--- asked. When a jump was seen and when it was asked about are both of this database's clock.
+-- asked. When a jump was seen and when it was asked about are both of this database's clock. The
+-- instruments as rows: an array would be gone through for each doubt.
 SELECT DISTINCT k.instrument_id, k.kind
-FROM tickstock.actions_known AS k
-JOIN tickstock.doubts AS d ON d.instrument_id = k.instrument_id
-WHERE k.instrument_id = ANY (%(ids)s) AND d.timeframe = 'day' AND d.reason = %(jump)s
+FROM unnest(%(ids)s::int[]) AS w(id)
+JOIN tickstock.actions_known AS k ON k.instrument_id = w.id
+JOIN tickstock.doubts AS d ON d.instrument_id = w.id
+WHERE d.timeframe = 'day' AND d.reason = %(jump)s
   AND (k.whole_at IS NULL OR d.seen_at > k.whole_at
        OR (k.through < %(today)s
            AND (d.at AT TIME ZONE 'UTC')::date > %(today)s::date - %(recent)s::int))
