@@ -78,6 +78,7 @@ UNCROSSED = {
 
 NO_SIZES = {
     "vendors.flatfiles.flatcsv.EIGHT": "bytes of a number",
+    "sealed_bucket.ATTEMPTS": "how often the library asks before it says so",
     "bar_file.BYTES_OF_A_BAR": "bytes, by which files are judged from outside",
     "bar_file.HEAD_BYTES": "bytes of a length, as the format says",
     "bar_file.LONGEST_HEAD": "bytes: a longer header is none of ours",

@@ -29,6 +29,8 @@ from tickstock.sealed_place import (
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 60
 """Seconds without a byte after which the server counts as away."""
+ATTEMPTS = 3
+"""So often a request is made, each time a little later, before somebody hears of it."""
 REFUSALS = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "UNAUTHORIZED")
 """What the library calls an answer that does not change by asking again."""
 
@@ -94,6 +96,7 @@ class BucketPlace:
             endpoint_override=self._bucket.endpoint,
             connect_timeout=CONNECT_SECONDS,
             request_timeout=SILENT_SECONDS,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         )
 
     def _is_there(self) -> bool:

@@ -2,13 +2,16 @@
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from isal import isal_zlib
 
 from tests.flat_kit import HEADER, key_on, packed, put, session_files, synthetic_files
 from tests.s3_kit import S3Server
@@ -136,14 +139,19 @@ def test_a_prefix_is_another_ticker() -> None:
     assert [r[0] for r in rows(bars)] == ["A", "AAA.WS"]
 
 
+@pytest.mark.parametrize("inflater", [zlib, isal_zlib])
 def test_files_of_several_members_without_a_last_line_end_are_whole(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, inflater: Any
 ) -> None:
+    """Where isal is installed, and where it is not."""
+    monkeypatch.setattr(flatcsv, "_inflater", inflater.decompressobj)
     text = "\n".join([HEADER, line("A"), line("B")]).encode()
     data = gzip.compress(text[:70]) + gzip.compress(text[70:])
     for taken in (1, 7, len(data) // 2, flatcsv.PACKED_STEP):
-        monkeypatch.setattr(flatcsv, "PACKED_STEP", taken)
-        assert [r[0] for r in rows(read(data)[0])] == ["A", "B"]
+        for step in (40, flatcsv.STEP):
+            monkeypatch.setattr(flatcsv, "PACKED_STEP", taken)
+            monkeypatch.setattr(flatcsv, "STEP", step)
+            assert [r[0] for r in rows(read(data)[0])] == ["A", "B"]
     assert len(read(packed([]))[0]) == 0
     assert len(read(packed([line("A")]), ["B"])[0]) == 0
 

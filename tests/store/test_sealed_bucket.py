@@ -26,6 +26,7 @@ from tests.store.test_sealing import (
     play,
     some_bars,
 )
+from tickstock import sealed_bucket
 from tickstock.errors import BadFile, BadSetting, Conflict, TickStockError, Transient
 from tickstock.sealed_bucket import bucket_at, place_at
 from tickstock.store import sealing
@@ -39,6 +40,7 @@ def running() -> Iterator[S3Server]:
     with S3Server(bucket="mine").running() as found, pytest.MonkeyPatch.context() as patched:
         for name, value in found.environ.items():
             patched.setenv(name, value)
+        patched.setattr(sealed_bucket, "ATTEMPTS", 1)
         yield found
 
 

@@ -139,7 +139,7 @@ def _unpacked(packed: bytes | memoryview, call: Call) -> Iterator[bytes]:
             raise unreadable(call, f"is broken gzip: {error}") from None
         if not inflater.eof:
             raise unreadable(call, "is gzip that ends in the middle")
-        at -= len(inflater.unused_data) + len(left)
+        at -= len(inflater.unused_data)
 
 
 def _whole_lines(pieces: Iterator[bytes], call: Call) -> Iterator[bytes]:
