@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import tickstock
-from tests.flat_kit import S3Stub, put, synthetic_files
+from tests.flat_kit import put, synthetic_files
+from tests.s3_kit import S3Server
 from tickstock.errors import BadFile, BadSetting, CredentialsRefused
 from tickstock.model import BarTable, Timeframe
 from tickstock.sessions import shipped_calendar
@@ -97,7 +98,7 @@ def over_s3(folder: Path) -> Callable[[], AbstractAsyncContextManager[BarSource]
 
     @asynccontextmanager
     async def manager() -> AsyncIterator[BarSource]:
-        async with S3Stub(found) as stub:
+        async with S3Server(found) as stub:
             account = {"s3_key_id": stub.key_id, "s3_secret": "secret", "s3_endpoint": stub.url}
             async with closing(open_source("flatfiles", **account)) as source:
                 yield source
