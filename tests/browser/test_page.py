@@ -498,6 +498,11 @@ def test_a_form_on_another_site_does_nothing(tab: OpenTab, served: Running, tmp_
 # --- what everybody can read ----------------------------------------------------------------
 BELOW = """document.documentElement.scrollHeight
   - Math.max(innerHeight, scrollY + document.body.getBoundingClientRect().bottom)"""
+CUT = """[...document.querySelectorAll("button, summary, select")]
+  .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1
+               && getComputedStyle(e).display !== "inline")
+  .map(e => e.outerHTML.slice(0, 120))"""
+"""What is narrower than its text."""
 AXE_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']"
 AXE_COLOURS = "runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}"
 """The rules that a theme can break and its opposite keep."""
@@ -520,6 +525,7 @@ def test_no_view_breaks_the_rules_of_accessibility_or_is_wider_than_the_screen(
             wrong += [f"{name} {width}: {over} px too wide"] if over > 0 else []
             nothing = page.evaluate(BELOW)
             wrong += [f"{name} {width}: {nothing} px of nothing below"] if nothing > 1 else []
+            wrong += [f"{name} {width}: too narrow for its text: {x}" for x in page.evaluate(CUT)]
             if width in (1440, 360):
                 wrong += [f"{name} {width}: {x}" for x in violations(page, AXE_RULES)]
         page.emulate_media(color_scheme="dark")
