@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tickstock.errors import BadSetting, Transient
+from tickstock.errors import BadSetting, TickStockError, Transient
 from tickstock.extras import need
 from tickstock.sealed_place import (
     ENDING,
@@ -66,6 +66,9 @@ class BucketPlace:
 
     def create(self, name: str) -> SealedDraft:
         return _UploadDraft(self, name)
+
+    def unwritable(self, error: OSError) -> TickStockError:
+        return _failure(error, f"Sealed files cannot be written to {self._bucket}")
 
     def open(self, name: str) -> IO[bytes]:
         where = self.shown(name)
@@ -168,13 +171,18 @@ def answering(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        text = " ".join(str(e).split())[:300]
-        if any(word in text for word in REFUSALS):
-            raise BadSetting(
-                f"The sealed file {where} may not be read: {text}.",
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, say who asks.",
-            ) from e
-        raise Transient(
-            f"The server of the sealed file {where} does not answer: {text}.",
-            "Try again; TICKSTOCK_S3_ENDPOINT is its address where it is not Amazon's.",
-        ) from e
+        raise _failure(e, f"The sealed file {where} cannot be got at") from e
+
+
+def _failure(error: OSError, what: str) -> TickStockError:
+    """A refusal, or that the server does not answer as it should, which passes."""
+    text = " ".join(str(error).split())[:300]
+    if any(word in text for word in REFUSALS):
+        return BadSetting(
+            f"{what}, as it is refused: {text}.",
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, say who asks.",
+        )
+    return Transient(
+        f"{what}, as the server does not answer: {text}.",
+        "Try again; TICKSTOCK_S3_ENDPOINT is its address where it is not Amazon's.",
+    )

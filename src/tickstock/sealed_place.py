@@ -74,6 +74,10 @@ class SealedPlace(Protocol):
         """Begin a file. Raises OSError."""
         ...
 
+    def unwritable(self, error: OSError) -> TickStockError:
+        """What to say of an error while a file is written."""
+        ...
+
     def open(self, name: str) -> IO[bytes]:
         """A file, to be read. Raises BadFile where it is not there, BadSetting or Transient where
         that cannot be known; so does reading it."""
@@ -96,6 +100,12 @@ class FolderPlace:
     def create(self, name: str) -> SealedDraft:
         make_folder(self._folder)
         return _FolderDraft(self._path(name))
+
+    def unwritable(self, error: OSError) -> TickStockError:
+        return BadFile(
+            f"Sealed files cannot be written to {self._folder}: {error.strerror or error}.",
+            "Make room or let it be written to; TICKSTOCK_SEALED_FILES may name another place.",
+        )
 
     def open(self, name: str) -> IO[bytes]:
         path = self._path(name)

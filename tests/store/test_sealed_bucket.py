@@ -202,15 +202,15 @@ def test_nobody_answers(database: Database, s3: S3Server, sealed: list[int]) -> 
     assert "does not answer" in sealing.lacking(database)[0].what
 
 
-@pytest.mark.parametrize("answer", [403, 503])
+@pytest.mark.parametrize(("answer", "error"), [(403, BadSetting), (503, Transient)])
 def test_what_cannot_be_written_stays_in_the_database(
-    database: Database, s3: S3Server, answer: int
+    database: Database, s3: S3Server, answer: int, error: type[TickStockError]
 ) -> None:
     ids = ids_of(database, *SYMBOLS)
     write(database, MINUTE, some_bars(ids))
     s3.writes = answer
     try:
-        with pytest.raises(BadFile, match="cannot be written to s3://mine/bars/of a month"):
+        with pytest.raises(error, match="cannot be written to s3://mine/bars/of a month"):
             sealing.seal(database, MINUTE, MONTHS[0], **SEALS)
     finally:
         s3.writes = 200

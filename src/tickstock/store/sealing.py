@@ -30,7 +30,7 @@ from tickstock.errors import BadFile, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Ints, Timeframe
 from tickstock.sealed_file import NOUNS, SealedSpan, SealedWriter, kinds_of_bars, read_spans
-from tickstock.sealed_place import ENDING, FRESH, SealedPlace, SealedWhere, damaged
+from tickstock.sealed_place import ENDING, FRESH, SealedPlace, damaged
 from tickstock.spans import day_of as date_of
 from tickstock.store import checksums
 from tickstock.store.bar_rows import Rows
@@ -186,12 +186,14 @@ def seal(
     """Move the bars of the month that begins on `first` into a new file.
 
     Raises:
-        Transient: another one seals, or somebody writes bars of the month.
+        Transient: another one seals, somebody writes bars of the month, or the server of files is
+            away.
         Conflict: a job still asks for bars of it, or they are not what was written.
         BadFile: the folder cannot be written, or a file that has some of them be read.
+        BadSetting: the bucket may not be written to, or files of before cannot be got at.
         MissingExtra: pyarrow is not installed.
     """
-    month, where = Month(timeframe, first), database.sealed_files
+    month, place = Month(timeframe, first), database.sealed_place
     name = f"{NOUNS[timeframe]}s-{month}-{uuid4().hex}"
     with database.transaction() as connection:
         take_turn(connection, QUERIES["one_at_a_time"], "is sealing bars")
@@ -199,17 +201,17 @@ def seal(
         _refuse_busy(connection, month)
         whose = _whose(connection, month)
         try:
-            writer = SealedWriter(database.sealed_place, name, timeframe)
+            writer = SealedWriter(place, name, timeframe)
             draft = _FileDraft(writer, group_rows)
         except OSError as e:
-            raise _unwritable(where, e) from e
+            raise place.unwritable(e) from e
         try:
             size = _write(connection, month, whose, draft, at_once, compared)
             reach("seal.checked")
             draft.writer.publish()
             reach("seal.published")
         except OSError as e:
-            raise _unwritable(where, e) from e
+            raise place.unwritable(e) from e
         finally:
             draft.writer.discard()
         _keep(connection, month, draft, name, size, compared)
@@ -531,10 +533,3 @@ def unnamed(database: Database) -> list[str]:
 
 def _parts(ids: Ints, size: int) -> Iterator[Ints]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
-
-
-def _unwritable(where: SealedWhere, e: OSError) -> BadFile:
-    return BadFile(
-        f"Sealed files cannot be written to {where}: {e.strerror or e}.",
-        "Make room or let it be written to; TICKSTOCK_SEALED_FILES may name another place.",
-    )
