@@ -19,7 +19,15 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tickstock.errors import BadSetting
 from tickstock.private import SEALED
@@ -137,6 +145,12 @@ class Settings(BaseModel):
 
     by_prefix: dict[str, VendorSettings] = Field(default_factory=dict)
     """What was set for vendors; given as `massive_api_key` and the like."""
+
+    @field_validator("database_uri", mode="before")
+    @classmethod
+    def _none_for_empty(cls, given: str | SecretStr | None) -> str | SecretStr | None:
+        """So an option can say that the embedded database is meant, whatever else is set."""
+        return given or None
 
     @model_validator(mode="before")
     @classmethod

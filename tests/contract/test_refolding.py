@@ -160,6 +160,15 @@ def test_a_worker_waits_with_the_first_files_until_nothing_is_added(tick: TickSt
     assert tick.bar_files.refold(bool, unasked=2) is None
 
 
+def test_an_empty_address_is_the_embedded_database_whatever_else_is_set(tick: TickStock) -> None:
+    """As `demo` says it, so that it never writes into a database of somebody's."""
+    home, elsewhere = tick.settings.home, {"DATABASE_URI": tick.database.conninfo}
+    settings = read_settings(elsewhere, home, home=home, database_uri="")
+    assert settings.database_uri is None
+    add(tick, DAY)
+    assert followed(TickStock(settings, tick.database), 1, unasked=1) == 1
+
+
 @pytest.mark.parametrize("setting", ["TICKSTOCK_BAR_FILES", "DATABASE_URI"])
 def test_not_where_they_are_off_or_the_server_is_ones_own(tick: TickStock, setting: str) -> None:
     value = "off" if setting == "TICKSTOCK_BAR_FILES" else tick.database.conninfo

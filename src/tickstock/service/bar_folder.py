@@ -87,7 +87,9 @@ class BarFolder:
         waiting = folding.read_waiting(self._database, files) if files else None
         if files is None or waiting is None:
             folding.forget_unneeded_changes(self._database)
-            return self._fold_unasked(files, is_leaving, unasked) if files else None
+            if files is None or not self._is_unasked:
+                return None
+            return self._fold_unasked(files, is_leaving, unasked)
         is_quiet = waiting.changes == self._seen
         self._seen = waiting.changes
         # What an open transaction holds back waits on, however often it is written.
