@@ -72,9 +72,10 @@ class BucketPlace:
 
     def open(self, name: str) -> IO[bytes]:
         where = self.shown(name)
-        with answering(where):
+        with _answering(where):
             try:
-                return _stream(self.files.open_input_file(self.path(name)), where)
+                file = self.files.open_input_file(self.path(name))
+                return cast("IO[bytes]", _Reader(file, where))
             except FileNotFoundError:
                 if self._is_there():
                     raise damaged(where, "is not there") from None
@@ -82,7 +83,7 @@ class BucketPlace:
 
     def sizes(self) -> dict[str, int]:
         fs = need("pyarrow.fs")
-        with answering(str(self._bucket)):
+        with _answering(str(self._bucket)):
             found = self.files.get_file_info(
                 fs.FileSelector(self._bucket.path, allow_not_found=True)
             )
@@ -147,7 +148,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        with answering(self._where):
+        with _answering(self._where):
             return bytes(self._file.read(size if size >= 0 else None))
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
@@ -161,12 +162,8 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-def _stream(file: Any, where: str) -> IO[bytes]:
-    return cast("IO[bytes]", _Reader(file, where))
-
-
 @contextmanager
-def answering(where: str) -> Iterator[None]:
+def _answering(where: str) -> Iterator[None]:
     """What the library raises while it asks for a file, as what it means for its bars: nothing."""
     try:
         yield

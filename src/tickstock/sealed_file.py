@@ -11,7 +11,7 @@ bars, nor none. Needs pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,18 +26,10 @@ from tickstock.errors import BadFile
 from tickstock.extras import need
 from tickstock.failpoints import reach
 from tickstock.model import PRICES, Timeframe
-from tickstock.sealed_place import SealedPlace, as_known, damaged
+from tickstock.sealed_place import NOUNS, SealedPlace, as_known, damaged
 
 Columns = Mapping[str, npt.NDArray[Any]]
 FLOATS = (*PRICES, "volume", "vwap")
-NOUNS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour"}
-"""What is sealed, as people and the names of files call it."""
-
-
-def kinds_of_bars(timeframes: Iterable[Timeframe]) -> str:
-    """`minute bars`, `minute and hour bars`."""
-    given = {*timeframes}
-    return " and ".join(noun for frame, noun in NOUNS.items() if frame in given) + " bars"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where sealed files are: a folder, or a bucket (`sealed_bucket.py`).
+"""Where sealed files are, a folder or a bucket (`sealed_bucket.py`), and which bars are in some.
 
 A file is written once, under a name that is used once, and is there under it as a whole or not at
 all. One that is not there, or damaged, is `BadFile`: its bars may be lost. Of a place that cannot
@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias
 
 from tickstock.errors import BadFile, BadSetting, TickStockError
+from tickstock.model import Timeframe
 from tickstock.private import FILE, make_folder
 from tickstock.shortage import shortage
 
 ENDING = ".parquet"
 FRESH = ".tmp"
+NOUNS = {Timeframe.MINUTE: "minute", Timeframe.HOUR: "hour"}
+"""What is sealed, as people and the names of files call it."""
+
+
+def kinds_of_bars(timeframes: Iterable[Timeframe]) -> str:
+    """`minute bars`, `minute and hour bars`."""
+    given = {*timeframes}
+    return " and ".join(noun for frame, noun in NOUNS.items() if frame in given) + " bars"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ WORDS = (
     "universe containing SPY",
     "universe blame etf_universe:core_etfs SPY",
     "config show",
+    "db status",
 )
 
 

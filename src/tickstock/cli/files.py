@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from tickstock.cli.output import Common, console, print_json, talk
 from tickstock.cli.session import open_tick
 from tickstock.model import Timeframe
-from tickstock.sealed_file import NOUNS, kinds_of_bars
+from tickstock.sealed_place import NOUNS, kinds_of_bars
 from tickstock.words import number, plural
 
 if TYPE_CHECKING:

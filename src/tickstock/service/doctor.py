@@ -16,8 +16,7 @@ from tickstock.config import FILE, Settings
 from tickstock.errors import TickStockError
 from tickstock.loading.account import AccountLimits, account_text
 from tickstock.private import ENTERED, make_folder, open_text, open_to_others
-from tickstock.sealed_file import kinds_of_bars
-from tickstock.sealed_place import SealedWhere
+from tickstock.sealed_place import SealedWhere, kinds_of_bars
 from tickstock.service.account import standing_limits
 from tickstock.service.page_checks import unanswered
 from tickstock.service.system import is_alive

@@ -13,7 +13,7 @@ from tickstock.errors import BadInput, Conflict, Transient
 from tickstock.extras import require
 from tickstock.loading.request import parse_timeframes
 from tickstock.model import Timeframe
-from tickstock.sealed_file import NOUNS, kinds_of_bars
+from tickstock.sealed_place import NOUNS, kinds_of_bars
 from tickstock.store import sealing
 from tickstock.store.database import Database
 from tickstock.store.sealing import FileCheck, ListedMonth, SealedMonth

@@ -29,8 +29,8 @@ from tickstock.checksums import Cells, Statements, compare, day_of, instrument_o
 from tickstock.errors import BadFile, Conflict, TickStockError, Transient
 from tickstock.failpoints import reach
 from tickstock.model import Flags, Ints, Timeframe
-from tickstock.sealed_file import NOUNS, SealedSpan, SealedWriter, kinds_of_bars, read_spans
-from tickstock.sealed_place import ENDING, FRESH, SealedPlace, damaged
+from tickstock.sealed_file import SealedSpan, SealedWriter, read_spans
+from tickstock.sealed_place import ENDING, FRESH, NOUNS, SealedPlace, damaged, kinds_of_bars
 from tickstock.spans import day_of as date_of
 from tickstock.store import checksums
 from tickstock.store.bar_rows import Rows
