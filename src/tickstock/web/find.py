@@ -17,10 +17,10 @@ from tickstock.model import JobState
 from tickstock.universes.days import day_in
 from tickstock.web.context import RequestContext
 from tickstock.web.fields import address_of
+from tickstock.web.jobs import names_of
 from tickstock.web.render import exchange_time, words
 from tickstock.web.symbols import address_of as address_of_symbol
 from tickstock.web.universe_rows import search
-from tickstock.words import cut
 
 MOST = 6
 """Of each kind; the views of the kinds show the rest."""
@@ -124,18 +124,18 @@ def _jobs(ctx: RequestContext, text: str) -> list[Found]:
         if cause.value == asked and CAUSES[cause].colour == "bad"
     ]
     jobs = ctx.tick.jobs
-    loads = [p.load for p in jobs.newest(MOST, text=text)]
-    if not loads and re.fullmatch(r"[0-9a-f-]{4,36}", text):
+    at_hand = jobs.newest(MOST, text=text)
+    if not at_hand and re.fullmatch(r"[0-9a-f-]{4,36}", text):
         try:
-            loads = [jobs.progress(jobs.find(text)).load]
+            at_hand = [jobs.progress(jobs.find(text))]
         except TickStockError:
-            loads = []
-    names = ctx.tick.universes.names([load.title for load in loads])
+            at_hand = []
+    names = names_of(ctx, at_hand)
     return found + [
         Found(
-            names.get(load.title, cut(load.title)),
+            names[load.title],
             f"{words(load.state)}, {exchange_time(load.created_at)}",
             f"/jobs/{load.id}",
         )
-        for load in loads
+        for load in (progress.load for progress in at_hand)
     ]

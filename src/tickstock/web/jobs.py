@@ -199,7 +199,7 @@ def _context(ctx: RequestContext, progress: Progress) -> dict[str, Any]:
     items = _items(ctx, progress) if ended and not load.met_a_fault else []
     return {
         "p": progress,
-        "name": names_of(ctx, [progress]).get(load.title, load.title),
+        "name": names_of(ctx, [progress])[load.title],
         "load": load,
         "ended": ended,
         "word": "paused" if progress.paused else load.state.value,
