@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import flat_file
+import memory
 from child import answer_of
+from flat_file import names_of
+from memory import peak
 
 LAST = date(2026, 10, 30)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,23 +67,7 @@ CASES = {
 }
 
 
-def names_of(count: int) -> list[str]:
-    return [f"M{i:05d}" for i in range(count)]
-
-
-# --- the vendor ---------------------------------------------------------------------------------
-def vendor(symbols: int) -> None:
-    from tickstock.vendors.replay.server import ReplayVendor
-
-    async def serve() -> None:
-        async with ReplayVendor(symbols=names_of(symbols)) as serving:
-            print(serving.url, flush=True)
-            await asyncio.Event().wait()
-
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
-
-
+# --- the vendor's files ---------------------------------------------------------------------------
 def day_file(folder: Path, symbols: int, day: date) -> None:
     """A session's day bars, as the vendor's files have them."""
     import gzip
@@ -106,8 +93,6 @@ def day_file(folder: Path, symbols: int, day: date) -> None:
 
 
 def make_files(folder: Path, case: Case) -> None:
-    import flat_file
-
     from tickstock.sessions import shipped_calendar
     from tickstock.spans import Span
 
@@ -197,11 +182,6 @@ def worker(load: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def peak() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def stat_of(pid: str | int) -> list[str]:
     text = Path(f"/proc/{pid}/stat").read_text()
     return text[text.rindex(")") + 2 :].split()
@@ -283,7 +263,7 @@ def main() -> None:
     parser.add_argument("--load", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role == "vendor":
-        return vendor(given.symbols)
+        return memory.vendor(given.symbols)
     if given.role:
         case = of(given.case[0], given.share)
         print(json.dumps(planner(case) if given.role == "planner" else worker(given.load)))
